@@ -1,0 +1,59 @@
+"""ecgsynth: synthetic ECG from generative adversarial networks, judged against real patients.
+
+The public names are imported when they are first used, so that `import ecgsynth` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Card": "synthesizer",
+    "Ecg": "signals.ecg",
+    "EcgsynthError": "errors",
+    "Marks": "signals.ecg",
+    "Report": "evaluation.report",
+    "Run": "config",
+    "Spec": "signals.ecg",
+    "Synthesizer": "synthesizer",
+    "concatenate": "signals.ecg",
+    "evaluate": "evaluation.judge",
+    "load": "datasets",
+    "draw": "signals.paper",
+    "read": "formats",
+    "simulate_record": "signals.simulator",
+    "train": "training.loop",
+    "write": "formats",
+}
+__all__ = sorted(_HOME)  # noqa: PLE0605
+
+if TYPE_CHECKING:
+    from ecgsynth.config import Run as Run
+    from ecgsynth.datasets import load as load
+    from ecgsynth.errors import EcgsynthError as EcgsynthError
+    from ecgsynth.evaluation.judge import evaluate as evaluate
+    from ecgsynth.evaluation.report import Report as Report
+    from ecgsynth.formats import read as read
+    from ecgsynth.formats import write as write
+    from ecgsynth.signals.ecg import Ecg as Ecg
+    from ecgsynth.signals.ecg import Marks as Marks
+    from ecgsynth.signals.ecg import Spec as Spec
+    from ecgsynth.signals.ecg import concatenate as concatenate
+    from ecgsynth.signals.paper import draw as draw
+    from ecgsynth.signals.simulator import simulate_record as simulate_record
+    from ecgsynth.synthesizer import Card as Card
+    from ecgsynth.synthesizer import Synthesizer as Synthesizer
+    from ecgsynth.training.loop import train as train
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'ecgsynth' has no attribute '{name}'")
+    return getattr(import_module(f"ecgsynth.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

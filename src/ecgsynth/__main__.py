@@ -1,0 +1,5 @@
+"""`python -m ecgsynth`: the command."""
+
+from ecgsynth.app.cli import main
+
+main()

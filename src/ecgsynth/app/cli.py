@@ -1,0 +1,67 @@
+"""The command `ecgsynth`: one small file a sub-command, nothing heavy imported before it runs."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from ecgsynth import __version__
+from ecgsynth.app import data, demo, evaluate, generate, listing, plot, train
+from ecgsynth.errors import EcgsynthError
+
+app = typer.Typer(
+    name="ecgsynth",
+    help="Synthetic ECG from generative adversarial networks, judged against real patients.",
+    epilog="Example: ecgsynth generate mitbih-beats --label V --count 500 --to pvc.npz",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("list")(listing.list_)
+app.add_typer(data.app, name="data")
+app.command()(train.train)
+app.command()(generate.generate)
+app.command()(evaluate.evaluate)
+app.command()(plot.plot)
+app.command()(demo.demo)
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command; problems that a user can mend become one sentence and exit code 2."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    if sys.argv[1:] == ["--version"]:
+        typer.echo(__version__)
+        return
+    try:
+        app()
+    except EcgsynthError as problem:
+        _fail(str(problem))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(1)
+    except MemoryError:
+        _fail("not enough memory; ask for fewer items at a time.")
+    except OSError as problem:
+        if problem.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
+            raise
+        _fail(f"{problem.filename or 'a file'} could not be written ({problem.strerror}).")
+
+
+def _fail(sentence: str) -> None:
+    typer.echo(f"ecgsynth: {sentence}", err=True)
+    sys.exit(2)

@@ -1,0 +1,93 @@
+"""`ecgsynth data`: bring recordings here, look at what is there, save a part of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Bring recordings to this machine and check them.", no_args_is_help=True)
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="mitbih | ptbxl | ludb | nstdb")],
+    source: Annotated[
+        str, typer.Option("--from", help="A local archive (tar.xz, tar.gz, zip) or folder.")
+    ] = "",
+) -> None:
+    """Download recordings from PhysioNet, checked by SHA-256; the same call resumes.
+
+    Example: ecgsynth data fetch mitbih --from mitdb.tar.xz
+    """
+    from ecgsynth.datasets.fetch import fetch as fetch_set
+
+    folder = fetch_set(name, source or None)
+    typer.echo(f"{name} is in {folder}")
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="A data set of `ecgsynth list datasets`.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="settings as key=value")] = None,
+) -> None:
+    """Tell what is there, what is damaged, and count items per class, split and patient.
+
+    Example: ecgsynth data check mitbih
+    """
+    from ecgsynth.app.console import table
+    from ecgsynth.datasets import make_settings
+    from ecgsynth.registry import DATASETS
+
+    dataset = DATASETS.get(name)
+    settings = make_settings(dataset.Settings, _parsed(overrides or []), f"data set '{name}'")
+    found = dataset.check(settings)
+    typer.echo(f"{found.records} records read, {len(found.damaged)} damaged.")
+    if found.missing:
+        typer.echo(f"missing: {', '.join(found.missing)}")
+    for record, reason in found.damaged.items():
+        typer.echo(f"damaged: {record}: {reason}")
+    for note in found.notes:
+        typer.echo(note)
+    totals: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for (split, _patient, label), count in found.counts.items():
+        totals[split, label].append(count)
+    rows = [
+        [split, label, f"{sum(each):,}", str(len(each)), f"{max(each) / sum(each):.0%}"]
+        for (split, label), each in totals.items()
+    ]
+    table("", ["split", "class", "items", "patients", "largest patient's share"], rows)
+
+
+def _parsed(overrides: list[str]) -> dict:
+    import yaml
+
+    from ecgsynth.errors import EcgsynthError
+
+    values = {}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise EcgsynthError(f"'{override}' is not a setting; write key=value, as in fs=250.")
+        values[key] = yaml.safe_load(value)
+    return values
+
+
+@app.command()
+def save(
+    source: Annotated[str, typer.Argument(help="NAME:SPLIT, such as mitbih:heldout.")],
+    to: Annotated[Path, typer.Option("--to", help="File or folder; the ending is the format.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="settings as key=value")] = None,
+) -> None:
+    """Save a split of real items in any format.
+
+    Example: ecgsynth data save mitbih:heldout classes=[N,V] --to heldout.npz
+    """
+    from ecgsynth.datasets import load
+    from ecgsynth.formats import write
+
+    ecg = load(source, **_parsed(overrides or []))
+    write(ecg, to)
+    typer.echo(f"{len(ecg):,} real items of {ecg.source} in {to}")

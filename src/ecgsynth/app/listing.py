@@ -1,0 +1,56 @@
+"""`ecgsynth list`: what there is, without importing it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+KINDS = ("datasets", "models", "objectives", "metrics", "formats", "recipes", "pretrained")
+
+
+def list_(
+    kind: Annotated[str, typer.Argument(help=" | ".join(KINDS) + "; all when left out")] = "",
+) -> None:
+    """List data sets, models, objectives, metrics, formats, recipes and shipped models.
+
+    Example: ecgsynth list models
+    """
+    from ecgsynth import registry
+    from ecgsynth.app.console import table
+    from ecgsynth.config import recipes
+    from ecgsynth.errors import EcgsynthError, did_you_mean
+
+    if kind and kind not in KINDS:
+        raise EcgsynthError(f"there is no list of '{kind}'.{did_you_mean(kind, KINDS)}")
+    for name in [kind] if kind else KINDS:
+        if name == "recipes":
+            rows = recipes()
+        elif name == "pretrained":
+            rows = _pretrained()
+        else:
+            rows = getattr(registry, name.upper()).descriptions()
+        table("" if kind else name.upper(), ["name", "what"], ([n, text] for n, text in rows.items()))
+        if not kind:
+            typer.echo()
+
+
+def _pretrained() -> dict[str, str]:
+    """Shipped models with a line from their cards, read without torch."""
+    import json
+    from importlib.resources import files
+    from pathlib import Path
+
+    from safetensors import safe_open
+
+    rows = {}
+    for path in sorted(Path(str(files("ecgsynth.pretrained"))).glob("*.safetensors")):
+        with safe_open(path, "np") as file:
+            card = json.loads(file.metadata()["card"])
+        classes = ", ".join(card["spec"]["classes"])
+        rows[path.stem] = (
+            f"{classes}; {len(card['spec']['leads'])} lead, {card['spec']['samples']} samples at "
+            f"{card['spec']['fs']:g} Hz; {card['examples_seen']:,} examples of "
+            f"{card['data']['source']}; {path.stat().st_size / 1e6:.1f} MB"
+        )
+    return rows

@@ -1,0 +1,30 @@
+"""`ecgsynth plot`: ECG on ECG paper, or the curves of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def plot(
+    what: Annotated[str, typer.Argument(help="File, folder of WFDB records, or run folder.")],
+    to: Annotated[Path, typer.Option("--to", help=".svg, .png or .pdf")] = Path("sheet.svg"),
+    item: Annotated[list[int] | None, typer.Option("--item", help="Items; repeatable.")] = None,
+    title: Annotated[str, typer.Option("--title")] = "",
+) -> None:
+    """Draw ECG on paper (25 mm/s, 10 mm/mV), or a run's losses, scores and samples.
+
+    Example: ecgsynth plot pvc.npz --to sheet.pdf
+    """
+    from ecgsynth.formats import read
+    from ecgsynth.signals.paper import draw
+
+    if (Path(what) / "metrics.jsonl").is_file():
+        from ecgsynth.training.curves import draw_run
+
+        draw_run(Path(what), to)
+    else:
+        draw(read(what), to, items=item, title=title or None)
+    typer.echo(f"drawn: {to}")

@@ -1,0 +1,187 @@
+"""Run: the one typed object that describes a training, read from YAML and written back."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ecgsynth.datasets import explain, make_settings
+from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.registry import DATASETS, MODELS, OBJECTIVES
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+
+class _Named(BaseModel):
+    """A registered thing and its own settings, side by side in the YAML."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Data(_Named):
+    """Which recordings: `name`, `split`, and the data set's own settings."""
+
+    split: str = "train"
+
+
+class Training(_Part):
+    """How long, how fast, how often. Progress is counted in examples (items) seen."""
+
+    examples: int = Field(1_000_000, gt=0, description="training length, real items seen")
+    batch: int = Field(128, gt=1, description="real items per step")
+    critic_steps: int = Field(1, ge=1, description="critic steps per generator step")
+    rate_generator: float = Field(3e-4, gt=0, description="Adam learning rate at the start")
+    rate_critic: float = Field(3e-4, gt=0, description="likewise for the critic")
+    rate_end: float = Field(0.1, gt=0, le=1, description="final share of the rates (cosine)")
+    betas: tuple[float, float] = (0.0, 0.99)
+    ema_half_life: int = Field(20_000, ge=0, description="of the weights' average, examples")
+    balance: float = Field(0.6, ge=0, le=1, description="0 = classes as they come, 1 = equal")
+    styles: bool = Field(True, description="give the model a code per training person")
+    snapshot_every: int = Field(50_000, gt=0, description="examples between resumable snapshots")
+    keep_every: int = Field(0, ge=0, description="examples between kept copies of the model")
+    log_every: int = Field(50, gt=0, description="steps between lines of metrics.jsonl")
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    accelerator: str = "auto"
+    devices: int | str = 1
+    threads: int = Field(0, ge=0, description="CPU threads; 0 = as PyTorch decides")
+
+
+class Run(_Part):
+    """A training, whole: what is in `run.yaml` of a run folder and in every card."""
+
+    name: str
+    description: str = ""
+    seed: int = 0
+    data: Data
+    model: _Named
+    objective: _Named
+    training: Training = Training()
+    quick: dict[str, Any] = Field(default_factory=dict, description="overrides of --quick")
+    left_out: dict[str, str] = Field(default_factory=dict, description="class -> why it is not")
+
+    @classmethod
+    def read(cls, recipe: str | Path, *overrides: str) -> Run:
+        """A shipped recipe by its name, or a YAML file, with `key=value` overrides.
+
+        Raises
+        ------
+        EcgsynthError: no such recipe, not YAML, an unknown key, a value that does not fit.
+        """
+        import yaml
+
+        path = _recipe_path(recipe)
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+            raise EcgsynthError(f"the recipe {path} cannot be read: {problem}") from None
+        if not isinstance(content, dict):
+            raise EcgsynthError(f"the recipe {path} is not a mapping of keys to values.")
+        content.setdefault("name", path.stem)
+        for override in overrides:
+            key, equals, value = override.partition("=")
+            if not equals or not key:
+                raise EcgsynthError(
+                    f"'{override}' is not an override; write key=value, as in model.width=64."
+                )
+            put(content, key, yaml.safe_load(value))
+        return cls.from_dict(content)
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Run:
+        try:
+            run = cls(**content)
+        except ValidationError as problem:
+            raise EcgsynthError(_explain_nested(problem)) from None
+        run.data_settings()
+        for registry, part in ((MODELS, run.model), (OBJECTIVES, run.objective)):
+            if part.name not in registry.names():
+                registry.get(part.name)  # raises with the nearest name
+        return run
+
+    def data_settings(self) -> Any:
+        """The data set's settings, checked."""
+        kind = DATASETS.get(self.data.name).Settings
+        return make_settings(kind, self.data.settings, f"data set '{self.data.name}'")
+
+    def model_settings(self, **more: Any) -> Any:
+        """The model's settings, checked; imports the model and with it torch."""
+        kind = MODELS.get(self.model.name).Settings
+        return make_settings(kind, self.model.settings | more, f"model '{self.model.name}'")
+
+    def objective_settings(self) -> Any:
+        """The objective's settings, checked."""
+        kind = OBJECTIVES.get(self.objective.name).Settings
+        return make_settings(kind, self.objective.settings, f"objective '{self.objective.name}'")
+
+    def quickened(self) -> Run:
+        """The same run with the recipe's `quick` overrides: a try-out of a minute or two."""
+        content = self.to_dict()
+        for key, value in self.quick.items():
+            put(content, key, value)
+        return Run.from_dict(content)
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.model_dump(mode="json")
+
+    def to_yaml(self) -> str:
+        import yaml
+
+        return yaml.safe_dump(self.to_dict(), sort_keys=False)
+
+
+def recipes() -> dict[str, str]:
+    """Shipped recipes and what they say of themselves."""
+    import yaml
+
+    found = {}
+    for file in sorted(files("ecgsynth.recipes").iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".yaml"):
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+            found[file.name.removesuffix(".yaml")] = str(content.get("description", ""))
+    return found
+
+
+def _recipe_path(recipe: str | Path) -> Path:
+    if str(recipe).endswith((".yaml", ".yml")):
+        return Path(recipe)
+    shipped = Path(str(files("ecgsynth.recipes"))) / f"{recipe}.yaml"
+    if shipped.is_file():
+        return shipped
+    if (Path(recipe) / "run.yaml").is_file():
+        return Path(recipe) / "run.yaml"
+    raise EcgsynthError(f"no recipe named '{recipe}'.{did_you_mean(str(recipe), recipes())}")
+
+
+def put(content: dict[str, Any], key: str, value: Any) -> None:
+    """Set `section.word` in a nested dictionary.
+
+    Raises
+    ------
+    EcgsynthError: a part of the key is not a section.
+    """
+    *outer, last = key.split(".")
+    for part in outer:
+        content = content.setdefault(part, {})
+        if not isinstance(content, dict):
+            raise EcgsynthError(f"'{key}': '{part}' is not a section of the recipe.")
+    content[last] = value
+
+
+def _explain_nested(problem: ValidationError) -> str:
+    error = problem.errors()[0]
+    kind: type[BaseModel] = Run
+    for part in error["loc"][:-1]:
+        nested = kind.model_fields[str(part)].annotation if part in kind.model_fields else None
+        if isinstance(nested, type) and issubclass(nested, BaseModel):
+            kind = nested
+    return explain(problem, kind, "the recipe")

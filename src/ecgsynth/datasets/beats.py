@@ -1,0 +1,114 @@
+"""Beats from annotated recordings: how they are filtered and cut, the same for every data set."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import field_validator
+
+from ecgsynth.datasets import Settings
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats.wfdb import Recording
+from ecgsynth.signals import filters
+from ecgsynth.signals.segments import cut, rr_intervals
+
+log = logging.getLogger("ecgsynth")
+
+WINDOW_FS = 360.0
+"""The rate at which windows are counted, Hz, whatever the rate of the beats."""
+
+RR = ("rr_before_s", "rr_after_s")
+"""What a beat's context holds."""
+
+
+class Cutting(Settings):
+    """How recordings are filtered and beats are cut from them.
+
+    window: samples before and after R, counted at 360 Hz. samples: stretch every beat to this
+    length. baseline: subtract the double-median baseline. band: edges in Hz, None = open.
+    band_filter: "fir" (steep, high edge only) or "butterworth" (4th order, zero phase).
+    """
+
+    window: tuple[int, int] = (96, 160)
+    samples: int | None = None
+    baseline: bool = True
+    band: tuple[float | None, float | None] = (None, 40.0)
+    band_filter: Literal["fir", "butterworth"] = "fir"
+
+    @field_validator("window")
+    @classmethod
+    def _positive(cls, window: tuple[int, int]) -> tuple[int, int]:
+        if min(window) < 0 or sum(window) < 8:
+            raise ValueError("needs two sizes >= 0 that hold 8 samples together")
+        return window
+
+    def span_at(self, fs: float) -> tuple[int, int]:
+        """Samples before and after R at `fs` Hz."""
+        pre, post = self.window
+        return round(pre * fs / WINDOW_FS), round(post * fs / WINDOW_FS)
+
+
+def prepare(
+    signal: NDArray[np.float32], fs: float, to_fs: float, cutting: Cutting
+) -> NDArray[np.float32]:
+    """Baseline, band and rate of a whole recording [lead, sample], in mV; gaps (NaN) stay gaps."""
+    missing = np.isnan(signal)
+    if missing.any():  # filters would smear a gap over the recording: fill it, mark it again
+        signal = np.where(missing, 0, signal)
+    if cutting.baseline:
+        signal = filters.remove_baseline(signal, fs)
+    low, high = cutting.band
+    if cutting.band_filter == "fir" and low is None and high is not None:
+        signal = filters.lowpass(signal, fs, high)
+    else:
+        signal = filters.bandpass(signal, fs, low, high)
+    if missing.any():
+        signal[missing] = np.nan
+    return filters.resample(signal, fs, to_fs)
+
+
+def cut_beats(
+    recording: Recording, label_of: Mapping[str, int], fs: float, cutting: Cutting, name: object
+) -> dict[str, NDArray]:
+    """The annotated beats of one recording as columns; flat and missing ones are dropped.
+
+    label_of: number of the class of each beat symbol; other symbols are no beats.
+    fs: rate of the beats, Hz. name: the record's, for the log.
+
+    Returns
+    -------
+    signal [beat, lead, sample], label, rr [beat, 2] (s, over all beats, before any is left out),
+    onset_s, and start and end of the window as shares of the recording.
+
+    Raises
+    ------
+    EcgsynthError: the band does not fit the sampling rate, or the recording holds no window.
+    """
+    signal = prepare(recording.signal, recording.fs, fs, cutting)
+    beat = np.isin(recording.symbol, list(label_of))
+    at, symbol = recording.sample[beat], recording.symbol[beat]
+    rr = rr_intervals(at, recording.fs)
+    pre, post = cutting.span_at(fs)
+    if signal.shape[-1] < pre + post:
+        raise EcgsynthError(f"{name} is shorter than one window; set a smaller one.")
+    centre = np.round(at * (fs / recording.fs)).astype(np.int64)
+    windows, inside = cut(signal, centre, pre, post)
+    if cutting.samples:
+        windows = filters.resample_length(windows, cutting.samples)
+    length = signal.shape[-1]
+    label = np.array([label_of[str(s)] for s in symbol], np.int8)
+    usable = np.isfinite(windows).all((1, 2)) & (np.ptp(windows, axis=2) > 0).all(1)
+    if not usable.all():
+        log.warning("record %s: %d flat or missing beats dropped.", name, (~usable).sum())
+    return {
+        "signal": windows[usable],
+        "label": label[inside][usable],
+        "rr": rr[inside][usable],
+        "onset_s": ((centre[inside] - pre) / fs)[usable],
+        "start": ((centre[inside] - pre) / length)[usable],
+        "end": ((centre[inside] + post) / length)[usable],
+    }

@@ -1,0 +1,298 @@
+"""MIT-BIH Arrhythmia Database: beats of 47 people with AAMI classes, split between patients."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import field_validator
+
+from ecgsynth.datasets import Inventory, store
+from ecgsynth.datasets.beats import RR, Cutting, cut_beats
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats.wfdb import Recording, read_recording
+from ecgsynth.registry import DATASETS
+from ecgsynth.signals.ecg import Ecg, Spec, one_hot
+from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
+
+log = logging.getLogger("ecgsynth")
+
+FS = 360.0
+# de Chazal et al. 2004; the paced records 102, 104, 107 and 217 are in neither set.
+DS1 = (101, 106, 108, 109, 112, 114, 115, 116, 118, 119, 122,
+       124, 201, 203, 205, 207, 208, 209, 215, 220, 223, 230)  # fmt: skip
+DS2 = (100, 103, 105, 111, 113, 117, 121, 123, 200, 202, 210,
+       212, 213, 214, 219, 221, 222, 228, 231, 232, 233, 234)  # fmt: skip
+VALIDATION = (124, 207, 220, 223)
+SAME_PERSON = {202: 201}  # one man gave both records, and they lie on both sides of DS1/DS2
+HELDOUT_FROM = 0.9
+"""The last tenth of every training record is held out."""
+
+RECORDS: dict[str, tuple[int, ...]] = {
+    "train": tuple(r for r in DS1 if r not in VALIDATION),
+    "heldout": tuple(r for r in DS1 if r not in VALIDATION),
+    "validation": VALIDATION,
+    "test": tuple(r for r in DS2 if r not in SAME_PERSON),
+    "test-literature": DS2,
+    "ds1": DS1,
+    "ds2": DS2,
+}
+
+_LABEL_OF = {symbol: AAMI_CLASSES.index(name) for symbol, name in AAMI_OF_SYMBOL.items()}
+
+
+@DATASETS.register("mitbih")
+class MitBih:
+    """MIT-BIH Arrhythmia Database: beats of 47 people with AAMI classes, split between patients.
+
+    Splits: `train` (first 90 % of 18 DS1 records), `heldout` (their last 10 %), `validation`
+    (DS1 records 124, 207, 220, 223), `test` (DS2 without record 202, whose owner is in DS1),
+    `test-literature` (DS2 with it), and `ds1`, `ds2` as published.
+    Reads the PhysioNet (WFDB) layout and the Kaggle layout (`100.csv`, `100annotations.txt`).
+
+    References: Moody & Mark, IEEE EMB 20:45 (2001); de Chazal et al., IEEE TBME 51:1196 (2004).
+    """
+
+    splits = tuple(RECORDS)
+    licence = "ODC-By 1.0"
+    citation = "Moody & Mark 2001, MIT-BIH Arrhythmia Database 1.0.0, PhysioNet"
+    public = True
+
+    class Settings(Cutting):
+        """How beats are cut from the recordings.
+
+        leads: lead names; a record that lacks one is left out and named.
+        classes: AAMI classes to keep. fs: sampling rate of the beats, Hz.
+        The rest is that of every cutting: see `ecgsynth.datasets.beats.Cutting`.
+        """
+
+        leads: tuple[str, ...] = ("MLII",)
+        classes: tuple[str, ...] = AAMI_CLASSES
+        fs: float = FS
+
+        @field_validator("classes")
+        @classmethod
+        def _known(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+            unknown = [name for name in classes if name not in AAMI_CLASSES]
+            if unknown or not classes:
+                raise ValueError(f"takes AAMI classes out of {', '.join(AAMI_CLASSES)}")
+            return classes
+
+        @property
+        def span(self) -> tuple[int, int]:
+            """Samples before and after R at `fs`."""
+            return self.span_at(self.fs)
+
+        @property
+        def spec(self) -> Spec:
+            pre, post = self.span
+            samples = self.samples or pre + post
+            stretch = (samples - 1) / (pre + post - 1)
+            return Spec(
+                leads=self.leads,
+                fs=self.fs * stretch,
+                samples=samples,
+                classes=self.classes,
+                context=RR,
+                band=self.band,
+                r_sample=round(pre * stretch),
+            )
+
+    @staticmethod
+    def load(split: str, settings: Settings) -> Ecg:
+        """Beats of a split; the parsed recordings are cached as memory-mapped arrays."""
+        beats, facts = _beats(settings)
+        for name, reason in facts["skipped"].items():
+            if int(name) in RECORDS[split]:
+                log.warning("record %s is left out: %s", name, reason)
+        rows = np.isin(beats["record"], RECORDS[split])
+        if split == "train":
+            rows &= beats["end"] <= HELDOUT_FROM
+        elif split == "heldout":
+            rows &= beats["start"] >= HELDOUT_FROM
+        wanted = [AAMI_CLASSES.index(name) for name in settings.classes]
+        rows &= np.isin(beats["label"], wanted)
+        chosen = np.flatnonzero(rows)
+        if not len(chosen):
+            raise EcgsynthError(
+                f"no beats of class {', '.join(settings.classes)} in mitbih:{split}; "
+                f"{len(facts['skipped'])} records were left out. See `ecgsynth data check mitbih`."
+            )
+        if len(chosen) == chosen[-1] - chosen[0] + 1:  # contiguous rows stay on the disk map
+            chosen = slice(chosen[0], chosen[-1] + 1)  # type: ignore[assignment]
+        column = {AAMI_CLASSES.index(name): k for k, name in enumerate(settings.classes)}
+        record = np.asarray(beats["record"][chosen])
+        person = record.copy()
+        for second, first in SAME_PERSON.items():
+            person[person == second] = first
+        ids = np.array([column.get(k, -1) for k in range(len(AAMI_CLASSES))])
+        return Ecg(
+            signal=beats["signal"][chosen],
+            spec=settings.spec,
+            label=one_hot(ids[beats["label"][chosen]], len(settings.classes)),
+            context=np.asarray(beats["rr"][chosen]),
+            patient=person.astype(np.str_),
+            record=record.astype(np.str_),
+            onset_s=np.asarray(beats["onset_s"][chosen]),
+            source=f"mitbih:{split}",
+        )
+
+    @staticmethod
+    def check(settings: Settings) -> Inventory:
+        """Reads every record: what is there, what is damaged, beats per split, patient, class."""
+        folder, kaggle = _folder()
+        inventory = Inventory()
+        annotated: Counter[tuple[str, str]] = Counter()
+        for record in sorted({*DS1, *DS2}):
+            if not (folder / (f"{record}.csv" if kaggle else f"{record}.hea")).is_file():
+                inventory.missing.append(str(record))
+                continue
+            inventory.records += 1
+            try:
+                beats = _read(folder, kaggle, record, settings.leads)
+            except EcgsynthError as problem:
+                inventory.damaged[str(record)] = str(problem)
+                continue
+            names = [AAMI_OF_SYMBOL[s] for s in beats.symbol if s in AAMI_OF_SYMBOL]
+            for part in ("ds1", "ds2"):
+                if record in RECORDS[part]:
+                    annotated.update((part, name) for name in names)
+        for part in ("ds1", "ds2"):
+            per_class = " ".join(f"{name} {annotated[part, name]}" for name in AAMI_CLASSES)
+            inventory.notes.append(
+                f"{part.upper()} as annotated, before edge beats drop: {per_class}"
+            )
+        for split in ("train", "heldout", "validation", "test"):
+            try:
+                ecg = MitBih.load(split, settings.model_copy(update={"classes": AAMI_CLASSES}))
+            except EcgsynthError as problem:  # an empty split is a finding, not the end
+                if str(problem) not in inventory.notes:
+                    inventory.notes.append(str(problem))
+                continue
+            assert ecg.patient is not None
+            for (patient, name), total in Counter(
+                zip(ecg.patient.tolist(), ecg.labels_str.tolist(), strict=True)
+            ).items():
+                inventory.counts[split, patient, name] = total
+        return inventory
+
+    @staticmethod
+    def settings_like(spec: Spec) -> dict[str, Any]:
+        """Settings under which these recordings give beats of this spec."""
+        pre = spec.r_sample if spec.r_sample is not None else round(spec.samples * 96 / 256)
+        scale = FS / spec.fs
+        band = spec.band if spec.band != (None, None) else (None, None)
+        low = band[0]
+        return {
+            "leads": spec.leads,
+            "classes": tuple(c for c in spec.classes if c in AAMI_CLASSES) or AAMI_CLASSES,
+            "window": (round(pre * scale), round((spec.samples - pre) * scale)),
+            "fs": spec.fs,
+            "samples": spec.samples,
+            "band": band,
+            "band_filter": "fir" if low is None else "butterworth",
+        }
+
+
+def _folder() -> tuple[Path, bool]:
+    """Where the recordings lie, and whether in the Kaggle layout."""
+    try:
+        return store.find_folder("mitbih", "100.hea"), False
+    except EcgsynthError:
+        try:
+            return store.find_folder("mitbih", "100.csv"), True
+        except EcgsynthError:
+            pass
+        raise
+
+
+def _beats(settings: MitBih.Settings) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """Every beat of DS1 and DS2 under these settings, from the cache where it is there."""
+    folder, kaggle = _folder()
+    key = settings.model_dump(exclude={"classes"}) | {
+        "folder": str(folder.resolve()),
+        "files": store.stamp(f for f in folder.iterdir() if f.name[:3].isdigit()),
+    }
+    return store.cached_arrays("mitbih", key, partial(_parse, folder, kaggle, settings))
+
+
+def _parse(
+    folder: Path, kaggle: bool, settings: MitBih.Settings
+) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    from rich.progress import track
+
+    records = sorted(DS1) + sorted(DS2)  # DS1 and DS2 contiguous: a whole set is a disk map
+    with ThreadPoolExecutor(2) as pool:
+        work = pool.map(partial(_parse_record, folder, kaggle, settings), records)
+        parsed = list(
+            track(work, "reading recordings", total=len(records), transient=True, console=_stderr())
+        )
+    columns = [beats for beats in parsed if isinstance(beats, dict)]
+    skipped = {
+        str(record): problem
+        for record, problem in zip(records, parsed, strict=True)
+        if isinstance(problem, str)
+    }
+    if not columns:
+        raise EcgsynthError(
+            f"none of the {len(records)} records in {folder} can be read; the first says: "
+            f"{next(iter(skipped.values()))}"
+        )
+    return {n: np.concatenate([c[n] for c in columns]) for n in columns[0]}, {"skipped": skipped}
+
+
+def _parse_record(
+    folder: Path, kaggle: bool, settings: MitBih.Settings, record: int
+) -> dict[str, NDArray] | str:
+    """The beats of one record as columns, or the reason why it cannot be read."""
+    try:
+        recording = _read(folder, kaggle, record, settings.leads)
+        beats = cut_beats(recording, _LABEL_OF, settings.fs, settings, record)
+    except EcgsynthError as problem:
+        return str(problem)
+    return beats | {"record": np.full(len(beats["label"]), record, np.int16)}
+
+
+def _read(folder: Path, kaggle: bool, record: int, leads: tuple[str, ...]) -> Recording:
+    if kaggle:
+        return _read_kaggle(folder, record, leads)
+    return read_recording(folder / str(record), leads=leads, annotations="atr")
+
+
+def _read_kaggle(folder: Path, record: int, leads: tuple[str, ...]) -> Recording:
+    """One record of the Kaggle layout: ADC units, 200 per mV, zero at 1024, 360 Hz."""
+    import pandas as pd
+
+    table, notes = folder / f"{record}.csv", folder / f"{record}annotations.txt"
+    try:
+        frame = pd.read_csv(table, quotechar="'", skipinitialspace=True)
+        lines = notes.read_text().splitlines()[1:]
+    except (OSError, ValueError) as problem:
+        raise EcgsynthError(f"{table.name} or {notes.name} cannot be read: {problem}.") from None
+    frame.columns = [str(name).strip(" '\"") for name in frame.columns]
+    absent = [lead for lead in leads if lead not in frame.columns]
+    if absent:
+        raise EcgsynthError(
+            f"{table.name} has no lead {', '.join(absent)}; it has {', '.join(frame.columns[1:])}."
+        )
+    rows = [line.split() for line in lines if line.strip()]
+    try:
+        sample = np.array([int(row[1]) for row in rows], np.int64)
+        symbol = np.array([row[2] for row in rows], np.str_)
+        adc = frame[list(leads)].to_numpy(np.float32).T
+    except (IndexError, ValueError) as problem:
+        raise EcgsynthError(f"{record} is not in the Kaggle layout: {problem}.") from None
+    inside = (sample >= 0) & (sample < adc.shape[1])
+    return Recording((adc - 1024) / 200, FS, leads, sample[inside], symbol[inside])
+
+
+def _stderr() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True)

@@ -1,0 +1,325 @@
+"""The user's own tables: NPZ, CSV or Parquet of any layout, mapped to an `Ecg`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth import formats
+from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.signals.ecg import Ecg, Spec, one_hot
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LABELS = ("label", "labels_str", "labels", "class", "y", "labels_id")
+PATIENTS = ("patient", "pid", "patient_id", "subject", "subject_id")
+RECORDS = ("record", "record_id")
+SIGNALS = ("data", "signal", "signals", "X", "x")
+"""Names looked for where the settings say none, in this order."""
+
+LEAST = 8
+"""Numbered columns that make a signal; fewer are taken for something else."""
+
+
+class Layout(Protocol):
+    """The settings that say what is where in a table."""
+
+    @property
+    def fs(self) -> float | None: ...
+    @property
+    def leads(self) -> tuple[str, ...] | None: ...
+    @property
+    def signal(self) -> str | None: ...
+    @property
+    def label(self) -> str | None: ...
+    @property
+    def patient(self) -> str | None: ...
+    @property
+    def unit(self) -> str | None: ...
+
+
+def read_table(path: Path, kind: str, mapping: Layout) -> Ecg:
+    """All rows of a table in the unit of its numbers (uV becomes mV), none dropped yet.
+
+    kind: "npz", "csv", "parquet", or "wfdb" for a folder that ecgsynth wrote. A file of
+    ecgsynth's own layout says all of itself; of any other, `mapping` tells what it does not.
+
+    Raises
+    ------
+    EcgsynthError: damaged, or something that is needed is neither in the file nor in `mapping`.
+    """
+    if kind == "wfdb" or is_ours(path, kind):
+        ecg = formats.read(path, format=kind)
+        return ecg if mapping.leads is None else _of_leads(ecg, mapping.leads, path)
+    table = _Arrays(path) if kind == "npz" else _Frame(path, kind)
+    signal, leads = table.signal(mapping.signal, mapping.leads)
+    if mapping.fs is None:
+        stated = table.number("fs")
+        if stated is None:
+            raise EcgsynthError(
+                f"{path.name} states no sampling rate; give it in Hz, as in data.fs=360."
+            )
+    fs = mapping.fs if mapping.fs is not None else stated
+    assert fs is not None
+    label = table.column(mapping.label, LABELS, "label")
+    patient = table.column(mapping.patient, PATIENTS, "patient")
+    record = table.column(None, RECORDS, "record")
+    for name, values in (("label", label), ("patient", patient), ("record", record)):
+        if values is not None and len(values) != len(signal):
+            raise EcgsynthError(
+                f"{path.name} has {len(values)} values of '{name}' for {len(signal)} signals; "
+                "mend the file."
+            )
+    names = np.full(len(signal), "") if label is None else label
+    classes = tuple(sorted({str(name) for name in names} - {""}, key=_natural))
+    index = {name: k for k, name in enumerate(classes)}
+    spec = Spec(
+        leads=leads,
+        fs=fs,
+        samples=signal.shape[-1],
+        classes=classes,
+        unit="normalised" if mapping.unit == "normalised" else "mV",
+    )
+    return Ecg(
+        signal=signal / np.float32(1000) if mapping.unit == "uV" else signal,
+        spec=spec,
+        label=one_hot([index.get(str(name), -1) for name in names], len(classes)),
+        patient=patient,
+        record=record,
+        source=f"folder:{path.name}",
+    )
+
+
+class _Arrays:
+    """An NPZ of others."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.arrays = _npz(path)
+
+    def signal(
+        self, key: str | None, leads: tuple[str, ...] | None
+    ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        key = key or next((name for name in SIGNALS if name in self.arrays), None)
+        if key is None or key not in self.arrays:
+            raise _absent(self.path, key or SIGNALS[0], self.arrays, "signal")
+        raw = self.arrays[key]
+        if raw.dtype.kind not in "fiu" or raw.ndim not in (2, 3):
+            raise EcgsynthError(
+                f"'{key}' in {self.path.name} is {raw.dtype} of {raw.ndim} dimensions; signals are "
+                "numbers, [item, sample] or [item, lead, sample]."
+            )
+        signal = (raw[:, None] if raw.ndim == 2 else raw).astype(np.float32)
+        if leads is None and "leads" in self.arrays:
+            leads = tuple(str(name) for name in np.atleast_1d(self.arrays["leads"]))
+        if leads is None:
+            if signal.shape[1] > 1:
+                raise EcgsynthError(
+                    f"{self.path.name} does not name its {signal.shape[1]} leads; give them, as in "
+                    "data.leads=[I,II]."
+                )
+            leads = ("ECG",)
+        if signal.shape[1] != len(leads):
+            raise EcgsynthError(
+                f"{self.path.name} holds {signal.shape[1]} leads and {len(leads)} are named "
+                f"({', '.join(leads)}); the axes are [item, lead, sample]."
+            )
+        return signal, leads
+
+    def column(self, name: str | None, usual: tuple[str, ...], what: str) -> NDArray | None:
+        if name is not None and name not in self.arrays:
+            raise _absent(self.path, name, self.arrays, what)
+        name = name or next((n for n in usual if n in self.arrays), None)
+        return None if name is None else _words(self.arrays[name].ravel())
+
+    def number(self, name: str) -> float | None:
+        value = self.arrays.get(name)
+        return float(value.ravel()[0]) if value is not None and value.size == 1 else None
+
+
+class _Frame:
+    """A CSV or Parquet file of others: one row an item."""
+
+    def __init__(self, path: Path, kind: str) -> None:
+        self.path = path
+        self.frame = _frame(path, kind)
+
+    def signal(
+        self, pattern: str | None, leads: tuple[str, ...] | None
+    ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        """Columns `prefix0 ... prefixN`, or one column of lists, for every lead.
+
+        pattern: the prefix, in which {lead} stands for the name of a lead.
+        """
+        columns = [str(name) for name in self.frame.columns]
+        if pattern is None and leads is None:
+            leads = _leads_in(columns)
+            if not leads:
+                raise EcgsynthError(
+                    f"no columns of {self.path.name} are numbered like a signal; say how they "
+                    "begin, as in data.signal=ecg_ for ecg_0, ecg_1, ..."
+                )
+        pattern = pattern if pattern is not None else "{lead}_"
+        leads = leads or ("ECG",)
+        if len(leads) > 1 and "{lead}" not in pattern:
+            raise EcgsynthError(
+                f"'{pattern}' is the beginning of the columns of one lead; with {len(leads)} leads "
+                "write {lead} into it, as in {lead}_."
+            )
+        waves = [self._wave(pattern.replace("{lead}", lead), columns) for lead in leads]
+        if len({wave.shape[1] for wave in waves}) > 1:
+            lengths = ", ".join(str(wave.shape[1]) for wave in waves)
+            raise EcgsynthError(f"the leads of {self.path.name} differ in length ({lengths}).")
+        return np.stack(waves, axis=1), leads
+
+    def _wave(self, prefix: str, columns: list[str]) -> NDArray[np.float32]:
+        numbered = {
+            int(found[1]): name
+            for name in columns
+            if (found := re.fullmatch(re.escape(prefix) + r"(\d+)", name))
+        }
+        try:
+            if numbered:
+                names = [numbered[k] for k in sorted(numbered)]
+                return np.asarray(self.frame[names].to_numpy(np.float32))
+            for name in (prefix, prefix.rstrip("_.-")):
+                if name in columns:
+                    return np.stack([np.asarray(row, np.float32) for row in self.frame[name]])
+        except (ValueError, TypeError) as problem:
+            raise EcgsynthError(
+                f"the columns {prefix}... of {self.path.name} do not all hold numbers of one "
+                f"length ({problem}); mend them."
+            ) from None
+        raise EcgsynthError(
+            f"{self.path.name} has no columns {prefix}0, {prefix}1, ...; it begins with "
+            f"{', '.join(columns[:6])}."
+        )
+
+    def column(self, name: str | None, usual: tuple[str, ...], what: str) -> NDArray | None:
+        if name is not None and name not in self.frame:
+            raise _absent(self.path, name, self.frame.columns, what)
+        name = name or next((n for n in usual if n in self.frame), None)
+        return None if name is None else _words(self.frame[name].to_numpy())
+
+    def number(self, name: str) -> float | None:
+        if name not in self.frame or self.frame[name].nunique() != 1:
+            return None
+        return float(self.frame[name].iloc[0])
+
+
+def is_ours(path: Path, kind: str) -> bool:
+    """Whether the file, or the header of a WFDB record, states a spec of ecgsynth."""
+    if kind == "wfdb":
+        from ecgsynth.formats.wfdb_records import FACTS
+
+        try:
+            header = path.read_text(encoding="utf-8", errors="replace")
+        except OSError as problem:
+            raise _damaged(path, problem) from None
+        lines = [line.lstrip("# ") for line in header.splitlines() if line.startswith("#")]
+        return any(line.startswith(FACTS.strip()) for line in lines)
+    if kind == "npz":
+        return "spec" in _npz(path, only="spec")
+    if kind == "csv":
+        with path.open("rb") as file:
+            return any(file.readline(200).startswith(b"# ecgsynth:") for _ in range(5))
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return b"ecgsynth" in (pq.read_schema(path).metadata or {})
+    except (pa.ArrowException, OSError) as problem:
+        raise _damaged(path, problem) from None
+
+
+def _npz(path: Path, only: str | None = None) -> dict[str, NDArray]:
+    import zipfile
+    import zlib
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files if only in (None, key)}
+    except (OSError, ValueError, EOFError, AttributeError, TypeError) as problem:
+        raise _damaged(path, problem) from None
+    except (zipfile.BadZipFile, zlib.error) as problem:
+        raise _damaged(path, problem) from None
+
+
+def _frame(path: Path, kind: str) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        if kind == "parquet":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, comment="#")
+    except Exception as problem:  # pandas and pyarrow raise many kinds
+        raise _damaged(path, problem) from None
+
+
+def _damaged(path: Path, problem: object) -> EcgsynthError:
+    text = str(problem).split("\n")[0].rstrip(". ")
+    return EcgsynthError(f"{path.name} is damaged or not what its ending says ({text}).")
+
+
+def _absent(path: Path, name: str, known: Iterable[Any], what: str) -> EcgsynthError:
+    """The error for a name that the table has not; said together with the nearest."""
+    names = [str(n) for n in known]
+    shown = names if len(names) <= 20 else [n for n in names if not re.search(r"\d$", n)][:20]
+    return EcgsynthError(
+        f"{path.name} has no '{name}' to take the {what} from.{did_you_mean(name, shown)} "
+        f"Name it, as in data.{what}=NAME."
+    )
+
+
+def _of_leads(ecg: Ecg, leads: tuple[str, ...], path: Path) -> Ecg:
+    from dataclasses import replace
+
+    absent = [lead for lead in leads if lead not in ecg.spec.leads]
+    if absent:
+        raise EcgsynthError(
+            f"{path.name} has no lead {', '.join(absent)}; it has {', '.join(ecg.spec.leads)}."
+        )
+    if leads == ecg.spec.leads:
+        return ecg
+    rows = [ecg.spec.leads.index(lead) for lead in leads]
+    return replace(ecg, signal=ecg.signal[:, rows], spec=replace(ecg.spec, leads=leads), marks=None)
+
+
+def _leads_in(columns: list[str]) -> tuple[str, ...]:
+    """Names before `_0`, `_1`, ... of which there are many; in the order of the columns."""
+    counts: dict[str, int] = {}
+    for name in columns:
+        found = re.fullmatch(r"(.+)_\d+", name)
+        if found:
+            counts[found[1]] = counts.get(found[1], 0) + 1
+    return tuple(name for name, count in counts.items() if count >= LEAST)
+
+
+def _words(values: NDArray) -> NDArray[np.str_]:
+    """Labels and names as text: 1.0 and 1 are the same word, nothing is ""."""
+
+    def word(value: Any) -> str:
+        if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
+            return ""
+        if isinstance(value, float | np.floating) and float(value).is_integer():
+            return str(int(value))
+        return value.decode() if isinstance(value, bytes) else str(value)
+
+    return np.array([word(value) for value in values], np.str_)
+
+
+def _natural(word: str) -> list[tuple[int, str]]:
+    """Sorts "2" before "10"."""
+    parts = re.split(r"(\d+)", word)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+
+
+def renamed(names: NDArray[np.str_], names_to: Mapping[str, str]) -> NDArray[np.str_]:
+    """Words by a mapping; a word that is not in it becomes ""."""
+    return np.array([names_to.get(str(name), "") for name in names], np.str_)

@@ -1,0 +1,191 @@
+"""The judge: how close synthetic ECG is to real ECG, with floor, ceiling and interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.ecg import Ecg, concatenate
+
+if TYPE_CHECKING:
+    from ecgsynth.evaluation.reference import Reference
+
+Goal = Literal["lower", "higher", "match"]
+BLOCK_SECONDS = 30.0
+"""Length of the time blocks over which Match figures are resampled."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is judged, and against what; metrics take nothing else.
+
+    Attributes
+    ----------
+    synthetic: the set under judgement.
+    test: real items that the generator never saw, of the same people ("does it match?").
+    train: the real items that it learned from.
+    new_patients: real items of other people ("does it help with people never seen?").
+    reference: statistics of `test` for where the recordings are not.
+    seed: of everything random. quick: smaller samples and shorter trainings.
+    """
+
+    synthetic: Ecg
+    test: Ecg | None = None
+    train: Ecg | None = None
+    new_patients: Ecg | None = None
+    reference: Reference | None = None
+    seed: int = 0
+    quick: bool = False
+
+    def has(self, need: str) -> bool:
+        """Whether a part that a metric needs is there."""
+        return getattr(self, need) is not None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.synthetic.spec.classes
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The classes, or the one nameless group of an unlabelled set."""
+        return self.classes or ("",)
+
+    def random(self, name: str) -> np.random.Generator:
+        """Random numbers of a metric, the same for every set that is judged."""
+        return np.random.default_rng([self.seed, *name.encode()])
+
+    def with_synthetic(self, synthetic: Ecg) -> Trial:
+        """The same trial for another set: how controls are judged."""
+        return replace(self, synthetic=synthetic)
+
+    @cached_property
+    def matched(self) -> tuple[Ecg, Ecg]:
+        """(synthetic, test) with equal counts in every class, on the converter's grid."""
+        assert self.test is not None
+        return match_counts(self.synthetic, self.test, self.random("matched"))
+
+    def part(self, ecg: Ecg, group: str) -> Ecg:
+        return ecg.of_class(group) if group else ecg
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval (None where the metric has none)."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a metric says of itself.
+
+    unit: of the value. goal: lower or higher is better, or match = as real has it.
+    needs: parts of the trial. question: "match" (same people), "new patients", or "privacy".
+    reference: where it was published. costly: left out of `--quick`.
+    measure: the function of a `Trial`, giving an estimate per group ("all" for the whole set).
+    """
+
+    name: str
+    unit: str
+    goal: Goal
+    needs: tuple[str, ...]
+    question: str
+    reference: str
+    measure: Callable[[Trial], dict[str, Estimate]]
+    costly: bool = False
+
+    @property
+    def title(self) -> str:
+        return (self.measure.__doc__ or self.name).strip().split("\n")[0]
+
+
+def metric(
+    name: str, *, unit: str, goal: Goal, needs: tuple[str, ...], question: str, reference: str,
+    costly: bool = False,
+) -> Callable[[Callable[[Trial], dict[str, Estimate]]], Metric]:  # fmt: skip
+    """Turn a function of a `Trial` into a `Metric`."""
+
+    def wrap(measure: Callable[[Trial], dict[str, Estimate]]) -> Metric:
+        return Metric(name, unit, goal, needs, question, reference, measure, costly)
+
+    return wrap
+
+
+def match_counts(one: Ecg, other: Ecg, random: np.random.Generator) -> tuple[Ecg, Ecg]:
+    """Both sets cut down at random to the smaller count of each class, quantised to 5 uV.
+
+    Raises
+    ------
+    EcgsynthError: shapes or classes differ, or nothing is left.
+    """
+    if one.spec.leads != other.spec.leads or one.spec.samples != other.spec.samples:
+        raise EcgsynthError(
+            f"the sets differ: {len(one.spec.leads)} leads x {one.spec.samples} samples against "
+            f"{len(other.spec.leads)} x {other.spec.samples}; load the reference with the "
+            "synthetic set's own window, rate and leads."
+        )
+    if not one.spec.classes:
+        count = min(len(one), len(other))
+        return pick(one, count, random).quantised(), pick(other, count, random).quantised()
+    left, right = [], []
+    for name in one.spec.classes:
+        if name not in other.spec.classes:
+            continue
+        a, b = one.of_class(name), other.of_class(name)
+        count = min(len(a), len(b))
+        left.append(pick(a, count, random))
+        right.append(pick(b, count, random))
+    if not left or not sum(len(part) for part in left):
+        raise EcgsynthError("the synthetic and the real set share no class with items in both.")
+    return concatenate(left).quantised(), concatenate(right).quantised()
+
+
+def pick(ecg: Ecg, count: int, random: np.random.Generator) -> Ecg:
+    """`count` items at random, without repetition, in their old order."""
+    if count >= len(ecg):
+        return ecg
+    return ecg[np.sort(random.permutation(len(ecg))[:count])]
+
+
+def blocks(ecg: Ecg) -> NDArray[np.int64]:
+    """[item] number of the unit that is resampled: time blocks of a record, else a person, else
+    the item itself."""
+    if ecg.record is not None and ecg.onset_s is not None:
+        part = np.floor(np.nan_to_num(ecg.onset_s) / BLOCK_SECONDS).astype(np.int64)
+        names = np.char.add(np.char.add(ecg.record, ":"), part.astype(np.str_))
+    elif ecg.patient is not None:
+        names = ecg.patient
+    else:
+        return np.arange(len(ecg))
+    return np.unique(names, return_inverse=True)[1]
+
+
+def bootstrap_mean(
+    values: NDArray[Any], unit: NDArray[np.int64], random: np.random.Generator, draws: int = 2000
+) -> Estimate:
+    """Mean of per-item values with an interval from resampling units (patients or blocks)."""
+    units = int(unit.max()) + 1
+    sums = np.bincount(unit, values, units)
+    sizes = np.bincount(unit, minlength=units)
+    weight = random.multinomial(units, np.full(units, 1 / units), draws)
+    total = weight @ sizes
+    means = (weight @ sums)[total > 0] / total[total > 0]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Estimate(float(values.mean()), float(low), float(high))
+
+
+MIN_ITEMS = 10
+"""A class with fewer real or synthetic items is left out of a figure, with that reason."""
+
+
+def too_few(count: int) -> Estimate:
+    return Estimate(float("nan"), note=f"{count} items; at least {MIN_ITEMS} are needed")

@@ -1,0 +1,179 @@
+"""Does a synthetic beat look like a real one? Two-sample tests and distances."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.evaluation import (
+    MIN_ITEMS,
+    Estimate,
+    Trial,
+    blocks,
+    bootstrap_mean,
+    metric,
+    pick,
+    too_few,
+)
+from ecgsynth.registry import METRICS
+from ecgsynth.signals.ecg import Ecg
+
+
+@METRICS.register("c2st")
+@metric(
+    "c2st", unit="AUC", goal="lower", needs=("test",), question="match",
+    reference="Lopez-Paz & Oquab, ICLR 2017; the stronger of a ResNet-1D and gradient boosting on "
+    "64 PCA + 32 log-PSD features, split by time block; .50 = indistinguishable",
+)  # fmt: skip
+def c2st(trial: Trial) -> dict[str, Estimate]:
+    """AUC with which a classifier tells synthetic beats from held-out ones."""
+    from sklearn.metrics import roc_auc_score
+
+    synthetic, real = trial.matched
+    if len(real) < 50:
+        return {"all": Estimate(float("nan"), note=f"{len(real)} items a side; 50 are needed")}
+    random = trial.random("c2st")
+    truth = np.concatenate([np.zeros(len(real)), np.ones(len(synthetic))])
+    unit = np.concatenate([blocks(real), blocks(real).max() + 1 + blocks(synthetic)])
+    scores = {"boosting": _boosting_scores(real, synthetic, truth, unit, random)}
+    if not trial.quick:
+        from ecgsynth.evaluation.classifiers import tell_apart
+
+        scores["resnet"] = tell_apart(real, synthetic, unit, seed=trial.seed)
+    auc = {name: float(roc_auc_score(truth, score)) for name, score in scores.items()}
+    best = max(auc, key=lambda name: auc[name])
+    draws = _bootstrap_auc(truth, scores[best], unit, random)
+    low, high = np.quantile(draws, [0.025, 0.975])
+    note = ", ".join(f"{name} {value:.3f}" for name, value in auc.items())
+    return {"all": Estimate(auc[best], float(low), float(high), note)}
+
+
+def _boosting_scores(
+    real: Ecg, synthetic: Ecg, truth: NDArray, unit: NDArray, random: np.random.Generator
+) -> NDArray[np.float64]:
+    """Out-of-fold scores of gradient boosting on shape (PCA) and spectrum (log-PSD)."""
+    from scipy.signal import welch
+    from sklearn.decomposition import PCA
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.model_selection import GroupKFold
+
+    signal = np.concatenate([real.signal, synthetic.signal]).reshape(len(truth), -1)
+    whole = np.concatenate([real.signal, synthetic.signal])
+    _, psd = welch(whole, real.spec.fs, nperseg=min(128, whole.shape[-1]), axis=-1)
+    psd = np.log10(psd + 1e-9).mean(1)
+    edges = np.linspace(0, psd.shape[1], 33).astype(int)
+    bands = np.stack(
+        [psd[:, a : max(b, a + 1)].mean(1) for a, b in zip(edges[:-1], edges[1:], strict=True)], 1
+    )
+    score = np.zeros(len(truth))
+    folds = GroupKFold(5, shuffle=True, random_state=int(random.integers(2**31)))
+    for fit, held in folds.split(signal, truth, unit):
+        pca = PCA(min(64, signal.shape[1], len(fit)), random_state=0).fit(signal[fit])
+        features = np.concatenate([pca.transform(signal), bands], 1)
+        model = HistGradientBoostingClassifier(max_iter=150, random_state=0)
+        score[held] = model.fit(features[fit], truth[fit]).predict_proba(features[held])[:, 1]
+    return score
+
+
+def _bootstrap_auc(
+    truth: NDArray, score: NDArray, unit: NDArray, random: np.random.Generator, draws: int = 500
+) -> NDArray[np.float64]:
+    """AUC under resampled units; with weights it is one pass over the sorted scores."""
+    order = np.argsort(score, kind="stable")
+    positive, unit = truth[order] > 0, unit[order]
+    units = int(unit.max()) + 1
+    found = np.empty(draws)
+    for k in range(draws):
+        weight = np.bincount(random.integers(units, size=units), minlength=units)[unit]
+        below = np.cumsum(np.where(positive, 0, weight))
+        pairs = weight[positive].sum() * weight[~positive].sum()
+        found[k] = (weight * below)[positive].sum() / max(pairs, 1)
+    return found
+
+
+@METRICS.register("mmd")
+@metric(
+    "mmd", unit="mV-free", goal="lower", needs=("test",), question="match",
+    reference="Gretton et al., JMLR 2012; unbiased, RBF kernel at the median real distance",
+)  # fmt: skip
+def mmd(trial: Trial) -> dict[str, Estimate]:
+    """Squared maximum mean discrepancy between synthetic and real beats."""
+    from sklearn.metrics.pairwise import rbf_kernel
+
+    found = {}
+    synthetic, real = trial.matched
+    random = trial.random("mmd")
+    for name in trial.groups:
+        a, b = (pick(trial.part(e, name), 1000, random) for e in (synthetic, real))
+        if len(a) < MIN_ITEMS:
+            found[name or "all"] = too_few(len(a))
+            continue
+        x, y = a.signal.reshape(len(a), -1), b.signal.reshape(len(b), -1)
+        half = y[random.permutation(len(y))]
+        gamma = 1 / max(float(np.median(((y - half) ** 2).sum(1))), 1e-12)
+        xx, yy, xy = rbf_kernel(x, x, gamma), rbf_kernel(y, y, gamma), rbf_kernel(x, y, gamma)
+        n = len(x)
+        off = lambda kernel: (kernel.sum() - np.trace(kernel)) / (n * (n - 1))  # noqa: E731
+        found[name or "all"] = Estimate(float(off(xx) + off(yy) - 2 * xy.mean()))
+    return found
+
+
+def _pairs(trial: Trial, nearest: bool, relative: bool) -> dict[str, Estimate]:
+    """RMSE (mV) or PRD (%) of synthetic beats to random or nearest real ones of their class."""
+    from sklearn.neighbors import NearestNeighbors
+
+    found = {}
+    synthetic, real = trial.matched
+    random = trial.random("pairs")
+    for name in trial.groups:
+        a, b = trial.part(synthetic, name), trial.part(real, name)
+        if len(a) < MIN_ITEMS:
+            found[name or "all"] = too_few(len(a))
+            continue
+        x, y = a.signal.reshape(len(a), -1), b.signal.reshape(len(b), -1)
+        if nearest:
+            rows = NearestNeighbors(n_neighbors=1).fit(y).kneighbors(x)[1][:, 0]
+        else:
+            rows = random.permutation(len(y))
+        error = ((x - y[rows]) ** 2).sum(1)
+        if relative:
+            values = 100 * np.sqrt(error / np.maximum((y[rows] ** 2).sum(1), 1e-12))
+        else:
+            values = np.sqrt(error / x.shape[1])
+        found[name or "all"] = bootstrap_mean(values, np.arange(len(values)), random)
+    return found
+
+
+_TRAP = "to be read beside the mean beat: a collapsed set beats real data on random pairs"
+
+
+@METRICS.register("rmse_random")
+@metric(
+    "rmse_random", unit="mV", goal="match", needs=("test",), question="match", reference=_TRAP
+)
+def rmse_random(trial: Trial) -> dict[str, Estimate]:
+    """RMSE between synthetic beats and random real ones of the class."""
+    return _pairs(trial, nearest=False, relative=False)
+
+
+@METRICS.register("rmse_nearest")
+@metric(
+    "rmse_nearest", unit="mV", goal="match", needs=("test",), question="match", reference=_TRAP
+)
+def rmse_nearest(trial: Trial) -> dict[str, Estimate]:
+    """RMSE between synthetic beats and the nearest real ones of the class."""
+    return _pairs(trial, nearest=True, relative=False)
+
+
+@METRICS.register("prd_random")
+@metric("prd_random", unit="%", goal="match", needs=("test",), question="match", reference=_TRAP)
+def prd_random(trial: Trial) -> dict[str, Estimate]:
+    """PRD = 100 sqrt(sum (x-y)^2 / sum y^2) to random real beats of the class."""
+    return _pairs(trial, nearest=False, relative=True)
+
+
+@METRICS.register("prd_nearest")
+@metric("prd_nearest", unit="%", goal="match", needs=("test",), question="match", reference=_TRAP)
+def prd_nearest(trial: Trial) -> dict[str, Estimate]:
+    """PRD to the nearest real beats of the class."""
+    return _pairs(trial, nearest=True, relative=True)

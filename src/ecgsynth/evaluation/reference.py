@@ -1,0 +1,199 @@
+"""Reference statistics: what is known of a real set where its recordings are not.
+
+Embedding moments, spectra, histograms of amplitude and RR, and the calibrated floors and ceilings
+of every metric; no recordings and no single beat.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, metric, too_few
+from ecgsynth.evaluation.classifiers import embed
+from ecgsynth.files import written_beside
+from ecgsynth.registry import METRICS
+from ecgsynth.signals.ecg import Ecg, Spec
+
+AMPLITUDE_EDGES = np.linspace(0, 8, 81)
+"""Bins of peak-to-peak amplitude, mV."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Statistics per class of a real set.
+
+    Attributes
+    ----------
+    source: "mitbih:heldout". spec: of the items.
+    counts: items per class. statistics: class -> part -> array: `mean` [32] and `covariance`
+        [32, 32] of the embedding, `psd`, `psd_sd` [frequency] (log10 mV^2/Hz), `amplitude`
+        (share of beats per bin of peak-to-peak mV), `beat` [lead, sample] (the mean beat, mV).
+    calibration: floors and ceilings: control -> metric -> class -> value.
+    """
+
+    source: str
+    spec: Spec
+    counts: dict[str, int]
+    statistics: dict[str, dict[str, NDArray[np.float64]]]
+    calibration: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+
+    @classmethod
+    def measure(cls, ecg: Ecg) -> Reference:
+        """The statistics of a set; classes with fewer than 10 items have none."""
+        ecg = ecg.quantised()
+        points, statistics = embed(ecg), {}
+        for k, name in enumerate(ecg.spec.classes or ("",)):
+            rows = np.flatnonzero(ecg.labels_id == k) if name else np.arange(len(ecg))
+            if len(rows) < MIN_ITEMS:
+                continue
+            spectrum = log_psd(ecg[rows])
+            statistics[name] = {
+                "mean": points[rows].mean(0),
+                "covariance": np.cov(points[rows].T),
+                "psd": spectrum.mean(0),
+                "psd_sd": spectrum.std(0),
+                "amplitude": histogram(ecg[rows]),
+                "beat": ecg.signal[rows].mean(0, dtype=np.float64),
+            }
+        return cls(ecg.source, ecg.spec, ecg.counts(), statistics)
+
+    def save(self, path: Path) -> None:
+        """Write as safetensors; numbers in 32 bits, the rest as JSON."""
+        from safetensors.numpy import save_file
+
+        tensors = {
+            f"{name}/{part}": np.ascontiguousarray(value, np.float32)
+            for name, parts in self.statistics.items()
+            for part, value in parts.items()
+        }
+        facts = {
+            "source": self.source,
+            "spec": self.spec.to_json(),
+            "counts": self.counts,
+            "calibration": self.calibration,
+        }
+        with written_beside(path) as beside:
+            save_file(tensors, beside, {"facts": json.dumps(facts)})
+
+    @classmethod
+    def load(cls, path: Path) -> Reference:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        EcgsynthError: the file is damaged.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, "np") as file:
+                facts: dict[str, Any] = json.loads(file.metadata()["facts"])
+                statistics: dict[str, dict[str, NDArray[np.float64]]] = {}
+                for key in file.keys():  # noqa: SIM118
+                    name, part = key.rsplit("/", 1)
+                    statistics.setdefault(name, {})[part] = file.get_tensor(key).astype(float)
+            return cls(
+                facts["source"], Spec.from_json(facts["spec"]), facts["counts"], statistics,
+                facts["calibration"],
+            )  # fmt: skip
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as problem:
+            raise EcgsynthError(f"the reference statistics {path} are damaged ({problem}).") from None
+
+
+def shipped(source: str, spec: Spec) -> Reference | None:
+    """The shipped statistics of a set, where they were made from items of this shape."""
+    stem = source.replace(":", "-")
+    path = Path(str(files("ecgsynth.pretrained"))) / "references" / f"{stem}.safetensors"
+    if not path.is_file():
+        return None
+    known = Reference.load(path)
+    same = ("leads", "fs", "samples", "r_sample", "unit")
+    fits = all(getattr(known.spec, name) == getattr(spec, name) for name in same)
+    return known if fits else None
+
+
+def log_psd(ecg: Ecg) -> NDArray[np.float64]:
+    """[item, frequency]: log10 of the power density (mV^2/Hz), leads averaged, floor 1e-9."""
+    from scipy.signal import welch
+
+    _, power = welch(ecg.signal, ecg.spec.fs, nperseg=min(128, ecg.spec.samples), axis=-1)
+    return np.log10(power.mean(1) + 1e-9)
+
+
+def histogram(ecg: Ecg) -> NDArray[np.float64]:
+    """Share of items per bin of peak-to-peak amplitude."""
+    height = np.ptp(ecg.signal, axis=2).max(1)
+    counts, _ = np.histogram(np.clip(height, 0, AMPLITUDE_EDGES[-1] - 1e-6), AMPLITUDE_EDGES)
+    return counts / max(counts.sum(), 1)
+
+
+def _per_class(trial: Trial, measure: Any) -> dict[str, Estimate]:
+    assert trial.reference is not None
+    mine = Reference.measure(trial.synthetic)
+    found = {}
+    for name in trial.groups:
+        if name not in mine.statistics or name not in trial.reference.statistics:
+            counts = (mine.counts.get(name, 0), trial.reference.counts.get(name, 0))
+            found[name or "all"] = too_few(min(counts))
+            continue
+        value = measure(mine.statistics[name], trial.reference.statistics[name])
+        found[name or "all"] = Estimate(float(value))
+    return found
+
+
+@METRICS.register("frechet")
+@metric(
+    "frechet", unit="distance", goal="lower", needs=("reference",), question="match",
+    reference="Heusel et al., NeurIPS 2017, in the fixed instrument's embedding (PCA 32)",
+)  # fmt: skip
+def frechet(trial: Trial) -> dict[str, Estimate]:
+    """Frechet distance between synthetic and real beats in the fixed embedding."""
+
+    def distance(a: dict, b: dict) -> float:
+        eigen = np.linalg.eigvals(a["covariance"] @ b["covariance"])
+        root = np.sqrt(np.maximum(eigen.real, 0)).sum()
+        gap = ((a["mean"] - b["mean"]) ** 2).sum()
+        return gap + np.trace(a["covariance"]) + np.trace(b["covariance"]) - 2 * root
+
+    return _per_class(trial, distance)
+
+
+@METRICS.register("psd_distance")
+@metric(
+    "psd_distance", unit="dB", goal="lower", needs=("reference",), question="match",
+    reference="log-spectral distance of the mean log power spectra",
+)  # fmt: skip
+def psd_distance(trial: Trial) -> dict[str, Estimate]:
+    """RMS difference of the mean log power spectra."""
+    return _per_class(trial, lambda a, b: 10 * np.sqrt(((a["psd"] - b["psd"]) ** 2).mean()))
+
+
+@METRICS.register("amplitude_w1")
+@metric(
+    "amplitude_w1", unit="mV", goal="lower", needs=("reference",), question="match",
+    reference="Wasserstein-1 distance of peak-to-peak amplitude histograms",
+)  # fmt: skip
+def amplitude_w1(trial: Trial) -> dict[str, Estimate]:
+    """How far the peak-to-peak amplitudes lie from the real ones."""
+    width = float(np.diff(AMPLITUDE_EDGES)[0])
+    return _per_class(
+        trial, lambda a, b: np.abs(np.cumsum(a["amplitude"] - b["amplitude"])).sum() * width
+    )
+
+
+@METRICS.register("mean_beat_error")
+@metric(
+    "mean_beat_error", unit="mV", goal="lower", needs=("reference",), question="match",
+    reference="RMS difference of the class-mean beats",
+)  # fmt: skip
+def mean_beat_error(trial: Trial) -> dict[str, Estimate]:
+    """RMS difference between the mean synthetic and the mean real beat."""
+    return _per_class(trial, lambda a, b: np.sqrt(((a["beat"] - b["beat"]) ** 2).mean()))

@@ -1,0 +1,152 @@
+"""The report: one row per figure with floor, ceiling and interval, as JSON and as one page."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.evaluation import Estimate, Metric, Trial
+from ecgsynth.evaluation.controls import BASELINE, CEILING
+from ecgsynth.files import written_beside
+
+DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure.
+
+    Attributes
+    ----------
+    metric, group: name, and the class or "all". value, low, high: figure and 95 % interval.
+    controls: control -> value, by the figure's own procedure and at equal size.
+    score: (value - gaussian) / (real - gaussian), None where the two lie closer together than
+        the interval is wide. unit, goal, question, title, reference: as the metric says.
+    """
+
+    metric: str
+    group: str
+    value: float | None
+    low: float | None
+    high: float | None
+    note: str
+    controls: dict[str, float]
+    score: float | None
+    unit: str
+    goal: str
+    question: str
+    title: str
+    reference: str
+
+    @classmethod
+    def of(
+        cls, metric: Metric, group: str, estimate: Estimate, controls: dict[str, float]
+    ) -> Row:
+        known = {n: _clean(v) for n, v in controls.items() if math.isfinite(v)}
+        return cls(
+            metric.name, group, _clean(estimate.value), _clean(estimate.low),
+            _clean(estimate.high), estimate.note, known, _score(estimate, known), metric.unit,
+            metric.goal, metric.question, metric.title, metric.reference,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Report:
+    """A judged set: `rows`, what was `left_out` and why, who was judged against what."""
+
+    synthetic: str
+    against: str
+    counts: dict[str, int]
+    rows: list[Row]
+    left_out: dict[str, str]
+    notes: list[str]
+    facts: dict[str, Any] = field(default_factory=dict)
+    trial: Trial | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def of(
+        cls, trial: Trial, rows: list[Row], left_out: dict[str, str], notes: list[str]
+    ) -> Report:
+        from ecgsynth.evaluation.classifiers import instrument
+
+        kind = instrument()
+        test = trial.test
+        against = test.source if test is not None else ""
+        if test is None and trial.reference is not None:
+            against = f"{trial.reference.source} (shipped statistics)"
+        facts = {
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seed": trial.seed,
+            "quick": trial.quick,
+            "instrument": kind[3]["hash"] if kind else None,
+            "spec": trial.synthetic.spec.to_json(),
+            "real": test.people_per_class() if test is not None else {},
+        }
+        return cls(
+            trial.synthetic.source, against, trial.synthetic.counts(), rows, left_out, notes,
+            facts, trial,
+        )  # fmt: skip
+
+    def __getitem__(self, key: str | tuple[str, str]) -> Row:
+        """`report["c2st"]` or `report["coverage", "V"]`."""
+        metric, group = (key, "all") if isinstance(key, str) else key
+        for row in self.rows:
+            if (row.metric, row.group) == (metric, group):
+                return row
+        why = self.left_out.get(metric, "it was not measured")
+        raise EcgsynthError(f"the report has no '{metric}' of '{group}': {why}.")
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "synthetic": self.synthetic,
+            "against": self.against,
+            "counts": self.counts,
+            "facts": self.facts,
+            "notes": self.notes,
+            "rows": [asdict(row) for row in self.rows],
+            "left_out": self.left_out,
+        }
+
+    def save(self, path: str | Path, show_real: bool | None = None) -> Path:
+        """Write JSON (`.json`) or one self-contained page (`.html`) with the JSON beside it.
+
+        show_real: draw real traces; only for public sources when left out.
+        """
+        path = Path(path)
+        text = json.dumps(self.to_json(), indent=1, allow_nan=False)
+        if path.suffix == ".json":
+            with written_beside(path) as beside:
+                beside.write_text(text)
+        elif path.suffix in (".html", ".htm"):
+            from ecgsynth.evaluation.page import page
+
+            content = page(self, show_real)
+            with written_beside(path) as beside:
+                beside.write_text(content, encoding="utf-8")
+            with written_beside(path.with_suffix(".json")) as beside:
+                beside.write_text(text)
+        else:
+            raise EcgsynthError(f"a report is .html or .json; '{path.name}' is neither.")
+        return path
+
+
+def _score(estimate: Estimate, controls: dict[str, float]) -> float | None:
+    """Share of the way from the Gaussian baseline to the ceiling of real beats."""
+    if BASELINE not in controls or CEILING not in controls or not math.isfinite(estimate.value):
+        return None
+    span = controls[CEILING] - controls[BASELINE]
+    width = (estimate.high or 0) - (estimate.low or 0)
+    if abs(span) <= max(width, 1e-9):
+        return None
+    return round((estimate.value - controls[BASELINE]) / span, 3)
+
+
+def _clean(value: float | None) -> float | None:
+    if value is None or not math.isfinite(value):
+        return None
+    return round(float(value), DECIMALS)

@@ -1,0 +1,46 @@
+"""Writing that leaves nothing half-done: write beside, then rename."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ecgsynth.errors import EcgsynthError
+
+
+@contextmanager
+def written_beside(target: str | Path) -> Iterator[Path]:
+    """A path beside `target` to write a file or folder to; it takes the name when all went well.
+
+    On any error, Ctrl-C included, what was begun is removed and an older `target` stays whole.
+    A folder `target` that is there already receives the new files, one rename each.
+
+    Raises
+    ------
+    EcgsynthError: the disk is full or the folder cannot be written.
+    """
+    target = Path(target)
+    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        if beside.is_dir() and target.is_dir():
+            for file in sorted(beside.iterdir()):
+                os.replace(file, target / file.name)
+        else:
+            os.replace(beside, target)
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        raise EcgsynthError(
+            f"{target} could not be written ({reason}); free some space or choose another place."
+        ) from problem
+    finally:
+        if beside.is_dir():
+            shutil.rmtree(beside, ignore_errors=True)
+        else:
+            with suppress(OSError):  # the first error is the one to tell
+                beside.unlink(missing_ok=True)

@@ -1,0 +1,75 @@
+"""Files in and out: one file a format; every writer takes a stream, every reader gives an `Ecg`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.registry import FORMATS
+from ecgsynth.signals.ecg import Ecg
+
+
+class Format(Protocol):
+    """A registered format: a class with these attributes, never instantiated.
+
+    suffixes: file endings that mean this format; "/" stands for a folder.
+    """
+
+    suffixes: tuple[str, ...]
+
+    @staticmethod
+    def write(chunks: Iterable[Ecg], target: Path) -> None:
+        """Write chunks of one spec as they come, in memory bounded by one chunk where the format
+        allows; nothing is left behind on an error (`ecgsynth.files.written_beside`)."""
+        ...
+
+    @staticmethod
+    def read(path: Path) -> Ecg:
+        """Read what `write` wrote, and files of others in the same layout as far as they go."""
+        ...
+
+
+def write(ecg: Ecg | Iterable[Ecg], target: str | Path, format: str | None = None) -> Path:
+    """Write an `Ecg` or a stream of them; the format follows from the ending.
+
+    Raises
+    ------
+    EcgsynthError: unknown ending or format; the target cannot be written.
+    """
+    chunks = [ecg] if isinstance(ecg, Ecg) else ecg
+    path = Path(target)
+    kind = FORMATS.get(format) if format else _by_suffix(str(target))
+    kind.write(chunks, path)
+    return path
+
+
+def read(path: str | Path, format: str | None = None) -> Ecg:
+    """Read a file or folder of any registered format.
+
+    Raises
+    ------
+    EcgsynthError: it is not there, of an unknown ending, or damaged.
+    """
+    if not Path(path).exists():
+        raise EcgsynthError(f"there is no file or folder {path}.")
+    kind = FORMATS.get(format) if format else _by_suffix(str(path))
+    ecg: Ecg = kind.read(Path(path))
+    return ecg
+
+
+def _by_suffix(target: str) -> Format:
+    path = Path(target)
+    ending = "/" if target.endswith("/") or path.is_dir() or not path.suffix else path.suffix
+    known = {}
+    for name in FORMATS.names():
+        kind: Format = FORMATS.get(name)
+        for suffix in kind.suffixes:
+            known[suffix] = kind
+    if ending.lower() not in known:
+        raise EcgsynthError(
+            f"no format is known for '{ending}' ({target}); endings: "
+            f"{', '.join(sorted(known))} (a name ending in / is a WFDB folder)."
+        )
+    return known[ending.lower()]

@@ -1,0 +1,169 @@
+"""CSV: one row an item, for spreadsheets, pandas and R."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import written_beside
+from ecgsynth.formats import stream
+from ecgsynth.registry import FORMATS
+from ecgsynth.signals.ecg import Ecg, Spec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FACTS = "# ecgsynth: "
+CARD = "# card: "
+END = "# items: "
+DECIMALS = 3
+"""Of a mV: 1 uV. Normalised signals are written in full."""
+
+
+ROWS = 1024
+"""Items turned into text at a time."""
+
+
+@FORMATS.register("csv")
+class Csv:
+    """Comma-separated values: `label`, patient and context, then `{lead}_{k}` for every sample.
+
+    Lines that begin with # come first and say what it is; the last one counts the items, so that
+    a file that was cut short is known by it. `pandas.read_csv(path, comment="#")`
+    reads the table. Amplitudes in mV with three decimals (1 uV). An unknown number is an empty
+    cell; several classes of one item are joined by "|". Marks are not kept: NPZ, Parquet and
+    WFDB keep them.
+    """
+
+    suffixes = (".csv",)
+
+    @staticmethod
+    def write(chunks: Iterable[Ecg], target: Path) -> None:
+        from pyarrow.csv import CSVWriter, WriteOptions
+
+        first, chunks = stream.begin(chunks)
+        stated = stream.facts(first)
+        stated["columns"] = [name for name in stated["columns"] if name != "marks"]
+        with written_beside(target) as beside, open(beside, "wb") as file:
+            for line in (
+                f"# {stream.statement(first)}",
+                FACTS + json.dumps(stated),
+                CARD + stream.card_json(first),
+            ):
+                file.write(line.encode() + b"\n")
+            options = WriteOptions(quoting_style="needed")
+            count = 0
+            with CSVWriter(file, _table(first[:0]).schema, write_options=options) as writer:
+                for rows in stream.regroup(chunks, ROWS):
+                    writer.write_table(_table(rows))
+                    count += len(rows)
+            file.write(f"{END}{count}\n".encode())
+
+    @staticmethod
+    def read(path: Path) -> Ecg:
+        """Read a file that `write` wrote.
+
+        Raises
+        ------
+        EcgsynthError: damaged, or a CSV of others, which states neither leads nor sampling rate.
+        """
+        import pyarrow as pa
+        from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
+
+        head: list[str] = []
+        try:
+            with open(path, encoding="utf-8") as file:
+                for line in file:
+                    if not line.startswith("#"):
+                        break
+                    head.append(line.rstrip("\n"))
+        except (OSError, UnicodeDecodeError) as problem:
+            raise stream.damaged(path, problem) from None
+        said = {
+            key: "".join(x[len(key) :] for x in head if x.startswith(key)) for key in (FACTS, CARD)
+        }
+        if not said[FACTS]:
+            raise EcgsynthError(
+                f"{path} states neither leads nor sampling rate, as CSV files of others do not; "
+                "put its signals into an NPZ with the keys 'data' and 'fs'."
+            )
+        spec, source, columns = stream.read_facts(said[FACTS], path)
+        kinds = {"label": pa.string(), "patient": pa.string(), "record": pa.string()}
+        kinds |= {"valid": pa.int32(), "onset_s": pa.float64()}
+        numbers = [*spec.context, *_sample_names(spec)]
+        try:
+            table = read_csv(
+                path,
+                ReadOptions(skip_rows=len(head)),
+                # The line that counts the items has one cell, which is "invalid" in a table.
+                ParseOptions(invalid_row_handler=lambda row: _judge(row.text)),
+                convert_options=ConvertOptions(
+                    column_types=kinds | dict.fromkeys(numbers, pa.float32())
+                ),
+            )
+            if _last_line(path) != f"{END}{len(table)}":
+                raise stream.damaged(path, "its last line does not count its items")
+            values = np.empty((len(table), len(spec.leads) * spec.samples), np.float32)
+            for k, name in enumerate(_sample_names(spec)):
+                values[:, k] = table[name].to_numpy()
+            context = np.empty((len(table), len(spec.context)), np.float32)
+            for k, name in enumerate(spec.context):
+                context[:, k] = table[name].to_numpy()
+            return Ecg(
+                values.reshape(len(table), len(spec.leads), spec.samples),
+                spec,
+                label=stream.label_rows(table["label"].to_pylist(), spec),
+                context=context,
+                source=source,
+                card=stream.read_card(said[CARD], path),
+                **{name: table[name].to_numpy() for name in columns},
+            )
+        except (pa.ArrowException, KeyError, ValueError, TypeError) as problem:
+            raise stream.damaged(path, problem) from None
+
+
+def _judge(line: str) -> str:
+    return "skip" if line.startswith(END) else "error"
+
+
+def _last_line(path: Path) -> str:
+    with open(path, "rb") as file:
+        file.seek(-min(64, path.stat().st_size), 2)
+        return file.read().decode(errors="replace").splitlines()[-1]
+
+
+def _table(ecg: Ecg) -> pa.Table:
+    import pyarrow as pa
+
+    assert ecg.context is not None
+    columns: dict[str, pa.Array] = {"label": pa.array(ecg.labels_str.tolist(), pa.string())}
+    for name in stream.ITEM_COLUMNS:
+        values = getattr(ecg, name)
+        if values is not None:
+            columns[name] = stream.arrow(values)
+    for name, values in zip(ecg.spec.context, ecg.context.T, strict=True):
+        columns[name] = _cells(values)
+    wide = ecg.signal.reshape(len(ecg), len(ecg.spec.leads) * ecg.spec.samples)
+    if ecg.spec.unit == "mV":
+        # Rounded in double precision: the nearest single then prints as three decimals.
+        wide = (np.round(wide.astype(np.float64), DECIMALS) + 0.0).astype(np.float32)
+    for name, values in zip(_sample_names(ecg.spec), wide.T, strict=True):
+        columns[name] = _cells(values)
+    return pa.table(columns)
+
+
+def _cells(values: NDArray[np.float32]) -> pa.Array:
+    """NaN becomes an empty cell."""
+    import pyarrow as pa
+
+    return pa.array(np.ascontiguousarray(values), pa.float32(), from_pandas=True)
+
+
+def _sample_names(spec: Spec) -> list[str]:
+    return [f"{lead}_{k}" for lead in spec.leads for k in range(spec.samples)]

@@ -1,0 +1,279 @@
+"""NPZ (NumPy): the arrays of an `Ecg` under plain names, for NumPy and everything built on it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import written_beside
+from ecgsynth.formats import stream
+from ecgsynth.registry import FORMATS
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg, Marks, Spec, one_hot
+
+NAMES = {"patient": "pid"}
+"""Keys that are not called as the attribute of `Ecg`."""
+
+_MARKS = ("item", "lead", "sample", "symbol")
+
+
+@FORMATS.register("npz")
+class Npz:
+    """NumPy archive: `data [item, lead, sample]`, labels, patients, context, card.
+
+    Per item: `data`, `labels_id`, `labels_str`, `label` [item, class], `context` and, where known,
+    `pid`, `record`, `valid`, `onset_s`. Once: `classes`, `leads`, `fs` (Hz), `unit`,
+    `context_names`, `synthetic`, `source`, `statement`, and `spec` and `card` as JSON.
+    Marks, where there are any: `marks_item`, `marks_lead`, `marks_sample`, `marks_symbol`.
+    """
+
+    suffixes = (".npz",)
+
+    @staticmethod
+    def write(chunks: Iterable[Ecg], target: Path) -> None:
+        """Chunks go to one growing .npy file per array, which are packed at the end.
+
+        In memory stands one chunk; on the disk, for a while, twice the size of the result.
+        """
+        first, chunks = stream.begin(chunks)
+        with (
+            written_beside(target) as beside,
+            tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder,
+        ):
+            columns: dict[str, _Column] = {}
+            try:
+                start = 0
+                for chunk in chunks:
+                    for name, values in _arrays(chunk, start).items():
+                        if name not in columns:
+                            columns[name] = _Column(Path(folder) / f"{name}.npy", values)
+                        columns[name].append(values)
+                    start += len(chunk)
+                for column in columns.values():
+                    column.finish()
+            finally:
+                for column in columns.values():
+                    column.file.close()
+            for name, value in _constants(first).items():
+                np.save(Path(folder) / f"{name}.npy", np.asarray(value), allow_pickle=False)
+            with zipfile.ZipFile(beside, "w") as archive:
+                for file in sorted(Path(folder).glob("*.npy")):
+                    # A member's date is left at its default: same content, same bytes.
+                    with (
+                        open(file, "rb") as source,
+                        archive.open(zipfile.ZipInfo(file.name), "w", force_zip64=True) as member,
+                    ):
+                        shutil.copyfileobj(source, member, 1 << 20)
+                    file.unlink()
+
+    @staticmethod
+    def read(path: Path) -> Ecg:
+        """Files of ours come back exactly. Of others, `data` ([item, sample] or [item, lead,
+        sample]) and `fs` are needed; `leads`, `labels` or `labels_str` or `labels_id`,
+        `classes`, `unit` and `pid` are taken where they are there.
+
+        Raises
+        ------
+        EcgsynthError: damaged, pickled objects inside (never opened), a needed key is missing.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                if not hasattr(archive, "files"):
+                    raise EcgsynthError(f"{path} is a single array, not an NPZ archive.")
+                arrays = {name: archive[name] for name in archive.files}
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            KeyError,
+            MemoryError,
+            zipfile.BadZipFile,
+        ) as problem:
+            raise stream.damaged(path, problem) from None
+        if "data" not in arrays:
+            raise EcgsynthError(
+                f"{path} has no array 'data' [item, lead, sample]; "
+                f"it has {', '.join(sorted(arrays)) or 'nothing'}."
+            )
+        if not np.issubdtype(arrays["data"].dtype, np.number) or np.iscomplexobj(arrays["data"]):
+            raise EcgsynthError(f"{path}: 'data' holds {arrays['data'].dtype}, not numbers.")
+        return _own(arrays, path) if "spec" in arrays else _foreign(arrays, path)
+
+
+def _arrays(ecg: Ecg, start: int) -> dict[str, NDArray]:
+    """The arrays that grow with the items; `start`: number of the chunk's first item."""
+    assert ecg.label is not None and ecg.context is not None
+    arrays: dict[str, NDArray] = {
+        "data": ecg.signal,
+        "label": ecg.label,
+        "labels_id": ecg.labels_id,
+        "labels_str": ecg.labels_str,
+        "context": ecg.context,
+    }
+    for name in stream.ITEM_COLUMNS:
+        if getattr(ecg, name) is not None:
+            arrays[NAMES.get(name, name)] = getattr(ecg, name)
+    if ecg.marks is not None:
+        arrays |= {f"marks_{name}": getattr(ecg.marks, name) for name in _MARKS}
+        arrays["marks_item"] = ecg.marks.item + start
+    return arrays
+
+
+def _constants(ecg: Ecg) -> dict[str, Any]:
+    spec = ecg.spec
+    return {
+        "classes": np.array(spec.classes, np.str_),
+        "leads": np.array(spec.leads, np.str_),
+        "fs": spec.fs,
+        "unit": spec.unit,
+        "context_names": np.array(spec.context, np.str_),
+        "synthetic": ecg.synthetic,
+        "source": ecg.source,
+        "statement": stream.statement(ecg),
+        "spec": json.dumps(stream.facts(ecg)),
+        "card": stream.card_json(ecg),
+    }
+
+
+class _Column:
+    """One .npy file that grows along its first axis.
+
+    Text is kept part by part until the end, because its width in bytes is that of the longest.
+    """
+
+    def __init__(self, path: Path, like: NDArray) -> None:
+        self.path, self.like, self.count = path, like, 0
+        self.text = like.dtype.kind == "U"
+        self.widest = like.dtype
+        self.parts = 0
+        self.file: IO[bytes] = open(path, "w+b")  # noqa: SIM115 (closed by the writer)
+        if not self.text:
+            self._header()
+
+    def _header(self) -> None:
+        shape = (self.count, *self.like.shape[1:])
+        described = npy.dtype_to_descr(self.widest)  # type: ignore[no-untyped-call]
+        # NumPy pads the header for a first axis that grows: it keeps its length.
+        npy.write_array_header_1_0(  # type: ignore[no-untyped-call]
+            self.file, {"descr": described, "fortran_order": False, "shape": shape}
+        )
+
+    def append(self, values: NDArray) -> None:
+        self.count += len(values)
+        if self.text:
+            np.save(self.file, values, allow_pickle=False)
+            self.widest = max(self.widest, values.dtype, key=lambda kind: kind.itemsize)
+            self.parts += 1
+        else:
+            self.file.write(np.ascontiguousarray(values, self.like.dtype).data)
+
+    def finish(self) -> None:
+        """Set the true count in the header."""
+        self.file.seek(0)
+        if not self.text:
+            self._header()
+            return
+        with tempfile.TemporaryFile(dir=self.path.parent) as spool:
+            shutil.copyfileobj(self.file, spool)
+            spool.seek(0)
+            self.file.seek(0)
+            self._header()
+            for _ in range(self.parts):
+                part = np.load(spool, allow_pickle=False)
+                self.file.write(part.astype(self.widest).tobytes())
+            self.file.truncate()
+
+
+def _own(arrays: dict[str, NDArray], path: Path) -> Ecg:
+    spec, source, columns = stream.read_facts(str(arrays["spec"]), path)
+    try:
+        marks = None
+        if "marks" in columns:
+            marks = Marks(*(arrays[f"marks_{name}"] for name in _MARKS))
+            columns.remove("marks")
+        return Ecg(
+            arrays["data"],
+            spec,
+            label=arrays["label"],
+            context=arrays["context"],
+            marks=marks,
+            source=source,
+            card=stream.read_card(str(arrays.get("card", "")), path),
+            **{name: arrays[NAMES.get(name, name)] for name in columns},
+        )
+    except (KeyError, TypeError) as problem:
+        raise stream.damaged(path, f"the array {problem} is missing") from None
+
+
+def _foreign(arrays: dict[str, NDArray], path: Path) -> Ecg:
+    data = arrays["data"]
+    if data.ndim not in (2, 3):
+        raise EcgsynthError(
+            f"{path}: 'data' has shape {data.shape}; it must be [item, sample] or "
+            "[item, lead, sample]."
+        )
+    data = data[:, None] if data.ndim == 2 else data
+    fs = arrays.get("fs")
+    if fs is None or fs.size != 1 or not np.issubdtype(fs.dtype, np.number):
+        raise EcgsynthError(
+            f"{path} states no sampling rate; save it again with a number fs=... in Hz."
+        )
+    leads = _texts(arrays.get("leads")) or [f"lead{k + 1}" for k in range(data.shape[1])]
+    if len(leads) != data.shape[1] or data.shape[1] > max(64, data.shape[2]):
+        raise EcgsynthError(
+            f"{path}: 'data' of shape {data.shape} does not fit {len(leads)} leads; its axes must "
+            "be [item, lead, sample] (np.swapaxes(data, 1, 2) turns [item, sample, lead])."
+        )
+    classes, ids = _foreign_labels(arrays, len(data), path)
+    unit = str(arrays["unit"]) if "unit" in arrays else "mV"
+    synthetic = bool(arrays["synthetic"].any()) if "synthetic" in arrays else False
+    return Ecg(
+        data,
+        Spec(tuple(leads), float(fs.item()), data.shape[2], tuple(classes), unit=unit),  # type: ignore[arg-type]
+        label=one_hot(ids, len(classes)),
+        patient=arrays["pid"].astype(np.str_) if "pid" in arrays else None,
+        source=(SYNTHETIC if synthetic else "") + path.name,
+    )
+
+
+def _foreign_labels(
+    arrays: dict[str, NDArray], count: int, path: Path
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Class names, and a number per item, -1 where it has none."""
+    key = next((k for k in ("labels_str", "labels_id", "labels") if k in arrays), None)
+    if key is None:
+        return [], np.full(count, -1)
+    labels = arrays[key]
+    classes = _texts(arrays.get("classes"))
+    if labels.shape != (count,):
+        raise EcgsynthError(
+            f"{path}: '{key}' has shape {labels.shape}; it must hold one label for each of the "
+            f"{count} items."
+        )
+    if labels.dtype.kind in "iu" and classes:
+        if labels.max() >= len(classes):
+            raise EcgsynthError(
+                f"{path}: '{key}' holds the number {labels.max()}, but 'classes' has "
+                f"{len(classes)} names."
+            )
+        return classes, labels.astype(np.int64)
+    names = labels.astype(np.str_)
+    classes = classes or sorted(set(names.tolist()) - {""})
+    unknown = set(names.tolist()) - {"", *classes}
+    if unknown:
+        raise EcgsynthError(f"{path}: the label '{min(unknown)}' is not in 'classes'.")
+    number = {name: k for k, name in enumerate(classes)}
+    return classes, np.array([number.get(name, -1) for name in names.tolist()], np.int64)
+
+
+def _texts(array: NDArray | None) -> list[str]:
+    return [] if array is None else [str(name) for name in np.atleast_1d(array)]

@@ -1,0 +1,172 @@
+"""Parquet: one row an item and one column a lead, for tables larger than memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import written_beside
+from ecgsynth.formats import stream
+from ecgsynth.registry import FORMATS
+from ecgsynth.signals.ecg import Ecg, Marks, Spec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+GROUP_BYTES = 32 * 2**20
+"""Signal in one row group; what a reader must hold at least."""
+
+
+@FORMATS.register("parquet")
+class Parquet:
+    """Parquet: a fixed-size list of samples per lead, labels and context as columns.
+
+    Columns: `label`, `labels_id`, the context's names, `patient`, `record`, `valid`, `onset_s`
+    and `marks` where known, and one of type list<float>[samples] per lead, in mV.
+    `label_row` [class] stands beside where an item may carry several classes.
+    The schema's metadata says `statement`, `synthetic`, `source`, `ecgsynth` (spec) and `card`.
+    """
+
+    suffixes = (".parquet", ".pq")
+
+    @staticmethod
+    def write(chunks: Iterable[Ecg], target: Path) -> None:
+        from pyarrow.parquet import ParquetWriter
+
+        first, chunks = stream.begin(chunks)
+        spec = first.spec
+        metadata = {
+            "statement": stream.statement(first),
+            "synthetic": json.dumps(first.synthetic),
+            "source": first.source,
+            "ecgsynth": json.dumps(stream.facts(first)),
+            "card": stream.card_json(first),
+        }
+        schema = _table(first[:0]).schema.with_metadata(metadata)
+        texts = [name for name in ("label", "patient", "record") if name in schema.names]
+        rows = max(1, GROUP_BYTES // (4 * spec.samples * len(spec.leads)))
+        with (
+            written_beside(target) as beside,
+            ParquetWriter(beside, schema, compression="zstd", use_dictionary=texts) as writer,
+        ):
+            for group in stream.regroup(chunks, rows):
+                writer.write_table(_table(group).replace_schema_metadata(metadata))
+
+    @staticmethod
+    def read(path: Path) -> Ecg:
+        """Read a file that `write` wrote.
+
+        Raises
+        ------
+        EcgsynthError: damaged, or a Parquet file of others, which states no sampling rate.
+        """
+        import pyarrow as pa
+        from pyarrow.parquet import read_table
+
+        try:
+            table = read_table(path, partitioning=None)
+            said = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+        except (pa.ArrowException, OSError, ValueError) as problem:
+            raise stream.damaged(path, problem) from None
+        if "ecgsynth" not in said:
+            raise EcgsynthError(
+                f"{path} states neither leads nor sampling rate, as Parquet files of others do "
+                "not; put its signals into an NPZ with the keys 'data' and 'fs'."
+            )
+        spec, source, columns = stream.read_facts(said["ecgsynth"], path)
+        try:
+            signal = np.empty((len(table), len(spec.leads), spec.samples), np.float32)
+            for k, lead in enumerate(spec.leads):
+                signal[:, k] = _list_rows(table[lead], spec.samples)
+            context = np.empty((len(table), len(spec.context)), np.float32)
+            for k, name in enumerate(spec.context):
+                context[:, k] = table[name].to_numpy()
+            label = (
+                _list_rows(table["label_row"], len(spec.classes))
+                if spec.multilabel and spec.classes
+                else stream.label_rows(table["label"].to_pylist(), spec)
+            )
+            return Ecg(
+                signal,
+                spec,
+                label=label,
+                context=context,
+                marks=_read_marks(table["marks"]) if "marks" in columns else None,
+                source=source,
+                card=stream.read_card(said.get("card", ""), path),
+                **{name: table[name].to_numpy() for name in columns if name != "marks"},
+            )
+        except (pa.ArrowException, KeyError, ValueError, TypeError) as problem:
+            raise stream.damaged(path, problem) from None
+
+
+def _table(ecg: Ecg) -> pa.Table:
+    import pyarrow as pa
+
+    assert ecg.label is not None and ecg.context is not None
+    spec: Spec = ecg.spec
+    columns: dict[str, pa.Array] = {
+        "label": pa.array(ecg.labels_str.tolist(), pa.string()),
+        "labels_id": pa.array(ecg.labels_id, pa.int64()),
+    }
+    if spec.multilabel and spec.classes:
+        columns["label_row"] = _lists(ecg.label)
+    for name in stream.ITEM_COLUMNS:
+        values = getattr(ecg, name)
+        if values is not None:
+            columns[name] = stream.arrow(values)
+    for name, values in zip(spec.context, ecg.context.T, strict=True):
+        columns[name] = pa.array(np.ascontiguousarray(values))
+    if ecg.marks is not None:
+        columns["marks"] = _marks(ecg.marks, len(ecg))
+    for k, lead in enumerate(spec.leads):
+        columns[lead] = _lists(ecg.signal[:, k])
+    return pa.table(columns)
+
+
+def _lists(rows: NDArray[np.float32]) -> pa.Array:
+    import pyarrow as pa
+
+    flat = pa.array(np.ascontiguousarray(rows, np.float32).ravel())
+    return pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
+
+
+def _list_rows(column: pa.ChunkedArray, width: int) -> NDArray[np.float32]:
+    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    flat = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    return flat.astype(np.float32, copy=False).reshape(len(column), width)
+
+
+def _marks(marks: Marks, count: int) -> pa.Array:
+    """A list of {lead, sample, symbol} per item."""
+    import pyarrow as pa
+
+    order = np.argsort(marks.item, kind="stable")
+    offsets = np.searchsorted(marks.item[order], np.arange(count + 1), "left").astype(np.int32)
+    fields = [
+        pa.array(marks.lead[order]),
+        pa.array(marks.sample[order]),
+        pa.array(marks.symbol[order].tolist(), pa.string()),
+    ]
+    rows = pa.StructArray.from_arrays(fields, ["lead", "sample", "symbol"])
+    return pa.ListArray.from_arrays(pa.array(offsets), rows)
+
+
+def _read_marks(column: pa.ChunkedArray) -> Marks:
+    import pyarrow as pa
+
+    lists = pa.concat_arrays(column.chunks)
+    rows = lists.flatten()
+    lengths = np.asarray(lists.value_lengths().to_numpy(zero_copy_only=False), np.int64)
+    return Marks(
+        np.repeat(np.arange(len(lists)), lengths),
+        rows.field("lead").to_numpy(zero_copy_only=False),
+        rows.field("sample").to_numpy(zero_copy_only=False),
+        np.array(rows.field("symbol").to_pylist(), np.str_),
+    )

@@ -1,0 +1,175 @@
+"""What all formats share: the stream of chunks, and the facts that a file states of itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg, Spec, concatenate
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FILE_SCHEMA = 1
+"""Version of what our files state; a file of a newer one is refused."""
+
+ITEM_COLUMNS = ("patient", "record", "valid", "onset_s")
+"""Columns of an `Ecg` that may be absent."""
+
+
+def begin(chunks: Iterable[Ecg]) -> tuple[Ecg, Iterator[Ecg]]:
+    """The first chunk that holds items, and an iterator over all such chunks, that one included.
+
+    Columns that the first chunk lacks are left out of the later ones too.
+
+    Raises
+    ------
+    EcgsynthError: no items at all; later, a chunk whose spec or source differs from the first's
+        or that lacks one of its columns: a file has one header for all of them.
+    """
+    stream = (chunk for chunk in chunks if len(chunk))
+    first = next(stream, None)
+    if first is None:
+        raise EcgsynthError("there is nothing to write: the stream holds no items; ask for some.")
+    return first, _alike(first, stream)
+
+
+def _alike(first: Ecg, rest: Iterator[Ecg]) -> Iterator[Ecg]:
+    from dataclasses import replace
+
+    yield first
+    for chunk in rest:
+        for name in ("spec", "source"):
+            if getattr(chunk, name) != getattr(first, name):
+                raise EcgsynthError(
+                    f"one file cannot hold items of different {name} ({getattr(first, name)} and "
+                    f"{getattr(chunk, name)}); write them to files of their own."
+                )
+        absent: dict[str, Any] = {}
+        for name in (*ITEM_COLUMNS, "marks"):
+            if getattr(first, name) is None:
+                absent[name] = None
+            elif getattr(chunk, name) is None:
+                raise EcgsynthError(
+                    f"a part of the stream lacks '{name}', which its first part has; give it to "
+                    "all parts or to none."
+                )
+        yield replace(chunk, **absent)
+
+
+def regroup(chunks: Iterable[Ecg], size: int) -> Iterator[Ecg]:
+    """The same items in chunks of exactly `size`, the last one excepted."""
+    waiting: list[Ecg] = []
+    count = 0
+    for chunk in chunks:
+        waiting.append(chunk)
+        count += len(chunk)
+        if count < size:
+            continue
+        whole = concatenate(waiting)
+        full = count // size * size
+        for start in range(0, full, size):
+            yield whole[start : start + size]
+        waiting = [whole[full:]] if full < count else []
+        count -= full
+    if waiting:
+        yield concatenate(waiting)
+
+
+def statement(ecg: Ecg) -> str:
+    """One sentence for people: what the file holds, first of all whether it is synthetic."""
+    if ecg.synthetic:
+        return (
+            f"SYNTHETIC ECG made by {ecg.source.removeprefix(SYNTHETIC)}: not from a patient and "
+            "not for diagnosis."
+        )
+    return f"ECG from {ecg.source}; not for diagnosis."
+
+
+def facts(ecg: Ecg) -> dict[str, Any]:
+    """What a program must know to read the file back; JSON-able."""
+    return {
+        "ecgsynth": FILE_SCHEMA,
+        "synthetic": ecg.synthetic,
+        "source": ecg.source,
+        "spec": ecg.spec.to_json(),
+        "columns": [n for n in (*ITEM_COLUMNS, "marks") if getattr(ecg, n) is not None],
+    }
+
+
+def read_facts(text: str, path: Path) -> tuple[Spec, str, list[str]]:
+    """Spec, source and names of the optional columns, from what `facts` wrote as JSON.
+
+    Raises
+    ------
+    EcgsynthError: not JSON, incomplete, or of a newer version.
+    """
+    try:
+        stated = json.loads(text)
+        version = int(stated["ecgsynth"])
+        if version > FILE_SCHEMA:
+            raise EcgsynthError(
+                f"{path} was written by a newer ecgsynth (file version {version}, this one reads "
+                f"up to {FILE_SCHEMA}); run `pip install -U ecgsynth`."
+            )
+        spec = Spec.from_json(stated["spec"])
+        source, columns = str(stated["source"]), [str(name) for name in stated["columns"]]
+    except (ValueError, KeyError, TypeError) as problem:
+        raise damaged(path, f"its header says no spec that can be understood, {problem}") from None
+    if stated.get("synthetic") and not source.startswith(SYNTHETIC):
+        source = SYNTHETIC + source  # the flag outweighs the name
+    return spec, source, columns
+
+
+def read_card(text: str, path: Path) -> dict[str, Any] | None:
+    """The card from its JSON text; None where the file has none."""
+    try:
+        card = json.loads(text or "null")
+    except ValueError as problem:
+        raise damaged(path, f"its card is not JSON, {problem}") from None
+    return card if isinstance(card, dict) else None
+
+
+def card_json(ecg: Ecg) -> str:
+    """The card as one line of JSON, `null` where there is none."""
+    return json.dumps(ecg.card, default=str)
+
+
+def label_rows(names: Iterable[str], spec: Spec) -> NDArray[np.float32]:
+    """[item, class] from class names, several joined by "|", as `Ecg.labels_str` gives them.
+
+    Raises
+    ------
+    EcgsynthError: a name is not one of the spec's classes.
+    """
+    rows: dict[str, NDArray[np.float32]] = {}
+    listed = [str(name) for name in names]
+    for text in set(listed):
+        row = np.zeros(len(spec.classes), np.float32)
+        for name in text.split("|") if text and spec.classes else ():
+            row[spec.class_index(name)] = 1
+        rows[text] = row
+    return np.array([rows[text] for text in listed], np.float32).reshape(
+        len(listed), len(spec.classes)
+    )
+
+
+def arrow(column: NDArray) -> pa.Array:
+    """A column of items as Arrow's type for it, also where it is empty."""
+    import pyarrow as pa
+
+    if column.dtype.kind == "U":
+        return pa.array(column.tolist(), pa.string())
+    return pa.array(column)
+
+
+def damaged(path: Path, reason: object) -> EcgsynthError:
+    """The error of a file that cannot be read to its end."""
+    text = str(reason).split("\n")[0].rstrip(". ")
+    return EcgsynthError(f"{path} is damaged or cut short ({text}); copy or make it again.")

@@ -1,0 +1,298 @@
+"""WFDB (PhysioNet): records with header, signal and annotation files."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import written_beside
+from ecgsynth.formats import stream
+from ecgsynth.formats.wfdb_records import FACTS, LONG_S, TABLE, refuse, rows_of, write_record
+from ecgsynth.registry import FORMATS
+from ecgsynth.signals.ecg import Ecg, Marks, Spec
+
+log = logging.getLogger("ecgsynth")
+
+PER_MV = {"mv": 1.0, "uv": 1e3, "µv": 1e3, "v": 1e-3}
+"""How many of a unit make one mV."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recording as read from a file.
+
+    signal: [lead, sample], mV; fs: Hz; sample, symbol: [annotation]; comments: header lines;
+    channel, subtype: [annotation], index of the lead in the file, and WFDB's free number;
+    note: [annotation], free text.
+    """
+
+    signal: NDArray[np.float32]
+    fs: float
+    leads: tuple[str, ...]
+    sample: NDArray[np.int64]
+    symbol: NDArray[np.str_]
+    comments: tuple[str, ...] = ()
+    channel: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    subtype: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    note: tuple[str, ...] = ()
+
+
+def read_recording(
+    path: Path, leads: tuple[str, ...] | None = None, annotations: str | None = None
+) -> Recording:
+    """Read `path`.hea, .dat and, where named, the annotation file.
+
+    Raises
+    ------
+    EcgsynthError: a file is missing, cut short or corrupt (by the header's checksum), a lead is
+        not there, or the unit is not a voltage. Annotations past the end are left out.
+    """
+    import wfdb
+
+    path = Path(path)
+    try:
+        record = wfdb.rdrecord(str(path), physical=False)
+    except FileNotFoundError as problem:
+        raise EcgsynthError(f"{Path(problem.filename or path).name} is missing.") from None
+    except Exception as problem:  # wfdb raises whatever numpy and its parser raise
+        raise EcgsynthError(
+            f"{path.name}.hea or its signal file is damaged or cut short ({problem})."
+        ) from None
+    digital = record.d_signal
+    if digital is None or record.sig_name is None:
+        raise EcgsynthError(f"{path.name} holds no signal.")
+    if record.checksum and any(c is not None for c in record.checksum):
+        for name, stated, wave in zip(record.sig_name, record.checksum, digital.T, strict=True):
+            if stated is not None and (int(wave.sum(dtype=np.int64)) - int(stated)) % 65536:
+                raise EcgsynthError(
+                    f"{path.name}.dat is damaged: lead {name} does not match its checksum."
+                )
+    names = tuple(record.sig_name)
+    wanted = leads or names
+    absent = [lead for lead in wanted if lead not in names]
+    if absent:
+        raise EcgsynthError(
+            f"{path.name} has no lead {', '.join(absent)}; it has {', '.join(names)}."
+        )
+    signal = np.empty((len(wanted), len(digital)), np.float32)
+    for row, lead in enumerate(wanted):
+        k = names.index(lead)
+        unit = record.units[k] or "mV"
+        if unit.lower() not in PER_MV:
+            raise EcgsynthError(f"{path.name}: lead {lead} is in '{unit}', not in mV, uV or V.")
+        wave = (digital[:, k] - record.baseline[k]) / (record.adc_gain[k] * PER_MV[unit.lower()])
+        invalid = digital[:, k] == -(1 << (_bits(record.fmt[k]) - 1))
+        signal[row] = np.where(invalid, np.nan, wave) if invalid.any() else wave
+    sample, symbol = np.zeros(0, np.int64), np.zeros(0, "<U1")
+    channel, subtype, note = sample, sample, symbol
+    if annotations:
+        try:
+            marks = wfdb.rdann(str(path), annotations)
+        except FileNotFoundError:
+            raise EcgsynthError(f"{path.name}.{annotations} is missing.") from None
+        except Exception as problem:
+            raise EcgsynthError(f"{path.name}.{annotations} is damaged ({problem}).") from None
+        inside = (marks.sample >= 0) & (marks.sample < len(digital))
+        sample = np.asarray(marks.sample, np.int64)[inside]
+        symbol = np.asarray(marks.symbol, np.str_)[inside]
+        channel = np.asarray(marks.chan, np.int64)[inside]
+        subtype = np.asarray(marks.subtype, np.int64)[inside]
+        note = np.asarray([text.rstrip("\0") for text in marks.aux_note], np.str_)[inside]
+    return Recording(
+        signal,
+        float(record.fs),
+        wanted,
+        sample,
+        symbol,
+        tuple(record.comments or ()),
+        channel,
+        subtype,
+        tuple(note.tolist()),
+    )
+
+
+def _bits(fmt: str) -> int:
+    return {"212": 12, "310": 10, "311": 10, "80": 8, "24": 24, "32": 32}.get(str(fmt), 16)
+
+
+ITEMS_PER_RECORD = 500
+"""Short items in one record: a file per beat would make a million files."""
+
+
+CARD = "card.json"
+
+
+@FORMATS.register("wfdb")
+class Wfdb:
+    """WFDB folder: 16-bit records in steps of 1 uV, R peaks as annotations, RECORDS, items.csv.
+
+    Items of 3 s and more are a record each. Shorter ones (beats) stand end to end, 500 to a
+    record: windows, not a continuous rhythm, which the header says too. Every window has an
+    annotation at its R peak with the symbol of its class, or the marks of its item.
+    `items.csv` holds label, patient and context of each item, `card.json` the model's card.
+    Where I and II are there, III = II - I, aVR, aVL and aVF follow from them exactly.
+    """
+
+    suffixes = ("/", ".hea")
+
+    @staticmethod
+    def write(chunks: Iterable[Ecg], target: Path) -> None:
+        """Write a folder of records.
+
+        Raises
+        ------
+        EcgsynthError: normalised signals, an amplitude beyond 16 bits (32.7 mV), or a folder that
+            holds records of others.
+        """
+        first, chunks = stream.begin(chunks)
+        target = target.resolve()
+        refuse(first, target)
+        size = 1 if first.spec.seconds >= LONG_S else ITEMS_PER_RECORD
+        names = []
+        with written_beside(target) as beside:
+            beside.mkdir()
+            with open(beside / TABLE, "w", newline="", encoding="utf-8") as file:
+                table = csv.writer(file)
+                table.writerow(["wfdb_record", "item", *rows_of(first[:0], "")[0]])
+                for number, items in enumerate(stream.regroup(chunks, size)):
+                    name = f"ecg_{number:06d}"
+                    write_record(items, name, beside)
+                    table.writerows(rows_of(items, name)[1])
+                    names.append(name)
+            (beside / CARD).write_text(stream.card_json(first), encoding="utf-8")
+            (beside / "RECORDS").write_text("\n".join(names) + "\n", encoding="ascii")
+        for stale in target.glob("ecg_*.*"):  # of a longer set that had this name before
+            if stale.stem not in names:
+                stale.unlink(missing_ok=True)
+
+    @staticmethod
+    def read(path: Path) -> Ecg:
+        """Items of a folder that `write` wrote; of others, every record as one item.
+
+        A damaged record is left out, by name in the log.
+
+        Raises
+        ------
+        EcgsynthError: no record can be read, or the records of others differ in leads, rate or
+            length.
+        """
+        if path.suffix == ".hea":
+            names, folder = [path.stem], path.parent
+        else:
+            names, folder = _record_names(path), path
+        recordings: dict[str, Recording] = {}
+        problems = []
+        for name in names:
+            try:
+                notes = "atr" if (folder / f"{name}.atr").is_file() else None
+                recordings[name] = read_recording(folder / name, annotations=notes)
+            except EcgsynthError as problem:
+                problems.append(str(problem))
+                log.warning("record %s is left out: %s", name, problem)
+        if not recordings:
+            reason = problems[0] if problems else "there are no .hea files in it."
+            raise EcgsynthError(f"no record of {path} can be read: {reason}")
+        if problems:
+            log.warning("%d of %d records of %s were left out.", len(problems), len(names), path)
+        stated = _stated(next(iter(recordings.values())))
+        return _own(recordings, stated, folder) if stated else _foreign(recordings, path)
+
+
+def _record_names(folder: Path) -> list[str]:
+    listed = folder / "RECORDS"
+    if listed.is_file():
+        return listed.read_text(encoding="utf-8", errors="replace").split()
+    return sorted(file.stem for file in folder.glob("*.hea"))
+
+
+def _stated(recording: Recording) -> str:
+    """The facts in a header's comments; "" in records of others."""
+    return "".join(c[len(FACTS) :] for c in recording.comments if c.startswith(FACTS.strip()))
+
+
+def _own(recordings: dict[str, Recording], stated: str, folder: Path) -> Ecg:
+    """The items back from records and `items.csv`."""
+    spec, source, columns = stream.read_facts(stated, folder)
+    with_marks = "marks" in columns
+    columns = [name for name in columns if name != "marks"]
+    try:
+        with open(folder / TABLE, newline="", encoding="utf-8") as file:
+            rows: dict[str, list[dict[str, str]]] = {name: [] for name in recordings}
+            for row in csv.DictReader(file):
+                if row["wfdb_record"] in rows:
+                    rows[row["wfdb_record"]].append(row)
+        card = stream.read_card((folder / CARD).read_text(encoding="utf-8"), folder / CARD)
+    except (OSError, ValueError, KeyError) as problem:
+        raise stream.damaged(folder / TABLE, problem) from None
+    signals, marks = [], []
+    for name, recording in recordings.items():
+        count, rest = divmod(recording.signal.shape[1], spec.samples)
+        if rest or count != len(rows[name]) or recording.leads != spec.leads:
+            raise stream.damaged(folder / TABLE, f"it does not fit the record {name}")
+        split = recording.signal.reshape(len(spec.leads), count, spec.samples)
+        signals.append(split.swapaxes(0, 1))
+        marks.append(_item_marks(recording, spec.samples))
+    listed = [row for name in recordings for row in rows[name]]
+    numbers = [[float(row[name] or "nan") for name in spec.context] for row in listed]
+    return Ecg(
+        np.concatenate(signals),
+        spec,
+        label=stream.label_rows([row["label"] for row in listed], spec),
+        context=np.array(numbers, np.float32).reshape(len(listed), len(spec.context)),
+        marks=Marks.join(marks, [len(s) for s in signals]) if with_marks else None,
+        source=source,
+        card=card,
+        **{name: _column([row[name] for row in listed], name) for name in columns},
+    )
+
+
+def _column(texts: list[str], name: str) -> NDArray:
+    if name == "onset_s":
+        return np.array([float(text or "nan") for text in texts])
+    return np.array(texts, np.str_).astype(np.int32 if name == "valid" else np.str_)
+
+
+def _item_marks(recording: Recording, samples: int) -> Marks:
+    """Annotations as marks; those that only name a window's class are no marks."""
+    names = [note or code for note, code in zip(recording.note, recording.symbol, strict=True)]
+    kept = [k for k, name in enumerate(names) if not name.startswith("class")]
+    at = recording.sample[kept]
+    lead = np.where(recording.subtype[kept] == 1, recording.channel[kept], -1)
+    return Marks(at // samples, lead, at % samples, np.array([names[k] for k in kept], np.str_))
+
+
+def _foreign(recordings: dict[str, Recording], path: Path) -> Ecg:
+    """Every record of others as one item."""
+    first_name, first = next(iter(recordings.items()))
+    for name, other in recordings.items():
+        for what, mine, its in (
+            ("leads", first.leads, other.leads),
+            ("sampling rate", first.fs, other.fs),
+            ("length", first.signal.shape[1], other.signal.shape[1]),
+        ):
+            if mine != its:
+                raise EcgsynthError(
+                    f"the records of {path} differ in {what} ({first_name}: {mine}, {name}: "
+                    f"{its}); read them with the data set `folder`, which cuts them to one size."
+                )
+    spec = Spec(first.leads, first.fs, first.signal.shape[1])
+    signal = np.stack([recording.signal for recording in recordings.values()])
+    marks = [
+        Marks(np.zeros(len(r.sample), np.int64), np.full(len(r.sample), -1), r.sample, r.symbol)
+        for r in recordings.values()
+    ]
+    said = " ".join(comment for r in recordings.values() for comment in r.comments)
+    return Ecg(
+        signal,
+        spec,
+        record=np.array([*recordings]),
+        marks=Marks.join(marks, [1] * len(marks)) if any(len(mark) for mark in marks) else None,
+        source=("synthetic:" if "SYNTHETIC" in said else "") + path.name,
+    )

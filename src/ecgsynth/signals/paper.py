@@ -1,0 +1,128 @@
+"""ECG on ECG paper: true proportions in print, and honest about what is synthetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.paper_beats import bands_of_classes, bands_of_leads, members_of, panels_sheet
+from ecgsynth.signals.paper_strips import strips_sheet, twelve_leads_sheet
+from ecgsynth.signals.sheet import checked_target, save
+from ecgsynth.signals.vocabulary import LEADS_12
+
+BEATS_PER_ROW = 8
+MAX_BEAT_ROWS = 12
+LONG_S = 3.0
+"""From this length on, s, an item is drawn as a strip and no longer as a beat."""
+
+
+def draw(
+    ecg: Ecg,
+    target: str | Path,
+    items: Sequence[int] | None = None,
+    title: str | None = None,
+    speed: float = 25.0,
+    gain: float = 10.0,
+) -> Path:
+    """Draw items on ECG paper; printed at 100 % it measures right with a ruler.
+
+    Beats of one lead become small papers, a row per class; beats of several leads a row per
+    item; strips become rows of 10 s; a 12-lead item becomes the 3 x 4 sheet with lead II beneath.
+    Normalised signals have no mV, so they get neither paper nor calibration pulse.
+
+    Parameters
+    ----------
+    target: file; its ending says SVG, PNG or PDF (12-lead items get a page each in a PDF).
+    items: which ones; when left out, beats of every class, or the first long item of each class.
+    title: the heading; the set's source when left out.
+    speed: paper speed, mm/s. gain: mm per mV.
+
+    Raises
+    ------
+    EcgsynthError: unknown ending, no items, an item that is not there, the file cannot be written.
+    """
+    target = checked_target(target)
+    if not (1 <= speed <= 200 and 1 <= gain <= 100):
+        raise EcgsynthError(
+            f"paper runs at 1 to 200 mm/s and 1 to 100 mm/mV; got {speed} and {gain}."
+        )
+    chosen = _checked_items(ecg, items)
+    title = ecg.source if title is None else title
+    if ecg.spec.seconds < LONG_S:
+        if len(ecg.spec.leads) > 1:
+            bands = bands_of_leads(ecg, (chosen or first_of_each_class(ecg))[:MAX_BEAT_ROWS])
+        else:
+            bands = bands_of_classes(
+                {ecg.source: ecg if chosen is None else ecg[chosen]}, 0, BEATS_PER_ROW
+            )
+        sheets = [panels_sheet(bands, ecg.spec, title, ecg.synthetic, speed, gain)]
+    elif set(LEADS_12) <= set(ecg.spec.leads):
+        pages = [0] if chosen is None else chosen
+        if len(pages) > 1 and target.suffix.lower() != ".pdf":
+            raise EcgsynthError(
+                f"{target} holds one 12-lead sheet, but {len(pages)} items were named; name one, "
+                "or a .pdf, which has a page for each."
+            )
+        sheets = [twelve_leads_sheet(ecg, item, title, speed, gain) for item in pages]
+    else:
+        sheets = [strips_sheet(ecg, chosen or first_of_each_class(ecg), title, speed, gain)]
+    return save(sheets, target, title, ecg.synthetic)
+
+
+def beats_sheet(
+    ecg_by_name: Mapping[str, Ecg],
+    target: str | Path,
+    beats: int = BEATS_PER_ROW,
+    title: str = "",
+    lead: str | None = None,
+) -> Path:
+    """Beats of several sets, such as real and synthetic, on one mV axis; a band per class.
+
+    A row shows single beats, evenly spaced through the set, and at its end up to sixty of them
+    over each other with their median.
+
+    Parameters
+    ----------
+    ecg_by_name: sets under the names that stand beside their rows.
+    beats: single beats in a row. lead: which one; the first of the first set when left out.
+
+    Raises
+    ------
+    EcgsynthError: no set, an empty set, sets that differ in unit or lack the lead.
+    """
+    target = checked_target(target)
+    if not ecg_by_name or beats < 1:
+        raise EcgsynthError("there is nothing to draw; give at least one set and one beat of it.")
+    first = next(iter(ecg_by_name.values()))
+    lead = lead or first.spec.leads[0]
+    single = {}
+    for name, ecg in ecg_by_name.items():
+        _checked_items(ecg, None)
+        if lead not in ecg.spec.leads or ecg.spec.unit != first.spec.unit:
+            raise EcgsynthError(
+                f"'{name}' has {', '.join(ecg.spec.leads)} in {ecg.spec.unit}; beside the others "
+                f"it needs lead {lead} in {first.spec.unit}."
+            )
+        if ecg.spec.seconds >= LONG_S:
+            raise EcgsynthError(f"'{name}' holds strips of {ecg.spec.seconds:g} s, not beats.")
+        single[name] = ecg
+    bands = bands_of_classes(single, lead, beats)
+    synthetic = any(ecg.synthetic for ecg in single.values())
+    sheet = panels_sheet(bands, first.spec, title, synthetic, 25.0, 10.0, lead)
+    return save([sheet], target, title, synthetic)
+
+
+def first_of_each_class(ecg: Ecg) -> list[int]:
+    firsts = [members_of(ecg, name)[:1] for name in [*ecg.spec.classes, ""]]
+    return list(dict.fromkeys(int(i) for found in firsts for i in found))
+
+
+def _checked_items(ecg: Ecg, items: Sequence[int] | None) -> list[int] | None:
+    if not len(ecg):
+        raise EcgsynthError("there is nothing to draw: the set holds no items.")
+    for item in items or ():
+        if not 0 <= item < len(ecg):
+            raise EcgsynthError(f"there is no item {item}; the set holds {len(ecg)}, from 0.")
+    return None if items is None or not len(items) else [int(item) for item in items]

@@ -1,0 +1,210 @@
+"""The prior of contexts: how a class's RR intervals (or ages) spread and hang together.
+
+Kept are, per class and style, a share, quantiles and rank correlations: no patient's values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.ecg import Ecg, Spec
+
+LEVELS = np.concatenate([[0.01], np.arange(0.05, 1.0, 0.05), [0.99]])
+"""Levels of the stored quantiles; the extremes themselves are never kept."""
+
+FEW = 20
+"""Groups smaller than this are summarised by mean and SD alone."""
+
+LEAST = 5
+"""Groups smaller than this borrow from their whole class: mean and SD of so few betray them."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The contexts of one class in one style.
+
+    style: number of the style. share: of the class. quantiles: [context, level].
+    correlation: [context, context], Spearman's, turned into a normal copula's.
+    """
+
+    style: int
+    share: float
+    quantiles: NDArray[np.float64]
+    correlation: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ContextPrior:
+    """Distribution of style and context per class, drawn from uniform numbers.
+
+    mean, sd: [context], over the training set; by these contexts are standardised.
+    """
+
+    spec: Spec
+    groups: dict[str, tuple[Group, ...]]
+    mean: NDArray[np.float64]
+    sd: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, ecg: Ecg, style: NDArray[np.int64]) -> ContextPrior:
+        """Measure the prior of a training set; style: [item]."""
+        context = np.asarray(ecg.context, np.float64)
+        width = context.shape[1]
+        mean = np.array([np.nanmean(c) if np.isfinite(c).any() else 0.0 for c in context.T])
+        sd = np.array([np.nanstd(c) if np.isfinite(c).any() else 1.0 for c in context.T])
+        sd[sd == 0] = 1.0
+        assert ecg.label is not None
+        names = ecg.spec.classes or ("",)
+        groups = {}
+        nothing = np.tile(mean[:, None], (1, len(LEVELS)))
+        everyone = _quantiles(context, nothing)
+        for k, name in enumerate(names):
+            rows = np.flatnonzero(ecg.label[:, k] > 0) if ecg.spec.classes else np.arange(len(ecg))
+            if not len(rows):
+                continue
+            class_wide = _quantiles(context[rows], everyone)
+            groups[name] = tuple(
+                _measure(int(s), context[rows[style[rows] == s]], len(rows), width, class_wide)
+                for s in np.unique(style[rows])
+            )
+        return cls(ecg.spec, groups, mean, sd)
+
+    def draw(
+        self, name: str, uniform: NDArray[np.float64], fixed: dict[str, float]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Style [item] and context [item, context] of items of one class.
+
+        uniform: [item, 1 + context] in (0, 1): the first column chooses the style.
+        fixed: contexts that the caller sets; styles in which they are usual become likelier.
+        """
+        from scipy.special import ndtr, ndtri
+
+        groups = self.groups[name]
+        weight = np.array([group.share for group in groups]) * self._fit(groups, fixed)
+        edges = np.cumsum(weight / weight.sum())
+        chosen = np.minimum(np.searchsorted(edges, uniform[:, 0]), len(groups) - 1)
+        styles = np.array([group.style for group in groups])[chosen]
+        context = np.empty((len(uniform), len(self.mean)))
+        for k in np.unique(chosen):
+            rows, group = np.flatnonzero(chosen == k), groups[k]
+            factor = np.linalg.cholesky(group.correlation) if len(self.mean) else np.eye(0)
+            normal = ndtri(uniform[rows, 1:]) @ factor.T
+            level = ndtr(_given(normal, group, self.spec.context, fixed))
+            for column in range(len(self.mean)):
+                context[rows, column] = np.interp(level[:, column], LEVELS, group.quantiles[column])
+        for key, value in fixed.items():
+            context[:, self.spec.context.index(key)] = value
+        return styles, context
+
+    def standardise(self, context: NDArray) -> NDArray[np.float32]:
+        """To zero mean and unit SD; unknown becomes 0, outliers stop at 5 SD."""
+        z = (np.asarray(context, np.float64) - self.mean) / self.sd
+        return np.clip(np.nan_to_num(z, nan=0.0), -5, 5).astype(np.float32)
+
+    def _fit(self, groups: tuple[Group, ...], fixed: dict[str, float]) -> NDArray[np.float64]:
+        """How usual the fixed contexts are in each group (normal density around its median)."""
+        log = np.zeros(len(groups))
+        for key, value in fixed.items():
+            column = self.spec.context.index(key)
+            centre = np.array([np.interp(0.5, LEVELS, g.quantiles[column]) for g in groups])
+            spread = np.array([np.ptp(g.quantiles[column]) / 4 for g in groups])
+            spread = np.maximum(spread, 0.1 * self.sd[column])
+            log += -0.5 * ((value - centre) / spread) ** 2 - np.log(spread)
+        return np.exp(log - log.max())
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "mean": self.mean.round(5).tolist(),
+            "sd": self.sd.round(5).tolist(),
+            "groups": {
+                name: [
+                    {
+                        "style": g.style,
+                        "share": round(g.share, 5),
+                        "quantiles": g.quantiles.round(4).tolist(),
+                        "correlation": g.correlation.round(4).tolist(),
+                    }
+                    for g in groups
+                ]
+                for name, groups in self.groups.items()
+            },
+        }
+
+    @classmethod
+    def from_json(cls, spec: Spec, data: dict[str, Any]) -> ContextPrior:
+        width = len(spec.context)
+        try:
+            groups = {
+                name: tuple(
+                    Group(
+                        int(g["style"]),
+                        float(g["share"]),
+                        np.asarray(g["quantiles"], np.float64).reshape(width, len(LEVELS)),
+                        np.asarray(g["correlation"], np.float64).reshape(width, width),
+                    )
+                    for g in rows
+                )
+                for name, rows in data["groups"].items()
+            }
+            return cls(spec, groups, np.asarray(data["mean"]), np.asarray(data["sd"]))
+        except (KeyError, ValueError, TypeError) as problem:
+            raise EcgsynthError(f"the context prior in the card is damaged: {problem}.") from None
+
+
+def _quantiles(context: NDArray[np.float64], fallback: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[context, level] of these items; from `fallback` where too few are known."""
+    from scipy.stats import norm
+
+    quantiles = fallback.copy()
+    for column, values in enumerate(context.T):
+        known = values[np.isfinite(values)]
+        if len(known) >= FEW:
+            quantiles[column] = np.quantile(known, LEVELS)
+        elif len(known) >= LEAST:
+            sd = max(float(known.std()), 0.05 * abs(float(known.mean())))
+            quantiles[column] = known.mean() + sd * norm.ppf(LEVELS)
+    return quantiles
+
+
+def _given(
+    normal: NDArray[np.float64], group: Group, names: tuple[str, ...], fixed: dict[str, float]
+) -> NDArray[np.float64]:
+    """Normal scores [item, context] conditioned on the fixed contexts (Matheron's rule)."""
+    from scipy.special import ndtri
+
+    if not fixed:
+        return normal
+    columns = [names.index(key) for key in fixed]
+    wanted = ndtri([
+        np.interp(value, group.quantiles[column], LEVELS)
+        for column, value in zip(columns, fixed.values(), strict=True)
+    ])  # fmt: skip
+    among = group.correlation[np.ix_(columns, columns)]
+    moved = np.linalg.solve(among, (wanted - normal[:, columns]).T).T
+    return normal + moved @ group.correlation[columns]
+
+
+def _measure(
+    style: int,
+    context: NDArray[np.float64],
+    total: int,
+    width: int,
+    class_wide: NDArray[np.float64],
+) -> Group:
+    from scipy.stats import spearmanr
+
+    quantiles = _quantiles(context, class_wide)
+    correlation = np.eye(width)
+    whole = context[np.isfinite(context).all(1)]
+    if len(whole) >= FEW and width > 1 and (np.ptp(whole, axis=0) > 0).all():
+        rho = np.atleast_2d(spearmanr(whole).statistic)
+        rho = np.array([[1, rho.item()], [rho.item(), 1]]) if rho.shape == (1, 1) else rho
+        # Spearman's rho to the correlation of a normal copula; shrunk, so that it stays positive.
+        correlation = 0.98 * 2 * np.sin(np.pi / 6 * rho) + 0.02 * np.eye(width)
+        np.fill_diagonal(correlation, 1.0)
+    return Group(style, len(context) / total, quantiles, correlation)

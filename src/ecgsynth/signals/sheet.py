@@ -1,0 +1,212 @@
+"""A sheet to draw on in millimetres: paper, traces, calibration pulses, words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import written_beside
+from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.vocabulary import AAMI_NAMES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SUFFIXES = (".svg", ".png", ".pdf")
+SYNTHETIC_MARK = "SYNTHETIC - not for diagnosis"
+PAPER, MINOR, MAJOR, PLAIN_EDGE = "#fffaf8", "#f8dad5", "#eda79e", "#d9d9dc"
+INK, SYNTHETIC_INK, WARNING, FAINT = "#16181d", "#0a4a8f", "#b3122b", "#6d6d72"
+MARGIN, HEADER, FOOTER = 10.0, 15.0, 10.0
+"""Borders of a sheet, mm."""
+DPI = 200
+
+
+class Sheet:
+    """A figure with one pair of axes that counts in mm from the lower left corner.
+
+    Parameters
+    ----------
+    width, height: mm. speed: mm/s. gain: mm per unit of the signal.
+    plain: for signals without mV; no paper, no pulse, and the footer says so.
+    """
+
+    def __init__(
+        self, width: float, height: float, speed: float, gain: float, plain: bool = False
+    ) -> None:
+        from matplotlib.figure import Figure
+
+        self.width, self.height, self.speed, self.gain = width, height, speed, gain
+        self.plain = plain
+        self.figure: Figure = Figure(figsize=(width / 25.4, height / 25.4), facecolor="white")
+        self.axes: Axes = self.figure.add_axes((0, 0, 1, 1))
+        self.axes.set_xlim(0, width)
+        self.axes.set_ylim(0, height)
+        self.axes.axis("off")
+
+    def paper(self, x: float, y: float, width: float, height: float) -> None:
+        """A piece of paper with its 1-mm and 5-mm lines, counted from its lower left corner."""
+        from matplotlib.patches import Rectangle
+
+        if not self.plain:
+            self.axes.add_patch(Rectangle((x, y), width, height, fc=PAPER, ec="none", zorder=0))
+            self._ruled(x, y, width, height, 1.0, MINOR, 0.2)
+            self._ruled(x, y, width, height, 5.0, MAJOR, 0.4)
+        edge = PLAIN_EDGE if self.plain else MAJOR
+        self.axes.add_patch(Rectangle((x, y), width, height, fc="none", ec=edge, lw=0.5, zorder=2))
+
+    def _ruled(
+        self, x: float, y: float, width: float, height: float, step: float, colour: str, line: float
+    ) -> None:
+        from matplotlib.patches import PathPatch
+        from matplotlib.path import Path as Outline
+
+        across, up = (np.arange(0, size + 1e-6, step).tolist() for size in (width, height))
+        ends = [((x + k, y), (x + k, y + height)) for k in across]
+        ends += [((x, y + k), (x + width, y + k)) for k in up]
+        # One path for all lines keeps an SVG small.
+        outline = Outline(
+            np.array(ends).reshape(-1, 2),
+            np.tile([Outline.MOVETO, Outline.LINETO], len(ends)).astype(np.uint8),
+        )
+        self.axes.add_patch(PathPatch(outline, fc="none", ec=colour, lw=line, zorder=1))
+
+    def trace(
+        self,
+        x: float,
+        zero: float,
+        wave: NDArray,
+        fs: float,
+        colour: str = INK,
+        box: tuple[float, float, float, float] | None = None,
+        **style: Any,
+    ) -> None:
+        """A wave [sample] that begins at x and has its 0 mV at the height `zero`.
+
+        box: x, y, width, height in mm, beyond which nothing is drawn.
+        """
+        from matplotlib.patches import Rectangle
+
+        across = x + np.arange(len(wave)) / fs * self.speed
+        style = dict[str, Any](lw=0.75, zorder=3, solid_joinstyle="round") | style
+        (drawn,) = self.axes.plot(across, zero + wave * self.gain, color=colour, **style)
+        if box is not None:
+            corner, size = box[:2], box[2:]
+            drawn.set_clip_path(Rectangle(corner, *size, transform=self.axes.transData))
+
+    def pulse(self, x: float, zero: float) -> None:
+        """The calibration pulse: 1 mV high and 5 mm wide, with feet of 1 mm."""
+        if self.plain:
+            return
+        across = x + np.array([0, 1, 1, 6, 6, 7])
+        up = zero + np.array([0, 0, 1, 1, 0, 0]) * self.gain
+        self.axes.plot(across, up, color=INK, lw=0.75, zorder=3, solid_joinstyle="miter")
+
+    def text(self, x: float, y: float, text: str, size: float = 8, **style: Any) -> None:
+        """Words with their base line at y; size in points; a $ is a $ and no formula."""
+        style = dict[str, Any](color=INK, zorder=4, parse_math=False) | style
+        self.axes.text(x, y, text, fontsize=size, **style)
+
+    def frame(self, title: str, note: str, synthetic: bool) -> None:
+        """Title above, scale beneath, and where it is due the word SYNTHETIC."""
+        top = self.height - 9.5
+        room = int((self.width - 2 * MARGIN - 60) / 2.7)  # letters beside SYNTHETIC
+        title = title if len(title) <= room else title[: room - 3] + "..."
+        self.text(MARGIN, top, title, 11, weight="bold")
+        if synthetic:
+            right = self.width - MARGIN
+            self.text(right, top, SYNTHETIC_MARK, 9, weight="bold", color=WARNING, ha="right")
+        self.text(MARGIN, 4.5, note, 6.5, color=FAINT)
+        scale = f"{self.speed:g} mm/s    {self.gain:g} mm/mV"
+        scale = "normalised amplitude, no mV" if self.plain else scale
+        self.text(self.width - MARGIN, 4.5, scale, 6.5, color=FAINT, ha="right")
+
+
+def checked_target(target: str | Path) -> Path:
+    """The path of a picture.
+
+    Raises
+    ------
+    EcgsynthError: its ending is none that can be drawn.
+    """
+    path = Path(target)
+    if path.suffix.lower() not in SUFFIXES:
+        raise EcgsynthError(
+            f"{path} does not say what to draw; end the name in {', '.join(SUFFIXES)}."
+        )
+    return path
+
+
+def save(sheets: Sequence[Sheet], target: Path, title: str, synthetic: bool) -> Path:
+    """Write sheets, one a page in a PDF; same sheets, same bytes.
+
+    Raises
+    ------
+    EcgsynthError: the file cannot be written.
+    """
+    import matplotlib
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    kind = target.suffix.lower()[1:]
+    says = SYNTHETIC_MARK if synthetic else "not for diagnosis"
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "ecgsynth", "pdf.fonttype": 42}
+    with matplotlib.rc_context(settings), written_beside(target) as beside:
+        named: dict[str, Any]
+        if kind == "pdf":
+            named = {"Title": title, "Subject": says, "CreationDate": None}
+            with PdfPages(beside, metadata=named) as pages:
+                for sheet in sheets:
+                    pages.savefig(sheet.figure)
+        else:
+            named = {"Title": title, "Description": says}
+            if kind == "svg":
+                named["Date"] = None
+            sheets[0].figure.savefig(beside, format=kind, dpi=DPI, metadata=named)
+    return target
+
+
+def wave_of(ecg: Ecg, item: int, lead: int) -> NDArray:
+    """One wave [sample]; NaN, which is not drawn, where it is padding."""
+    wave: NDArray = ecg.signal[item, lead].astype(np.float64)
+    if ecg.valid is not None:
+        wave[int(ecg.valid[item]) :] = np.nan
+    return wave
+
+
+def reach(waves: list[NDArray], gain: float) -> tuple[float, float]:
+    """Lowest and highest mm of a panel around its zero line: whole large boxes, 15 to 60 mm."""
+    values = np.concatenate([wave.ravel() for wave in waves]) * gain
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return -5.0, 15.0
+    low, high = np.percentile(values, [0.05, 99.95])
+    # The calibration pulse, 1 mV, has to fit in too.
+    low = max(-30.0, float(np.floor((low - 0.5) / 5) * 5))
+    high = min(45.0, float(np.ceil((high + 0.5) / 5) * 5))
+    return min(low, -5.0), max(high, 15.0)
+
+
+def plain_gain(waves: list[NDArray]) -> float:
+    """mm per unit by which signals without mV fill 30 mm."""
+    values = np.concatenate([wave.ravel() for wave in waves])
+    values = values[np.isfinite(values)]
+    return 30.0 / float(np.ptp(values)) if len(values) and np.ptp(values) > 0 else 10.0
+
+
+def note(first: str, spec: Spec) -> str:
+    """What stands at the foot of a sheet: rate and band."""
+    low, high = spec.band
+    edges = [] if low is None else [f"from {low:g}"]
+    edges += [] if high is None else [f"up to {high:g}"]
+    band = f"{' '.join(edges)} Hz" if edges else ""
+    return "    ".join(part for part in (first, f"{spec.fs:g} samples/s", band) if part)
+
+
+def heading_of(label: str) -> str:
+    name = AAMI_NAMES.get(label)
+    return f"{label}   {name}" if name else label

@@ -1,0 +1,61 @@
+"""The card of a model: where it comes from, what it saw, what it is for."""
+
+from __future__ import annotations
+
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from ecgsynth.config import Run
+from ecgsynth.registry import DATASETS
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.prior import ContextPrior
+from ecgsynth.signals.scaling import GlobalScaler
+from ecgsynth.synthesizer import Card
+
+
+def make_card(run: Run, data: Ecg, scaler: GlobalScaler, prior: ContextPrior, styles: int) -> Card:
+    """The card as it stands before the first step; the loop adds examples seen and metrics."""
+    dataset = DATASETS.get(run.data.name)
+    return Card(
+        name=run.name,
+        run=run.to_dict(),
+        spec=data.spec.to_json(),
+        scaler=scaler.to_json(),
+        prior=prior.to_json(),
+        styles=styles,
+        data={
+            "source": data.source,
+            "licence": dataset.licence,
+            "citation": dataset.citation,
+            "public": dataset.public,
+            "items": len(data),
+            "classes": data.people_per_class(),
+        },
+        seed=run.seed,
+        commit=_commit(),
+        versions=_versions(),
+        left_out=run.left_out,
+    )
+
+
+def _commit() -> str:
+    """The git commit of the source, where it runs from a checkout."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"],
+            cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5, check=True,
+        )  # fmt: skip
+        return done.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in ("ecgsynth", "torch", "numpy", "scipy", "wfdb"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,132 @@
+"""A run folder on disk: opening it, and the snapshot from which a training goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ecgsynth.config import Run
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import written_beside
+
+SNAPSHOT = "resume.safetensors"
+"""Models, optimisers and position in one file, replaced in one rename: never half-written."""
+
+FREE = ("snapshot_every", "keep_every", "log_every", "threads", "accelerator", "devices")
+"""Settings that a resumed run may change: they do not touch what is learned."""
+
+
+def open_folder(to: str | Path, run: Run, resume: bool) -> Path:
+    """Make or re-open a run folder and write its `run.yaml`.
+
+    Raises
+    ------
+    EcgsynthError: it holds a run and `resume` is not asked; or there is nothing to resume; or
+        the recipe differs from the one that the snapshot was made with.
+    """
+    folder = Path(to)
+    begun = (folder / SNAPSHOT).is_file()
+    if begun and not resume:
+        raise EcgsynthError(
+            f"{folder} already holds a run; go on with --resume, or choose another --to."
+        )
+    if not begun and resume:
+        raise EcgsynthError(f"{folder} holds no snapshot to resume; leave out --resume.")
+    if begun:
+        differences = _differences(Run.read(folder / "run.yaml"), run)
+        if differences:
+            raise EcgsynthError(
+                f"the recipe differs from the one that {folder} was begun with "
+                f"({'; '.join(differences)}); resume with the same one, or train into a new folder."
+            )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise EcgsynthError(
+            f"the run folder {folder} cannot be made ({problem.strerror}); choose another --to."
+        ) from None
+    with written_beside(folder / "run.yaml") as beside:
+        beside.write_text(run.to_yaml())
+    return folder
+
+
+def keep(
+    folder: Path,
+    step: int,
+    run: Run,
+    parts: dict[str, nn.Module],
+    optimisers: dict[str, torch.optim.Optimizer],
+) -> None:
+    """Write the snapshot beside the old one, then take its place."""
+    from safetensors.torch import save_file
+
+    tensors = {
+        f"{part}/{name}": value.detach().cpu().contiguous()
+        for part, module in parts.items()
+        for name, value in module.state_dict().items()
+    }
+    for part, optimiser in optimisers.items():
+        for index, state in optimiser.state_dict()["state"].items():
+            for name, value in state.items():
+                tensors[f"{part}/{index}/{name}"] = torch.as_tensor(value).detach().cpu().clone()
+    position = {"step": str(step), "examples": str(step * run.training.batch)}
+    with written_beside(folder / SNAPSHOT) as beside:
+        save_file(tensors, beside, metadata=position)
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def restore(
+    folder: Path, parts: dict[str, nn.Module], optimisers: dict[str, torch.optim.Optimizer]
+) -> int:
+    """Load the snapshot into models and optimisers; returns the step to go on from."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(folder / SNAPSHOT, "pt") as file:
+            step = int(file.metadata()["step"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        for part, module in parts.items():
+            module.load_state_dict(_below(tensors, part))
+        for part, optimiser in optimisers.items():
+            state: dict[int, dict[str, torch.Tensor]] = {}
+            for name, value in _below(tensors, part).items():
+                index, _, key = name.partition("/")
+                state.setdefault(int(index), {})[key] = value
+            optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
+    except (SafetensorError, OSError, RuntimeError, KeyError, ValueError) as problem:
+        raise EcgsynthError(
+            f"the snapshot in {folder} is damaged ({problem}); train again into a new folder."
+        ) from None
+    return step
+
+
+def _below(tensors: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
+    head = part + "/"
+    return {n.removeprefix(head): v for n, v in tensors.items() if n.startswith(head)}
+
+
+def _differences(old: Run, new: Run) -> list[str]:
+    """`key: old -> new` of all settings that change what is learned."""
+    before, after = _flat(old.to_dict()), _flat(new.to_dict())
+    return [
+        f"{key}: {before.get(key)} -> {after.get(key)}"
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key)
+        and key.split(".")[-1] not in FREE
+        and key.split(".")[0] not in ("quick", "description")
+    ]
+
+
+def _flat(content: dict, prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in content.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = json.dumps(value)
+    return flat

@@ -1,0 +1,53 @@
+"""What all tests share: simulated ECGs, a data root of their own, and the `data` mark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ecgsynth.datasets import store
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.simulator import Noise, simulate_beats, simulate_record
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "data: needs the real recordings (MIT-BIH and others)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    try:
+        store.find_folder("mitbih", "100.hea")
+    except EcgsynthError as reason:
+        skip = pytest.mark.skip(reason=str(reason))
+        for item in items:
+            if item.get_closest_marker("data"):
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A data root that is thrown away: recordings are linked into it, the cache begins empty."""
+    real = store.data_root()
+    root = tmp_path_factory.mktemp("data")
+    if real.is_dir():
+        for folder in real.iterdir():
+            if folder.is_dir() and folder.name != "cache":
+                (root / folder.name).symlink_to(folder, target_is_directory=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ECGSYNTH_DATA", str(root))
+        yield root
+
+
+@pytest.fixture(scope="session")
+def simulated_beats() -> Ecg:
+    """600 beats of 8 simulated people: MLII, 360 Hz, 96 + 160 samples, a little noise."""
+    return simulate_beats(600, patients=8, noise=Noise(muscle_mv=0.01), seed=1)
+
+
+@pytest.fixture(scope="session")
+def simulated_record() -> Ecg:
+    """10 s of a simulated person at 72 beats/min: 12 leads, 500 Hz, no noise, every beat normal."""
+    return simulate_record(10.0, 500.0, heart_rate=72, seed=1)

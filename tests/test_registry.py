@@ -1,0 +1,135 @@
+"""Names find their things, typos find the nearest name, and listing loads no torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ecgsynth
+from ecgsynth import registry
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.registry import DATASETS, FORMATS, METRICS, MODELS, OBJECTIVES, Registry
+
+ALL = (DATASETS, MODELS, OBJECTIVES, METRICS, FORMATS)
+
+FILE = '''"""{text}"""
+from ecgsynth import _things_for_test as store
+@store.THINGS.register("{name}")
+class Thing:
+    pass
+'''
+
+
+@pytest.fixture
+def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Registry, Path]:
+    """An empty registry with a folder of its own inside the package."""
+    folder = tmp_path / "things"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    monkeypatch.setattr(ecgsynth, "__path__", [*ecgsynth.__path__, str(tmp_path)])
+    kind = Registry("thing", "things")
+    module = type(sys)("ecgsynth._things_for_test")
+    module.THINGS = kind
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(ecgsynth, "_things_for_test", module, raising=False)
+    yield kind, folder
+    for name in [n for n in sys.modules if n.split(".")[:2] == ["ecgsynth", "things"]]:
+        del sys.modules[name]
+    ecgsynth.__dict__.pop("things", None)
+
+
+def write(folder: Path, stem: str, name: str, text: str = "A thing.") -> None:
+    (folder / f"{stem}.py").write_text(FILE.format(name=name, text=text))
+
+
+@pytest.mark.parametrize(("wrong", "right"), [("mitbhi", "mitbih"), ("simulate", "simulated")])
+def test_typo_is_answered_with_the_nearest_name(wrong: str, right: str) -> None:
+    with pytest.raises(EcgsynthError, match=f"no data set named '{wrong}'. Did you mean '{right}'"):
+        DATASETS.get(wrong)
+
+
+def test_name_that_resembles_nothing_is_answered_with_all_names() -> None:
+    with pytest.raises(EcgsynthError, match=r"Known: .*mitbih, .*simulated"):
+        DATASETS.get("xyzzy")
+
+
+def test_thing_is_found_by_its_file_and_imported_only_when_asked_for(
+    things: tuple[Registry, Path],
+) -> None:
+    kind, folder = things
+    write(folder, "one", "one")
+    (folder / "two.py").write_text(FILE.format(name="two", text="") + "raise RuntimeError")
+    assert kind.names() == ["one", "two"]
+    assert "ecgsynth.things.one" not in sys.modules
+    assert kind.get("one") is kind.get("one")
+    assert "ecgsynth.things.two" not in sys.modules
+
+
+def test_description_is_the_first_line_of_the_docstring(things: tuple[Registry, Path]) -> None:
+    kind, folder = things
+    write(folder, "one", "one", "What it is.\n\nAnd more.")
+    assert kind.descriptions() == {"one": "What it is."}
+
+
+def test_one_name_in_two_files_is_an_error_that_names_both(things: tuple[Registry, Path]) -> None:
+    kind, folder = things
+    write(folder, "one", "same")
+    write(folder, "two", "same")
+    with pytest.raises(EcgsynthError, match=r"two things are named 'same' \(.*one and .*two\)"):
+        kind.names()
+
+
+def test_registering_another_object_under_a_taken_name_is_an_error() -> None:
+    kind = Registry("thing", "models")
+
+    def first() -> None: ...
+
+    def second() -> None: ...
+
+    kind.register("same")(first)
+    kind.register("same")(first)  # a module imported twice is no quarrel
+    with pytest.raises(EcgsynthError, match=r"two things are named 'same'.*rename one"):
+        kind.register("same")(second)
+    assert kind.get("same") is first
+
+
+def test_plug_in_of_another_package_is_listed_and_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Point:
+        name = "from-elsewhere"
+
+        def load(self) -> type[Point]:
+            return Point
+
+    monkeypatch.setattr(
+        registry, "entry_points", lambda group: [Point()] if group == "ecgsynth.models" else []
+    )
+    kind = Registry("model", "models")
+    assert "from-elsewhere" in kind.names()
+    assert kind.get("from-elsewhere") is Point
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.kind)
+def test_everything_registered_can_be_had_and_describes_itself(kind: Registry) -> None:
+    described = kind.descriptions()
+    assert list(described) == kind.names()
+    for name, text in described.items():
+        assert text.endswith((".", "?")), f"{kind.kind} '{name}' has no describing sentence"
+        assert kind.get(name) is not None
+
+
+def test_listing_every_name_loads_neither_torch_nor_scipy() -> None:
+    script = (
+        "import sys, ecgsynth.registry as r\n"
+        "for kind in (r.DATASETS, r.MODELS, r.OBJECTIVES, r.METRICS, r.FORMATS): "
+        "kind.descriptions()\n"
+        "assert r.MODELS.names()\n"
+        "print([m for m in ('torch', 'scipy', 'wfdb', 'pandas', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
