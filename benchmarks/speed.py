@@ -1,0 +1,111 @@
+"""Speed of what people wait for, as printed in docs/results.md: `python benchmarks/speed.py`.
+
+Ratios are measured in one run against a yardstick of the same machine (a matrix product), so that
+a slower machine does not look like a slower program.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def best(work: Callable[[], object], times: int = 3) -> float:
+    """Seconds of the fastest of several calls."""
+    found = []
+    for _ in range(times):
+        start = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - start)
+    return min(found)
+
+
+def command(*words: str) -> Callable[[], object]:
+    """A call of the command in a process of its own."""
+    return lambda: subprocess.run(
+        [sys.executable, "-m", "ecgsynth", *words], check=True, capture_output=True
+    )
+
+
+def main() -> None:
+    import torch
+
+    from ecgsynth.datasets import load
+    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.synthesizer import Synthesizer
+
+    threads = torch.get_num_threads()
+    square = torch.randn(2048, 2048)
+    product = best(lambda: square @ square)
+    print(f"{threads} threads; yardstick: {2 * 2048**3 / product / 1e9:,.0f} GFLOP/s (matrix product)")
+
+    model = Synthesizer.load("mitbih-beats")
+    generator, condition = model.generator, _condition(model, 1024)
+    latent = torch.randn(1024, generator.latent)
+    with torch.inference_mode():
+        generator(latent, condition)
+        seconds = best(lambda: generator(latent, condition), 10)
+    operations = _operations(generator, latent, condition)
+    rate = 1024 / seconds
+    share = rate * operations / (2 * 2048**3 / product)
+    print(f"generator, batch 1024: {rate:,.0f} beats/s of {model.spec.samples} samples; "
+          f"{operations / 1e6:.1f} MFLOP a beat, {share:.0%} of the yardstick")  # fmt: skip
+    count = 20_000
+    seconds = best(lambda: [None for _ in model.stream(count)], 2)
+    print(f"stream, with noise, context and mV: {count / seconds:,.0f} beats/s")
+
+    print(f"ecgsynth --help: {best(command('--help')):.2f} s")
+    with tempfile.TemporaryDirectory() as folder:
+        words = ("generate", "mitbih-beats", "--count", "100", "--to", f"{folder}/x.npz")
+        print(f"ecgsynth generate --count 100: {best(command(*words)):.2f} s")
+    try:
+        load("mitbih", "ds1")
+    except EcgsynthError as problem:
+        print(f"reading recordings: left out ({problem})")
+        return
+    _reading()
+
+
+def _reading() -> None:
+    """DS1 + DS2 from files to beats with an empty cache, then from the cache."""
+    from ecgsynth.datasets import load
+    from ecgsynth.datasets.store import find_folder
+
+    recordings = find_folder("mitbih", "100.hea").resolve()
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "mitbih").symlink_to(recordings)
+        os.environ["ECGSYNTH_DATA"] = folder
+        start = time.perf_counter()
+        count = len(load("mitbih", "ds1")) + len(load("mitbih", "ds2"))
+        cold = time.perf_counter() - start
+        warm = best(lambda: (load("mitbih", "ds1"), load("mitbih", "ds2")))
+    print(f"DS1 + DS2, files to {count:,} beats: {cold:.1f} s cold, {warm:.3f} s from the cache")
+
+
+def _condition(model, count: int):  # type: ignore[no-untyped-def]
+    import torch
+
+    from ecgsynth.models import Condition
+
+    label = torch.eye(len(model.spec.classes))[torch.arange(count) % len(model.spec.classes)]
+    return Condition(
+        label, torch.randn(count, len(model.spec.context)), torch.arange(count) % model.card.styles
+    )
+
+
+def _operations(generator, latent, condition) -> float:  # type: ignore[no-untyped-def]
+    """Floating point operations of one item, counted by PyTorch."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        generator(latent, condition)
+    return counter.get_total_flops() / len(latent)
+
+
+if __name__ == "__main__":
+    main()
