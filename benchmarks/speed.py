@@ -42,7 +42,8 @@ def main() -> None:
     threads = torch.get_num_threads()
     square = torch.randn(2048, 2048)
     product = best(lambda: square @ square)
-    print(f"{threads} threads; yardstick: {2 * 2048**3 / product / 1e9:,.0f} GFLOP/s (matrix product)")
+    rate = 2 * 2048**3 / product / 1e9
+    print(f"{threads} threads; yardstick: {rate:,.0f} GFLOP/s (matrix product)")
 
     model = Synthesizer.load("mitbih-beats")
     generator, condition = model.generator, _condition(model, 1024)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,7 +14,7 @@ from ecgsynth.registry import DATASETS, MODELS, OBJECTIVES
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)
 
 
 class _Named(BaseModel):
@@ -34,6 +34,9 @@ class Data(_Named):
     split: str = "train"
 
 
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
 class Training(_Part):
     """How long, how fast, how often. Progress is counted in examples (items) seen."""
 
@@ -43,15 +46,16 @@ class Training(_Part):
     rate_generator: float = Field(3e-4, gt=0, description="Adam learning rate at the start")
     rate_critic: float = Field(3e-4, gt=0, description="likewise for the critic")
     rate_end: float = Field(0.1, gt=0, le=1, description="final share of the rates (cosine)")
-    betas: tuple[float, float] = (0.0, 0.99)
+    betas: tuple[Beta, Beta] = (0.0, 0.99)
     ema_half_life: int = Field(20_000, ge=0, description="of the weights' average, examples")
     balance: float = Field(0.6, ge=0, le=1, description="0 = classes as they come, 1 = equal")
+    pairs: bool = Field(False, description="batches of pairs of one class and person")
     styles: bool = Field(True, description="give the model a code per training person")
     snapshot_every: int = Field(50_000, gt=0, description="examples between resumable snapshots")
     keep_every: int = Field(0, ge=0, description="examples between kept copies of the model")
     log_every: int = Field(50, gt=0, description="steps between lines of metrics.jsonl")
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    accelerator: str = "auto"
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: int | str = 1
     threads: int = Field(0, ge=0, description="CPU threads; 0 = as PyTorch decides")
 
@@ -61,7 +65,7 @@ class Run(_Part):
 
     name: str
     description: str = ""
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**63)
     data: Data
     model: _Named
     objective: _Named
@@ -83,17 +87,13 @@ class Run(_Part):
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-            raise EcgsynthError(f"the recipe {path} cannot be read: {problem}") from None
+            reason = " ".join(str(getattr(problem, "strerror", None) or problem).split())
+            raise EcgsynthError(f"the recipe {path} cannot be read ({reason}); mend it.") from None
         if not isinstance(content, dict):
             raise EcgsynthError(f"the recipe {path} is not a mapping of keys to values.")
         content.setdefault("name", path.stem)
         for override in overrides:
-            key, equals, value = override.partition("=")
-            if not equals or not key:
-                raise EcgsynthError(
-                    f"'{override}' is not an override; write key=value, as in model.width=64."
-                )
-            put(content, key, yaml.safe_load(value))
+            put(content, *parse_override(override))
         return cls.from_dict(content)
 
     @classmethod
@@ -160,6 +160,24 @@ def _recipe_path(recipe: str | Path) -> Path:
     if (Path(recipe) / "run.yaml").is_file():
         return Path(recipe) / "run.yaml"
     raise EcgsynthError(f"no recipe named '{recipe}'.{did_you_mean(str(recipe), recipes())}")
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Key and value of `key=value`; the value is read as YAML.
+
+    Raises
+    ------
+    EcgsynthError: no key, no "=", or a value that is not YAML.
+    """
+    import yaml
+
+    key, equals, value = text.partition("=")
+    try:
+        if equals and key.strip("."):
+            return key, yaml.safe_load(value)
+    except yaml.YAMLError:
+        pass
+    raise EcgsynthError(f"'{text}' is not an override; write key=value, as in model.width=64.")
 
 
 def put(content: dict[str, Any], key: str, value: Any) -> None:

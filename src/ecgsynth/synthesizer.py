@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError, did_you_mean
@@ -97,20 +97,27 @@ class Synthesizer:
             ) from None
         if "card" not in metadata:
             raise EcgsynthError(f"{path} carries no card, so it is not a model of ecgsynth.")
-        content = json.loads(metadata["card"])
-        version = content.get("schema_version", 0)
-        if version > SCHEMA:
-            raise EcgsynthError(
-                f"{path} was written by a newer ecgsynth (schema {version}, this one reads up to "
-                f"{SCHEMA}); run `pip install -U ecgsynth`."
-            )
         try:
+            content = json.loads(metadata["card"])
+            version = int(content.get("schema_version", 0))
+            if version > SCHEMA:
+                raise EcgsynthError(
+                    f"{path} was written by a newer ecgsynth (schema {version}, this one reads up "
+                    f"to {SCHEMA}); run `pip install -U ecgsynth`."
+                )
             card = Card(**content)
             generator = build_generator(card)
             generator.load_state_dict(weights)
-        except (ValidationError, RuntimeError, KeyError, TypeError) as problem:
-            raise EcgsynthError(f"{path} does not fit its card: {problem}") from None
-        return cls(generator, card)
+            synthesizer = cls(generator, card)
+        except (ValueError, RuntimeError, KeyError, TypeError, AttributeError) as problem:
+            reason = " ".join(str(problem).split())[:200]
+            raise EcgsynthError(
+                f"the weights and the card in {path} do not fit together ({reason}); copy or "
+                "train it again."
+            ) from None
+        if not all(value.isfinite().all() for value in weights.values()):
+            raise EcgsynthError(f"the weights in {path} hold NaN or infinity; train it again.")
+        return synthesizer
 
     def save(self, path: str | Path, half: bool = False) -> Path:
         """Write weights and card as one safetensors file (half: in 16 bits, for shipping)."""
@@ -146,6 +153,8 @@ class Synthesizer:
         seed: int = 0,
         context: Mapping[str, float] | None = None,
         chunk: int = CHUNK,
+        start: int = 0,
+        stop: int | None = None,
     ) -> Iterator[Ecg]:
         """Synthetic items in chunks, so that a million never stand in memory at once.
 
@@ -156,25 +165,35 @@ class Synthesizer:
         seed: same seed, same items, whatever `chunk` is.
         context: values to hold fixed, such as {"rr_before_s": 0.5}; the rest is drawn from the
             class's own distribution.
+        chunk: how many at a time, in whole blocks of BLOCK.
+        start, stop: only this slice of the whole set, so that several processes can share it.
 
         Raises
         ------
-        EcgsynthError: unknown class or context, a count below 1, a context that is not a number.
+        EcgsynthError: unknown class or context, a count below 1, a context that is not a number,
+            a seed out of range, a slice that holds nothing.
         """
         plan = self._plan(count, label)
         fixed = self._checked_context(context or {})
-        if not 0 <= seed < 2**63:
-            raise EcgsynthError(f"the seed must lie between 0 and 2^63 - 1; got {seed}.")
-        total = plan.total
-        chunk = max(BLOCK, chunk // BLOCK * BLOCK)
+        if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+            raise EcgsynthError(
+                f"the seed must be a whole number between 0 and 2^63 - 1; got {seed}."
+            )
+        end = plan.total if stop is None else stop
+        if not 0 <= start < end <= plan.total:
+            raise EcgsynthError(
+                f"a slice must lie within the {plan.total} items; got {start} to {end}."
+            )
+        size = max(BLOCK, chunk // BLOCK * BLOCK)
 
         def chunks() -> Iterator[Ecg]:
-            for start in range(0, total, chunk):
-                stop = min(start + chunk, total)
+            for begin in range(start // BLOCK * BLOCK, end, size):
+                last = min(begin + size, end)
                 blocks = [
-                    self._block(first, plan, seed, fixed) for first in range(start, stop, BLOCK)
+                    self._block(first, plan, int(seed), fixed)
+                    for first in range(begin, last, BLOCK)
                 ]
-                yield concatenate(blocks)[: stop - start]
+                yield concatenate(blocks)[max(start - begin, 0) : last - begin]
 
         return chunks()
 
@@ -183,7 +202,7 @@ class Synthesizer:
         import torch
         from scipy.special import ndtri
 
-        from ecgsynth.models import Condition
+        from ecgsynth.condition import Condition
 
         width = 1 + len(self.spec.context)
         items = np.arange(first, first + BLOCK)
@@ -221,17 +240,17 @@ class Synthesizer:
         if isinstance(count, Mapping):
             if label is not None:
                 raise EcgsynthError("give counts per class or a label, not both.")
-            counts = {self._class(name): int(number) for name, number in count.items()}
-            if not counts or min(counts.values()) < 0 or sum(counts.values()) < 1:
-                raise EcgsynthError(f"counts must be whole numbers of at least 1; got {count}.")
-            return _Plan(
-                np.repeat(np.array([*counts], np.int64), list(counts.values())), repeat=False
-            )
-        if count < 1:
-            raise EcgsynthError(f"the count must be at least 1; got {count}.")
+            turns = np.array([self._class(name) for name in count], np.int64)
+            if not all(_whole(number) for number in count.values()) or sum(count.values()) < 1:
+                raise EcgsynthError(
+                    f"counts must be whole numbers, at least one of them above 0; got {count}."
+                )
+            ends = np.cumsum([int(number) for number in count.values()])
+            return _Plan(turns, int(ends[-1]), ends)
+        if not _whole(count) or count < 1:
+            raise EcgsynthError(f"the count must be a whole number of at least 1; got {count}.")
         names = [label] if isinstance(label, str) else list(label or self.prior.groups)
-        turns = np.array([self._class(name) for name in names], np.int64)
-        return _Plan(turns, repeat=True, total=int(count))
+        return _Plan(np.array([self._class(name) for name in names], np.int64), int(count))
 
     def _class(self, name: str) -> int:
         if name in self.card.left_out:
@@ -254,23 +273,35 @@ class Synthesizer:
                     f"{self.card.name} knows no context '{key}'."
                     f"{did_you_mean(key, self.spec.context)}"
                 )
-            if not np.isfinite(value):
+            if not isinstance(value, int | float | np.number) or not np.isfinite(value):
                 raise EcgsynthError(f"the context '{key}' must be a finite number; got {value}.")
         return {key: float(value) for key, value in context.items()}
 
 
 class _Plan:
-    """Which class each item has: `turns` in rotation, or one entry per item."""
+    """Which class each item has.
 
-    def __init__(self, turns: NDArray[np.int64], repeat: bool, total: int = 0) -> None:
+    turns: classes, in rotation; with `ends`, class k goes on until item ends[k] instead.
+    """
+
+    def __init__(
+        self, turns: NDArray[np.int64], total: int, ends: NDArray[np.int64] | None = None
+    ) -> None:
         self.turns = turns
-        self.total = total if repeat else len(turns)
-        self.repeat = repeat
+        self.total = total
+        self.ends = ends
 
     def labels(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
-        if self.repeat:
+        if self.ends is None:
             return self.turns[items % len(self.turns)]
-        return self.turns[np.minimum(items, len(self.turns) - 1)]
+        items = np.minimum(items, self.total - 1)
+        return self.turns[np.searchsorted(self.ends, items, "right")]
+
+
+def _whole(number: object) -> bool:
+    if isinstance(number, bool):
+        return False
+    return isinstance(number, int | np.integer) and int(number) >= 0
 
 
 def counter_uniform(seed: int, first: int, count: int, width: int) -> NDArray[np.float64]:

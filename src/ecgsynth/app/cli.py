@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import sys
 from typing import Annotated
@@ -57,9 +56,8 @@ def main() -> None:
     except MemoryError:
         _fail("not enough memory; ask for fewer items at a time.")
     except OSError as problem:
-        if problem.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
-            raise
-        _fail(f"{problem.filename or 'a file'} could not be written ({problem.strerror}).")
+        reason = problem.strerror or str(problem) or type(problem).__name__
+        _fail(f"{problem.filename or 'a file'} could not be read or written ({reason}).")
 
 
 def _fail(sentence: str) -> None:

@@ -37,7 +37,7 @@ def progress(unit: str) -> Progress:
 
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(),
-        TimeRemainingColumn(), console=console(),
+        TimeRemainingColumn(), console=console(), transient=True,
     )  # fmt: skip
 
 

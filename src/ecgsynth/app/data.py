@@ -62,17 +62,9 @@ def check(
 
 
 def _parsed(overrides: list[str]) -> dict:
-    import yaml
+    from ecgsynth.config import parse_override
 
-    from ecgsynth.errors import EcgsynthError
-
-    values = {}
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals:
-            raise EcgsynthError(f"'{override}' is not a setting; write key=value, as in fs=250.")
-        values[key] = yaml.safe_load(value)
-    return values
+    return dict(parse_override(override) for override in overrides)
 
 
 @app.command()

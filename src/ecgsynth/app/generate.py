@@ -32,7 +32,7 @@ def generate(
     number = _count(count)
     fixed = {}
     for pair in context or []:
-        key, equals, value = pair.partition("=")
+        key, _, value = pair.partition("=")
         try:
             fixed[key] = float(value)
         except ValueError:
@@ -57,7 +57,10 @@ def _count(text: str) -> int | dict[str, int]:
         if "=" not in text:
             return int(text.replace("_", ""))
         pairs = [part.split("=") for part in text.split(",")]
-        return {name.strip(): int(number) for name, number in pairs}
+        counts = {name.strip(): int(number.replace("_", "")) for name, number in pairs}
+        if len(counts) < len(pairs):
+            raise ValueError("a class twice")
+        return counts
     except ValueError:
         raise EcgsynthError(
             f"--count takes a whole number or counts per class (N=900,V=100); got '{text}'."

@@ -30,7 +30,8 @@ def list_(
             rows = _pretrained()
         else:
             rows = getattr(registry, name.upper()).descriptions()
-        table("" if kind else name.upper(), ["name", "what"], ([n, text] for n, text in rows.items()))
+        title = "" if kind else name.upper()
+        table(title, ["name", "what"], ([n, text] for n, text in rows.items()))
         if not kind:
             typer.echo()
 

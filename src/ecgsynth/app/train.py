@@ -14,7 +14,7 @@ def train(
     to: Annotated[Path | None, typer.Option("--to", help="Run folder [runs/NAME].")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A try-out of a minute or two.")] = False,
     steps: Annotated[int, typer.Option("--steps", help="Stop after so many steps.")] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the run, train nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, train nothing.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last snapshot.")] = False,
 ) -> None:
     """Train a generator; Ctrl-C leaves a usable run that --resume continues.
@@ -46,13 +46,10 @@ def train(
 
 def _again(content: dict, overrides: list[str]) -> dict:
     """What the user set wins over the recipe's quick settings."""
-    import yaml
-
-    from ecgsynth.config import put
+    from ecgsynth.config import parse_override, put
 
     for override in overrides:
-        key, _, value = override.partition("=")
-        put(content, key, yaml.safe_load(value))
+        put(content, *parse_override(override))
     return content
 
 
@@ -72,5 +69,6 @@ def train_with_bar(run, folder: Path, resume: bool = False):  # type: ignore[no-
         try:
             return train_run(run, folder, resume=resume, report=report)
         except KeyboardInterrupt:
-            console().print(f"stopped; {folder} is whole: the same command with --resume goes on.")
+            if (folder / "resume.safetensors").is_file():
+                console().print(f"stopped; the same command with --resume goes on in {folder}.")
             raise

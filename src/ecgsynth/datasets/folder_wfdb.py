@@ -154,7 +154,7 @@ def _parse(
         skipped |= _equal_length(columns, settings.samples)
     else:
         silent = [name for name, part in columns.items() if not len(part["onset_s"])]
-        skipped |= {n: "no beat of label_map is annotated in it" for n in silent}
+        skipped |= dict.fromkeys(silent, "no beat of label_map is annotated in it")
         columns = {n: part for n, part in columns.items() if n not in silent}
     if not columns:
         reason = skipped[names[0]]

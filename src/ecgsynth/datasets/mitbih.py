@@ -289,7 +289,8 @@ def _read_kaggle(folder: Path, record: int, leads: tuple[str, ...]) -> Recording
     except (IndexError, ValueError) as problem:
         raise EcgsynthError(f"{record} is not in the Kaggle layout: {problem}.") from None
     inside = (sample >= 0) & (sample < adc.shape[1])
-    return Recording((adc - 1024) / 200, FS, leads, sample[inside], symbol[inside])
+    signal = ((adc - 1024) / 200).astype(np.float32)
+    return Recording(signal, FS, leads, sample[inside], symbol[inside])
 
 
 def _stderr() -> Any:

@@ -120,8 +120,8 @@ def tell_apart(real: Ecg, synthetic: Ecg, unit: NDArray[np.int64], seed: int) ->
     from dataclasses import replace
 
     import torch
-    from sklearn.model_selection import GroupKFold
 
+    from ecgsynth.evaluation.fidelity import folds
     from ecgsynth.signals.ecg import concatenate, one_hot
 
     def bare(ecg: Ecg, label: int) -> Ecg:
@@ -130,9 +130,8 @@ def tell_apart(real: Ecg, synthetic: Ecg, unit: NDArray[np.int64], seed: int) ->
 
     both = concatenate([bare(real, 0), bare(synthetic, 1)])
     score = np.zeros(len(both))
-    folds = GroupKFold(2, shuffle=True, random_state=seed)
     state = torch.get_rng_state()
-    for learn, held in folds.split(both.signal, both.labels_id, unit):
+    for learn, held in folds(unit, both.labels_id, 2, seed):
         net = fit(both[learn], None, weighted=False, steps=800, seed=seed)
         score[held] = predict(net, both[held])[:, 1]
     torch.set_rng_state(state)

@@ -93,7 +93,8 @@ def _made(
         random = trial.random(name + group)
         rows = random.choice(len(pool), wanted, replace=wanted > len(pool))
         base = pool[rows]
-        source = pool if len(pool) <= 4000 else pick(pool, 4000, random)
+        most = 4000 if pool[:1].signal.size <= 1024 else 1000  # the SVD grows with both
+        source = pick(pool, most, random)
         fitted = np.asarray(source.signal, np.float64)
         signal = make(np.asarray(base.signal, np.float64), random) if name == "copy" else None
         if signal is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +20,9 @@ from ecgsynth.evaluation import (
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 
+FOLDS = 5
+"""Of the two-sample test with boosting."""
+
 
 @METRICS.register("c2st")
 @metric(
@@ -32,9 +37,14 @@ def c2st(trial: Trial) -> dict[str, Estimate]:
     synthetic, real = trial.matched
     if len(real) < 50:
         return {"all": Estimate(float("nan"), note=f"{len(real)} items a side; 50 are needed")}
+    ours, theirs = blocks(real), blocks(synthetic)
+    units = min(len(np.unique(ours)), len(np.unique(theirs)))
+    if units < FOLDS:
+        why = f"{units} independent blocks a side; {FOLDS} are needed"
+        return {"all": Estimate(float("nan"), note=why)}
     random = trial.random("c2st")
     truth = np.concatenate([np.zeros(len(real)), np.ones(len(synthetic))])
-    unit = np.concatenate([blocks(real), blocks(real).max() + 1 + blocks(synthetic)])
+    unit = np.concatenate([ours, ours.max() + 1 + theirs])
     scores = {"boosting": _boosting_scores(real, synthetic, truth, unit, random)}
     if not trial.quick:
         from ecgsynth.evaluation.classifiers import tell_apart
@@ -55,24 +65,40 @@ def _boosting_scores(
     from scipy.signal import welch
     from sklearn.decomposition import PCA
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.model_selection import GroupKFold
 
-    signal = np.concatenate([real.signal, synthetic.signal]).reshape(len(truth), -1)
     whole = np.concatenate([real.signal, synthetic.signal])
+    signal = whole.reshape(len(truth), -1)
     _, psd = welch(whole, real.spec.fs, nperseg=min(128, whole.shape[-1]), axis=-1)
     psd = np.log10(psd + 1e-9).mean(1)
     edges = np.linspace(0, psd.shape[1], 33).astype(int)
-    bands = np.stack(
-        [psd[:, a : max(b, a + 1)].mean(1) for a, b in zip(edges[:-1], edges[1:], strict=True)], 1
-    )
+    bands = np.stack([psd[:, a : max(b, a + 1)].mean(1) for a, b in itertools.pairwise(edges)], 1)
     score = np.zeros(len(truth))
-    folds = GroupKFold(5, shuffle=True, random_state=int(random.integers(2**31)))
-    for fit, held in folds.split(signal, truth, unit):
+    for fit, held in folds(unit, truth, FOLDS, int(random.integers(2**31))):
         pca = PCA(min(64, signal.shape[1], len(fit)), random_state=0).fit(signal[fit])
         features = np.concatenate([pca.transform(signal), bands], 1)
-        model = HistGradientBoostingClassifier(max_iter=150, random_state=0)
+        # Coarse bins and small trees: a third of the time at the same AUC.
+        model = HistGradientBoostingClassifier(
+            max_iter=150, max_bins=63, max_leaf_nodes=15, random_state=0
+        )
         score[held] = model.fit(features[fit], truth[fit]).predict_proba(features[held])[:, 1]
     return score
+
+
+def folds(
+    unit: NDArray[np.int64], truth: NDArray, count: int, seed: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """(rows to learn from, rows held out) such that no unit (time block) stands on both sides.
+
+    The units of real (truth 0) and synthetic items (1) are dealt out one side after the other, so
+    that every fold learns from both.
+    """
+    random = np.random.default_rng(seed)
+    fold = np.empty(len(unit), np.int64)
+    for side in np.unique(truth):
+        rows = np.flatnonzero(truth == side)
+        units, number = np.unique(unit[rows], return_inverse=True)
+        fold[rows] = (random.permutation(len(units)) % count)[number]
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(count)]
 
 
 def _bootstrap_auc(
@@ -113,8 +139,8 @@ def mmd(trial: Trial) -> dict[str, Estimate]:
         gamma = 1 / max(float(np.median(((y - half) ** 2).sum(1))), 1e-12)
         xx, yy, xy = rbf_kernel(x, x, gamma), rbf_kernel(y, y, gamma), rbf_kernel(x, y, gamma)
         n = len(x)
-        off = lambda kernel: (kernel.sum() - np.trace(kernel)) / (n * (n - 1))  # noqa: E731
-        found[name or "all"] = Estimate(float(off(xx) + off(yy) - 2 * xy.mean()))
+        within = (xx.sum() - n) / (n * (n - 1)) + (yy.sum() - n) / (n * (n - 1))  # k(x, x) = 1
+        found[name or "all"] = Estimate(float(within - 2 * xy.mean()))
     return found
 
 
@@ -148,18 +174,14 @@ _TRAP = "to be read beside the mean beat: a collapsed set beats real data on ran
 
 
 @METRICS.register("rmse_random")
-@metric(
-    "rmse_random", unit="mV", goal="match", needs=("test",), question="match", reference=_TRAP
-)
+@metric("rmse_random", unit="mV", goal="match", needs=("test",), question="match", reference=_TRAP)
 def rmse_random(trial: Trial) -> dict[str, Estimate]:
     """RMSE between synthetic beats and random real ones of the class."""
     return _pairs(trial, nearest=False, relative=False)
 
 
 @METRICS.register("rmse_nearest")
-@metric(
-    "rmse_nearest", unit="mV", goal="match", needs=("test",), question="match", reference=_TRAP
-)
+@metric("rmse_nearest", unit="mV", goal="match", needs=("test",), question="match", reference=_TRAP)
 def rmse_nearest(trial: Trial) -> dict[str, Estimate]:
     """RMSE between synthetic beats and the nearest real ones of the class."""
     return _pairs(trial, nearest=True, relative=False)

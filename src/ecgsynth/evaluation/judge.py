@@ -5,18 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from ecgsynth.datasets import Dataset, load
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation import Metric, Trial, reference
-from ecgsynth.evaluation.controls import BASELINE, CONTROLS
+from ecgsynth.evaluation import Estimate, Metric, Trial, pick, reference
+from ecgsynth.evaluation.calibration import Figures, figures
+from ecgsynth.evaluation.controls import CONTROLS
 from ecgsynth.evaluation.report import Report, Row
+from ecgsynth.evaluation.sets import aligned, capped, checked
 from ecgsynth.registry import DATASETS, METRICS
-from ecgsynth.signals.ecg import Ecg, Spec
-from ecgsynth.signals.filters import resample
+from ecgsynth.signals.ecg import Ecg, Spec, concatenate
 
 log = logging.getLogger("ecgsynth")
 
@@ -55,38 +55,56 @@ def evaluate(
     ------
     EcgsynthError: an unknown metric or set, shapes that differ, signals that hold NaN.
     """
-    synthetic = _checked(synthetic)
-    parts: dict[str, Any] = {"test": against, "train": train, "new_patients": new_patients}
+    chosen = [METRICS.get(name) for name in metrics or METRICS.names()]
+    advance = advance or (lambda *_: None)
     notes: list[str] = []
-    source = against if isinstance(against, str) else None
-    for name, part in parts.items():
-        if isinstance(part, str):
-            try:
-                parts[name] = load_like(part, synthetic.spec)
-            except EcgsynthError as problem:
-                if name != "test" or reference.shipped(part, synthetic.spec) is None:
-                    if name == "test":
-                        raise
-                    notes.append(f"Without {NEEDS_WORDS[name]}: {problem}")
-                else:
-                    notes.append(f"The recordings of {part} are not here; shipped statistics serve.")
-                parts[name] = None
-    known = reference.shipped(source, synthetic.spec) if source else None
+    synthetic = checked(synthetic, notes)
+    sources = {"test": against, "train": train, "new_patients": new_patients}
+    parts = {n: _part(n, part, synthetic.spec, notes) for n, part in sources.items()}
+    known = reference.shipped(against, synthetic.spec) if isinstance(against, str) else None
+    synthetic, parts = aligned(synthetic, parts, notes)
+    synthetic = capped(synthetic, quick, seed, notes)
     if parts["test"] is not None:
         measured = reference.Reference.measure(parts["test"])
-        known = replace(measured, calibration=known.calibration if known else {})
+        if known is not None:
+            measured = replace(measured, calibration=known.calibration, calibrated=known.calibrated)
+        known = measured
     trial = Trial(synthetic, **parts, reference=known, seed=seed, quick=quick)
     for part in (parts["test"], parts["new_patients"]):
         if part is not None and part.source in ("mitbih:test", "mitbih:test-literature"):
             log.warning("This looks at DS2, the test side: once per shipped version.")
             notes.append("DS2 was looked at: once per shipped version.")
-    chosen = [METRICS.get(name) for name in metrics or METRICS.names()]
-    rows, left_out = judge(trial, chosen, controls, advance or (lambda *_: None))
+    rows, left_out = judge(trial, chosen, controls, advance, notes)
     return Report.of(trial, rows, left_out, notes)
 
 
+def _part(name: str, part: Ecg | str | None, spec: Spec, notes: list[str]) -> Ecg | None:
+    """A set that was given by name is loaded; None where its recordings are not here.
+
+    Raises
+    ------
+    EcgsynthError: the test set is not here and no statistics of it are shipped.
+    """
+    if not isinstance(part, str):
+        return part
+    try:
+        return load_like(part, spec)
+    except EcgsynthError as problem:
+        if name != "test":
+            notes.append(f"Without {NEEDS_WORDS[name]}: {problem}")
+        elif reference.shipped(part, spec) is None:
+            raise
+        else:
+            notes.append(f"The recordings of {part} are not here; shipped statistics serve.")
+        return None
+
+
 def judge(
-    trial: Trial, metrics: Sequence[Metric], controls: bool, advance: Callable[[str, float], None]
+    trial: Trial,
+    metrics: Sequence[Metric],
+    controls: bool,
+    advance: Callable[[str, float], None],
+    notes: list[str] | None = None,
 ) -> tuple[list[Row], dict[str, str]]:
     """Rows of a table, and for each metric that is left out the reason."""
     left_out: dict[str, str] = {}
@@ -98,62 +116,63 @@ def judge(
             left_out[metric.name] = f"needs {words}"
         elif metric.costly and trial.quick:
             left_out[metric.name] = "trains a classifier; left out by --quick"
+        elif metric.costly and not trial.classes:
+            left_out[metric.name] = "needs labels to train a classifier"
         else:
             usable.append(metric)
-    sets: dict[str, Trial] = {"synthetic": trial}
-    known = trial.reference.calibration if trial.reference else {}
-    if controls and trial.train is not None and trial.test is not None:
-        sets |= {name: make(trial) for name, make in CONTROLS.items()}
-    table: dict[tuple[str, str], dict[str, Any]] = {}
-    done, total = 0, len(sets) * max(len(usable), 1)
-    for name, one in sets.items():
-        for metric in usable:
-            if name == "synthetic" or _worth(metric, name):
-                for group, estimate in metric.measure(one).items():
-                    table.setdefault((metric.name, group), {})[name] = estimate
-            done += 1
-            advance(f"{metric.name} of {name}", done / total)
-    rows = []
-    by_name = {metric.name: metric for metric in usable}
-    for (metric_name, group), cells in table.items():
-        if "synthetic" not in cells:
-            continue
-        values = {n: cells[n].value for n in cells if n != "synthetic"}
-        for control, figures in known.items():
-            stored = figures.get(metric_name, {}).get(group)
-            if control not in values and stored is not None:
-                values[control] = stored
-        rows.append(Row.of(by_name[metric_name], group, cells["synthetic"], values))
+    # The controls take five times as long as the set, where they are not in the cache.
+    share = 1 / (1 + len(CONTROLS)) if controls and trial.has("train") else 1.0
+    found: list[tuple[Metric, str, Estimate]] = []
+    for done, metric in enumerate(usable, 1):
+        found += [(metric, group, e) for group, e in metric.measure(trial).items()]
+        advance(f"{metric.name} of the set", share * done / len(usable))
+    known: Figures = {}
+    if controls:
+        known = figures(trial, usable, lambda what, part: advance(what, share + (1 - share) * part))
+    stored = trial.reference.calibration if controls and trial.reference else {}
+    rows, borrowed = [], False
+    for metric, group, estimate in found:
+        values = {
+            name: cells[metric.name][group]
+            for name, cells in known.items()
+            if group in cells.get(metric.name, {})
+        }
+        for name, cells in stored.items():
+            value = cells.get(metric.name, {}).get(group)
+            if name not in known and value is not None:
+                values[name] = value
+                borrowed = True
+        rows.append(Row.of(metric, group, estimate, values))
+    if borrowed and notes is not None and trial.reference is not None:
+        sizes = ", ".join(f"{n} {count}" for n, count in trial.reference.calibrated.items())
+        notes.append(f"Floors and ceilings are the shipped ones, measured at {sizes} items.")
+    advance("done", 1.0)
     return rows, left_out
 
 
-def _worth(metric: Metric, control: str) -> bool:
-    """Classifier trainings are spent on the synthetic set and the Gaussian baseline alone."""
-    return not metric.costly or (control == BASELINE and metric.name != "trtr")
-
-
-def calibrate(source: str, train: str, like: Spec, count: int, seed: int = 0) -> reference.Reference:
-    """Floors and ceilings of a reference at equal size: what `evaluate` ships and caches.
+def calibrate(
+    source: str,
+    train: str,
+    like: Spec,
+    count: int,
+    seed: int = 0,
+    advance: Callable[[str, float], None] | None = None,
+) -> reference.Reference:
+    """Statistics, floors and ceilings of a real set at equal size: what is shipped.
 
     source: "mitbih:heldout". train: "mitbih:train". like: shape of the items. count: items per
-    class and set, at most as many as the reference holds.
+    class and set, at most as many as the reference holds. Metrics are measured as by `quick`.
     """
     test, learned = load_like(source, like), load_like(train, like)
-    half = test.counts()
-    placeholder = _with_counts(learned, {n: min(c, count) for n, c in half.items()}, seed)
+    counts = {name: min(size, count) for name, size in test.counts().items()}
+    random = np.random.default_rng(seed)
+    stand_in = concatenate([pick(learned.of_class(n), c, random) for n, c in counts.items() if c])
     known = reference.Reference.measure(test)
-    trial = Trial(placeholder, test, learned, reference=known, seed=seed, quick=True)
+    trial = Trial(stand_in, test, learned, reference=known, seed=seed, quick=True)
     metrics = [m for m in (METRICS.get(n) for n in METRICS.names()) if not m.costly]
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    for name, make in CONTROLS.items():
-        one = make(trial)
-        for metric in metrics:
-            if all(one.has(need) for need in metric.needs):
-                cells = metric.measure(one)
-                found.setdefault(name, {})[metric.name] = {
-                    group: round(e.value, 5) for group, e in cells.items() if np.isfinite(e.value)
-                }
-    return replace(known, calibration=found)
+    usable = [m for m in metrics if all(trial.has(need) for need in m.needs)]
+    found = figures(trial, usable, advance or (lambda *_: None))
+    return replace(known, calibration=found, calibrated=counts)
 
 
 def load_like(source: str, spec: Spec) -> Ecg:
@@ -166,39 +185,5 @@ def load_like(source: str, spec: Spec) -> Ecg:
     name, _, split = source.partition(":")
     dataset: Dataset = DATASETS.get(name)
     ecg = load(name, split or None, **dataset.settings_like(spec))
-    if spec.classes and ecg.spec.classes != spec.classes:
-        ecg = ecg.with_classes([c for c in spec.classes if c in ecg.spec.classes])
-    return ecg
-
-
-def at_rate(ecg: Ecg, fs: float) -> Ecg:
-    """The set at another sampling rate, said so in the log."""
-    if ecg.spec.fs == fs:
-        return ecg
-    log.warning("resampled from %g to %g Hz.", ecg.spec.fs, fs)
-    signal = resample(ecg.signal, ecg.spec.fs, fs)
-    spec = replace(ecg.spec, fs=fs, samples=signal.shape[-1])
-    return replace(ecg, signal=signal, spec=spec, valid=None, marks=None)
-
-
-def _with_counts(ecg: Ecg, counts: dict[str, int], seed: int) -> Ecg:
-    from ecgsynth.evaluation import pick
-    from ecgsynth.signals.ecg import concatenate
-
-    random = np.random.default_rng(seed)
-    return concatenate([pick(ecg.of_class(n), c, random) for n, c in counts.items() if c])
-
-
-def _checked(ecg: Ecg) -> Ecg:
-    if not len(ecg):
-        raise EcgsynthError("the synthetic set is empty; generate some items first.")
-    whole = np.isfinite(ecg.signal).all((1, 2))
-    if not whole.any():
-        raise EcgsynthError("every synthetic item holds NaN or infinity; nothing can be judged.")
-    if not whole.all():
-        log.warning("%d items hold NaN or infinity and are left out.", (~whole).sum())
-        ecg = ecg[whole]
-    height = float(np.median(np.ptp(ecg.signal, axis=2)))
-    if ecg.spec.unit == "mV" and height > 50:
-        log.warning("signals span %.0f mV: are they in uV? Divide by 1000.", height)
-    return ecg
+    shared = [name for name in spec.classes if name in ecg.spec.classes]
+    return ecg.with_classes(shared) if shared else ecg

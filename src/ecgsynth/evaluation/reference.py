@@ -7,6 +7,7 @@ of every metric; no recordings and no single beat.
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -16,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, metric, too_few
-from ecgsynth.evaluation.classifiers import embed
+from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, members, metric, too_few
+from ecgsynth.evaluation.classifiers import embed, fits, instrument
 from ecgsynth.files import written_beside
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, Spec
+
+log = logging.getLogger("ecgsynth")
 
 AMPLITUDE_EDGES = np.linspace(0, 8, 81)
 """Bins of peak-to-peak amplitude, mV."""
@@ -37,6 +40,8 @@ class Reference:
         [32, 32] of the embedding, `psd`, `psd_sd` [frequency] (log10 mV^2/Hz), `amplitude`
         (share of beats per bin of peak-to-peak mV), `beat` [lead, sample] (the mean beat, mV).
     calibration: floors and ceilings: control -> metric -> class -> value.
+    calibrated: items per class at which they were measured.
+    instrument: hash of the embedding that was used; None where it does not know such signals.
     """
 
     source: str
@@ -44,14 +49,16 @@ class Reference:
     counts: dict[str, int]
     statistics: dict[str, dict[str, NDArray[np.float64]]]
     calibration: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    calibrated: dict[str, int] = field(default_factory=dict)
+    instrument: str | None = None
 
     @classmethod
     def measure(cls, ecg: Ecg) -> Reference:
         """The statistics of a set; classes with fewer than 10 items have none."""
         ecg = ecg.quantised()
         points, statistics = embed(ecg), {}
-        for k, name in enumerate(ecg.spec.classes or ("",)):
-            rows = np.flatnonzero(ecg.labels_id == k) if name else np.arange(len(ecg))
+        for name in ecg.spec.classes or ("",):
+            rows = members(ecg, name)
             if len(rows) < MIN_ITEMS:
                 continue
             spectrum = log_psd(ecg[rows])
@@ -63,7 +70,7 @@ class Reference:
                 "amplitude": histogram(ecg[rows]),
                 "beat": ecg.signal[rows].mean(0, dtype=np.float64),
             }
-        return cls(ecg.source, ecg.spec, ecg.counts(), statistics)
+        return cls(ecg.source, ecg.spec, ecg.counts(), statistics, instrument=instrument_hash(ecg))
 
     def save(self, path: Path) -> None:
         """Write as safetensors; numbers in 32 bits, the rest as JSON."""
@@ -79,6 +86,8 @@ class Reference:
             "spec": self.spec.to_json(),
             "counts": self.counts,
             "calibration": self.calibration,
+            "calibrated": self.calibrated,
+            "instrument": self.instrument,
         }
         with written_beside(path) as beside:
             save_file(tensors, beside, {"facts": json.dumps(facts)})
@@ -102,10 +111,20 @@ class Reference:
                     statistics.setdefault(name, {})[part] = file.get_tensor(key).astype(float)
             return cls(
                 facts["source"], Spec.from_json(facts["spec"]), facts["counts"], statistics,
-                facts["calibration"],
+                facts["calibration"], facts.get("calibrated", {}),
+                facts.get("instrument"),
             )  # fmt: skip
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as problem:
-            raise EcgsynthError(f"the reference statistics {path} are damaged ({problem}).") from None
+            text = (
+                f"the reference statistics {path} are damaged ({problem}); install ecgsynth again."
+            )
+            raise EcgsynthError(text) from None
+
+
+def instrument_hash(ecg: Ecg) -> str | None:
+    """Of the embedding in which these signals are measured."""
+    kind = instrument()
+    return str(kind[3]["hash"]) if kind is not None and fits(kind, ecg) else None
 
 
 def shipped(source: str, spec: Spec) -> Reference | None:
@@ -116,8 +135,13 @@ def shipped(source: str, spec: Spec) -> Reference | None:
         return None
     known = Reference.load(path)
     same = ("leads", "fs", "samples", "r_sample", "unit")
-    fits = all(getattr(known.spec, name) == getattr(spec, name) for name in same)
-    return known if fits else None
+    if any(getattr(known.spec, name) != getattr(spec, name) for name in same):
+        return None
+    kind = instrument()
+    if known.instrument != (kind[3]["hash"] if kind else None):
+        log.warning("%s was measured with another instrument and is not used.", path.name)
+        return None
+    return known
 
 
 def log_psd(ecg: Ecg) -> NDArray[np.float64]:
@@ -135,14 +159,18 @@ def histogram(ecg: Ecg) -> NDArray[np.float64]:
     return counts / max(counts.sum(), 1)
 
 
+WHY = "the real statistics are kept class by class, and the set has no labels"
+
+
 def _per_class(trial: Trial, measure: Any) -> dict[str, Estimate]:
     assert trial.reference is not None
-    mine = Reference.measure(trial.synthetic)
+    mine = trial.measured
     found = {}
     for name in trial.groups:
         if name not in mine.statistics or name not in trial.reference.statistics:
             counts = (mine.counts.get(name, 0), trial.reference.counts.get(name, 0))
-            found[name or "all"] = too_few(min(counts))
+            few = too_few(min(counts))
+            found[name or "all"] = few if name else Estimate(float("nan"), note=WHY)
             continue
         value = measure(mine.statistics[name], trial.reference.statistics[name])
         found[name or "all"] = Estimate(float(value))

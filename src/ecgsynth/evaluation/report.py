@@ -16,6 +16,9 @@ from ecgsynth.files import written_beside
 
 DECIMALS = 4
 
+LEAST_SPAN = 0.1
+"""Floor and ceiling of a figure without an interval must lie further apart, as a share of it."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -25,8 +28,9 @@ class Row:
     ----------
     metric, group: name, and the class or "all". value, low, high: figure and 95 % interval.
     controls: control -> value, by the figure's own procedure and at equal size.
-    score: (value - gaussian) / (real - gaussian), None where the two lie closer together than
-        the interval is wide. unit, goal, question, title, reference: as the metric says.
+    score: (value - gaussian) / (real - gaussian); None for privacy, where the baseline is no
+        floor, and where the two stand the wrong way round or closer than the interval is wide.
+    unit, goal, question, title, reference: as the metric says.
     """
 
     metric: str
@@ -44,13 +48,12 @@ class Row:
     reference: str
 
     @classmethod
-    def of(
-        cls, metric: Metric, group: str, estimate: Estimate, controls: dict[str, float]
-    ) -> Row:
-        known = {n: _clean(v) for n, v in controls.items() if math.isfinite(v)}
+    def of(cls, metric: Metric, group: str, estimate: Estimate, controls: dict[str, float]) -> Row:
+        known = {n: round(float(v), DECIMALS) for n, v in controls.items() if math.isfinite(v)}
         return cls(
             metric.name, group, _clean(estimate.value), _clean(estimate.low),
-            _clean(estimate.high), estimate.note, known, _score(estimate, known), metric.unit,
+            _clean(estimate.high), estimate.note, known,
+            _score(metric, estimate, known), metric.unit,
             metric.goal, metric.question, metric.title, metric.reference,
         )  # fmt: skip
 
@@ -135,15 +138,22 @@ class Report:
         return path
 
 
-def _score(estimate: Estimate, controls: dict[str, float]) -> float | None:
+def _score(metric: Metric, estimate: Estimate, controls: dict[str, float]) -> float | None:
     """Share of the way from the Gaussian baseline to the ceiling of real beats."""
-    if BASELINE not in controls or CEILING not in controls or not math.isfinite(estimate.value):
+    if metric.question == "privacy" or not math.isfinite(estimate.value):
         return None
-    span = controls[CEILING] - controls[BASELINE]
-    width = (estimate.high or 0) - (estimate.low or 0)
-    if abs(span) <= max(width, 1e-9):
+    if BASELINE not in controls or CEILING not in controls:
         return None
-    return round((estimate.value - controls[BASELINE]) / span, 3)
+    floor, ceiling = controls[BASELINE], controls[CEILING]
+    span = ceiling - floor
+    wrong_way = (span > 0 and metric.goal == "lower") or (span < 0 and metric.goal == "higher")
+    if estimate.low is None or estimate.high is None:
+        width = LEAST_SPAN * max(abs(floor), abs(ceiling))
+    else:
+        width = estimate.high - estimate.low
+    if wrong_way or abs(span) <= max(width, 1e-9):
+        return None
+    return round((estimate.value - floor) / span, 3)
 
 
 def _clean(value: float | None) -> float | None:

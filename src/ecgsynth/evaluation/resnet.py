@@ -20,6 +20,8 @@ class ResNet1D(nn.Module):
     leads, classes: sizes. scale: the training signals' SD in mV, by which inputs are divided.
     """
 
+    scale: Tensor
+
     def __init__(self, leads: int, classes: int, scale: float) -> None:
         super().__init__()
         self.register_buffer("scale", torch.tensor(scale))

@@ -18,7 +18,7 @@ DEFAULT_STEPS = 1500
 @metric(
     "tstr", unit="macro F1", goal="higher", needs=("train", "new_patients"),
     question="new patients", costly=True,
-    reference="Esteban et al. 2017: train on synthetic, test on real; fixed ResNet-1D, equal counts",
+    reference="Esteban et al. 2017: train on synthetic, test on real; fixed ResNet-1D",
 )  # fmt: skip
 def tstr(trial: Trial) -> dict[str, Estimate]:
     """Macro F1 on new patients of a classifier trained on the synthetic set alone."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecgsynth.models import Condition
+from ecgsynth.condition import Condition
 from ecgsynth.signals.ecg import Spec
 from ecgsynth.signals.filters import TRANSITION_HZ, lowpass_taps
 
@@ -26,6 +26,7 @@ class Conv(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, (1, size), padding=(0, size // 2))
         nn.init.normal_(self.conv.weight, std=gain / math.sqrt(inputs * size))
+        assert self.conv.bias is not None
         nn.init.zeros_(self.conv.bias)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,6 +52,7 @@ class ConditionEmbedding(nn.Module):
 
     def __init__(self, spec: Spec, styles: int, width: int) -> None:
         super().__init__()
+        self.width = width
         self.label = nn.Linear(len(spec.classes), width, bias=False) if spec.classes else None
         self.style = nn.Embedding(styles, width) if styles else None
         self.context = (
@@ -75,7 +77,7 @@ class ConditionEmbedding(nn.Module):
         if self.context is not None:
             total = total + self.context(condition.context)
         if total.ndim == 0:
-            return torch.zeros(len(condition), self.mix[0].in_features, device=total.device)
+            return torch.zeros(len(condition), self.width, device=total.device)
         return total + self.mix(total)
 
 
@@ -87,6 +89,8 @@ class Upsample(nn.Module):
 
     factor: output samples per frame. fs: output rate, Hz. high: upper edge of the band, Hz.
     """
+
+    taps: Tensor | None
 
     def __init__(self, factor: int, fs: float, high: float | None) -> None:
         super().__init__()

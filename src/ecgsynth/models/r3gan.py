@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecgsynth.models import Condition
+from ecgsynth.condition import Condition
 from ecgsynth.models import Settings as BaseSettings
 from ecgsynth.models.layers import (
     SLOPE,
@@ -42,15 +41,17 @@ class R3GAN:
     class Settings(BaseSettings):
         """latent: size of the noise. embedding: size of the condition code.
         width: channels at the fine stage (twice that at the coarse). depth: blocks a stage.
-        critic_width: likewise for the critic.
+        critic_width: likewise for the critic. pairs: the critic compares neighbours in the
+        batch, which are then of one class and person (`training.pairs`).
         """
 
-        latent: int = 128
-        embedding: int = 64
-        width: int = 96
-        depth: int = 2
-        critic_width: int = 64
-        critic_depth: int = 1
+        latent: int = Field(128, ge=1)
+        embedding: int = Field(64, ge=1)
+        width: int = Field(96, ge=1)
+        depth: int = Field(2, ge=1)
+        critic_width: int = Field(64, ge=1)
+        critic_depth: int = Field(1, ge=1)
+        pairs: bool = False
 
     @staticmethod
     def generator(settings: Settings, spec: Spec) -> Generator:
@@ -66,11 +67,13 @@ class R3GAN:
 
 
 class Generator(nn.Module):
-    """([batch, latent], Condition) -> [batch, lead, sample] at `spec.fs`, in scaled units."""
+    """([batch, latent], Condition) -> [batch, lead, sample] at `spec.fs`, in scaled units.
+
+    The first `settings.latent` numbers make the beat's shape, the rest its noise.
+    """
 
     def __init__(self, settings: R3GAN.Settings, spec: Spec) -> None:
         super().__init__()
-        self.latent = settings.latent
         self.samples = spec.samples
         self.leads = len(spec.leads)
         self.factor = working_factor(spec)
@@ -78,12 +81,16 @@ class Generator(nn.Module):
         positions = -(-frames // PATCH) + 2 * MARGIN
         self.coarse = -(-positions // 2)
         wide, fine = 2 * settings.width, settings.width
+        self.shape = settings.latent
+        self.latent = settings.latent + PATCH * 2 * self.coarse
         self.embed = ConditionEmbedding(spec, settings.styles, settings.embedding)
         self.start = nn.Linear(settings.latent + settings.embedding, wide * self.coarse)
         self.place = nn.Parameter(torch.randn(1, wide, 1, self.coarse))
         self.coarse_blocks = nn.Sequential(*(Block(wide) for _ in range(settings.depth)))
         self.split = Conv(wide, 2 * fine, 1)
         self.place_fine = nn.Parameter(torch.zeros(1, fine, 1, 2 * self.coarse))
+        self.texture = Conv(PATCH, fine)
+        self.loudness = Conv(fine, fine, 1, 0.1)
         self.fine_blocks = nn.Sequential(*(Block(fine) for _ in range(settings.depth)))
         self.head = Conv(fine, PATCH * self.leads)
         self.smooth = nn.Conv1d(self.leads, self.leads, 5, padding=2, bias=False)
@@ -91,13 +98,17 @@ class Generator(nn.Module):
         self.upsample = Upsample(self.factor, spec.fs, spec.band[1])
 
     def forward(self, latent: Tensor, condition: Condition) -> Tensor:
-        code = torch.cat([latent, self.embed(condition)], 1)
-        batch = len(code)
+        batch = len(latent)
+        shape, grain = latent[:, : self.shape], latent[:, self.shape :]
+        code = torch.cat([shape, self.embed(condition)], 1)
         x = self.start(code).reshape(batch, -1, 1, self.coarse) + self.place
         x = x.contiguous(memory_format=torch.channels_last)
         x = self.split(self.coarse_blocks(x))
         x = x.reshape(batch, 2, -1, self.coarse).permute(0, 2, 3, 1)  # position pairs
         x = x.reshape(batch, -1, 1, 2 * self.coarse) + self.place_fine
+        # Muscle noise is not a shape: it has numbers of its own, one per frame, as loud as the
+        # beat's features say. Without them the beats come out cleaner than anybody's.
+        x = x + self.texture(grain.reshape(batch, PATCH, 1, -1)) * self.loudness(x)
         x = self.fine_blocks(x.contiguous(memory_format=torch.channels_last))
         x = self.head(F.leaky_relu(x, SLOPE))
         x = x.reshape(batch, self.leads, PATCH, -1).transpose(2, 3).reshape(batch, self.leads, -1)
@@ -129,6 +140,7 @@ class Critic(nn.Module):
         self.embed = ConditionEmbedding(spec, settings.styles, settings.embedding)
         self.project = nn.Linear(settings.embedding, 4 * width, bias=False)
         self.logit = nn.Linear(4 * width, 1)
+        self.difference = nn.Linear(4 * width, 1, bias=False) if settings.pairs else None
 
     def view(self, signal: Tensor) -> Tensor:
         """The signal with its slope and curvature, [batch, 3 lead, sample].
@@ -149,7 +161,13 @@ class Critic(nn.Module):
         x = F.leaky_relu(self.features(F.leaky_relu(x, SLOPE).flatten(1)), SLOPE)
         # Projection discriminator (Miyato & Koyama 2018): the condition as a direction.
         agreement = (self.project(self.embed(condition)) * x).sum(1) / x.shape[1] ** 0.5
-        return self.logit(x).squeeze(1) + agreement, None
+        logit = self.logit(x).squeeze(1) + agreement
+        if self.difference is not None:
+            # Neighbours in the batch are two beats of one class and person: do they differ enough?
+            two = x.reshape(batch // 2, 2, -1)
+            apart = self.difference((two[:, 0] - two[:, 1]).abs())
+            logit = logit + apart.repeat_interleave(2, 0).squeeze(1)
+        return logit, None
 
 
 class Halve(nn.Module):
@@ -159,5 +177,3 @@ class Halve(nn.Module):
         if x.shape[-1] % 2:
             x = F.pad(x, (0, 1))
         return torch.cat([x[..., 0::2], x[..., 1::2]], 1)
-
-

@@ -5,15 +5,23 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor, nn
+from torch import Tensor
 
-from ecgsynth.models import Condition
+from ecgsynth.condition import Condition
 
 
 class Settings(BaseModel):
     """Weights of an objective; refuses words that it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Critic(Protocol):
+    """What an objective asks of a critic (see `ecgsynth.models.Family`)."""
+
+    def view(self, signal: Tensor) -> Tensor: ...
+
+    def __call__(self, view: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]: ...
 
 
 class Objective(Protocol):
@@ -28,11 +36,11 @@ class Objective(Protocol):
     def __init__(self, settings: Any) -> None: ...
 
     def critic_loss(
-        self, critic: nn.Module, real: Tensor, synthetic: Tensor, condition: Condition,
+        self, critic: Critic, real: Tensor, synthetic: Tensor, condition: Condition,
         *, progress: float, step: int,
     ) -> dict[str, Tensor]: ...  # fmt: skip
 
     def generator_loss(
-        self, critic: nn.Module, real: Tensor, synthetic: Tensor, condition: Condition,
+        self, critic: Critic, real: Tensor, synthetic: Tensor, condition: Condition,
         *, progress: float, step: int,
     ) -> dict[str, Tensor]: ...  # fmt: skip

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from pydantic import Field
+from torch import Tensor
 from torch.nn.functional import softplus
 
-from ecgsynth.models import Condition
+from ecgsynth.condition import Condition
+from ecgsynth.objectives import Critic
 from ecgsynth.objectives import Settings as BaseSettings
 from ecgsynth.registry import OBJECTIVES
 
@@ -22,15 +24,15 @@ class RpGAN:
         penalty_every: apply them every so many steps, that many times as strongly.
         """
 
-        gamma: float = 1.0
-        gamma_end: float = 0.1
-        penalty_every: int = 1
+        gamma: float = Field(1.0, ge=0)
+        gamma_end: float = Field(0.1, ge=0)
+        penalty_every: int = Field(1, ge=1)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     def critic_loss(
-        self, critic: nn.Module, real: Tensor, synthetic: Tensor, condition: Condition,
+        self, critic: Critic, real: Tensor, synthetic: Tensor, condition: Condition,
         *, progress: float, step: int,
     ) -> dict[str, Tensor]:  # fmt: skip
         every = self.settings.penalty_every
@@ -48,7 +50,7 @@ class RpGAN:
         return terms
 
     def generator_loss(
-        self, critic: nn.Module, real: Tensor, synthetic: Tensor, condition: Condition,
+        self, critic: Critic, real: Tensor, synthetic: Tensor, condition: Condition,
         *, progress: float, step: int,
     ) -> dict[str, Tensor]:  # fmt: skip
         with torch.no_grad():

@@ -49,7 +49,9 @@ class Spec:
         if not self.leads or len(set(self.leads)) != len(self.leads):
             raise EcgsynthError(f"leads must be distinct names and at least one; got {self.leads}.")
         if not (self.fs > 0 and np.isfinite(self.fs)):
-            raise EcgsynthError(f"the sampling rate must be a positive number of Hz; got {self.fs}.")
+            raise EcgsynthError(
+                f"the sampling rate must be a positive number of Hz; got {self.fs}."
+            )
         if self.samples < 1:
             raise EcgsynthError(f"an item must hold at least one sample; got {self.samples}.")
         if len(set(self.classes)) != len(self.classes):
@@ -204,7 +206,9 @@ class Ecg:
 
     def _fit(self, name: str, shape: tuple[int, int], empty: float) -> None:
         value = getattr(self, name)
-        value = np.full(shape, empty, np.float32) if value is None else np.asarray(value, np.float32)
+        value = (
+            np.full(shape, empty, np.float32) if value is None else np.asarray(value, np.float32)
+        )
         if value.shape != shape:
             raise EcgsynthError(f"'{name}' has shape {value.shape}; expected {shape}.")
         object.__setattr__(self, name, value)
@@ -217,7 +221,7 @@ class Ecg:
         if isinstance(index, int | np.integer):
             index = [int(index)]
         rows = np.arange(len(self))[index]
-        columns = {
+        columns: dict[str, Any] = {
             name: None if getattr(self, name) is None else getattr(self, name)[rows]
             for name in ("signal", "label", "context", "patient", "record", "valid", "onset_s")
         }

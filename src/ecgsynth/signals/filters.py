@@ -79,9 +79,7 @@ def bandpass(
 
     for edge in (low, high):
         if edge is not None and not 0 < edge < fs / 2:
-            raise EcgsynthError(
-                f"a band edge of {edge:g} Hz must lie between 0 and {fs / 2:g} Hz."
-            )
+            raise EcgsynthError(f"a band edge of {edge:g} Hz must lie between 0 and {fs / 2:g} Hz.")
     if low is not None and high is not None:
         if low >= high:
             raise EcgsynthError(f"the band runs from {low:g} to {high:g} Hz; swap its edges.")
@@ -127,4 +125,4 @@ def resample_length(signal: NDArray, samples: int) -> NDArray[np.float32]:
 
 
 def _odd(samples: float) -> int:
-    return max(1, int(round(samples)) | 1)
+    return max(1, round(samples) | 1)

@@ -33,9 +33,7 @@ def draw_run(folder: Path, target: Path) -> Path:
         panels.setdefault(title, []).append(name)
     samples = sorted((folder / "samples").glob("*.png"))
     rows = len(panels) + bool(samples)
-    figure = Figure(
-        figsize=(9, 2.3 * len(panels) + 6 * bool(samples)), layout="constrained"
-    )
+    figure = Figure(figsize=(9, 2.3 * len(panels) + 6 * bool(samples)), layout="constrained")
     grid = figure.add_gridspec(rows, 1, height_ratios=[1.0] * len(panels) + [2.6] * bool(samples))
     for row, (title, members) in enumerate(panels.items()):
         axes = figure.add_subplot(grid[row])

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ecgsynth.config import Run
+from ecgsynth.condition import Condition
+from ecgsynth.config import Run, Training
 from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.models import Condition
+from ecgsynth.files import written_beside
 from ecgsynth.registry import MODELS, OBJECTIVES
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
@@ -26,6 +29,7 @@ from ecgsynth.signals.scaling import GlobalScaler
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training import snapshots
 from ecgsynth.training.card import make_card
+from ecgsynth.training.stopping import stop_between_steps
 from ecgsynth.training.tracking import Tracker
 
 log = logging.getLogger("ecgsynth")
@@ -57,19 +61,23 @@ def train(
     ------
     EcgsynthError: an empty class, a used folder without `resume`, nothing to resume, a recipe
         that differs from the snapshot's, a loss that is not finite (the last snapshot stays).
-    KeyboardInterrupt: after a snapshot and a usable model were written.
+    KeyboardInterrupt: after a snapshot and a usable model were written; Ctrl-C and SIGTERM wait
+        for the end of the step, a second one does not and leaves the last snapshot as it is.
     """
     settings = run.training
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    folder = snapshots.open_folder(to, run, resume) if to else None
+    objective = OBJECTIVES.get(run.objective.name)(run.objective_settings())
+    run.model_settings()
+    if to:
+        snapshots.check_folder(to, run, resume)
     data = data if data is not None else load(run.data.name, run.data.split, **run.data.settings)
     _check(data)
-    fabric = Fabric(accelerator=settings.accelerator, devices=settings.devices, precision=settings.precision)
-    fabric.launch()
+    fabric = _engine(settings)
 
     # What the model sees of the data: scaled signals, labels, contexts, who gave them.
     scaler = GlobalScaler.fit(data)
+    folder = snapshots.open_folder(to, run) if to else None
     people, style = np.unique(
         data.patient if settings.styles and data.patient is not None else np.zeros(len(data)),
         return_inverse=True,
@@ -79,10 +87,11 @@ def train(
     signal = torch.from_numpy(scaler.forward(data.signal))
     whole = Condition(
         torch.from_numpy(np.asarray(data.label)),
-        torch.from_numpy(prior.standardise(data.context)),
+        torch.from_numpy(prior.standardise(np.asarray(data.context))),
         torch.from_numpy(style.astype(np.int64)),
     )
     edges = _sampling_edges(data, settings.balance)
+    partners = _Partners(data, style) if settings.pairs else None
 
     family = MODELS.get(run.model.name)
     model_settings = run.model_settings(styles=styles)
@@ -90,12 +99,12 @@ def train(
     generator = family.generator(model_settings, data.spec)
     critic = family.critic(model_settings, data.spec)
     average = deepcopy(generator).requires_grad_(False).eval()
-    objective = OBJECTIVES.get(run.objective.name)(run.objective_settings())
-    adam = {"betas": settings.betas, "eps": 1e-8}
+    adam: dict[str, Any] = {"betas": settings.betas, "eps": 1e-8}
     for_generator = torch.optim.Adam(generator.parameters(), settings.rate_generator, **adam)
     for_critic = torch.optim.Adam(critic.parameters(), settings.rate_critic, **adam)
     parts = {"generator": generator, "average": average, "critic": critic}
-    optimisers = {"for_generator": for_generator, "for_critic": for_critic}
+    optimisers: dict[str, torch.optim.Optimizer] = {}
+    optimisers |= {"for_generator": for_generator, "for_critic": for_critic}
     step = snapshots.restore(folder, parts, optimisers) if folder and resume else 0
     average.to(fabric.device)
     generator, for_generator = fabric.setup(generator, for_generator)
@@ -112,20 +121,27 @@ def train(
         card.examples_seen = step * settings.batch
         if folder is None or not fabric.is_global_zero:
             return
+        if not all(w.isfinite().all() for part in parts.values() for w in part.parameters()):
+            raise _diverged(card.examples_seen)
         snapshots.keep(folder, step, run, parts, optimisers)
         synthesizer.save(folder / "model.safetensors")
-        (folder / "card.json").write_text(card.model_dump_json(indent=1))
+        with written_beside(folder / "card.json") as beside:
+            beside.write_text(card.model_dump_json(indent=1))
         if settings.keep_every and _crossed(step, settings.batch, settings.keep_every):
             synthesizer.save(folder / "kept" / f"{step * settings.batch:09d}.safetensors")
         if tracker:
             tracker.samples(step * settings.batch, synthesizer.generate(24, seed=0))
 
     sums: dict[str, float] = {}
-    began, counted = time.perf_counter(), 0
+    began, counted, between = time.perf_counter(), 0, True
+    waiting = ExitStack()
+    asked = waiting.enter_context(stop_between_steps())
     try:
         while step < steps:
+            between = False
             progress = step / steps
-            rate = settings.rate_end + (1 - settings.rate_end) * (1 + math.cos(math.pi * progress)) / 2
+            cosine = (1 + math.cos(math.pi * progress)) / 2
+            rate = settings.rate_end + (1 - settings.rate_end) * cosine
             for_generator.param_groups[0]["lr"] = settings.rate_generator * rate
             for_critic.param_groups[0]["lr"] = settings.rate_critic * rate
             random = torch.Generator().manual_seed((run.seed * 1_000_003 + step) % 2**63)
@@ -134,8 +150,9 @@ def train(
             critic.requires_grad_(True)
             for _ in range(settings.critic_steps):
                 real, condition, latent = _draw(
-                    signal, whole, edges, settings.batch, generator.latent, random, fabric.device
-                )
+                    signal, whole, edges, partners, settings.batch, generator.latent, random,
+                    fabric.device,
+                )  # fmt: skip
                 with torch.no_grad():
                     synthetic = generator(latent, condition)
                 terms = objective.critic_loss(
@@ -156,17 +173,16 @@ def train(
             for_generator.zero_grad()
             fabric.backward(loss)
             for_generator.step()
-            values |= {f"generator/{name}": float(term.detach().mean()) for name, term in terms.items()}
+            values |= {
+                f"generator/{name}": float(term.detach().mean()) for name, term in terms.items()
+            }
             step += 1
             _follow(average, generator, step * settings.batch, settings)
+            between = True
 
             # Keep watch, keep a log, keep what was reached.
             if not all(math.isfinite(value) for value in values.values()):
-                raise EcgsynthError(
-                    f"the training diverged after {step * settings.batch:,} examples (a loss is "
-                    "not finite); the last snapshot is whole. Resume with lower rates, as in "
-                    "training.rate_generator=1e-4 training.rate_critic=1e-4."
-                )
+                raise _diverged(step * settings.batch)
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value
             counted += 1
@@ -182,25 +198,79 @@ def train(
             due = [settings.snapshot_every, settings.keep_every or settings.snapshot_every]
             if any(_crossed(step, settings.batch, every) for every in due) and step < steps:
                 snapshot()
+            if asked.is_set() and step < steps:
+                raise KeyboardInterrupt
         snapshot()
     except KeyboardInterrupt:
-        snapshot()
+        if between:  # within a step critic and generator do not belong together
+            snapshot()
         raise
     finally:
+        waiting.close()
         if tracker:
             tracker.close()
     return synthesizer
 
 
+def _engine(settings: Training) -> Fabric:
+    """Device, precision and number of processes.
+
+    Raises
+    ------
+    EcgsynthError: this machine has no such device.
+    """
+    try:
+        fabric = Fabric(
+            accelerator=settings.accelerator,
+            devices=settings.devices,
+            precision=settings.precision,
+        )
+    except (ValueError, TypeError, RuntimeError) as problem:  # what Fabric raises derives from them
+        reason = " ".join(str(problem).split())[:200].rstrip(".")
+        raise EcgsynthError(
+            f"this machine cannot train with training.accelerator={settings.accelerator} "
+            f"training.devices={settings.devices} ({reason}); leave both out."
+        ) from None
+    fabric.launch()
+    return fabric
+
+
+def _diverged(examples: int) -> EcgsynthError:
+    return EcgsynthError(
+        f"the training diverged after {examples:,} examples (a loss or a weight is not finite); "
+        "what was saved before stays whole. Train into a new folder with lower rates, as in "
+        "training.rate_generator=1e-4 training.rate_critic=1e-4."
+    )
+
+
 def _draw(
-    signal: Tensor, whole: Condition, edges: Tensor, batch: int, latent: int,
-    random: torch.Generator, device: torch.device,
+    signal: Tensor, whole: Condition, edges: Tensor, partners: _Partners | None, batch: int,
+    latent: int, random: torch.Generator, device: torch.device,
 ) -> tuple[Tensor, Condition, Tensor]:  # fmt: skip
     """A batch of real items, what they are, and noise for as many synthetic ones."""
     at = torch.rand(batch, generator=random, dtype=torch.float64)
     rows = torch.searchsorted(edges, at).clamp_(max=len(edges) - 1)
+    if partners is not None:
+        rows = partners.beside(rows[: batch // 2], at[batch // 2 :])
     noise = torch.randn(batch, latent, generator=random)
     return signal[rows].to(device), whole[rows].to(device), noise.to(device)
+
+
+class _Partners:
+    """For every item others of its class and person, so that a batch can be made of such pairs."""
+
+    def __init__(self, data: Ecg, style: NDArray[np.int64]) -> None:
+        group = np.unique(data.labels_id * (style.max() + 1) + style, return_inverse=True)[1]
+        sizes = np.bincount(group)
+        self.group, self.size = torch.from_numpy(group), torch.from_numpy(sizes)
+        self.first = torch.from_numpy(np.cumsum(sizes) - sizes)
+        self.order = torch.from_numpy(np.argsort(group, kind="stable"))
+
+    def beside(self, rows: Tensor, uniform: Tensor) -> Tensor:
+        """rows: [n], uniform: [n] in [0, 1) -> [2 n], each row followed by a partner."""
+        group = self.group[rows]
+        offset = (uniform * self.size[group]).long()
+        return torch.stack([rows, self.order[self.first[group] + offset]], 1).flatten()
 
 
 def _sampling_edges(data: Ecg, balance: float) -> Tensor:
@@ -220,7 +290,8 @@ def _follow(average: torch.nn.Module, generator: Any, examples: int, settings: A
     keep = 0.5 ** (settings.batch / max(half_life, 1e-8))
     theirs = dict(generator.module.state_dict())
     for name, mine in average.state_dict().items():
-        mine.copy_(torch.lerp(theirs[name], mine, keep) if mine.is_floating_point() else theirs[name])
+        new = theirs[name]
+        mine.copy_(torch.lerp(new, mine, keep) if mine.is_floating_point() else new)
 
 
 def _check(data: Ecg) -> None:

@@ -16,12 +16,15 @@ from ecgsynth.files import written_beside
 SNAPSHOT = "resume.safetensors"
 """Models, optimisers and position in one file, replaced in one rename: never half-written."""
 
-FREE = ("snapshot_every", "keep_every", "log_every", "threads", "accelerator", "devices")
+FREE = tuple(
+    f"training.{name}"
+    for name in ("snapshot_every", "keep_every", "log_every", "threads", "accelerator", "devices")
+)
 """Settings that a resumed run may change: they do not touch what is learned."""
 
 
-def open_folder(to: str | Path, run: Run, resume: bool) -> Path:
-    """Make or re-open a run folder and write its `run.yaml`.
+def check_folder(to: str | Path, run: Run, resume: bool) -> None:
+    """Refuse a folder that this run must not go into, before anything is written.
 
     Raises
     ------
@@ -43,12 +46,24 @@ def open_folder(to: str | Path, run: Run, resume: bool) -> Path:
                 f"the recipe differs from the one that {folder} was begun with "
                 f"({'; '.join(differences)}); resume with the same one, or train into a new folder."
             )
+
+
+def open_folder(to: str | Path, run: Run) -> Path:
+    """Make or re-open a run folder, clear away what a killed process left, write `run.yaml`.
+
+    Raises
+    ------
+    EcgsynthError: it cannot be made or written.
+    """
+    folder = Path(to)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise EcgsynthError(
             f"the run folder {folder} cannot be made ({problem.strerror}); choose another --to."
         ) from None
+    for left in [*folder.glob(".*.part"), *folder.glob("samples/.*.part")]:
+        left.unlink(missing_ok=True)
     with written_beside(folder / "run.yaml") as beside:
         beside.write_text(run.to_yaml())
     return folder
@@ -62,7 +77,7 @@ def keep(
     optimisers: dict[str, torch.optim.Optimizer],
 ) -> None:
     """Write the snapshot beside the old one, then take its place."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {
         f"{part}/{name}": value.detach().cpu().contiguous()
@@ -74,10 +89,11 @@ def keep(
             for name, value in state.items():
                 tensors[f"{part}/{index}/{name}"] = torch.as_tensor(value).detach().cpu().clone()
     position = {"step": str(step), "examples": str(step * run.training.batch)}
-    with written_beside(folder / SNAPSHOT) as beside:
-        save_file(tensors, beside, metadata=position)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
+    # Not save_file: its errors do not say that the disk is full.
+    with written_beside(folder / SNAPSHOT) as beside, beside.open("wb") as file:
+        file.write(save(tensors, metadata=position))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def restore(
@@ -98,9 +114,12 @@ def restore(
                 index, _, key = name.partition("/")
                 state.setdefault(int(index), {})[key] = value
             optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
-    except (SafetensorError, OSError, RuntimeError, KeyError, ValueError) as problem:
+    except (
+        SafetensorError, OSError, RuntimeError, KeyError, ValueError, TypeError,
+    ) as problem:  # fmt: skip
+        reason = " ".join(str(problem).split())[:200]
         raise EcgsynthError(
-            f"the snapshot in {folder} is damaged ({problem}); train again into a new folder."
+            f"the snapshot in {folder} is damaged ({reason}); train again into a new folder."
         ) from None
     return step
 
@@ -117,7 +136,7 @@ def _differences(old: Run, new: Run) -> list[str]:
         f"{key}: {before.get(key)} -> {after.get(key)}"
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key)
-        and key.split(".")[-1] not in FREE
+        and key not in FREE
         and key.split(".")[0] not in ("quick", "description")
     ]
 

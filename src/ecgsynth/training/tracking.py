@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import IO, Any
 
+from ecgsynth.files import written_beside
 from ecgsynth.signals.ecg import Ecg
 
 
@@ -23,9 +23,8 @@ class Tracker:
         self.folder = folder
         path = folder / "metrics.jsonl"
         kept = [line for line in read_metrics(path) if line["examples"] <= examples]
-        beside = path.with_suffix(".part")
-        beside.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        os.replace(beside, path)
+        with written_beside(path) as beside:
+            beside.write_text("".join(json.dumps(line) + "\n" for line in kept))
         self._file: IO[str] = path.open("a", buffering=1)
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=examples)
 
@@ -64,4 +63,4 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
                 lines.append(json.loads(text))
             except json.JSONDecodeError:
                 continue
-    return [line for line in lines if "examples" in line]
+    return [line for line in lines if isinstance(line, dict) and "examples" in line]

@@ -1,0 +1,159 @@
+"""Charts of one class: mean beats, a map of items, spectra, histograms of amplitude and RR.
+
+Each takes the synthetic and the real items, None where they are not there or may not be seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from ecgsynth.evaluation import pick
+from ecgsynth.evaluation.page_svg import Chart
+from ecgsynth.evaluation.reference import AMPLITUDE_EDGES, histogram, log_psd
+from ecgsynth.signals.ecg import Ecg
+
+DOTS = 300
+"""Items of a set in a map."""
+RR_EDGES = np.linspace(0, 2.5, 51)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing with what stands beneath it."""
+
+    svg: Markup
+    caption: str = ""
+
+
+def means(
+    made: Ecg | None, real: Ecg | None, known: dict[str, NDArray], lead: int
+) -> list[Picture]:
+    """Mean beats with bands of one SD."""
+    sets = [("real", real), ("synthetic", made)]
+    lines = {
+        kind: (e.signal[:, lead].mean(0, dtype=np.float64), e.signal[:, lead].std(0))
+        for kind, e in sets
+        if e is not None
+    }
+    if "beat" in known:
+        lines = {"real": (known["beat"][lead], np.zeros(len(known["beat"][lead]))), **lines}
+    spec = next((e.spec for _, e in sets if e is not None), None)
+    if spec is None:
+        return []
+    low = min(float((m - s).min()) for m, s in lines.values())
+    high = max(float((m + s).max()) for m, s in lines.values())
+    chart = Chart((0, spec.seconds), (low, high), "time, s", spec.unit)
+    for kind, (mean, spread) in lines.items():
+        time = np.arange(len(mean)) / spec.fs
+        if spread.any():
+            chart.band(time, mean - spread, mean + spread, f"band {kind}")
+        chart.curve(time, mean, f"curve {kind}")
+    caption = "Mean beat, and one SD around it"
+    caption += "; the real one is a shipped statistic, without SD" if "beat" in known else ""
+    return [Picture(chart.markup(f"{caption}: {_names(lines)}"), caption)]
+
+
+def item_map(made: Ecg | None, real: Ecg | None, random: np.random.Generator) -> list[Picture]:
+    """The two main directions of variation of the real items (of the synthetic ones alone)."""
+    from sklearn.decomposition import PCA
+
+    base = real if real is not None else made
+    if base is None or len(base) < 3:
+        return []
+    flat = {
+        kind: np.nan_to_num(pick(e, DOTS, random).signal.astype(np.float64).reshape(-1, size))
+        for kind, e in (("real", real), ("synthetic", made))
+        if e is not None and (size := e.signal[0].size)
+    }
+    pca = PCA(min(2, base.signal[0].size), random_state=0).fit(
+        np.nan_to_num(base.signal.reshape(len(base), -1))
+    )
+    if len(pca.components_) < 2:
+        return []
+    at = {kind: pca.transform(values) for kind, values in flat.items()}
+    ends = np.stack([np.quantile(p, [0.002, 0.998], axis=0) for p in at.values()])
+    low, high = ends.min((0, 1)), ends.max((0, 1))
+    share = 100 * np.nan_to_num(pca.explained_variance_ratio_)
+    names = [f"component {k + 1} ({share[k]:.0f} %), {base.spec.unit}" for k in (0, 1)]
+    chart = Chart((low[0], high[0]), (low[1], high[1]), *names)
+    for kind, points in at.items():
+        chart.dots(points[:, 0], points[:, 1], f"dots {kind}", square=kind == "real")
+    caption = f"Map of single items: principal components of the {_names(at).split(' ')[0]} ones"
+    return [Picture(chart.markup(f"{caption}; {_names(at)}"), caption)]
+
+
+def spectra(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
+    """Mean log power spectra."""
+    sets = [(kind, e) for kind, e in (("real", real), ("synthetic", made)) if e is not None]
+    if not sets:
+        return []
+    spec = sets[0][1].spec
+    # On the converter's grid, as the reference statistics are.
+    lines = {kind: log_psd(whole(e)).mean(0) for kind, e in sets}
+    if "psd" in known:
+        lines = {"real": known["psd"], **lines}
+    top = min(spec.fs / 2, 1.6 * (spec.band[1] or np.inf), 100.0)
+    visible = {
+        k: v[: int(np.ceil(top / (spec.fs / 2) * (len(v) - 1))) + 1] for k, v in lines.items()
+    }
+    ends = (min(v.min() for v in visible.values()), max(v.max() for v in visible.values()))
+    unit = "mV\u00b2/Hz" if spec.unit == "mV" else "1/Hz"
+    chart = Chart((0, top), ends, "frequency, Hz", f"log\u2081\u2080 {unit}")
+    for kind, line in visible.items():
+        frequency = np.arange(len(line)) * spec.fs / 2 / (len(lines[kind]) - 1)
+        chart.curve(frequency, line, f"curve {kind}")
+    caption = "Mean log power spectrum"
+    return [Picture(chart.markup(f"{caption}: {_names(lines)}"), caption)]
+
+
+def amplitudes(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
+    """Histograms of peak-to-peak amplitude."""
+    shares = {
+        kind: histogram(e) for kind, e in (("real", real), ("synthetic", made)) if e is not None
+    }
+    if "amplitude" in known:
+        shares = {"real": known["amplitude"], **shares}
+    unit = next((e.spec.unit for e in (made, real) if e is not None), "mV")
+    return _histogram(AMPLITUDE_EDGES, shares, f"peak to peak, {unit}", "Peak-to-peak amplitude")
+
+
+def intervals(made: Ecg | None, real: Ecg | None) -> list[Picture]:
+    """Histograms of the RR interval before a beat, where the items carry it."""
+    shares: dict[str, NDArray] = {}
+    for kind, ecg in (("real", real), ("synthetic", made)):
+        if ecg is None or "rr_before_s" not in ecg.spec.context:
+            continue
+        assert ecg.context is not None
+        rr = ecg.context[:, ecg.spec.context.index("rr_before_s")]
+        counts, _ = np.histogram(np.clip(rr[np.isfinite(rr)], 0, 2.499), RR_EDGES)
+        if counts.sum():
+            shares[kind] = counts / counts.sum()
+    return _histogram(RR_EDGES, shares, "RR before the beat, s", "RR interval before the beat")
+
+
+def _histogram(
+    edges: NDArray, shares: dict[str, NDArray], name: str, caption: str
+) -> list[Picture]:
+    filled = np.flatnonzero(sum(shares.values(), np.zeros(len(edges) - 1)))
+    if not shares or not len(filled):
+        return []
+    first, last = max(int(filled[0]) - 1, 0), min(int(filled[-1]) + 2, len(edges) - 1)
+    top = 100 * max(float(s.max()) for s in shares.values())
+    chart = Chart((edges[first], edges[last]), (0, top), name, "% of the items")
+    for kind, share in shares.items():
+        chart.steps(edges[first : last + 1], 100 * share[first:last], f"steps {kind}")
+    return [Picture(chart.markup(f"{caption}: {_names(shares)}"), caption)]
+
+
+def whole(ecg: Ecg) -> Ecg:
+    """The set on the grid of a converter, with 0 where samples are missing."""
+    return replace(ecg, signal=np.nan_to_num(ecg.signal)).quantised()
+
+
+def _names(lines: dict[str, Any]) -> str:
+    return " and ".join(lines)

@@ -1,0 +1,202 @@
+"""Before the judging: sets of any origin checked and brought to one rate and vocabulary."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.evaluation import pick
+from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.filters import resample
+
+log = logging.getLogger("ecgsynth")
+
+MOST, QUICK_MOST = 5000, 2000
+"""Synthetic items of a class that are judged: figures hardly move beyond, time and memory do."""
+
+UV_FROM = 50.0
+"""Median peak-to-peak height above which signals are hardly in mV."""
+
+
+def checked(ecg: Ecg, notes: list[str]) -> Ecg:
+    """The synthetic set without items that hold NaN; doubts go to the log and to `notes`.
+
+    Raises
+    ------
+    EcgsynthError: nothing is left.
+    """
+    if not len(ecg):
+        raise EcgsynthError("the synthetic set is empty; generate some items first.")
+    whole = np.isfinite(ecg.signal).all((1, 2))
+    if not whole.any():
+        raise EcgsynthError("every synthetic item holds NaN or infinity; nothing can be judged.")
+    if not whole.all():
+        _say(notes, f"{(~whole).sum()} of {len(ecg)} items hold NaN or infinity and are left out.")
+        ecg = ecg[whole]
+    heights = np.ptp(ecg.signal, axis=2).max(1)
+    flat = int((heights == 0).sum())
+    if flat:
+        _say(notes, f"{flat} of {len(ecg)} items are flat lines; they are judged like the others.")
+    height = float(np.median(heights))
+    if ecg.spec.unit == "mV" and height > UV_FROM:
+        _say(notes, f"The signals span {height:.0f} mV: are they in uV? Then divide by 1000.")
+    return ecg
+
+
+def capped(ecg: Ecg, quick: bool, seed: int, notes: list[str]) -> Ecg:
+    """At most 5,000 items of a class (2,000 when quick), drawn at random."""
+    most = QUICK_MOST if quick else MOST
+    random = np.random.default_rng([seed, len(ecg)])
+    if not ecg.spec.classes or ecg.spec.multilabel:
+        if len(ecg) > most:
+            _say(notes, f"Judged on a random {most} of {len(ecg)} items.")
+        return pick(ecg, most, random)
+    large = {name: count for name, count in ecg.counts().items() if count > most}
+    if not large:
+        return ecg
+    words = ", ".join(f"{count} {name}" for name, count in large.items())
+    _say(notes, f"Judged on a random {most} of {words}.")
+    return concatenate([pick(ecg.of_class(name), most, random) for name in ecg.spec.classes])
+
+
+def aligned(
+    synthetic: Ecg, parts: Mapping[str, Ecg | None], notes: list[str]
+) -> tuple[Ecg, dict[str, Ecg | None]]:
+    """Synthetic and real sets at one rate and with one vocabulary.
+
+    The lowest rate of all serves, so that no set is given a band that it never had. Classes that
+    synthetic and test set do not share are left out, named in `notes`; where one of the two has
+    no labels, none count.
+
+    parts: "test", "train", "new_patients" to a set or None.
+
+    Raises
+    ------
+    EcgsynthError: leads, unit or length differ, or no class is shared.
+    """
+    known = {name: _whole(part, name, notes) for name, part in parts.items() if part is not None}
+    rates = {synthetic.spec.fs, *(part.spec.fs for part in known.values())}
+    if len(rates) > 1:
+        fs = min(rates)
+        words = " and ".join(f"{rate:g}" for rate in sorted(rates))
+        _say(notes, f"The sets differ in rate ({words} Hz); all are compared at {fs:g} Hz.")
+        synthetic = at_rate(synthetic, fs)
+        known = {name: at_rate(part, fs) for name, part in known.items()}
+        sizes = {synthetic.spec.samples, *(part.spec.samples for part in known.values())}
+        if max(sizes) - min(sizes) == 1:  # resampling rounds lengths up
+            synthetic = _cut(synthetic, min(sizes))
+            known = {name: _cut(part, min(sizes)) for name, part in known.items()}
+    for name, part in known.items():
+        _same_shape(synthetic, part, name)
+    synthetic, known = _one_vocabulary(synthetic, known, notes)
+    return synthetic, {name: known.get(name) for name in parts}
+
+
+def at_rate(ecg: Ecg, fs: float) -> Ecg:
+    """The set at another sampling rate."""
+    if ecg.spec.fs == fs:
+        return ecg
+    signal = resample(ecg.signal, ecg.spec.fs, fs)
+    at = ecg.spec.r_sample
+    spec = replace(
+        ecg.spec,
+        fs=fs,
+        samples=signal.shape[-1],
+        r_sample=None if at is None else round(at * fs / ecg.spec.fs),
+    )
+    return replace(ecg, signal=signal, spec=spec, valid=None, marks=None)
+
+
+def relabelled(ecg: Ecg, classes: Sequence[str]) -> Ecg:
+    """The items that carry one of these classes; a class that the set does not know is empty.
+
+    Several-label sets keep items without a class; () takes every label away.
+    """
+    named = ecg.spec.multilabel or bool((ecg.labels_id >= 0).all())
+    if named and tuple(classes) == ecg.spec.classes:
+        return ecg
+    assert ecg.label is not None
+    label = np.zeros((len(ecg), len(classes)), np.float32)
+    for k, name in enumerate(classes):
+        if name in ecg.spec.classes:
+            label[:, k] = ecg.label[:, ecg.spec.class_index(name)]
+    changed = replace(ecg, spec=replace(ecg.spec, classes=tuple(classes)), label=label)
+    if not classes or ecg.spec.multilabel or bool(label.any(1).all()):
+        return changed
+    return changed[label.any(1)]
+
+
+def _one_vocabulary(
+    synthetic: Ecg, known: dict[str, Ecg], notes: list[str]
+) -> tuple[Ecg, dict[str, Ecg]]:
+    judge = known.get("test")
+    bare = not synthetic.spec.classes or not bool((synthetic.labels_id >= 0).any())
+    if bare or (judge is not None and not judge.spec.classes):
+        if synthetic.spec.classes or any(part.spec.classes for part in known.values()):
+            whose = "The synthetic set has" if bare else "The real set has"
+            _say(notes, f"{whose} no labels: all items are judged as one class.")
+        known = {name: relabelled(part, ()) for name, part in known.items()}
+        return relabelled(synthetic, ()), known
+    classes = synthetic.spec.classes
+    if judge is not None:
+        classes = tuple(name for name in classes if name in judge.spec.classes)
+        mine = ", ".join(synthetic.spec.classes)
+        if not classes:
+            raise EcgsynthError(
+                f"the synthetic set ({mine}) and the real one ({', '.join(judge.spec.classes)}) "
+                "share no class; name the classes alike, or judge without labels."
+            )
+        counts = synthetic.counts()
+        alone = [n for n in synthetic.spec.classes if n not in classes and counts[n]]
+        if alone:
+            _say(notes, f"The real set has no class {', '.join(alone)}: left out.")
+    absent = [name for name, count in synthetic.counts().items() if name in classes and not count]
+    if absent:
+        _say(notes, f"The synthetic set has no items of class {', '.join(absent)}.")
+    for name in [n for n, part in known.items() if not part.spec.classes]:
+        _say(notes, f"The set given as {name} has no labels and is left out.")
+        del known[name]
+    return relabelled(synthetic, classes), {n: relabelled(p, classes) for n, p in known.items()}
+
+
+def _same_shape(synthetic: Ecg, part: Ecg, name: str) -> None:
+    one, other = synthetic.spec, part.spec
+    what = {"test": "held-out", "train": "training", "new_patients": "new patients'"}[name]
+    if one.leads != other.leads:
+        problem = f"leads ({', '.join(one.leads)} against {', '.join(other.leads)})"
+    elif one.unit != other.unit:
+        problem = f"unit ({one.unit} against {other.unit})"
+    elif one.samples != other.samples:
+        problem = f"length ({one.samples} against {other.samples} samples at {one.fs:g} Hz)"
+    else:
+        return
+    raise EcgsynthError(
+        f"the synthetic and the {what} set differ in {problem}; load the real set with the "
+        "synthetic one's own leads, unit and window."
+    )
+
+
+def _whole(part: Ecg, name: str, notes: list[str]) -> Ecg:
+    whole = np.isfinite(part.signal).all((1, 2))
+    if whole.all():
+        return part
+    if not whole.any():
+        raise EcgsynthError(f"every item of the set given as {name} holds NaN; mend the file.")
+    _say(notes, f"{(~whole).sum()} items of the set given as {name} hold NaN and are left out.")
+    return part[whole]
+
+
+def _cut(ecg: Ecg, samples: int) -> Ecg:
+    if ecg.spec.samples == samples:
+        return ecg
+    spec = replace(ecg.spec, samples=samples)
+    return replace(ecg, signal=ecg.signal[..., :samples], spec=spec, valid=None, marks=None)
+
+
+def _say(notes: list[str], sentence: str) -> None:
+    log.warning(sentence)
+    notes.append(sentence)

@@ -1,0 +1,179 @@
+"""A recipe becomes a checked run, goes to YAML and back, and every slip is answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ecgsynth.config import Run, parse_override, put, recipes
+from ecgsynth.errors import EcgsynthError
+
+SIMULATED = "simulated-beats"
+
+
+@pytest.mark.parametrize("name", sorted(recipes()))
+def test_shipped_recipe_is_whole_and_says_what_it_is(name: str) -> None:
+    run = Run.read(name)
+    assert run.name == name
+    assert len(recipes()[name]) > 20
+    run.model_settings()
+    run.objective_settings()
+    quick = run.quickened()
+    assert quick.training.examples < run.training.examples
+
+
+def test_run_to_yaml_and_back_is_the_same_run(tmp_path: Path) -> None:
+    run = Run.read(SIMULATED, "model.width=64", "training.betas=[0.5, 0.9]")
+    (tmp_path / "mine.yaml").write_text(run.to_yaml())
+    assert Run.read(tmp_path / "mine.yaml") == run
+
+
+def test_run_folder_can_be_read_as_a_recipe(tmp_path: Path) -> None:
+    run = Run.read(SIMULATED, "seed=9")
+    (tmp_path / "run.yaml").write_text(run.to_yaml())
+    assert Run.read(tmp_path) == run
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("model.width=64", "model.width", 64),
+        (
+            "training.rate_critic=1e-4",
+            "training.rate_critic",
+            "1e-4",
+        ),  # YAML 1.1; pydantic reads it
+        ("data.classes=[N, V]", "data.classes", ["N", "V"]),
+        ("description=", "description", None),
+        ("description=a=b", "description", "a=b"),
+    ],
+)
+def test_override_is_read_as_yaml(text: str, key: str, value: Any) -> None:
+    assert parse_override(text) == (key, value)
+
+
+def test_override_in_scientific_notation_is_a_number() -> None:
+    assert Run.read(SIMULATED, "training.rate_critic=1e-4").training.rate_critic == 1e-4
+
+
+def test_later_override_wins() -> None:
+    assert Run.read(SIMULATED, "seed=4", "seed=5").seed == 5
+
+
+@pytest.mark.parametrize("text", ["width", "=3", "", ".=1", "model.width=[1", "a=@b", "a={"])
+def test_what_is_no_override_is_refused(text: str) -> None:
+    with pytest.raises(EcgsynthError, match="is not an override; write key=value"):
+        Run.read(SIMULATED, text)
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("modle.width=3", "no setting 'modle'. Did you mean 'model'"),
+        ("training.bacth=3", "no setting 'training.bacth'. Did you mean 'batch'"),
+        ("data.patiens=9", "no setting 'patiens'. Did you mean 'patients'"),
+        ("model.name=r3gam", "no model named 'r3gam'. Did you mean 'r3gan'"),
+        ("objective.name=rpgann", "no objective named 'rpgann'. Did you mean 'rpgan'"),
+        ("data.name=simulate", "no data set named 'simulate'. Did you mean 'simulated'"),
+        ("training.batch=1", "'training.batch' input should be greater than 1"),
+        ("training.examples=0", "'training.examples' input should be greater than 0"),
+        ("training.examples=many", "valid integer"),
+        ("training.rate_critic=.nan", "'training.rate_critic'"),
+        ("training.rate_critic=.inf", "'training.rate_critic' input should be a finite number"),
+        ("training.balance=1.5", "less than or equal to 1"),
+        ("training.betas=[0.5]", "'training.betas"),
+        ("training.betas=[0.5, 1.0]", "'training.betas.1' input should be less than 1"),
+        ("training.accelerator=abacus", "'training.accelerator' input should be 'auto'"),
+        ("training.precision=8", "'training.precision' input should be"),
+        ("seed=-1", "'seed' input should be greater than or equal to 0"),
+        ("model=r3gan", "'model'"),
+        ("training.batch.size=3", "'batch' is not a section of the recipe"),
+    ],
+)
+def test_bad_setting_is_answered_in_one_sentence(override: str, sentence: str) -> None:
+    with pytest.raises(EcgsynthError) as caught:
+        Run.read(SIMULATED, override)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("model.widht=3", "model 'r3gan' has no setting 'widht'. Did you mean 'width'"),
+        ("model.width=0", "model 'r3gan': 'width' input should be greater than or equal to 1"),
+        ("model.width=wide", "model 'r3gan': 'width'"),
+    ],
+)
+def test_models_own_settings_are_checked(override: str, sentence: str) -> None:
+    with pytest.raises(EcgsynthError) as caught:
+        Run.read(SIMULATED, override).model_settings()
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("objective.gama=3", "objective 'rpgan' has no setting 'gama'. Did you mean 'gamma'"),
+        ("objective.gamma=-1", "'gamma' input should be greater than or equal to 0"),
+        ("objective.penalty_every=0", "'penalty_every' input should be greater than"),
+        ("objective.gamma=.nan", "'gamma'"),
+    ],
+)
+def test_objectives_own_settings_are_checked(override: str, sentence: str) -> None:
+    with pytest.raises(EcgsynthError) as caught:
+        Run.read(SIMULATED, override).objective_settings()
+    assert sentence in str(caught.value)
+
+
+def test_unknown_recipe_is_answered_with_the_nearest() -> None:
+    with pytest.raises(EcgsynthError, match=r"no recipe named 'simulated-beat'. Did you mean"):
+        Run.read("simulated-beat")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"a: [1,", "cannot be read"),
+        (b"\xff\xfe\x00", "cannot be read"),
+        (b"- a\n- b\n", "is not a mapping"),
+        (b"", "is not a mapping"),
+        (b"name: x\n", "'data' field required"),
+        (b"!!python/object/apply:os.system ['true']", "cannot be read"),
+    ],
+)
+def test_file_that_is_no_recipe_is_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
+    (tmp_path / "bad.yaml").write_bytes(content)
+    with pytest.raises(EcgsynthError) as caught:
+        Run.read(tmp_path / "bad.yaml")
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_absent_recipe_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EcgsynthError, match=r"absent\.yaml cannot be read .No such file"):
+        Run.read(tmp_path / "absent.yaml")
+
+
+def test_recipe_without_a_name_is_called_like_its_file(tmp_path: Path) -> None:
+    content = Run.read(SIMULATED).to_dict()
+    del content["name"]
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    assert Run.read(tmp_path / "mine.yaml").name == "mine"
+
+
+def test_quickened_leaves_the_run_itself_alone() -> None:
+    run = Run.read(SIMULATED)
+    before = run.to_dict()
+    run.quickened()
+    assert run.to_dict() == before
+
+
+def test_put_makes_sections_on_the_way() -> None:
+    content: dict[str, Any] = {"a": {"b": 1}}
+    put(content, "a.c", 2)
+    put(content, "d.e.f", 3)
+    assert content == {"a": {"b": 1, "c": 2}, "d": {"e": {"f": 3}}}

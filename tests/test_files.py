@@ -1,0 +1,110 @@
+"""What is written is whole or not there at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import written_beside
+
+
+def test_file_takes_its_name_only_when_all_went_well(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "set.bin"
+    with written_beside(target) as beside:
+        beside.write_text("whole")
+        assert not target.exists()
+        assert beside.parent == target.parent  # a rename within one disk cannot fail half-way
+    assert target.read_text() == "whole"
+    assert [*target.parent.iterdir()] == [target]
+
+
+def begin(target: Path, then: Callable[[Path], object]) -> None:
+    with written_beside(target) as beside:
+        beside.write_text("half")
+        then(beside)
+
+
+def raising(problem: BaseException) -> Callable[[Path], object]:
+    def then(_beside: Path) -> None:
+        raise problem
+
+    return then
+
+
+@pytest.mark.parametrize("problem", [ValueError, KeyboardInterrupt, SystemExit, MemoryError])
+def test_on_any_error_the_older_file_stays_whole(
+    tmp_path: Path, problem: type[BaseException]
+) -> None:
+    target = tmp_path / "set.bin"
+    target.write_text("older")
+    with pytest.raises(problem):
+        begin(target, raising(problem()))
+    assert target.read_text() == "older"
+    assert [*tmp_path.iterdir()] == [target]
+
+
+def test_full_disk_is_told_in_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(EcgsynthError, match=r"could not be written \(No space left on device\)"):
+        begin(tmp_path / "set.bin", raising(full))
+    assert not [*tmp_path.iterdir()]
+
+
+def test_disk_that_is_really_full_is_told_too(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full on this system")
+
+    def fill(beside: Path) -> None:
+        beside.unlink()
+        beside.symlink_to("/dev/full")
+        beside.write_text("anything")
+
+    with pytest.raises(EcgsynthError, match="No space left"):
+        begin(tmp_path / "set.bin", fill)
+    assert not [*tmp_path.iterdir()]
+    assert Path("/dev/full").exists()
+
+
+def test_place_below_a_file_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file, not a folder")
+    with pytest.raises(EcgsynthError, match="could not be written"):
+        begin(tmp_path / "file" / "set.bin", raising(AssertionError()))
+
+
+def test_folder_that_is_there_receives_the_new_files_and_keeps_its_own(tmp_path: Path) -> None:
+    target = tmp_path / "records"
+    target.mkdir()
+    (target / "mine.txt").write_text("mine")
+    (target / "000.dat").write_text("older")
+    with written_beside(target) as beside:
+        beside.mkdir()
+        (beside / "000.dat").write_text("newer")
+    assert (target / "mine.txt").read_text() == "mine"
+    assert (target / "000.dat").read_text() == "newer"
+    assert [*tmp_path.iterdir()] == [target]
+
+
+def test_folder_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
+    def fail(beside: Path) -> None:
+        beside.unlink()
+        beside.mkdir()
+        (beside / "000.dat").write_text("half")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        begin(tmp_path / "records", fail)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_file_never_replaces_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "precious").touch()
+    with pytest.raises(EcgsynthError, match="could not be written"):
+        begin(tmp_path / "set", lambda beside: beside)
+    assert (tmp_path / "set" / "precious").exists()
+    assert [*tmp_path.iterdir()] == [tmp_path / "set"]

@@ -1,0 +1,161 @@
+"""Imports only go down, heavy packages stay where they belong, and starting is quick."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ecgsynth
+
+ROOT = Path(ecgsynth.__file__).parent
+
+FLOORS: list[set[str]] = [
+    {"__init__", "__main__"},
+    {"app"},
+    {"augmentation"},
+    {"training"},
+    {"evaluation", "synthesizer"},
+    {"config"},
+    {"datasets", "models", "objectives", "rhythm"},
+    {"condition"},
+    {"formats"},
+    {"signals"},
+    {"files", "registry"},
+    {"errors"},
+]
+"""From the top down; rooms of one floor are strangers. `recipes` and `pretrained` hold no code."""
+
+HEIGHT = {room: -number for number, floor in enumerate(FLOORS) for room in floor}
+
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def room_of(file: Path) -> str:
+    first = file.relative_to(ROOT).parts[0]
+    return first.removesuffix(".py")
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Full names of all modules that a file imports, anywhere in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide where they lead"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def rooms_entered(file: Path) -> set[str]:
+    names = imported(ast.parse(file.read_text()))
+    parts = [name.split(".") for name in names]
+    return {part[1] if len(part) > 1 else "__init__" for part in parts if part[0] == "ecgsynth"}
+
+
+def test_every_file_belongs_to_a_floor() -> None:
+    rooms = {room_of(file) for file in FILES if file.read_text().strip()}
+    assert rooms <= {*HEIGHT}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_imports_only_go_down(file: Path) -> None:
+    home = room_of(file)
+    for room in rooms_entered(file) - {home, "recipes", "pretrained"}:
+        if room == "__version__":  # of the package itself, above nothing
+            continue
+        assert room in HEIGHT, f"{file} imports ecgsynth.{room}, which has no floor"
+        assert HEIGHT[room] < HEIGHT[home], f"{home} must not import {room}"
+
+
+def test_a_wrong_import_would_be_seen(tmp_path: Path) -> None:
+    file = tmp_path / "wrong.py"
+    file.write_text(
+        "def f():\n    from ecgsynth.training.loop import train\n    import ecgsynth.app.cli"
+    )
+    assert rooms_entered(file) == {"training", "app"}
+
+
+NO_TORCH = (
+    "signals",
+    "formats",
+    "datasets",
+    "rhythm",
+    "app",
+    "files",
+    "registry",
+    "errors",
+    "config",
+)
+
+
+@pytest.mark.parametrize(
+    "file", [f for f in FILES if room_of(f) in NO_TORCH], ids=lambda f: str(f.relative_to(ROOT))
+)
+def test_rooms_of_signals_and_files_know_no_torch(file: Path) -> None:
+    packages = {name.split(".")[0] for name in imported(ast.parse(file.read_text()))}
+    assert not packages & {"torch", "lightning_fabric"}
+
+
+def test_in_evaluation_only_the_classifiers_know_torch() -> None:
+    using = {
+        file.name
+        for file in (ROOT / "evaluation").glob("*.py")
+        if "torch" in {n.split(".")[0] for n in imported(ast.parse(file.read_text()))}
+    }
+    assert using <= {"classifiers.py", "resnet.py"}
+
+
+def top_level(file: Path) -> set[str]:
+    """Packages that are imported as soon as the file is."""
+    body = [node for node in ast.parse(file.read_text()).body if not isinstance(node, ast.If)]
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    tree = ast.Module([node for node in body if not isinstance(node, functions)], [])
+    return {name.split(".")[0] for name in imported(tree)}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [f for f in FILES if room_of(f) in ("signals", "formats", "synthesizer", "config", "app")],
+    ids=lambda f: str(f.relative_to(ROOT)),
+)
+def test_heavy_packages_are_imported_where_they_are_used(file: Path) -> None:
+    assert not top_level(file) & {"torch", "scipy", "pandas", "wfdb", "matplotlib", "pyarrow"}
+
+
+HEAVY = ("torch", "scipy", "pandas", "matplotlib", "sklearn", "pyarrow", "wfdb")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import ecgsynth; ecgsynth.EcgsynthError",
+        "from ecgsynth.app.cli import app; app(['--help'], standalone_mode=False)",
+        "from ecgsynth.app.cli import app; app(['train', '--help'], standalone_mode=False)",
+        "from ecgsynth.app.cli import app; app(['list', 'models'], standalone_mode=False)",
+        "from ecgsynth import Run; Run.from_dict",
+    ],
+    ids=["import", "help", "train-help", "list-models", "Run"],
+)
+def test_starting_loads_nothing_heavy(code: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\nprint('LOADED', *sys.modules)"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    loaded = set(done.stdout.rpartition("LOADED")[2].split())
+    assert "ecgsynth" in loaded
+    assert not loaded & set(HEAVY)
+
+
+@pytest.mark.parametrize("name", ecgsynth.__all__)
+def test_public_name_resolves(name: str) -> None:
+    assert getattr(ecgsynth, name) is not None
+    assert name in dir(ecgsynth)
+
+
+def test_unknown_public_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'tarin'"):
+        ecgsynth.tarin  # noqa: B018

@@ -1,0 +1,446 @@
+"""Resuming equals not stopping; what cannot go well is refused; what was reached is kept."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny import BATCH, tiny_run
+
+from ecgsynth.config import Run
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.objectives.rpgan import RpGAN
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.training import loop
+from ecgsynth.training.loop import train
+from ecgsynth.training.tracking import Tracker, read_metrics
+
+SNAPSHOT = "resume.safetensors"
+
+
+@pytest.fixture(scope="module")
+def beats(simulated_beats: Ecg) -> Ecg:
+    return simulated_beats[:200]
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sample sheets take longer than the trainings here; the run `finished` alone has them."""
+    monkeypatch.setattr(Tracker, "samples", lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def finished(beats: Ecg, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of six steps that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    train(tiny_run(6), folder, data=beats)
+    return folder
+
+
+def stop_after(step: int) -> Any:
+    def report(examples: int, values: dict[str, float]) -> None:
+        if examples == step * BATCH:
+            raise KeyboardInterrupt
+
+    return report
+
+
+def stopped(
+    folder: Path, data: Ecg, step: int, run: Run | None = None, resume: bool = False
+) -> Path:
+    with pytest.raises(KeyboardInterrupt):
+        train(run or tiny_run(6), folder, data=data, resume=resume, report=stop_after(step))
+    return folder
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    first, second = load_file(one), load_file(other)
+    return first.keys() == second.keys() and all(
+        torch.equal(first[name], second[name]) for name in first
+    )
+
+
+def columns(folder: Path) -> list[dict[str, float]]:
+    """The lines of metrics.jsonl without what depends on the clock."""
+    lines = read_metrics(folder / "metrics.jsonl")
+    return [{k: v for k, v in line.items() if k != "examples_per_second"} for line in lines]
+
+
+@pytest.mark.parametrize("step", [1, 3, 5])
+def test_resuming_equals_not_stopping(
+    finished: Path, beats: Ecg, tmp_path: Path, step: int
+) -> None:
+    stopped(tmp_path / "run", beats, step)
+    train(tiny_run(6), tmp_path / "run", data=beats, resume=True)
+    assert same_weights(tmp_path / "run" / "model.safetensors", finished / "model.safetensors")
+    assert same_weights(tmp_path / "run" / SNAPSHOT, finished / SNAPSHOT)  # optimisers too
+    assert columns(tmp_path / "run") == columns(finished)
+
+
+def test_resuming_twice_and_losing_steps_equals_not_stopping(
+    finished: Path, beats: Ecg, tmp_path: Path
+) -> None:
+    folder = stopped(tmp_path / "run", beats, 2)
+    kept = (folder / SNAPSHOT).read_bytes()
+    stopped(folder, beats, 5, resume=True)
+    (folder / SNAPSHOT).write_bytes(kept)  # as if the power had gone before the later snapshot
+    train(tiny_run(6), folder, data=beats, resume=True)
+    assert same_weights(folder / SNAPSHOT, finished / SNAPSHOT)
+    assert columns(folder) == columns(finished)
+
+
+def test_same_seed_trains_the_same_model_and_another_seed_another(
+    finished: Path, beats: Ecg, tmp_path: Path
+) -> None:
+    train(tiny_run(6), tmp_path / "same", data=beats)
+    assert same_weights(tmp_path / "same" / SNAPSHOT, finished / SNAPSHOT)
+    train(tiny_run(6).model_copy(update={"seed": 4}), tmp_path / "other", data=beats)
+    assert not same_weights(tmp_path / "other" / SNAPSHOT, finished / SNAPSHOT)
+
+
+def test_where_snapshots_are_taken_changes_nothing_that_is_learned(
+    finished: Path, beats: Ecg, tmp_path: Path
+) -> None:
+    run = tiny_run(6, snapshot_every=1, keep_every=2 * BATCH, log_every=4)
+    train(run, tmp_path / "run", data=beats)
+    assert same_weights(tmp_path / "run" / SNAPSHOT, finished / SNAPSHOT)
+    kept = sorted(file.name for file in (tmp_path / "run" / "kept").iterdir())
+    assert kept == ["000000032.safetensors", "000000064.safetensors", "000000096.safetensors"]
+
+
+def test_ctrl_c_leaves_a_usable_model_that_says_how_far_it_came(beats: Ecg, tmp_path: Path) -> None:
+    folder = stopped(tmp_path / "run", beats, 3)
+    synthesizer = Synthesizer.load(folder)
+    assert synthesizer.card.examples_seen == 3 * BATCH
+    assert len(synthesizer.generate(10)) == 10
+    assert json.loads((folder / "card.json").read_text())["examples_seen"] == 3 * BATCH
+
+
+def test_finished_run_leaves_what_it_promises_and_nothing_half_written(finished: Path) -> None:
+    names = {str(path.relative_to(finished)) for path in finished.rglob("*") if path.is_file()}
+    assert {"run.yaml", "metrics.jsonl", "model.safetensors", "card.json", SNAPSHOT} <= names
+    assert "samples/000000096.png" in names
+    assert any(name.startswith("tensorboard/") for name in names)
+    assert not [name for name in names if name.endswith(".part")]
+
+
+def test_card_tells_of_run_data_and_purpose(finished: Path, beats: Ecg) -> None:
+    card = Synthesizer.load(finished).card
+    assert Run.from_dict(card.run) == tiny_run(6)
+    assert card.examples_seen == 96
+    assert card.data["items"] == len(beats)
+    assert set(card.data["classes"]) == set(beats.spec.classes)
+    assert "torch" in card.versions
+    assert "not for diagnosis" in card.warning
+
+
+def test_every_line_of_metrics_names_its_terms_and_is_finite(finished: Path) -> None:
+    lines = read_metrics(finished / "metrics.jsonl")
+    assert [line["examples"] for line in lines] == [BATCH * step for step in range(1, 7)]
+    for line in lines:
+        assert {"critic/adversarial", "critic/r1", "critic/r2", "generator/adversarial"} <= {*line}
+        assert all(math.isfinite(value) for value in line.values())
+
+
+def test_finished_run_can_be_resumed_and_stays_as_it_is(
+    finished: Path, beats: Ecg, tmp_path: Path
+) -> None:
+    train(tiny_run(6), tmp_path / "run", data=beats)
+    train(tiny_run(6), tmp_path / "run", data=beats, resume=True)
+    assert same_weights(tmp_path / "run" / SNAPSHOT, finished / SNAPSHOT)
+
+
+def test_every_step_draws_other_items_and_other_noise(
+    beats: Ecg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healthy, drawn = loop._draw, []
+
+    def spy(*args: Any) -> Any:
+        drawn.append(healthy(*args))
+        return drawn[-1]
+
+    monkeypatch.setattr(loop, "_draw", spy)
+    train(tiny_run(4), data=beats)
+    for part in (lambda d: d[0], lambda d: d[2]):  # real items, noise
+        assert len({part(draw).numpy().tobytes() for draw in drawn}) == 4
+
+
+def interrupting(monkeypatch: pytest.MonkeyPatch, at: int, interrupt: Any) -> None:
+    """Within that step, between critic and generator."""
+    healthy = RpGAN.generator_loss
+
+    def loss(self: RpGAN, *args: Any, step: int, **more: Any) -> Any:
+        if step == at:
+            interrupt()
+        return healthy(self, *args, step=step, **more)
+
+    monkeypatch.setattr(RpGAN, "generator_loss", loss)
+
+
+def test_ctrl_c_within_a_step_waits_for_its_end(
+    finished: Path, beats: Ecg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch:
+        interrupting(patch, 2, lambda: os.kill(os.getpid(), signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            train(tiny_run(6), tmp_path / "run", data=beats)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert Synthesizer.load(tmp_path / "run").card.examples_seen == 3 * BATCH
+    train(tiny_run(6), tmp_path / "run", data=beats, resume=True)
+    assert same_weights(tmp_path / "run" / SNAPSHOT, finished / SNAPSHOT)
+
+
+def test_second_ctrl_c_stops_at_once_and_the_last_snapshot_stays(
+    finished: Path, beats: Ecg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def twice() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        interrupting(patch, 2, twice)
+        with pytest.raises(KeyboardInterrupt):
+            train(tiny_run(6), tmp_path / "run", data=beats)
+    assert Synthesizer.load(tmp_path / "run").card.examples_seen == 2 * BATCH
+    train(tiny_run(6), tmp_path / "run", data=beats, resume=True)
+    assert same_weights(tmp_path / "run" / SNAPSHOT, finished / SNAPSHOT)
+
+
+def test_nan_stops_the_training_and_the_last_snapshot_stays_whole(
+    beats: Ecg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healthy = RpGAN.generator_loss
+
+    def sick(self: RpGAN, *args: Any, step: int, **more: Any) -> dict[str, torch.Tensor]:
+        terms = healthy(self, *args, step=step, **more)
+        return {n: t * (float("nan") if step == 4 else 1.0) for n, t in terms.items()}
+
+    monkeypatch.setattr(RpGAN, "generator_loss", sick)
+    folder = tmp_path / "run"
+    with pytest.raises(EcgsynthError, match=r"diverged after 80 examples.*lower rates"):
+        train(tiny_run(8), folder, data=beats)
+    assert Synthesizer.load(folder).card.examples_seen == 4 * BATCH  # snapshots at 2 and 4
+    assert all(t.isfinite().all() for t in load_file(folder / SNAPSHOT).values())
+    assert [line["examples"] for line in read_metrics(folder / "metrics.jsonl")][-1] == 4 * BATCH
+
+
+def test_weights_that_are_not_finite_never_become_a_snapshot(
+    beats: Ecg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A last gradient of NaN shows in no loss of its own step."""
+    healthy = loop._follow
+
+    def poison(average: Any, generator: Any, examples: int, settings: Any) -> None:
+        healthy(average, generator, examples, settings)
+        if examples == 4 * BATCH:
+            next(generator.parameters()).data.fill_(float("nan"))
+
+    monkeypatch.setattr(loop, "_follow", poison)
+    with pytest.raises(EcgsynthError, match="diverged after 64 examples"):
+        train(tiny_run(8), tmp_path / "run", data=beats)
+    assert Synthesizer.load(tmp_path / "run").card.examples_seen == 2 * BATCH
+
+
+def test_used_folder_is_refused_and_left_alone(finished: Path, beats: Ecg) -> None:
+    before = {p: p.stat().st_mtime_ns for p in finished.rglob("*")}
+    with pytest.raises(EcgsynthError, match="already holds a run; go on with --resume"):
+        train(tiny_run(6), finished, data=beats)
+    assert {p: p.stat().st_mtime_ns for p in finished.rglob("*")} == before
+
+
+def test_nothing_to_resume_is_told(beats: Ecg, tmp_path: Path) -> None:
+    with pytest.raises(EcgsynthError, match="holds no snapshot to resume; leave out --resume"):
+        train(tiny_run(6), tmp_path / "new", data=beats, resume=True)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ({"training": {"rate_critic": 1e-5}}, "training.rate_critic: 0.0003 -> 1e-05"),
+        ({"training": {"examples": 960}}, "training.examples: 96 -> 960"),
+        ({"model": {"width": 16}}, "model.width: 8 -> 16"),
+        ({"seed": 4}, "seed: 3 -> 4"),
+        ({"data": {"split": "test"}}, 'data.split: "train" -> "test"'),
+    ],
+)
+def test_another_recipe_is_refused_on_resume_with_the_difference(
+    finished: Path, beats: Ecg, change: dict[str, Any], difference: str
+) -> None:
+    content = tiny_run(6).to_dict()
+    for key, value in change.items():
+        content[key] = content[key] | value if isinstance(value, dict) else value
+    before = (finished / "run.yaml").read_bytes()
+    with pytest.raises(EcgsynthError) as caught:
+        train(Run.from_dict(content), finished, data=beats, resume=True)
+    assert difference in str(caught.value)
+    assert (finished / "run.yaml").read_bytes() == before
+
+
+def test_how_often_to_log_and_save_may_change_on_resume(beats: Ecg, tmp_path: Path) -> None:
+    folder = stopped(tmp_path / "run", beats, 3)
+    run = tiny_run(6, snapshot_every=48, log_every=3, threads=1)
+    assert train(run, folder, data=beats, resume=True).card.examples_seen == 96
+
+
+def test_class_without_items_is_refused_before_anything_is_written(
+    beats: Ecg, tmp_path: Path
+) -> None:
+    spec = replace(beats.spec, classes=(*beats.spec.classes, "Q"))
+    label = np.pad(np.asarray(beats.label), [(0, 0), (0, 1)])
+    with pytest.raises(EcgsynthError, match=r"class 'Q' has no item in .*leave it out"):
+        train(tiny_run(6), tmp_path / "run", data=replace(beats, spec=spec, label=label))
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_signals_that_are_not_finite_are_refused(beats: Ecg, tmp_path: Path, value: float) -> None:
+    signal = beats.signal.copy()
+    signal[3, 0, 5] = value
+    with pytest.raises(EcgsynthError, match="hold NaN or infinity"):
+        train(tiny_run(6), tmp_path / "run", data=replace(beats, signal=signal))
+    assert not [*tmp_path.iterdir()]
+
+
+def test_flat_signals_are_refused(beats: Ecg, tmp_path: Path) -> None:
+    with pytest.raises(EcgsynthError, match="are flat; there is nothing to learn"):
+        train(tiny_run(6), tmp_path / "run", data=replace(beats, signal=beats.signal * 0))
+    assert not [*tmp_path.iterdir()]
+
+
+def test_context_that_is_partly_unknown_is_no_hindrance(beats: Ecg) -> None:
+    context = np.asarray(beats.context).copy()
+    context[::3, 0] = np.nan
+    made = train(tiny_run(2), data=replace(beats, context=context)).generate(20)
+    assert np.isfinite(made.signal).all()
+    assert np.isfinite(np.asarray(made.context)).all()
+
+
+def test_data_without_classes_context_or_patients_trains(beats: Ecg) -> None:
+    spec = replace(beats.spec, classes=(), context=())
+    bare = Ecg(beats.signal, spec, source="bare")
+    made = train(tiny_run(2), data=bare).generate(5)
+    assert made.spec == spec
+    assert len(made) == 5
+
+
+def test_missing_device_is_told_in_one_sentence(beats: Ecg, tmp_path: Path) -> None:
+    wanted = "mps" if torch.cuda.is_available() or not torch.backends.mps.is_available() else "cuda"
+    with pytest.raises(EcgsynthError, match=f"cannot train with training.accelerator={wanted}"):
+        train(tiny_run(6, accelerator=wanted), tmp_path / "run", data=beats)
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("tail", ['{"examples": 99', "5\n", '"text"\n', "\n\n", "{}\n"])
+def test_metrics_cut_short_are_mended_on_resume(
+    finished: Path, beats: Ecg, tmp_path: Path, tail: str
+) -> None:
+    folder = stopped(tmp_path / "run", beats, 3)
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write(tail)
+    train(tiny_run(6), folder, data=beats, resume=True)
+    assert columns(folder) == columns(finished)
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 6
+
+
+@pytest.mark.parametrize("damage", ["cut", "noise", "empty", "other"])
+def test_damaged_snapshot_is_told(beats: Ecg, tmp_path: Path, damage: str) -> None:
+    folder = stopped(tmp_path / "run", beats, 3)
+    path = folder / SNAPSHOT
+    content = path.read_bytes()
+    other = (folder / "model.safetensors").read_bytes()  # a whole file, but no snapshot
+    path.write_bytes(
+        {"cut": content[:-100], "noise": bytes(range(256)) * 9, "empty": b"", "other": other}[
+            damage
+        ]
+    )
+    with pytest.raises(EcgsynthError, match=r"the snapshot in .* is damaged") as caught:
+        train(tiny_run(6), folder, data=beats, resume=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_a_killed_process_left_is_cleared_away(beats: Ecg, tmp_path: Path) -> None:
+    folder = stopped(tmp_path / "run", beats, 3)
+    (folder / ".model.safetensors.0123abcd.part").write_text("half")
+    train(tiny_run(6), folder, data=beats, resume=True)
+    assert not [*folder.rglob("*.part")]
+
+
+def test_average_of_the_weights_lags_behind_the_weights(finished: Path) -> None:
+    tensors = load_file(finished / SNAPSHOT)
+    names = [n.removeprefix("average/") for n in tensors if n.startswith("average/")]
+    different = [
+        name
+        for name in names
+        if not torch.equal(tensors[f"average/{name}"], tensors[f"generator/{name}"])
+    ]
+    assert len(different) > len(names) / 2
+
+
+def test_model_that_is_saved_is_the_average(finished: Path) -> None:
+    tensors, saved = load_file(finished / SNAPSHOT), load_file(finished / "model.safetensors")
+    assert all(torch.equal(saved[name], tensors[f"average/{name}"]) for name in saved)
+
+
+def test_average_without_half_life_is_the_weights_themselves(beats: Ecg, tmp_path: Path) -> None:
+    train(tiny_run(3, ema_half_life=0), tmp_path / "run", data=beats)
+    tensors = load_file(tmp_path / "run" / SNAPSHOT)
+    for name, value in tensors.items():
+        if name.startswith("average/"):
+            raw = tensors[name.replace("average/", "generator/")]
+            assert torch.allclose(value, raw, atol=1e-7)
+
+
+@pytest.mark.parametrize("balance", [0.0, 0.6, 1.0])
+def test_class_of_n_items_is_drawn_n_to_the_one_minus_balance_as_often(
+    beats: Ecg, balance: float
+) -> None:
+    edges = loop._sampling_edges(beats, balance)
+    assert float(edges[-1]) == pytest.approx(1.0)
+    at = (torch.arange(200_000, dtype=torch.float64) + 0.5) / 200_000
+    rows = torch.searchsorted(edges, at).numpy()
+    drawn = Counter(beats.labels_str[rows].tolist())
+    expected = {name: count ** (1 - balance) for name, count in beats.counts().items()}
+    for name, weight in expected.items():
+        share = weight / sum(expected.values())
+        assert drawn[name] / len(at) == pytest.approx(share, abs=2e-4)
+
+
+def test_items_of_one_class_are_drawn_alike(beats: Ecg) -> None:
+    chance = np.diff(loop._sampling_edges(beats, 0.6).numpy(), prepend=0.0)
+    for name in beats.spec.classes:
+        mine = chance[beats.labels_str == name]
+        assert mine.max() == pytest.approx(mine.min(), rel=1e-9)
+
+
+SHORT_TRAINING = """
+import resource
+from ecgsynth import Run, train
+run = Run.read("simulated-beats", "data.patients=8", "data.beats=60", "training.examples=384",
+               "training.accelerator=cpu", "training.threads=1")
+train(run)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kilobytes on Linux alone")
+def test_short_training_stays_below_one_and_a_half_gigabytes() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SHORT_TRAINING], capture_output=True, text=True, check=True,
+        timeout=200,
+    )  # fmt: skip
+    assert float(done.stdout.split()[-1]) < 1.5
