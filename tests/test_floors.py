@@ -103,7 +103,7 @@ def test_rooms_of_signals_and_files_know_no_torch(file: Path) -> None:
 def test_in_evaluation_only_the_classifiers_know_torch() -> None:
     using = {
         file.name
-        for file in (ROOT / "evaluation").glob("*.py")
+        for file in (ROOT / "evaluation").rglob("*.py")
         if "torch" in {n.split(".")[0] for n in imported(ast.parse(file.read_text()))}
     }
     assert using <= {"classifiers.py", "resnet.py"}

@@ -11,8 +11,8 @@ import pytest
 
 from ecgsynth.evaluation import Trial
 from ecgsynth.evaluation.page import allowed, page, public
-from ecgsynth.evaluation.page_svg import Chart, Paper, outline
-from ecgsynth.evaluation.page_verdicts import number, place, verdicts
+from ecgsynth.evaluation.page.svg import Chart, Paper, outline
+from ecgsynth.evaluation.page.verdicts import number, place, verdicts
 from ecgsynth.evaluation.reference import AMPLITUDE_EDGES, Reference
 from ecgsynth.evaluation.report import Report, Row
 from ecgsynth.signals.ecg import Ecg

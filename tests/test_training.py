@@ -25,7 +25,7 @@ from ecgsynth.objectives.rpgan import RpGAN
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training import loop
-from ecgsynth.training.loop import train
+from ecgsynth.training.loop import _Partners, train
 from ecgsynth.training.tracking import Tracker, read_metrics
 
 SNAPSHOT = "resume.safetensors"
@@ -272,7 +272,6 @@ def test_nothing_to_resume_is_told(beats: Ecg, tmp_path: Path) -> None:
     ("change", "difference"),
     [
         ({"training": {"rate_critic": 1e-5}}, "training.rate_critic: 0.0003 -> 1e-05"),
-        ({"training": {"examples": 960}}, "training.examples: 96 -> 960"),
         ({"model": {"width": 16}}, "model.width: 8 -> 16"),
         ({"seed": 4}, "seed: 3 -> 4"),
         ({"data": {"split": "test"}}, 'data.split: "train" -> "test"'),
@@ -289,6 +288,29 @@ def test_another_recipe_is_refused_on_resume_with_the_difference(
         train(Run.from_dict(content), finished, data=beats, resume=True)
     assert difference in str(caught.value)
     assert (finished / "run.yaml").read_bytes() == before
+
+
+def test_a_finished_run_goes_on_when_it_is_asked_for_more(beats: Ecg, tmp_path: Path) -> None:
+    train(tiny_run(3), tmp_path / "run", data=beats)
+    assert train(tiny_run(5), tmp_path / "run", data=beats, resume=True).card.examples_seen == 80
+
+
+def test_partners_are_of_one_class_and_person(beats: Ecg) -> None:
+    _, style = np.unique(beats.patient, return_inverse=True)
+    rows = torch.arange(len(beats))
+    beside = _Partners(beats, style, 2).beside(rows, torch.rand(len(beats), dtype=torch.float64))
+    first, second = beside[0::2].numpy(), beside[1::2].numpy()
+    assert (first == rows.numpy()).all()
+    assert (beats.labels_id[first] == beats.labels_id[second]).all()
+    assert (beats.patient[first] == beats.patient[second]).all()
+    assert (first != second).mean() > 0.5
+
+
+def test_an_odd_batch_cannot_be_made_of_pairs(beats: Ecg) -> None:
+    run = tiny_run(2, batch=15)
+    run.model = type(run.model)(**{**run.model.model_dump(), "pairs": True})
+    with pytest.raises(EcgsynthError, match="is even"):
+        train(run, data=beats)
 
 
 def test_how_often_to_log_and_save_may_change_on_resume(beats: Ecg, tmp_path: Path) -> None:

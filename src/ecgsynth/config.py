@@ -49,7 +49,6 @@ class Training(_Part):
     betas: tuple[Beta, Beta] = (0.0, 0.99)
     ema_half_life: int = Field(20_000, ge=0, description="of the weights' average, examples")
     balance: float = Field(0.6, ge=0, le=1, description="0 = classes as they come, 1 = equal")
-    pairs: bool = Field(False, description="batches of pairs of one class and person")
     styles: bool = Field(True, description="give the model a code per training person")
     snapshot_every: int = Field(50_000, gt=0, description="examples between resumable snapshots")
     keep_every: int = Field(0, ge=0, description="examples between kept copies of the model")

@@ -28,6 +28,8 @@ def written_beside(target: str | Path) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield beside
+        if beside.is_file():  # some writers make files that only their owner may read
+            beside.chmod(0o666 & ~_umask())
         if beside.is_dir() and target.is_dir():
             for file in sorted(beside.iterdir()):
                 os.replace(file, target / file.name)
@@ -44,3 +46,9 @@ def written_beside(target: str | Path) -> Iterator[Path]:
         else:
             with suppress(OSError):  # the first error is the one to tell
                 beside.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -60,4 +60,4 @@ def table(title: str, columns: list[str], rows: Iterable[Iterable[str]]) -> None
         grid.add_column(column, overflow="fold")
     for row in rows:
         grid.add_row(*row)
-    Console(highlight=False).print(grid)
+    Console(highlight=False, markup=False).print(grid)

@@ -22,7 +22,7 @@ def fetch(
 
     Example: ecgsynth data fetch mitbih --from mitdb.tar.xz
     """
-    from ecgsynth.datasets.fetch import fetch as fetch_set
+    from ecgsynth.datasets.fetching import fetch as fetch_set
 
     folder = fetch_set(name, source or None)
     typer.echo(f"{name} is in {folder}")

@@ -58,22 +58,25 @@ def evaluate_with_bar(ecg, against, train, new_patients, metrics="", quick=False
 
 
 def show(report: Report) -> None:
-    """The figures as a table."""
+    """The figures as a table: a row per metric, a column per class; the page has the rest."""
     from ecgsynth.app.console import table
 
-    def figure(value: float | None) -> str:
-        return "-" if value is None else f"{value:.3g}"
+    def cell(metric: str, group: str) -> str:
+        row = found.get((metric, group))
+        if row is None or row.value is None:
+            return "" if row is None else "-"
+        ceiling = row.controls.get("real")
+        return f"{row.value:.3g}" + (f" [{ceiling:.3g}]" if ceiling is not None else "")
 
-    rows = []
-    for row in report.rows:
-        interval = "" if row.low is None else f"{figure(row.low)} .. {figure(row.high)}"
-        rows.append([
-            row.metric, row.group, figure(row.value), interval,
-            figure(row.controls.get("gaussian")), figure(row.controls.get("real")),
-            figure(row.score), row.unit, row.note,
-        ])  # fmt: skip
-    heads = ["metric", "of", "value", "95 %", "gaussian", "real", "score", "unit", "note"]
-    table(f"{report.synthetic} against {report.against}", heads, rows)
+    found = {(row.metric, row.group): row for row in report.rows}
+    groups = list(dict.fromkeys(row.group for row in report.rows))
+    first = {row.metric: row for row in reversed(report.rows)}
+    rows = [
+        [metric, *(cell(metric, group) for group in groups), row.unit, row.goal]
+        for metric, row in sorted(first.items())
+    ]
+    heads = ["metric", *groups, "unit", "better"]
+    table(f"{report.synthetic} against {report.against}; [what real beats reach]", heads, rows)
     for name, reason in report.left_out.items():
         typer.echo(f"left out: {name}: {reason}")
     for note in report.notes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from ecgsynth.datasets import Settings
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import Recording
 from ecgsynth.signals import filters
+from ecgsynth.signals.ecg import Spec
 from ecgsynth.signals.segments import cut, rr_intervals
 
 log = logging.getLogger("ecgsynth")
@@ -50,6 +51,20 @@ class Cutting(Settings):
         """Samples before and after R at `fs` Hz."""
         pre, post = self.window
         return round(pre * fs / WINDOW_FS), round(post * fs / WINDOW_FS)
+
+
+def settings_like(spec: Spec) -> dict[str, Any]:
+    """Leads and cutting under which recordings give beats of this spec; not its classes."""
+    pre = spec.r_sample if spec.r_sample is not None else round(spec.samples * 96 / 256)
+    scale = WINDOW_FS / spec.fs
+    return {
+        "leads": spec.leads,
+        "window": (round(pre * scale), round((spec.samples - pre) * scale)),
+        "fs": spec.fs,
+        "samples": spec.samples,
+        "band": spec.band,
+        "band_filter": "fir" if spec.band[0] is None else "butterworth",
+    }
 
 
 def prepare(

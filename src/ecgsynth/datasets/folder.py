@@ -11,11 +11,12 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from ecgsynth.datasets import Inventory, people
-from ecgsynth.datasets.beats import Cutting
-from ecgsynth.datasets.folder_tables import of_table
-from ecgsynth.datasets.folder_wfdb import of_wfdb
-from ecgsynth.datasets.found import Found, persons_of
+from ecgsynth.datasets import Inventory
+from ecgsynth.datasets.beats import Cutting, settings_like
+from ecgsynth.datasets.own import people
+from ecgsynth.datasets.own.found import Found, persons_of
+from ecgsynth.datasets.own.records import of_wfdb
+from ecgsynth.datasets.own.rows import of_table
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg, Spec
@@ -129,17 +130,7 @@ class Folder:
     @staticmethod
     def settings_like(spec: Spec) -> dict[str, Any]:
         """Settings (but for `path`) under which recordings give items of this spec."""
-        pre = spec.r_sample if spec.r_sample is not None else round(spec.samples * 96 / 256)
-        scale = 360.0 / spec.fs
-        return {
-            "leads": spec.leads,
-            "classes": spec.classes or None,
-            "window": (round(pre * scale), round((spec.samples - pre) * scale)),
-            "fs": spec.fs,
-            "samples": spec.samples,
-            "band": spec.band,
-            "band_filter": "fir" if spec.band[0] is None else "butterworth",
-        }
+        return settings_like(spec) | {"classes": spec.classes or None}
 
 
 def _find(settings: Folder.Settings) -> Found:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import field_validator
 
 from ecgsynth.datasets import Inventory, store
-from ecgsynth.datasets.beats import RR, Cutting, cut_beats
+from ecgsynth.datasets.beats import RR, Cutting, cut_beats, settings_like
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import Recording, read_recording
 from ecgsynth.registry import DATASETS
@@ -185,19 +185,8 @@ class MitBih:
     @staticmethod
     def settings_like(spec: Spec) -> dict[str, Any]:
         """Settings under which these recordings give beats of this spec."""
-        pre = spec.r_sample if spec.r_sample is not None else round(spec.samples * 96 / 256)
-        scale = FS / spec.fs
-        band = spec.band if spec.band != (None, None) else (None, None)
-        low = band[0]
-        return {
-            "leads": spec.leads,
-            "classes": tuple(c for c in spec.classes if c in AAMI_CLASSES) or AAMI_CLASSES,
-            "window": (round(pre * scale), round((spec.samples - pre) * scale)),
-            "fs": spec.fs,
-            "samples": spec.samples,
-            "band": band,
-            "band_filter": "fir" if low is None else "butterworth",
-        }
+        kept = tuple(name for name in spec.classes if name in AAMI_CLASSES)
+        return settings_like(spec) | {"classes": kept or AAMI_CLASSES}
 
 
 def _folder() -> tuple[Path, bool]:

@@ -17,6 +17,7 @@ from ecgsynth.formats.wfdb import Recording
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals import simulator
 from ecgsynth.signals.ecg import Ecg, Spec, concatenate, one_hot
+from ecgsynth.signals.hearts import Heart
 
 SHARE = {"train": (0.0, 0.6), "heldout": (0.0, 0.6), "validation": (0.6, 0.8), "test": (0.8, 1.0)}
 """Which of the people a split holds, from and to, as shares of their number."""
@@ -85,7 +86,7 @@ class Simulated:
 
 def _person(patient: int, split: str, settings: Simulated.Settings) -> Ecg:
     """One person's beats of a split; train and heldout share no sample."""
-    heart = simulator.Heart.draw(settings.seed, patient)
+    heart = Heart.draw(settings.seed, patient)
     record = simulator.simulate_record(
         simulator.seconds_for(settings.beats, heart, settings.window, FS),
         FS,

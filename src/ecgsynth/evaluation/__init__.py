@@ -72,11 +72,11 @@ class Trial:
 
     @cached_property
     def embedded(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The matched sets as points [item, 32] of the fixed instrument."""
+        """All synthetic and test items as points [item, 32] of the fixed instrument."""
         from ecgsynth.evaluation.classifiers import embed
 
-        synthetic, test = self.matched
-        return embed(synthetic), embed(test)
+        assert self.test is not None
+        return embed(self.synthetic.quantised()), embed(self.test.quantised())
 
     @cached_property
     def measured(self) -> Reference:

@@ -119,7 +119,7 @@ def _bootstrap_auc(
 
 @METRICS.register("mmd")
 @metric(
-    "mmd", unit="mV-free", goal="lower", needs=("test",), question="match",
+    "mmd", unit="1", goal="lower", needs=("test",), question="match",
     reference="Gretton et al., JMLR 2012; unbiased, RBF kernel at the median real distance",
 )  # fmt: skip
 def mmd(trial: Trial) -> dict[str, Estimate]:

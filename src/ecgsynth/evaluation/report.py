@@ -139,7 +139,7 @@ class Report:
 
 
 def _score(metric: Metric, estimate: Estimate, controls: dict[str, float]) -> float | None:
-    """Share of the way from the Gaussian baseline to the ceiling of real beats."""
+    """Share of the way from the Gaussian baseline (0) to the ceiling of real beats (1)."""
     if metric.question == "privacy" or not math.isfinite(estimate.value):
         return None
     if BASELINE not in controls or CEILING not in controls:
@@ -153,7 +153,10 @@ def _score(metric: Metric, estimate: Estimate, controls: dict[str, float]) -> fl
         width = estimate.high - estimate.low
     if wrong_way or abs(span) <= max(width, 1e-9):
         return None
-    return round((estimate.value - floor) / span, 3)
+    share = (estimate.value - floor) / span
+    if metric.goal == "match":
+        share = 1 - abs(1 - share)  # too much is as far off as too little
+    return round(share, 3)
 
 
 def _clean(value: float | None) -> float | None:

@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
@@ -97,6 +98,7 @@ class Npz:
             KeyError,
             MemoryError,
             zipfile.BadZipFile,
+            zlib.error,
         ) as problem:
             raise stream.damaged(path, problem) from None
         if "data" not in arrays:

@@ -19,6 +19,10 @@ class Settings(BaseModel):
     styles: int = Field(0, ge=0)
     """How many people the training set holds; the loop fills it in. 0 = no style code."""
 
+    pairs: bool = False
+    """Whether the critic compares neighbours in the batch; the loop then makes the batch of pairs
+    of one class and person."""
+
 
 class Family(Protocol):
     """A registered model family: a class with these attributes, never instantiated.

@@ -36,13 +36,12 @@ class R3GAN:
     band can appear.
     """
 
-    tiny = {"latent": 8, "embedding": 8, "width": 8, "depth": 1, "critic_width": 8}
+    tiny = {"latent": 8, "embedding": 8, "width": 8, "depth": 1, "critic_width": 8, "pairs": True}
 
     class Settings(BaseSettings):
         """latent: size of the noise. embedding: size of the condition code.
         width: channels at the fine stage (twice that at the coarse). depth: blocks a stage.
-        critic_width: likewise for the critic. pairs: the critic compares neighbours in the
-        batch, which are then of one class and person (`training.pairs`).
+        critic_width: likewise for the critic.
         """
 
         latent: int = Field(128, ge=1)
@@ -51,7 +50,6 @@ class R3GAN:
         depth: int = Field(2, ge=1)
         critic_width: int = Field(64, ge=1)
         critic_depth: int = Field(1, ge=1)
-        pairs: bool = False
 
     @staticmethod
     def generator(settings: Settings, spec: Spec) -> Generator:

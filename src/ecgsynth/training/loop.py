@@ -91,10 +91,10 @@ def train(
         torch.from_numpy(style.astype(np.int64)),
     )
     edges = _sampling_edges(data, settings.balance)
-    partners = _Partners(data, style) if settings.pairs else None
 
     family = MODELS.get(run.model.name)
     model_settings = run.model_settings(styles=styles)
+    partners = _Partners(data, style, settings.batch) if model_settings.pairs else None
     torch.manual_seed(run.seed)
     generator = family.generator(model_settings, data.spec)
     critic = family.critic(model_settings, data.spec)
@@ -259,7 +259,9 @@ def _draw(
 class _Partners:
     """For every item others of its class and person, so that a batch can be made of such pairs."""
 
-    def __init__(self, data: Ecg, style: NDArray[np.int64]) -> None:
+    def __init__(self, data: Ecg, style: NDArray[np.int64], batch: int) -> None:
+        if batch % 2:
+            raise EcgsynthError(f"a batch of pairs is even; training.batch is {batch}.")
         group = np.unique(data.labels_id * (style.max() + 1) + style, return_inverse=True)[1]
         sizes = np.bincount(group)
         self.group, self.size = torch.from_numpy(group), torch.from_numpy(sizes)

@@ -18,9 +18,17 @@ SNAPSHOT = "resume.safetensors"
 
 FREE = tuple(
     f"training.{name}"
-    for name in ("snapshot_every", "keep_every", "log_every", "threads", "accelerator", "devices")
+    for name in (
+        "examples",
+        "snapshot_every",
+        "keep_every",
+        "log_every",
+        "threads",
+        "accelerator",
+        "devices",
+    )
 )
-"""Settings that a resumed run may change: they do not touch what is learned."""
+"""Settings that a resumed run may change: how long it goes on, and what is kept of it."""
 
 
 def check_folder(to: str | Path, run: Run, resume: bool) -> None:

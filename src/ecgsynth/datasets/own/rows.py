@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ecgsynth.datasets import people
 from ecgsynth.datasets.beats import prepare
-from ecgsynth.datasets.found import (
+from ecgsynth.datasets.own import people
+from ecgsynth.datasets.own.found import (
     Found,
     of_classes,
     ordered,
@@ -18,7 +18,7 @@ from ecgsynth.datasets.found import (
     persons_of,
     refuse_microvolts,
 )
-from ecgsynth.datasets.tables import read_table, renamed
+from ecgsynth.datasets.own.tables import read_table, renamed
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals import filters
 from ecgsynth.signals.ecg import Ecg, Spec, one_hot

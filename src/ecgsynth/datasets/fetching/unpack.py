@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from ecgsynth.datasets import checksums
+from ecgsynth.datasets.fetching import checksums
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from ecgsynth.evaluation import pick
-from ecgsynth.evaluation.page_svg import Chart
+from ecgsynth.evaluation.page.svg import Chart
 from ecgsynth.evaluation.reference import AMPLITUDE_EDGES, histogram, log_psd
 from ecgsynth.signals.ecg import Ecg
 

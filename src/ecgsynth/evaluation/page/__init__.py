@@ -9,9 +9,9 @@ from typing import Any
 from markupsafe import Markup
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation.page_pictures import Shown, pictures
-from ecgsynth.evaluation.page_svg import Drawing
-from ecgsynth.evaluation.page_verdicts import RULES, ends, known, number, place, verdicts
+from ecgsynth.evaluation.page.pictures import Shown, pictures
+from ecgsynth.evaluation.page.svg import Drawing
+from ecgsynth.evaluation.page.verdicts import RULES, ends, known, number, place, verdicts
 from ecgsynth.evaluation.report import Report, Row
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
@@ -49,7 +49,7 @@ def page(report: Report, show_real: bool | None = None) -> str:
     )
     environment.filters["number"] = number
     shown = allowed(report, show_real)
-    here = files("ecgsynth.evaluation")
+    here = files("ecgsynth.evaluation.page")
     template = environment.from_string((here / "page.html").read_text(encoding="utf-8"))
     return template.render(
         report=report,

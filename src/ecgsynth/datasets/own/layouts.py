@@ -1,107 +1,33 @@
-"""The user's own tables: NPZ, CSV or Parquet of any layout, mapped to an `Ecg`."""
+"""Where signals, labels and people lie in the tables of others: arrays of an NPZ, or columns."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth import formats
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.signals.ecg import Ecg, Spec, one_hot
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LABELS = ("label", "labels_str", "labels", "class", "y", "labels_id")
-PATIENTS = ("patient", "pid", "patient_id", "subject", "subject_id")
-RECORDS = ("record", "record_id")
 SIGNALS = ("data", "signal", "signals", "X", "x")
-"""Names looked for where the settings say none, in this order."""
+"""Names of an NPZ's signals, looked for in this order where the settings say none."""
 
 LEAST = 8
 """Numbered columns that make a signal; fewer are taken for something else."""
 
 
-class Layout(Protocol):
-    """The settings that say what is where in a table."""
-
-    @property
-    def fs(self) -> float | None: ...
-    @property
-    def leads(self) -> tuple[str, ...] | None: ...
-    @property
-    def signal(self) -> str | None: ...
-    @property
-    def label(self) -> str | None: ...
-    @property
-    def patient(self) -> str | None: ...
-    @property
-    def unit(self) -> str | None: ...
-
-
-def read_table(path: Path, kind: str, mapping: Layout) -> Ecg:
-    """All rows of a table in the unit of its numbers (uV becomes mV), none dropped yet.
-
-    kind: "npz", "csv", "parquet", or "wfdb" for a folder that ecgsynth wrote. A file of
-    ecgsynth's own layout says all of itself; of any other, `mapping` tells what it does not.
-
-    Raises
-    ------
-    EcgsynthError: damaged, or something that is needed is neither in the file nor in `mapping`.
-    """
-    if kind == "wfdb" or is_ours(path, kind):
-        ecg = formats.read(path, format=kind)
-        return ecg if mapping.leads is None else _of_leads(ecg, mapping.leads, path)
-    table = _Arrays(path) if kind == "npz" else _Frame(path, kind)
-    signal, leads = table.signal(mapping.signal, mapping.leads)
-    if mapping.fs is None:
-        stated = table.number("fs")
-        if stated is None:
-            raise EcgsynthError(
-                f"{path.name} states no sampling rate; give it in Hz, as in data.fs=360."
-            )
-    fs = mapping.fs if mapping.fs is not None else stated
-    assert fs is not None
-    label = table.column(mapping.label, LABELS, "label")
-    patient = table.column(mapping.patient, PATIENTS, "patient")
-    record = table.column(None, RECORDS, "record")
-    for name, values in (("label", label), ("patient", patient), ("record", record)):
-        if values is not None and len(values) != len(signal):
-            raise EcgsynthError(
-                f"{path.name} has {len(values)} values of '{name}' for {len(signal)} signals; "
-                "mend the file."
-            )
-    names = np.full(len(signal), "") if label is None else label
-    classes = tuple(sorted({str(name) for name in names} - {""}, key=_natural))
-    index = {name: k for k, name in enumerate(classes)}
-    spec = Spec(
-        leads=leads,
-        fs=fs,
-        samples=signal.shape[-1],
-        classes=classes,
-        unit="normalised" if mapping.unit == "normalised" else "mV",
-    )
-    return Ecg(
-        signal=signal / np.float32(1000) if mapping.unit == "uV" else signal,
-        spec=spec,
-        label=one_hot([index.get(str(name), -1) for name in names], len(classes)),
-        patient=patient,
-        record=record,
-        source=f"folder:{path.name}",
-    )
-
-
-class _Arrays:
+class Arrays:
     """An NPZ of others."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.arrays = _npz(path)
+        self.arrays = arrays_of(path)
 
     def signal(
         self, key: str | None, leads: tuple[str, ...] | None
@@ -143,7 +69,7 @@ class _Arrays:
         return float(value.ravel()[0]) if value is not None and value.size == 1 else None
 
 
-class _Frame:
+class Frame:
     """A CSV or Parquet file of others: one row an item."""
 
     def __init__(self, path: Path, kind: str) -> None:
@@ -213,32 +139,7 @@ class _Frame:
         return float(self.frame[name].iloc[0])
 
 
-def is_ours(path: Path, kind: str) -> bool:
-    """Whether the file, or the header of a WFDB record, states a spec of ecgsynth."""
-    if kind == "wfdb":
-        from ecgsynth.formats.wfdb_records import FACTS
-
-        try:
-            header = path.read_text(encoding="utf-8", errors="replace")
-        except OSError as problem:
-            raise _damaged(path, problem) from None
-        lines = [line.lstrip("# ") for line in header.splitlines() if line.startswith("#")]
-        return any(line.startswith(FACTS.strip()) for line in lines)
-    if kind == "npz":
-        return "spec" in _npz(path, only="spec")
-    if kind == "csv":
-        with path.open("rb") as file:
-            return any(file.readline(200).startswith(b"# ecgsynth:") for _ in range(5))
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return b"ecgsynth" in (pq.read_schema(path).metadata or {})
-    except (pa.ArrowException, OSError) as problem:
-        raise _damaged(path, problem) from None
-
-
-def _npz(path: Path, only: str | None = None) -> dict[str, NDArray]:
+def arrays_of(path: Path, only: str | None = None) -> dict[str, NDArray]:
     import zipfile
     import zlib
 
@@ -246,9 +147,9 @@ def _npz(path: Path, only: str | None = None) -> dict[str, NDArray]:
         with np.load(path, allow_pickle=False) as file:
             return {key: file[key] for key in file.files if only in (None, key)}
     except (OSError, ValueError, EOFError, AttributeError, TypeError) as problem:
-        raise _damaged(path, problem) from None
+        raise damaged(path, problem) from None
     except (zipfile.BadZipFile, zlib.error) as problem:
-        raise _damaged(path, problem) from None
+        raise damaged(path, problem) from None
 
 
 def _frame(path: Path, kind: str) -> pd.DataFrame:
@@ -259,10 +160,10 @@ def _frame(path: Path, kind: str) -> pd.DataFrame:
             return pd.read_parquet(path)
         return pd.read_csv(path, comment="#")
     except Exception as problem:  # pandas and pyarrow raise many kinds
-        raise _damaged(path, problem) from None
+        raise damaged(path, problem) from None
 
 
-def _damaged(path: Path, problem: object) -> EcgsynthError:
+def damaged(path: Path, problem: object) -> EcgsynthError:
     text = str(problem).split("\n")[0].rstrip(". ")
     return EcgsynthError(f"{path.name} is damaged or not what its ending says ({text}).")
 
@@ -275,20 +176,6 @@ def _absent(path: Path, name: str, known: Iterable[Any], what: str) -> EcgsynthE
         f"{path.name} has no '{name}' to take the {what} from.{did_you_mean(name, shown)} "
         f"Name it, as in data.{what}=NAME."
     )
-
-
-def _of_leads(ecg: Ecg, leads: tuple[str, ...], path: Path) -> Ecg:
-    from dataclasses import replace
-
-    absent = [lead for lead in leads if lead not in ecg.spec.leads]
-    if absent:
-        raise EcgsynthError(
-            f"{path.name} has no lead {', '.join(absent)}; it has {', '.join(ecg.spec.leads)}."
-        )
-    if leads == ecg.spec.leads:
-        return ecg
-    rows = [ecg.spec.leads.index(lead) for lead in leads]
-    return replace(ecg, signal=ecg.signal[:, rows], spec=replace(ecg.spec, leads=leads), marks=None)
 
 
 def _leads_in(columns: list[str]) -> tuple[str, ...]:
@@ -312,14 +199,3 @@ def _words(values: NDArray) -> NDArray[np.str_]:
         return value.decode() if isinstance(value, bytes) else str(value)
 
     return np.array([word(value) for value in values], np.str_)
-
-
-def _natural(word: str) -> list[tuple[int, str]]:
-    """Sorts "2" before "10"."""
-    parts = re.split(r"(\d+)", word)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
-
-
-def renamed(names: NDArray[np.str_], names_to: Mapping[str, str]) -> NDArray[np.str_]:
-    """Words by a mapping; a word that is not in it becomes ""."""
-    return np.array([names_to.get(str(name), "") for name in names], np.str_)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.datasets import people, store
+from ecgsynth.datasets import store
 from ecgsynth.datasets.beats import RR, Cutting, cut_beats, prepare
-from ecgsynth.datasets.folder_tables import of_table
-from ecgsynth.datasets.found import (
+from ecgsynth.datasets.own import people
+from ecgsynth.datasets.own.found import (
     Found,
     of_classes,
     ordered,
@@ -22,7 +22,8 @@ from ecgsynth.datasets.found import (
     persons_of,
     refuse_microvolts,
 )
-from ecgsynth.datasets.tables import is_ours
+from ecgsynth.datasets.own.rows import of_table
+from ecgsynth.datasets.own.tables import is_ours
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import Recording, read_recording
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, Spec, one_hot

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.sheet import (
+from ecgsynth.signals.paper.sheet import (
     FAINT,
     FOOTER,
     HEADER,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.paper_beats import bands_of_classes, bands_of_leads, members_of, panels_sheet
-from ecgsynth.signals.paper_strips import strips_sheet, twelve_leads_sheet
-from ecgsynth.signals.sheet import checked_target, save
+from ecgsynth.signals.paper.beats import bands_of_classes, bands_of_leads, members_of, panels_sheet
+from ecgsynth.signals.paper.sheet import checked_target, save
+from ecgsynth.signals.paper.strips import strips_sheet, twelve_leads_sheet
 from ecgsynth.signals.vocabulary import LEADS_12
 
 BEATS_PER_ROW = 8

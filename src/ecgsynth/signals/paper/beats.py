@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.signals.ecg import Ecg, Spec
-from ecgsynth.signals.sheet import (
+from ecgsynth.signals.paper.sheet import (
     FOOTER,
     HEADER,
     INK,

@@ -20,8 +20,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ecgsynth.datasets import fetch as fetching
-from ecgsynth.datasets.fetch import fetch
+from ecgsynth.datasets.fetching import download, fetch
 from ecgsynth.errors import EcgsynthError
 
 BIG = random.Random(0).randbytes(512_000)  # several chunks, so that a line can drop inside
@@ -205,14 +204,14 @@ def test_an_interrupted_fetch_is_resumed_by_the_same_call(get, server, tmp_path)
 
 
 def test_ctrl_c_leaves_finished_files_and_the_rest_follows(get, server, monkeypatch, tmp_path):
-    wait = fetching.wait
+    wait = download.wait
 
     def interrupted(jobs: Any, **more: Any) -> Any:
         wait(jobs[:2])
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(fetching, "wait", interrupted)
+        patch.setattr(download, "wait", interrupted)
         with pytest.raises(KeyboardInterrupt):
             get(workers=1)
     assert not (tmp_path / "nstdb" / "118e00.hea").exists()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.evaluation import MIN_ITEMS, Trial, pick
-from ecgsynth.evaluation.page_charts import (
+from ecgsynth.evaluation.page.charts import (
     Picture,
     amplitudes,
     intervals,
@@ -18,17 +18,17 @@ from ecgsynth.evaluation.page_charts import (
     spectra,
     whole,
 )
-from ecgsynth.evaluation.page_svg import Paper
+from ecgsynth.evaluation.page.svg import Paper
 from ecgsynth.evaluation.privacy import SHIFT_S, nearest
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.paper import LONG_S
-from ecgsynth.signals.paper_beats import evenly
-from ecgsynth.signals.sheet import heading_of, plain_gain, reach, wave_of
+from ecgsynth.signals.paper.beats import evenly
+from ecgsynth.signals.paper.sheet import heading_of, plain_gain, reach, wave_of
+from ecgsynth.signals.paper.strips import STRIP_S
 
 MAX_CLASSES, BEATS, STRIPS, PAIRS = 12, 8, 1, 3
 AVERAGED, COMPARED = 4000, 2000
 """Items behind a mean, and searched for nearest pairs."""
-STRIP_S = 10.0
 
 
 @dataclass(frozen=True)
