@@ -23,7 +23,7 @@ from ecgsynth.signals.filters import lowpass
 from ecgsynth.signals.simulator import Noise, simulate_beats
 
 EXACT = (
-    "amplitude_w1", "coverage", "coverage_signal", "density", "density_signal", "frechet",
+    "amplitude_w1", "rr_w1", "coverage", "coverage_signal", "density", "density_signal", "frechet",
     "mean_beat_error", "memorisation", "prd_nearest", "psd_distance", "rmse_nearest",
 )  # fmt: skip
 DRAWN = ("c2st", "mmd", "prd_random", "rmse_random", "spread")
@@ -80,6 +80,13 @@ def test_more_noise_is_worse(trial: Trial, name: str) -> None:
         found.append(np.mean([*values(name, one).values()]))
     assert found[0] < found[1]
     assert found[1] < found[2] or found[1] > 0.99
+
+
+def test_later_beats_lie_as_far_off_as_they_are_late(trial: Trial) -> None:
+    rr = trial.synthetic.context + np.float32(0.2)
+    one = values("rr_w1", trial.with_synthetic(replace(trial.synthetic, context=rr)))
+    assert all(value > 0.1 for value in one.values())
+    assert values("rr_w1", trial)["N"] < 0.05
 
 
 def test_a_shifted_baseline_shows_in_the_mean_beat(trial: Trial) -> None:
@@ -394,7 +401,7 @@ def test_without_recordings_the_shipped_statistics_serve(
     assert known is not None
     report = evaluate(made, "mitbih:heldout", "mitbih:train", quick=True)
     assert {row.metric for row in report.rows} == {
-        "amplitude_w1", "frechet", "mean_beat_error", "psd_distance",
+        "amplitude_w1", "frechet", "mean_beat_error", "psd_distance", "rr_w1",
     }  # fmt: skip
     assert {*report["frechet", "N"].controls} == {*CONTROLS}
     assert report["frechet", "N"].value > report["frechet", "N"].controls["real"]

@@ -28,6 +28,9 @@ log = logging.getLogger("ecgsynth")
 AMPLITUDE_EDGES = np.linspace(0, 8, 81)
 """Bins of peak-to-peak amplitude, mV."""
 
+RR_EDGES = np.linspace(0, 2.5, 51)
+"""Bins of the RR interval before a beat, s."""
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -38,7 +41,8 @@ class Reference:
     source: "mitbih:heldout". spec: of the items.
     counts: items per class. statistics: class -> part -> array: `mean` [32] and `covariance`
         [32, 32] of the embedding, `psd`, `psd_sd` [frequency] (log10 mV^2/Hz), `amplitude`
-        (share of beats per bin of peak-to-peak mV), `beat` [lead, sample] (the mean beat, mV).
+        (share of beats per bin of peak-to-peak mV), `rr` (likewise of RR before the beat, s),
+        `beat` [lead, sample] (the mean beat, mV).
     calibration: floors and ceilings: control -> metric -> class -> value.
     calibrated: items per class at which they were measured.
     instrument: hash of the embedding that was used; None where it does not know such signals.
@@ -70,6 +74,9 @@ class Reference:
                 "amplitude": histogram(ecg[rows]),
                 "beat": ecg.signal[rows].mean(0, dtype=np.float64),
             }
+            rr = rr_histogram(ecg[rows])
+            if rr is not None:
+                statistics[name]["rr"] = rr
         return cls(ecg.source, ecg.spec, ecg.counts(), statistics, instrument=instrument_hash(ecg))
 
     def save(self, path: Path) -> None:
@@ -159,6 +166,16 @@ def histogram(ecg: Ecg) -> NDArray[np.float64]:
     return counts / max(counts.sum(), 1)
 
 
+def rr_histogram(ecg: Ecg) -> NDArray[np.float64] | None:
+    """Share of items per bin of the RR interval before them; None where it is not known."""
+    if "rr_before_s" not in ecg.spec.context:
+        return None
+    assert ecg.context is not None
+    rr = ecg.context[:, ecg.spec.context.index("rr_before_s")]
+    counts, _ = np.histogram(np.clip(rr[np.isfinite(rr)], 0, RR_EDGES[-1] - 1e-6), RR_EDGES)
+    return counts / counts.sum() if counts.sum() else None
+
+
 WHY = "the real statistics are kept class by class, and the set has no labels"
 
 
@@ -211,10 +228,28 @@ def psd_distance(trial: Trial) -> dict[str, Estimate]:
 )  # fmt: skip
 def amplitude_w1(trial: Trial) -> dict[str, Estimate]:
     """How far the peak-to-peak amplitudes lie from the real ones."""
-    width = float(np.diff(AMPLITUDE_EDGES)[0])
-    return _per_class(
-        trial, lambda a, b: np.abs(np.cumsum(a["amplitude"] - b["amplitude"])).sum() * width
-    )
+    return _per_class(trial, lambda a, b: _w1(a["amplitude"], b["amplitude"], AMPLITUDE_EDGES))
+
+
+@METRICS.register("rr_w1")
+@metric(
+    "rr_w1", unit="s", goal="lower", needs=("reference",), question="match",
+    reference="Wasserstein-1 distance of the histograms of RR before the beat",
+)  # fmt: skip
+def rr_w1(trial: Trial) -> dict[str, Estimate]:
+    """How far the RR intervals before the beats lie from the real ones."""
+
+    def distance(a: dict, b: dict) -> float:
+        if "rr" not in a or "rr" not in b:
+            return float("nan")
+        return _w1(a["rr"], b["rr"], RR_EDGES)
+
+    return _per_class(trial, distance)
+
+
+def _w1(one: NDArray, other: NDArray, edges: NDArray) -> float:
+    """Wasserstein-1 distance of two histograms over the same bins."""
+    return float(np.abs(np.cumsum(one - other)).sum() * (edges[1] - edges[0]))
 
 
 @METRICS.register("mean_beat_error")

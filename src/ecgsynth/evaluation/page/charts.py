@@ -14,12 +14,17 @@ from numpy.typing import NDArray
 
 from ecgsynth.evaluation import pick
 from ecgsynth.evaluation.page.svg import Chart
-from ecgsynth.evaluation.reference import AMPLITUDE_EDGES, histogram, log_psd
+from ecgsynth.evaluation.reference import (
+    AMPLITUDE_EDGES,
+    RR_EDGES,
+    histogram,
+    log_psd,
+    rr_histogram,
+)
 from ecgsynth.signals.ecg import Ecg
 
 DOTS = 300
 """Items of a set in a map."""
-RR_EDGES = np.linspace(0, 2.5, 51)
 
 
 @dataclass(frozen=True)
@@ -122,17 +127,12 @@ def amplitudes(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) ->
     return _histogram(AMPLITUDE_EDGES, shares, f"peak to peak, {unit}", "Peak-to-peak amplitude")
 
 
-def intervals(made: Ecg | None, real: Ecg | None) -> list[Picture]:
+def intervals(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
     """Histograms of the RR interval before a beat, where the items carry it."""
-    shares: dict[str, NDArray] = {}
-    for kind, ecg in (("real", real), ("synthetic", made)):
-        if ecg is None or "rr_before_s" not in ecg.spec.context:
-            continue
-        assert ecg.context is not None
-        rr = ecg.context[:, ecg.spec.context.index("rr_before_s")]
-        counts, _ = np.histogram(np.clip(rr[np.isfinite(rr)], 0, 2.499), RR_EDGES)
-        if counts.sum():
-            shares[kind] = counts / counts.sum()
+    found = {kind: rr_histogram(e) for kind, e in (("real", real), ("synthetic", made)) if e}
+    shares = {kind: share for kind, share in found.items() if share is not None}
+    if "rr" in known:
+        shares = {"real": known["rr"], **shares}
     return _histogram(RR_EDGES, shares, "RR before the beat, s", "RR interval before the beat")
 
 

@@ -79,7 +79,7 @@ def _of_class(trial: Trial, shown: Shown, group: str) -> ClassPictures:
     if spec.seconds < LONG_S:
         found.charts += means(few, few_real, known, lead)
     found.charts += item_map(few, few_real, random) + spectra(few, few_real, known)
-    found.charts += amplitudes(few, few_real, known) + intervals(few, few_real)
+    found.charts += amplitudes(few, few_real, known) + intervals(few, few_real, known)
     _nearest(trial, shown, group, lead, found)
     return found
 
