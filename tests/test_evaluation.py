@@ -122,7 +122,7 @@ def equal_counts(trial: Trial) -> Trial:
 
 
 def test_every_metric_has_a_law() -> None:
-    assert {*METRICS.names()} == {*EXACT, *DRAWN, "trtr", "tstr"}
+    assert {*METRICS.names()} == {*EXACT, *DRAWN, "trtr", "tstr", "tstr_ratio"}
 
 
 def test_a_collapsed_set_wins_on_random_pairs_and_fails_diversity(sets: dict[str, Trial]) -> None:

@@ -206,3 +206,7 @@ def test_training_on_wrong_labels_is_no_help_to_new_patients(
     trial = Trial(made, train=real, new_patients=real, quick=True)
     value = METRICS.get("tstr").measure(trial)["all"].value
     assert value < 0.3 if shuffled else value > 0.7
+    ratio = METRICS.get("tstr_ratio").measure(trial)["all"]
+    assert ratio.value == pytest.approx(value / METRICS.get("trtr").measure(trial)["all"].value)
+    assert ratio.low is not None
+    assert ratio.low <= ratio.value <= ratio.high

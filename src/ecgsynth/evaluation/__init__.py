@@ -85,6 +85,20 @@ class Trial:
 
         return Reference.measure(self.synthetic)
 
+    @cached_property
+    def said_by_synthetic(self) -> NDArray[np.int64]:
+        """What a classifier trained on the synthetic set says of the new patients' items."""
+        from ecgsynth.evaluation.utility import said_by_synthetic
+
+        return said_by_synthetic(self)
+
+    @cached_property
+    def said_by_real(self) -> NDArray[np.int64]:
+        """What one trained on real items says of them."""
+        from ecgsynth.evaluation.utility import said_by_real
+
+        return said_by_real(self)
+
     def part(self, ecg: Ecg, group: str) -> Ecg:
         """The items of a group; none where the set does not know the class."""
         if not group:

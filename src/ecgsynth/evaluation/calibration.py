@@ -72,7 +72,7 @@ def figures(
 
 def worth(metric: Metric, control: str) -> bool:
     """Classifier trainings are spent on the synthetic set and the Gaussian baseline alone."""
-    return not metric.costly or (control == BASELINE and metric.name != "trtr")
+    return not metric.costly or (control == BASELINE and metric.name == "tstr")
 
 
 def fingerprint(trial: Trial) -> str:
