@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -446,6 +447,34 @@ def test_process_that_is_asked_to_stop_finishes_its_step_and_can_go_on(
     assert "Traceback" not in err
     seen = Synthesizer.load(tmp_path / "run").card.examples_seen
     assert 0 < seen < 160000
+
+
+def test_generation_that_is_asked_to_stop_leaves_nothing(model: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ecgsynth", "generate", str(model), "--count", "5_000_000",
+         "--to", "beats.npz"],
+        cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        while not [*tmp_path.glob(".beats.npz.*/data.npy")]:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait(timeout=60) == 143
+    finally:
+        process.kill()
+    assert not [*tmp_path.iterdir()]
+
+
+def test_model_that_no_memory_holds_is_one_sentence(command: Command, recipe: Path) -> None:
+    done = command("train", recipe, "model.width=100000000000", "--to", "run")
+    assert done.code == 2
+    assert "not enough memory; take a smaller model" in done.err.strip().splitlines()[-1]
+
+
+def test_settings_of_recordings_may_be_named_as_in_a_recipe(command: Command) -> None:
+    done = command("data", "check", "simulated", "data.patients=5", "data.beats=20")
+    assert done.code == 0 and "5 records read" in done.out
 
 
 def test_models_are_listed_without_being_imported(command: Command) -> None:

@@ -141,7 +141,9 @@ def test_unknown_recipe_is_answered_with_the_nearest() -> None:
         (b"\xff\xfe\x00", "cannot be read"),
         (b"- a\n- b\n", "is not a mapping"),
         (b"", "is not a mapping"),
-        (b"name: x\n", "'data' field required"),
+        (b"name: x\n", "needs 'data'"),
+        (b"name: x\nmodle: {name: r3gan}\n", "Did you mean 'model'?"),
+        (b"3: 4\n", "keys should be strings"),
         (b"!!python/object/apply:os.system ['true']", "cannot be read"),
     ],
 )
@@ -177,3 +179,32 @@ def test_put_makes_sections_on_the_way() -> None:
     put(content, "a.c", 2)
     put(content, "d.e.f", 3)
     assert content == {"a": {"b": 1, "c": 2}, "d": {"e": {"f": 3}}}
+
+
+def test_name_that_leads_out_of_the_runs_is_refused() -> None:
+    for name in ("../x", "a/b", "..", "", "a\nb"):
+        with pytest.raises(EcgsynthError, match="'name' names a folder"):
+            Run.from_dict(Run.read(SIMULATED).to_dict() | {"name": name})
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("data.classes=N", r"takes a list, as in \[N\]"),
+        ("data.fs=0", "greater than 0"),
+        ("data.samples=-3", "greater than or equal to 8"),
+        ("data.window=[48000, 80000]", "longer than 10 s, which is no beat"),
+    ],
+)
+def test_cutting_that_gives_no_beats_is_refused_before_anything_is_read(
+    override: str, sentence: str
+) -> None:
+    with pytest.raises(EcgsynthError, match=sentence):
+        Run.read(SIMULATED, override)
+
+
+def test_what_was_given_is_told_shortly_however_long_it_is() -> None:
+    content = Run.read(SIMULATED).to_dict()
+    with pytest.raises(EcgsynthError) as caught:
+        Run.from_dict(content | {"seed": list(range(10_000))})
+    assert len(str(caught.value)) < 200

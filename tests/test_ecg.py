@@ -227,3 +227,8 @@ def test_spec_survives_json(
 def test_impossible_spec_is_refused(wrong: dict, words: str) -> None:
     with pytest.raises(EcgsynthError, match=words):
         Spec(**({"leads": ("I",), "fs": 100, "samples": 5} | wrong))
+
+
+def test_a_set_introduces_itself_in_one_line() -> None:
+    assert repr(make(5)).startswith("Ecg(somewhere:train: 5 items, I/II, 6 samples at 100 Hz, mV; ")
+    assert len(repr(make(5000))) < 120

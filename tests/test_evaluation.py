@@ -18,7 +18,7 @@ from ecgsynth.evaluation.judge import evaluate
 from ecgsynth.evaluation.reference import Reference
 from ecgsynth.evaluation.report import Row
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.ecg import Ecg, Spec
 from ecgsynth.signals.filters import lowpass
 from ecgsynth.signals.simulator import Noise, simulate_beats
 
@@ -405,7 +405,7 @@ def test_without_recordings_the_shipped_statistics_serve(
     }  # fmt: skip
     assert {*report["frechet", "N"].controls} == {*CONTROLS}
     assert report["frechet", "N"].value > report["frechet", "N"].controls["real"]
-    assert "held-out items" in report.left_out["c2st"]
+    assert "whose recordings are not here" in report.left_out["c2st"]
     assert any("shipped statistics serve" in note for note in report.notes)
     assert any("N 1000" in note for note in report.notes)
     assert not any(tmp_path.iterdir())
@@ -432,3 +432,20 @@ def test_the_shipped_statistics_hold_no_beat_of_a_person() -> None:
         assert parts["beat"].shape == (1, 256)  # the mean of them all
         assert parts["mean"].shape == (32,)
         assert parts["covariance"].shape == (32, 32)
+
+
+def test_recordings_are_not_taken_for_beats() -> None:
+    with pytest.raises(EcgsynthError, match="items last 356 s, but mitbih:heldout gives beats"):
+        judge.load_like("mitbih:heldout", Spec(("MLII",), 360, 128_000))
+
+
+def test_a_set_that_does_not_say_where_r_is_hears_where_it_is_taken_to_be(made: Ecg) -> None:
+    for at, said in ((96, 0), (None, 1)):
+        ecg = replace(made, spec=replace(made.spec, r_sample=at))
+        report = evaluate(ecg, "simulated:heldout", metrics=["psd_distance"], controls=False)
+        assert sum("R at sample 96" in note for note in report.notes) == said
+
+
+def test_a_report_introduces_itself_in_one_line(made: Ecg, crowd: dict[str, Ecg]) -> None:
+    said = repr(judged(made, crowd, metrics=["frechet"]))
+    assert said.startswith("Report(synthetic:made against ") and "4 figures of frechet" in said

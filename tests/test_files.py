@@ -108,3 +108,15 @@ def test_file_never_replaces_a_folder(tmp_path: Path) -> None:
         begin(tmp_path / "set", lambda beside: beside)
     assert (tmp_path / "set" / "precious").exists()
     assert [*tmp_path.iterdir()] == [tmp_path / "set"]
+
+
+def test_what_a_killed_process_left_is_cleared_once_nothing_grows_there(tmp_path: Path) -> None:
+    old, young = tmp_path / ".set.bin.1.part", tmp_path / ".set.bin.2.part"
+    old.mkdir()
+    for left in (old / "data.npy", young, tmp_path / ".other.bin.3.part"):
+        left.write_text("half")
+    for left in (old / "data.npy", old):
+        os.utime(left, (0, 0))
+    begin(tmp_path / "set.bin", lambda beside: beside)
+    names = sorted(file.name for file in tmp_path.iterdir())
+    assert names == [".other.bin.3.part", ".set.bin.2.part", "set.bin"]

@@ -366,7 +366,7 @@ def test_classes_are_chosen_and_ordered_as_asked(root: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"classes": ("N", "X")}, "takes aami classes"),
+        ({"classes": ("N", "X")}, "takes AAMI classes"),
         ({"window": (-1, 100)}, "two sizes >= 0"),
         ({"windw": (96, 160)}, "Did you mean 'window'"),
         ({"classes": ("F",)}, "no beats of class F"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +50,14 @@ def test_an_npz_of_others_needs_only_data_and_rate(tmp_path: Path) -> None:
     assert ecg.labels_str.tolist() == ["N", "V", "N", "V", "V"] and not ecg.synthetic
     np.savez(path, data=np.ones((2, 2, 9)), fs=500, leads=["I", "II"], synthetic=True)
     assert formats.read(path).spec.leads == ("I", "II") and formats.read(path).synthetic
+    np.savez(path, data=np.full((2, 9), 1500, np.int16), fs=500, unit="uV")
+    assert formats.read(path).spec.unit == "mV" and (formats.read(path).signal == 1.5).all()
+
+
+def test_an_npz_of_others_may_say_where_r_is_and_which_band_it_keeps(tmp_path: Path) -> None:
+    np.savez(tmp_path / "foreign.npz", data=np.ones((5, 100)), fs=250, r_sample=37, band=[0, 40])
+    spec = formats.read(tmp_path / "foreign.npz").spec
+    assert spec.r_sample == 37 and spec.band == (None, 40.0)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +69,8 @@ def test_an_npz_of_others_needs_only_data_and_rate(tmp_path: Path) -> None:
         ({"data": np.array(["a"]), "fs": 100}, "not numbers"),
         ({"data": np.ones((2, 9, 3)), "fs": 100, "leads": ["a", "b", "c"]}, "item, lead, sample"),
         ({"data": np.ones((2, 9)), "fs": 100, "labels": ["N"]}, "one label for each"),
+        ({"data": np.ones((2, 9)), "fs": 100, "r_sample": 9}, "between 0 and 8"),
+        ({"data": np.ones((2, 9)), "fs": 100, "band": 40}, "two numbers in Hz"),
         ({"data": np.array([{}, {}], object)}, "damaged"),
     ],
 )
@@ -91,3 +102,19 @@ def test_a_compressed_npz_with_a_wrong_stretch_is_called_damaged(tmp_path: Path)
     path.write_bytes(content)
     with pytest.raises(EcgsynthError, match="damaged"):
         formats.read(path)
+
+
+def test_what_is_no_archive_is_damaged_and_no_advice_to_unpickle_it(tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    np.save(tmp_path / "array.npy", np.ones((2, 9)))
+    for content in (b"", b"hello", pickle.dumps([1]), (tmp_path / "array.npy").read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(EcgsynthError, match="not a whole NPZ archive") as caught:
+            formats.read(path)
+        assert "allow_pickle" not in str(caught.value)
+
+
+def test_an_error_names_its_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "foreign.npz", data=np.ones((2, 9)), fs=-1)
+    with pytest.raises(EcgsynthError, match=r"foreign\.npz: the sampling rate must be"):
+        formats.read(tmp_path / "foreign.npz")

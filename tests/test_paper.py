@@ -12,7 +12,7 @@ import pytest
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals import paper
 from ecgsynth.signals.ecg import Ecg, Marks, Spec, one_hot
-from ecgsynth.signals.paper.sheet import MAJOR, SYNTHETIC_INK, SYNTHETIC_MARK, Sheet
+from ecgsynth.signals.paper.sheet import MAJOR, SYNTHETIC_INK, SYNTHETIC_MARK, Sheet, reach
 from ecgsynth.signals.paper.strips import strips_sheet, twelve_leads_sheet
 from ecgsynth.signals.vocabulary import LEADS_12
 
@@ -184,3 +184,10 @@ def test_missing_samples_and_flat_lines_can_be_drawn(tmp_path: Path) -> None:
         for value in (np.nan, 0.0):
             gone = replace(ecg, signal=np.full_like(ecg.signal, value))
             assert paper.draw(gone, tmp_path / "sheet.svg").is_file()
+
+
+def test_no_single_beat_is_cut_off_at_the_edge_of_its_paper() -> None:
+    ecg = beats(400)
+    ecg.signal[2, 0, 100] = -2.2  # the one deep S wave of 400 beats
+    low, high = reach([ecg.signal[2], ecg.signal[:, 0]], 10.0)
+    assert low <= -22 and high >= 12

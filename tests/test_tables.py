@@ -61,3 +61,15 @@ def test_pandas_reads_the_parquet_as_a_column_per_lead(tmp_path: Path) -> None:
     table = pd.read_parquet(tmp_path / "set.parquet")
     np.testing.assert_array_equal(np.stack(table["V1"]), ecg.signal[:, 1])
     assert table["patient"].tolist() == ecg.patient.tolist()  # type: ignore[union-attr]
+
+
+def test_a_parquet_column_of_another_type_is_called_damaged(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow.parquet import read_table, write_table
+
+    table = read_table(formats.write(beats(), tmp_path / "set.parquet"))
+    words = pa.array(["no numbers"] * len(table))
+    at = table.schema.get_field_index("MLII")
+    write_table(table.set_column(at, "MLII", words), tmp_path / "set.parquet")
+    with pytest.raises(EcgsynthError, match="damaged"):
+        formats.read(tmp_path / "set.parquet")

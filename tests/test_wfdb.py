@@ -130,6 +130,15 @@ def test_a_table_that_does_not_fit_its_records_is_called_damaged(tmp_path: Path)
         formats.read(f"{tmp_path}/set/")
 
 
+@pytest.mark.parametrize(("old", "new"), [("rr_before_s", "rr"), ("label", "x"), ("0.", "x.")])
+def test_a_table_with_a_wrong_cell_is_called_damaged(tmp_path: Path, old: str, new: str) -> None:
+    formats.write(beats(), f"{tmp_path}/set/")
+    table = tmp_path / "set" / "items.csv"
+    table.write_text(table.read_text().replace(old, new))
+    with pytest.raises(EcgsynthError, match=r"items\.csv is damaged"):
+        formats.read(f"{tmp_path}/set/")
+
+
 def foreign_record(folder: Path, name: str, samples: int) -> None:
     import wfdb
 
@@ -146,6 +155,7 @@ def test_records_of_others_become_one_item_each(tmp_path: Path) -> None:
     assert ecg.signal.shape == (2, 1, 1000) and ecg.record.tolist() == ["a1", "a2"]  # type: ignore[union-attr]
     assert ecg.marks is not None and ecg.marks.of(1, "V").tolist() == [90]
     assert len(formats.read(tmp_path / "foreign" / "a1.hea")) == 1
+    assert len(formats.read(tmp_path / "foreign" / "a1")) == 1  # as WFDB names records
 
 
 def test_records_of_different_length_point_to_the_folder_data_set(tmp_path: Path) -> None:

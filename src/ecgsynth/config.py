@@ -6,9 +6,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from ecgsynth.datasets import explain, make_settings
+from ecgsynth.datasets import explain, first_of, make_settings
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.registry import DATASETS, MODELS, OBJECTIVES
 
@@ -56,7 +56,7 @@ class Training(_Part):
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: int | str = 1
-    threads: int = Field(0, ge=0, description="CPU threads; 0 = as PyTorch decides")
+    threads: int = Field(0, ge=0, le=1024, description="CPU threads; 0 = as PyTorch decides")
 
 
 class Run(_Part):
@@ -71,6 +71,13 @@ class Run(_Part):
     training: Training = Training()
     quick: dict[str, Any] = Field(default_factory=dict, description="overrides of --quick")
     left_out: dict[str, str] = Field(default_factory=dict, description="class -> why it is not")
+
+    @field_validator("name")
+    @classmethod
+    def _a_folder(cls, name: str) -> str:
+        if not name.strip(". ") or any(mark in name for mark in "/\\") or not name.isprintable():
+            raise ValueError("names a folder of runs/ and holds no / or \\")
+        return name
 
     @classmethod
     def read(cls, recipe: str | Path, *overrides: str) -> Run:
@@ -90,6 +97,10 @@ class Run(_Part):
             raise EcgsynthError(f"the recipe {path} cannot be read ({reason}); mend it.") from None
         if not isinstance(content, dict):
             raise EcgsynthError(f"the recipe {path} is not a mapping of keys to values.")
+        if not all(isinstance(key, str) for key in content):
+            raise EcgsynthError(
+                f"the recipe {path} has keys that are no words; keys should be strings."
+            )
         content.setdefault("name", path.stem)
         for override in overrides:
             put(content, *parse_override(override))
@@ -98,7 +109,7 @@ class Run(_Part):
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Run:
         try:
-            run = cls(**content)
+            run = cls.model_validate(content)
         except ValidationError as problem:
             raise EcgsynthError(_explain_nested(problem)) from None
         run.data_settings()
@@ -195,7 +206,7 @@ def put(content: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _explain_nested(problem: ValidationError) -> str:
-    error = problem.errors()[0]
+    error = first_of(problem)
     kind: type[BaseModel] = Run
     for part in error["loc"][:-1]:
         nested = kind.model_fields[str(part)].annotation if part in kind.model_fields else None

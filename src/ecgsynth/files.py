@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 from ecgsynth.errors import EcgsynthError
+
+STALE_S = 3600.0
+"""What a killed process left beside a target is cleared when nothing in it grew for so long."""
 
 
 @contextmanager
@@ -24,6 +29,7 @@ def written_beside(target: str | Path) -> Iterator[Path]:
     EcgsynthError: the disk is full or the folder cannot be written.
     """
     target = Path(target)
+    _clear_stale(target)
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +52,15 @@ def written_beside(target: str | Path) -> Iterator[Path]:
         else:
             with suppress(OSError):  # the first error is the one to tell
                 beside.unlink(missing_ok=True)
+
+
+def _clear_stale(target: Path) -> None:
+    """Remove what processes that were killed left beside this target, not what others write now."""
+    with suppress(OSError):
+        for left in target.parent.glob(f".{escape(target.name)}.*.part"):
+            newest = max(path.stat().st_mtime for path in [left, *left.glob("*")])
+            if time.time() - newest > STALE_S:
+                shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink()
 
 
 def _umask() -> int:

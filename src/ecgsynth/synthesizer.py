@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -23,6 +24,8 @@ from ecgsynth.signals.scaling import GlobalScaler
 
 if TYPE_CHECKING:
     from torch import nn
+
+log = logging.getLogger("ecgsynth")
 
 SCHEMA = 1
 """Version of the card; a file of a newer one is refused."""
@@ -275,6 +278,14 @@ class Synthesizer:
                 )
             if not isinstance(value, int | float | np.number) or not np.isfinite(value):
                 raise EcgsynthError(f"the context '{key}' must be a finite number; got {value}.")
+            if key.endswith("_s") and value <= 0:
+                raise EcgsynthError(f"the context '{key}' is a time: above 0 s; got {value:g}.")
+            low, high = self.prior.range_of(key)
+            if not low <= value <= high:
+                log.warning(
+                    "%s=%g lies outside what was learned (%.2f to %.2f); do not trust such beats.",
+                    key, value, low, high,
+                )  # fmt: skip
         return {key: float(value) for key, value in context.items()}
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -42,6 +44,9 @@ def _root(
 def main() -> None:
     """Run the command; problems that a user can mend become one sentence and exit code 2."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    # A `kill` without -9 unwinds like Ctrl-C, so that nothing half-written is left.
+    with suppress(ValueError):  # only the main thread may say so
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if sys.argv[1:] == ["--version"]:
         typer.echo(__version__)
         return
@@ -55,6 +60,10 @@ def main() -> None:
         sys.exit(1)
     except MemoryError:
         _fail("not enough memory; ask for fewer items at a time.")
+    except RuntimeError as problem:  # torch's way of saying so
+        if "allocate memory" not in str(problem) and "out of memory" not in str(problem):
+            raise
+        _fail("not enough memory; take a smaller model or training.batch.")
     except OSError as problem:
         reason = problem.strerror or str(problem) or type(problem).__name__
         _fail(f"{problem.filename or 'a file'} could not be read or written ({reason}).")

@@ -55,9 +55,12 @@ def table(title: str, columns: list[str], rows: Iterable[Iterable[str]]) -> None
     from rich.console import Console
     from rich.table import Table
 
-    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    console = Console(highlight=False, markup=False)
+    if title:  # as a title of the table it would be broken at the table's width
+        console.print(title)
+    grid = Table(box=None, pad_edge=False)
     for column in columns:
         grid.add_column(column, overflow="fold")
     for row in rows:
         grid.add_row(*row)
-    Console(highlight=False, markup=False).print(grid)
+    console.print(grid)

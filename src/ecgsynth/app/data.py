@@ -64,7 +64,8 @@ def check(
 def _parsed(overrides: list[str]) -> dict:
     from ecgsynth.config import parse_override
 
-    return dict(parse_override(override) for override in overrides)
+    # Sentences for recipes speak of data.path; here there is nothing but data.
+    return dict(parse_override(override.removeprefix("data.")) for override in overrides)
 
 
 @app.command()

@@ -31,8 +31,10 @@ def evaluate(
 
     Example: ecgsynth evaluate pvc.npz --against mitbih:heldout --train mitbih:train --quick
     """
+    from ecgsynth.evaluation.report import checked_target
     from ecgsynth.formats import read
 
+    checked_target(to)
     report = evaluate_with_bar(
         read(synthetic), against, train, new_patients or None, metrics, quick, seed
     )

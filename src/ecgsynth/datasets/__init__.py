@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -102,9 +103,21 @@ def make_settings(kind: type[Any], values: dict[str, Any], owner: str) -> Any:
 
 def explain(problem: ValidationError, kind: type[Any], owner: str) -> str:
     """A pydantic error as one sentence."""
-    error = problem.errors()[0]
+    error = first_of(problem)
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         known = kind.model_fields
         return f"{owner} has no setting '{where}'.{did_you_mean(str(error['loc'][-1]), known)}"
-    return f"{owner}: '{where}' {error['msg'].lower()} (got {error['input']!r})."
+    if error["type"] == "missing":
+        return f"{owner} needs '{where}'; write {where}=... beside the others."
+    if error["type"] == "tuple_type":
+        return f"{owner}: '{where}' takes a list, as in [{error['input']}]."
+    said = error["msg"].removeprefix("Value error, ")
+    # `reprlib` shortens: what was given may be the whole recipe.
+    return f"{owner}: '{where}' {said[:1].lower()}{said[1:]} (got {reprlib.repr(error['input'])})."
+
+
+def first_of(problem: ValidationError) -> Any:
+    """The error to tell of several: a misspelt word before the word that it leaves missing."""
+    errors = problem.errors()
+    return next((e for e in errors if e["type"] in ("extra_forbidden", "invalid_key")), errors[0])

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from ecgsynth.datasets import Settings
 from ecgsynth.errors import EcgsynthError
@@ -21,6 +21,9 @@ log = logging.getLogger("ecgsynth")
 
 WINDOW_FS = 360.0
 """The rate at which windows are counted, Hz, whatever the rate of the beats."""
+
+LONGEST_S = 10.0
+"""Longest window around a beat, s."""
 
 RR = ("rr_before_s", "rr_after_s")
 """What a beat's context holds."""
@@ -35,7 +38,7 @@ class Cutting(Settings):
     """
 
     window: tuple[int, int] = (96, 160)
-    samples: int | None = None
+    samples: int | None = Field(None, ge=8)
     baseline: bool = True
     band: tuple[float | None, float | None] = (None, 40.0)
     band_filter: Literal["fir", "butterworth"] = "fir"
@@ -45,6 +48,8 @@ class Cutting(Settings):
     def _positive(cls, window: tuple[int, int]) -> tuple[int, int]:
         if min(window) < 0 or sum(window) < 8:
             raise ValueError("needs two sizes >= 0 that hold 8 samples together")
+        if sum(window) > LONGEST_S * WINDOW_FS:  # ten thousand windows of minutes fill no memory
+            raise ValueError(f"is longer than {LONGEST_S:g} s, which is no beat")
         return window
 
     def span_at(self, fs: float) -> tuple[int, int]:

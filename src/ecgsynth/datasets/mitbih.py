@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from ecgsynth.datasets import Inventory, store
 from ecgsynth.datasets.beats import RR, Cutting, cut_beats, settings_like
@@ -74,7 +74,7 @@ class MitBih:
 
         leads: tuple[str, ...] = ("MLII",)
         classes: tuple[str, ...] = AAMI_CLASSES
-        fs: float = FS
+        fs: float = Field(FS, gt=0, le=100_000)
 
         @field_validator("classes")
         @classmethod

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ecgsynth.datasets import Dataset, load
+from ecgsynth.datasets.beats import LONGEST_S
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import Estimate, Metric, Trial, pick, reference
 from ecgsynth.evaluation.calibration import Figures, figures
@@ -88,7 +89,15 @@ def _part(name: str, part: Ecg | str | None, spec: Spec, notes: list[str]) -> Ec
     if not isinstance(part, str):
         return part
     try:
-        return load_like(part, spec)
+        real = load_like(part, spec)
+        if name == "test" and spec.r_sample is None and real.spec.r_sample is not None:
+            notes.append(
+                "The synthetic set does not say where its R peaks are ('r_sample' of an NPZ); the "
+                f"real beats were cut with R at sample {real.spec.r_sample}."
+            )
+        if name == "test" and spec.band == (None, None):
+            notes.append("The synthetic set states no band ('band' of an NPZ); real ones keep all.")
+        return real
     except EcgsynthError as problem:
         if name != "test":
             notes.append(f"Without {NEEDS_WORDS[name]}: {problem}")
@@ -113,6 +122,8 @@ def judge(
         missing = [need for need in metric.needs if not trial.has(need)]
         if missing:
             words = " and ".join(NEEDS_WORDS[need] for need in missing)
+            if "test" in missing and trial.reference is not None:
+                words += ", whose recordings are not here"
             left_out[metric.name] = f"needs {words}"
         elif metric.costly and trial.quick:
             left_out[metric.name] = "trains a classifier; left out by --quick"
@@ -185,6 +196,11 @@ def load_like(source: str, spec: Spec) -> Ecg:
     """
     name, _, split = source.partition(":")
     dataset: Dataset = DATASETS.get(name)
+    if spec.seconds > LONGEST_S:
+        raise EcgsynthError(
+            f"the items last {spec.seconds:.0f} s, but {source} gives beats; cut yours into beats "
+            "first, as in `ecgsynth data save folder:all path=records/ --to beats.npz`."
+        )
     ecg = load(name, split or None, **dataset.settings_like(spec))
     shared = [name for name in spec.classes if name in ecg.spec.classes]
     return ecg.with_classes(shared) if shared else ecg

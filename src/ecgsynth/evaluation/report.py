@@ -95,6 +95,13 @@ class Report:
             facts, trial,
         )  # fmt: skip
 
+    def __repr__(self) -> str:
+        names = ", ".join(dict.fromkeys(row.metric for row in self.rows))
+        return (
+            f"Report({self.synthetic} against {self.against}: {len(self.rows)} figures of {names}; "
+            "report['coverage', 'V'] or report.save('report.html'))"
+        )
+
     def __getitem__(self, key: str | tuple[str, str]) -> Row:
         """`report["c2st"]` or `report["coverage", "V"]`."""
         metric, group = (key, "all") if isinstance(key, str) else key
@@ -120,12 +127,12 @@ class Report:
 
         show_real: draw real traces; only for public sources when left out.
         """
-        path = Path(path)
+        path = checked_target(path)
         text = json.dumps(self.to_json(), indent=1, allow_nan=False)
         if path.suffix == ".json":
             with written_beside(path) as beside:
                 beside.write_text(text)
-        elif path.suffix in (".html", ".htm"):
+        else:
             from ecgsynth.evaluation.page import page
 
             content = page(self, show_real)
@@ -133,9 +140,20 @@ class Report:
                 beside.write_text(content, encoding="utf-8")
             with written_beside(path.with_suffix(".json")) as beside:
                 beside.write_text(text)
-        else:
-            raise EcgsynthError(f"a report is .html or .json; '{path.name}' is neither.")
         return path
+
+
+def checked_target(path: str | Path) -> Path:
+    """The path of a report to come; asked before the minutes of judging.
+
+    Raises
+    ------
+    EcgsynthError: its ending is that of no report, or it names a folder.
+    """
+    path = Path(path)
+    if path.suffix not in (".html", ".htm", ".json") or path.is_dir():
+        raise EcgsynthError(f"a report is a file that ends in .html or .json; '{path}' is none.")
+    return path
 
 
 def _score(metric: Metric, estimate: Estimate, controls: dict[str, float]) -> float | None:

@@ -53,9 +53,17 @@ def read(path: str | Path, format: str | None = None) -> Ecg:
     EcgsynthError: it is not there, of an unknown ending, or damaged.
     """
     if not Path(path).exists():
-        raise EcgsynthError(f"there is no file or folder {path}.")
+        header = Path(f"{path}.hea")  # a WFDB record is known by its name without an ending
+        if not header.is_file():
+            raise EcgsynthError(f"there is no file or folder {path}.")
+        path = header
     kind = FORMATS.get(format) if format else _by_suffix(str(path))
-    ecg: Ecg = kind.read(Path(path))
+    try:
+        ecg: Ecg = kind.read(Path(path))
+    except EcgsynthError as problem:
+        if Path(path).name in str(problem):
+            raise
+        raise EcgsynthError(f"{path}: {problem}") from None
     return ecg
 
 

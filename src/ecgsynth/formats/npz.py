@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
 from ecgsynth.formats import stream
+from ecgsynth.formats.npz_foreign import foreign
 from ecgsynth.registry import FORMATS
-from ecgsynth.signals.ecg import SYNTHETIC, Ecg, Marks, Spec, one_hot
+from ecgsynth.signals.ecg import Ecg, Marks
 
 NAMES = {"patient": "pid"}
 """Keys that are not called as the attribute of `Ecg`."""
@@ -48,7 +49,7 @@ class Npz:
         first, chunks = stream.begin(chunks)
         with (
             written_beside(target) as beside,
-            tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder,
+            tempfile.TemporaryDirectory(".part", f".{target.name}.", target.parent) as folder,
         ):
             columns: dict[str, _Column] = {}
             try:
@@ -80,16 +81,17 @@ class Npz:
     def read(path: Path) -> Ecg:
         """Files of ours come back exactly. Of others, `data` ([item, sample] or [item, lead,
         sample]) and `fs` are needed; `leads`, `labels` or `labels_str` or `labels_id`,
-        `classes`, `unit` and `pid` are taken where they are there.
+        `classes`, `unit` (mV, uV or normalised), `pid`, `r_sample` (of the R peak in every item)
+        and `band` ([low, high], Hz) are taken where they are there.
 
         Raises
         ------
         EcgsynthError: damaged, pickled objects inside (never opened), a needed key is missing.
         """
         try:
+            if not zipfile.is_zipfile(path):  # a single array, a pickle, the half of an archive
+                raise stream.damaged(path, "it is not a whole NPZ archive")
             with np.load(path, allow_pickle=False) as archive:
-                if not hasattr(archive, "files"):
-                    raise EcgsynthError(f"{path} is a single array, not an NPZ archive.")
                 arrays = {name: archive[name] for name in archive.files}
         except (
             OSError,
@@ -108,7 +110,7 @@ class Npz:
             )
         if not np.issubdtype(arrays["data"].dtype, np.number) or np.iscomplexobj(arrays["data"]):
             raise EcgsynthError(f"{path}: 'data' holds {arrays['data'].dtype}, not numbers.")
-        return _own(arrays, path) if "spec" in arrays else _foreign(arrays, path)
+        return _own(arrays, path) if "spec" in arrays else foreign(arrays, path)
 
 
 def _arrays(ecg: Ecg, start: int) -> dict[str, NDArray]:
@@ -214,68 +216,3 @@ def _own(arrays: dict[str, NDArray], path: Path) -> Ecg:
         )
     except (KeyError, TypeError) as problem:
         raise stream.damaged(path, f"the array {problem} is missing") from None
-
-
-def _foreign(arrays: dict[str, NDArray], path: Path) -> Ecg:
-    data = arrays["data"]
-    if data.ndim not in (2, 3):
-        raise EcgsynthError(
-            f"{path}: 'data' has shape {data.shape}; it must be [item, sample] or "
-            "[item, lead, sample]."
-        )
-    data = data[:, None] if data.ndim == 2 else data
-    fs = arrays.get("fs")
-    if fs is None or fs.size != 1 or not np.issubdtype(fs.dtype, np.number):
-        raise EcgsynthError(
-            f"{path} states no sampling rate; save it again with a number fs=... in Hz."
-        )
-    leads = _texts(arrays.get("leads")) or [f"lead{k + 1}" for k in range(data.shape[1])]
-    if len(leads) != data.shape[1] or data.shape[1] > max(64, data.shape[2]):
-        raise EcgsynthError(
-            f"{path}: 'data' of shape {data.shape} does not fit {len(leads)} leads; its axes must "
-            "be [item, lead, sample] (np.swapaxes(data, 1, 2) turns [item, sample, lead])."
-        )
-    classes, ids = _foreign_labels(arrays, len(data), path)
-    unit = str(arrays["unit"]) if "unit" in arrays else "mV"
-    synthetic = bool(arrays["synthetic"].any()) if "synthetic" in arrays else False
-    return Ecg(
-        data,
-        Spec(tuple(leads), float(fs.item()), data.shape[2], tuple(classes), unit=unit),  # type: ignore[arg-type]
-        label=one_hot(ids, len(classes)),
-        patient=arrays["pid"].astype(np.str_) if "pid" in arrays else None,
-        source=(SYNTHETIC if synthetic else "") + path.name,
-    )
-
-
-def _foreign_labels(
-    arrays: dict[str, NDArray], count: int, path: Path
-) -> tuple[list[str], NDArray[np.int64]]:
-    """Class names, and a number per item, -1 where it has none."""
-    key = next((k for k in ("labels_str", "labels_id", "labels") if k in arrays), None)
-    if key is None:
-        return [], np.full(count, -1)
-    labels = arrays[key]
-    classes = _texts(arrays.get("classes"))
-    if labels.shape != (count,):
-        raise EcgsynthError(
-            f"{path}: '{key}' has shape {labels.shape}; it must hold one label for each of the "
-            f"{count} items."
-        )
-    if labels.dtype.kind in "iu" and classes:
-        if labels.max() >= len(classes):
-            raise EcgsynthError(
-                f"{path}: '{key}' holds the number {labels.max()}, but 'classes' has "
-                f"{len(classes)} names."
-            )
-        return classes, labels.astype(np.int64)
-    names = labels.astype(np.str_)
-    classes = classes or sorted(set(names.tolist()) - {""})
-    unknown = set(names.tolist()) - {"", *classes}
-    if unknown:
-        raise EcgsynthError(f"{path}: the label '{min(unknown)}' is not in 'classes'.")
-    number = {name: k for k, name in enumerate(classes)}
-    return classes, np.array([number.get(name, -1) for name in names.tolist()], np.int64)
-
-
-def _texts(array: NDArray | None) -> list[str]:
-    return [] if array is None else [str(name) for name in np.atleast_1d(array)]

@@ -102,7 +102,7 @@ class Parquet:
                 card=stream.read_card(said.get("card", ""), path),
                 **{name: table[name].to_numpy() for name in columns if name != "marks"},
             )
-        except (pa.ArrowException, KeyError, ValueError, TypeError) as problem:
+        except (pa.ArrowException, KeyError, ValueError, TypeError, AttributeError) as problem:
             raise stream.damaged(path, problem) from None
 
 

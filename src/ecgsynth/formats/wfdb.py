@@ -240,16 +240,21 @@ def _own(recordings: dict[str, Recording], stated: str, folder: Path) -> Ecg:
         signals.append(split.swapaxes(0, 1))
         marks.append(_item_marks(recording, spec.samples))
     listed = [row for name in recordings for row in rows[name]]
-    numbers = [[float(row[name] or "nan") for name in spec.context] for row in listed]
+    try:
+        numbers = [[float(row[name] or "nan") for name in spec.context] for row in listed]
+        labels = stream.label_rows([row["label"] for row in listed], spec)
+        others = {name: _column([row[name] for row in listed], name) for name in columns}
+    except (KeyError, ValueError, TypeError) as problem:
+        raise stream.damaged(folder / TABLE, problem) from None
     return Ecg(
         np.concatenate(signals),
         spec,
-        label=stream.label_rows([row["label"] for row in listed], spec),
+        label=labels,
         context=np.array(numbers, np.float32).reshape(len(listed), len(spec.context)),
         marks=Marks.join(marks, [len(s) for s in signals]) if with_marks else None,
         source=source,
         card=card,
-        **{name: _column([row[name] for row in listed], name) for name in columns},
+        **others,
     )
 
 

@@ -216,6 +216,14 @@ class Ecg:
     def __len__(self) -> int:
         return len(self.signal)
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name} {count:,}" for name, count in self.counts().items())
+        return (
+            f"Ecg({self.source}: {len(self):,} items, {'/'.join(self.spec.leads)}, "
+            f"{self.spec.samples} samples at {self.spec.fs:g} Hz, {self.spec.unit}"
+            f"{'; ' + counts if counts else ''})"
+        )
+
     def __getitem__(self, index: Any) -> Ecg:
         """A selection of items by slice, index array or boolean mask; always an `Ecg`."""
         if isinstance(index, int | np.integer):

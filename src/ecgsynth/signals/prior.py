@@ -101,6 +101,12 @@ class ContextPrior:
             context[:, self.spec.context.index(key)] = value
         return styles, context
 
+    def range_of(self, name: str) -> tuple[float, float]:
+        """Lowest and highest usual value of a context, over all classes and styles."""
+        column = self.spec.context.index(name)
+        rows = [group.quantiles[column] for groups in self.groups.values() for group in groups]
+        return float(np.min(rows)), float(np.max(rows))
+
     def standardise(self, context: NDArray) -> NDArray[np.float32]:
         """To zero mean and unit SD; unknown becomes 0, outliers stop at 5 SD."""
         z = (np.asarray(context, np.float64) - self.mean) / self.sd

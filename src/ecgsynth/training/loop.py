@@ -77,7 +77,10 @@ def train(
 
     # What the model sees of the data: scaled signals, labels, contexts, who gave them.
     scaler = GlobalScaler.fit(data)
-    folder = snapshots.open_folder(to, run) if to else None
+    folder = Path(to) if to else None
+    if folder and fabric.is_global_zero:
+        snapshots.open_folder(folder, run)
+    fabric.barrier()
     people, style = np.unique(
         data.patient if settings.styles and data.patient is not None else np.zeros(len(data)),
         return_inverse=True,

@@ -117,7 +117,8 @@ def _extract_zip(source: Path, into: Path, progress: Progress) -> None:
 
 
 def _damaged(name: str, problem: Exception) -> str:
-    return f"{name} is damaged or not a tar or zip archive ({problem}); copy it again."
+    reason = str(problem).split("\n")[0].rstrip(": ")
+    return f"{name} is damaged or not a tar or zip archive ({reason}); copy it again."
 
 
 def _set_folder(folder: Path, markers: tuple[str, ...]) -> Path | None:

@@ -185,6 +185,10 @@ def reach(waves: list[NDArray], gain: float) -> tuple[float, float]:
     if not len(values):
         return -5.0, 15.0
     low, high = np.percentile(values, [0.05, 99.95])
+    for wave in waves:  # many over each other may lose their outermost; a single one is whole
+        if len(wave) == 1 and np.isfinite(wave).any():
+            low = min(low, float(np.nanmin(wave)) * gain)
+            high = max(high, float(np.nanmax(wave)) * gain)
     # The calibration pulse, 1 mV, has to fit in too.
     low = max(-30.0, float(np.floor((low - 0.5) / 5) * 5))
     high = min(45.0, float(np.ceil((high + 0.5) / 5) * 5))
