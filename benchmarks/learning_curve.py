@@ -30,9 +30,7 @@ def main() -> None:
     lines = []
     for path in sorted((options.run / "kept").glob("*.safetensors")):
         model = es.Synthesizer.load(path)
-        # Small classes twenty times over: coverage is then averaged over as many draws.
-        counts = {name: max(n, min(20 * n, 1000)) for name, n in heldout.counts().items()}
-        counts = train.counts() if options.utility else counts
+        counts = train.counts() if options.utility else heldout.counts()
         report = es.evaluate(
             model.generate(counts, seed=5), heldout, train,
             validation if options.utility else None,
