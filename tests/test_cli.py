@@ -108,7 +108,7 @@ def test_version_is_told(command: Command) -> None:
     "words",
     [
         [], ["list"], ["data"], ["data", "fetch"], ["data", "check"], ["data", "save"], ["train"],
-        ["generate"], ["evaluate"], ["plot"], ["demo"],
+        ["generate"], ["evaluate"], ["turing"], ["plot"], ["demo"],
     ],
     ids=lambda words: "-".join(words) or "ecgsynth",
 )  # fmt: skip

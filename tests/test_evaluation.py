@@ -12,22 +12,36 @@ import pytest
 from ecgsynth.datasets import load
 from ecgsynth.datasets.store import data_root
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation import Estimate, Metric, Trial, blocks, calibration, judge, reference
-from ecgsynth.evaluation.controls import CONTROLS
+from ecgsynth.evaluation import (
+    Estimate,
+    Metric,
+    NotApplicable,
+    Trial,
+    blocks,
+    calibration,
+    judge,
+    pick,
+    reference,
+)
+from ecgsynth.evaluation.controls import CONTROLS, NARROW_BAND
 from ecgsynth.evaluation.judge import evaluate
 from ecgsynth.evaluation.reference import Reference
 from ecgsynth.evaluation.report import Row
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg, Spec, concatenate
 from ecgsynth.signals.filters import lowpass
 from ecgsynth.signals.simulator import Noise, simulate_beats
 
-EXACT = (
-    "amplitude_w1", "rr_w1", "coverage", "coverage_signal", "density", "density_signal", "frechet",
-    "mean_beat_error", "memorisation", "prd_nearest", "psd_distance", "rmse_nearest",
-)  # fmt: skip
-DRAWN = ("c2st", "mmd", "prd_random", "rmse_random", "spread")
+DRAWN = {
+    "c2st", "dtw", "fairness_coverage", "frechet_ratio", "mmd", "nn_membership", "domias",
+    "nn_distance_ratio", "prd_random", "rmse_random", "spread", "wavelet_coherence",
+}  # fmt: skip
 """Metrics that pair or split items at random: a permutation changes them by chance alone."""
+
+OF_TWO_SETS = [
+    name for name in METRICS.names()
+    if not METRICS.get(name).costly and "new_patients" not in METRICS.get(name).needs
+]  # fmt: skip
 
 CLASSES = ("N", "S", "V", "F")
 
@@ -96,7 +110,7 @@ def test_a_shifted_baseline_shows_in_the_mean_beat(trial: Trial) -> None:
     assert values("mean_beat_error", trial)["N"] < 0.03
 
 
-@pytest.mark.parametrize("name", [*EXACT, *DRAWN])
+@pytest.mark.parametrize("name", OF_TWO_SETS)
 def test_the_order_of_items_changes_nothing(trial: Trial, name: str) -> None:
     same, random = equal_counts(trial), np.random.default_rng(1)
     assert same.test is not None
@@ -107,22 +121,26 @@ def test_the_order_of_items_changes_nothing(trial: Trial, name: str) -> None:
         test=same.test[random.permutation(len(same.test))],
         train=same.train[random.permutation(len(same.train))],
     )
-    one, other = values(name, same), values(name, mixed)
+    try:
+        one, other = values(name, same), values(name, mixed)
+    except NotApplicable:
+        pytest.skip("says nothing of single beats of one lead")
     for group in one:
-        if name in EXACT:
-            assert one[group] == pytest.approx(other[group], rel=1e-4, abs=1e-6)
-        else:
-            assert one[group] == pytest.approx(other[group], rel=0.15, abs=0.06)
+        close = {"rel": 0.25, "abs": 0.06} if name in DRAWN else {"rel": 1e-4, "abs": 1e-6}
+        if name == "domias":  # few beats are attacked here
+            close["abs"] = 0.25
+        assert one[group] == pytest.approx(other[group], nan_ok=True, **close)
 
 
 def equal_counts(trial: Trial) -> Trial:
-    """The trial with as many synthetic as held-out items of each class: nothing is drawn."""
-    synthetic, test = trial.matched
+    """The trial with as many synthetic as held-out items of each class, 150 at most: then metrics
+    that measure a sample measure all."""
+    random = np.random.default_rng(0)
+    synthetic, test = (
+        concatenate([pick(ecg.of_class(name), 150, random) for name in ecg.spec.classes])
+        for ecg in trial.matched
+    )
     return replace(trial, synthetic=synthetic, test=test)
-
-
-def test_every_metric_has_a_law() -> None:
-    assert {*METRICS.names()} == {*EXACT, *DRAWN, "trtr", "tstr", "tstr_ratio"}
 
 
 def test_a_collapsed_set_wins_on_random_pairs_and_fails_diversity(sets: dict[str, Trial]) -> None:
@@ -265,9 +283,8 @@ def test_a_missing_class_gives_its_reason(made: Ecg, crowd: dict[str, Ecg]) -> N
     report = judged(made.with_classes(("N",)), crowd)
     assert {row.group for row in report.rows} == {"N"}
     none = made[made.labels_id != made.spec.class_index("V")]
-    row = judged(none, crowd)["coverage", "V"]
-    assert row.value is None
-    assert "at least 10" in row.note
+    with pytest.raises(EcgsynthError, match="the synthetic set has no items of that class"):
+        judged(none, crowd)["coverage", "V"]
 
 
 def test_another_rate_is_resampled_and_another_shape_refused(
@@ -314,10 +331,10 @@ def test_microvolts_given_as_millivolts_are_noticed(made: Ecg, crowd: dict[str, 
     assert not any("uV" in note for note in judged(made, crowd).notes)
 
 
-def test_too_few_items_leave_a_reason_in_every_row(made: Ecg, crowd: dict[str, Ecg]) -> None:
-    for row in judged(made[:5], crowd, metrics=None).rows:
-        assert row.value is None
-        assert "needed" in row.note
+def test_too_few_items_leave_their_reason_and_no_row(made: Ecg, crowd: dict[str, Ecg]) -> None:
+    report = judged(made[:5], crowd, metrics=None)
+    assert report.rows == []
+    assert "needed" in report.left_out["coverage"]
 
 
 def test_a_hundred_thousand_items_are_judged_on_a_sample(made: Ecg, crowd: dict[str, Ecg]) -> None:
@@ -347,7 +364,7 @@ def test_controls_are_measured_once(
     made: Ecg, crowd: dict[str, Ecg], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = judged(made, crowd, controls=True, seed=5)
-    assert {*first["frechet", "N"].controls} == {*CONTROLS}
+    assert {*first["frechet", "N"].controls} == {*CONTROLS} - {NARROW_BAND}
     for name in CONTROLS:
         monkeypatch.setitem(CONTROLS, name, lambda _: pytest.fail("measured again"))
     assert judged(made, crowd, controls=True, seed=5).rows == first.rows
@@ -356,7 +373,7 @@ def test_controls_are_measured_once(
 def test_a_damaged_cache_is_made_anew(made: Ecg, crowd: dict[str, Ecg]) -> None:
     first = judged(made, crowd, controls=True, seed=6, metrics=["psd_distance"])
     newest = max((data_root() / "cache").glob("controls-*.json"), key=lambda f: f.stat().st_mtime)
-    for content in ("{", '{"noise": 3}', '{"noise": {"psd_distance": {"N": "x"}}}'):
+    for content in ("{", '{"noise": 3}', '[{"counts": {}, "quick": true, "figures": {"a": 3}}]'):
         newest.write_text(content)
         again = judged(made, crowd, controls=True, seed=6, metrics=["psd_distance"])
         assert again.rows == first.rows
@@ -366,22 +383,43 @@ def test_a_damaged_cache_is_made_anew(made: Ecg, crowd: dict[str, Ecg]) -> None:
 def test_another_seed_or_set_is_another_calibration(made: Ecg, crowd: dict[str, Ecg]) -> None:
     base = Trial(made, crowd["heldout"], crowd["train"])
     others = [
-        replace(base, seed=1), replace(base, quick=True), replace(base, test=crowd["heldout"][1:]),
-        replace(base, synthetic=made[1:]),
+        replace(base, seed=1), replace(base, train=crowd["train"][1:]),
+        replace(base, test=crowd["heldout"][1:]),
     ]  # fmt: skip
     prints = {calibration.fingerprint(one) for one in (base, *others)}
-    assert len(prints) == 5
+    assert len(prints) == 4
     assert calibration.fingerprint(base.with_synthetic(made[::-1])) in prints
 
 
+def test_floors_and_ceilings_serve_for_similar_sizes_of_the_classes_asked() -> None:
+    cells = {"coverage": {"N": 0.9, "V": 0.8}, "c2st": {"all": 0.6}}
+    known = calibration.Calibration({"N": 1000, "V": 1000}, False, {"real": cells})
+    assert known.borrow("real", "coverage", {"N": 500, "V": 2000}) == {"N": 0.9, "V": 0.8}
+    assert known.borrow("real", "coverage", {"N": 0, "V": 2000}) == {"V": 0.8}
+    assert known.borrow("real", "coverage", {"N": 100, "V": 2000}) is None
+    assert known.borrow("real", "c2st", {"N": 500, "V": 2000}) == {"all": 0.6}
+    assert known.borrow("real", "c2st", {"N": 0, "V": 2000}) is None  # another mixture
+    assert known.borrow("real", "mmd", {"N": 1000, "V": 1000}) is None
+
+
+@pytest.mark.parametrize(
+    ("gaussian", "narrow", "valid"), [(0.99, 0.95, True), (0.94, 0.95, False), (0.99, 0.89, False)]
+)
+def test_a_two_sample_test_that_misses_a_crude_set_is_not_valid(
+    gaussian: float, narrow: float, valid: bool
+) -> None:
+    known = {"gaussian": {"c2st": {"all": gaussian}}, "narrow band": {"c2st": {"all": narrow}}}
+    said = calibration.c2st_validity(known)
+    assert said == {"gaussian": gaussian, "lowpass": narrow, "valid": valid}
+    assert calibration.c2st_validity({"gaussian": {}}) is None
+
+
 def test_statistics_are_written_and_read_back(crowd: dict[str, Ecg], tmp_path: Path) -> None:
-    known = replace(
-        Reference.measure(crowd["heldout"]), calibration={"noise": {"frechet": {"N": 1.0}}},
-        calibrated={"N": 50},
-    )  # fmt: skip
+    one = calibration.Calibration({"N": 50}, True, {"noise": {"frechet": {"N": 1.0}}})
+    known = replace(Reference.measure(crowd["heldout"]), calibrations=[one], train="a:train")
     known.save(tmp_path / "it.safetensors")
     again = Reference.load(tmp_path / "it.safetensors")
-    assert (again.calibration, again.calibrated) == (known.calibration, {"N": 50})
+    assert (again.calibrations, again.train) == ([one], "a:train")
     np.testing.assert_allclose(
         again.statistics["N"]["mean"], known.statistics["N"]["mean"], rtol=1e-5, atol=1e-5
     )
@@ -403,7 +441,7 @@ def test_without_recordings_the_shipped_statistics_serve(
     assert {row.metric for row in report.rows} == {
         "amplitude_w1", "frechet", "mean_beat_error", "psd_distance", "rr_w1",
     }  # fmt: skip
-    assert {*report["frechet", "N"].controls} == {*CONTROLS}
+    assert {*report["frechet", "N"].controls} == {*CONTROLS} - {NARROW_BAND}
     assert report["frechet", "N"].value > report["frechet", "N"].controls["real"]
     assert "whose recordings are not here" in report.left_out["c2st"]
     assert any("shipped statistics serve" in note for note in report.notes)

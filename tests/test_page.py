@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -11,10 +12,16 @@ import pytest
 
 from ecgsynth.evaluation import Trial
 from ecgsynth.evaluation.page import allowed, page, public
+from ecgsynth.evaluation.page.charts import measured
+from ecgsynth.evaluation.page.families import family
+from ecgsynth.evaluation.page.maps import even_sets
+from ecgsynth.evaluation.page.pairs import closest
+from ecgsynth.evaluation.page.readers import READERS, blocks, measurements
 from ecgsynth.evaluation.page.svg import Chart, Paper, outline
-from ecgsynth.evaluation.page.verdicts import number, place, verdicts
+from ecgsynth.evaluation.page.verdicts import Verdict, number, place, rule_of
 from ecgsynth.evaluation.reference import AMPLITUDE_EDGES, Reference
 from ecgsynth.evaluation.report import Report, Row
+from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.simulator import simulate_beats, simulate_record
 
@@ -55,6 +62,11 @@ def beats() -> dict[str, Ecg]:
         "test": replace(made["b"], source="mitbih:heldout"),
         "train": replace(made["c"], source="mitbih:train"),
     }
+
+
+def verdict(told: Report, metric: str) -> Verdict:
+    """The answer that a metric decides, whoever asked."""
+    return next(v for block in blocks(told) for v in block.verdicts if v.metric == metric)
 
 
 def traces(html: str) -> set[str]:
@@ -223,18 +235,31 @@ def test_nothing_real_is_allowed_without_a_word_for_unknown_sources(beats: dict[
 )
 def test_a_mark_is_the_way_from_gaussian_to_real(value: float, mark: str) -> None:
     told = report(None, [row("c2st", value)])
-    assert verdicts(told)[0].mark == place(told, told.rows[0])[0] == mark
+    assert verdict(told, "c2st").mark == place(told, told.rows[0])[0] == mark
 
 
 def test_a_mark_is_unknown_when_the_interval_holds_floor_and_ceiling() -> None:
     told = report(None, [row("c2st", 0.7, low=0.5, high=1.0)])
-    assert verdicts(told)[0].mark == "unknown"
-    assert "too few" in verdicts(told)[0].sentence
+    assert verdict(told, "c2st").mark == "unknown"
+    assert "too few" in verdict(told, "c2st").rule
 
 
 def test_a_mark_is_unknown_without_controls() -> None:
     told = report(None, [row("c2st", 0.5, controls={})])
-    assert verdicts(told)[0].mark == "unknown"
+    assert verdict(told, "c2st").mark == "unknown"
+
+
+def test_a_mark_is_unknown_where_floor_and_ceiling_nearly_meet() -> None:
+    told = report(None, [row("rr_w1", 0.5, controls={"gaussian": 0.042, "real": 0.039})])
+    assert verdict(told, "rr_w1").mark == "unknown"
+
+
+def test_every_known_mark_tells_its_rule() -> None:
+    told = report(None, [row("c2st", 0.7)])
+    assert rule_of(told, told.rows[0]) == (
+        "0 % is 0.980 (Gaussian), 100 % is 0.580 (real); this is at 70 %: middling. "
+        "Good from 80 %, middling from 50 %."
+    )
 
 
 def test_overshooting_what_should_match_is_as_bad_as_falling_short() -> None:
@@ -248,12 +273,12 @@ def test_the_worst_known_class_decides_on_coverage() -> None:
     ends = {"gaussian": 0.2, "real": 0.9}
     rows = [row("coverage", v, g, goal="higher", controls=c)
             for v, g, c in ((0.9, "N", ends), (0.3, "V", ends), (0.1, "F", {}))]  # fmt: skip
-    verdict = verdicts(report(None, rows))[1]
-    assert verdict.mark == "poor"
-    assert verdict.value.endswith("in V")
-    assert verdict.scope == "for N, V only"
-    assert "N 0.900 (good)" in verdict.sentence
-    assert "F 0.100 (unknown)" in verdict.sentence
+    found = verdict(report(None, rows), "coverage")
+    assert found.mark == "poor"
+    assert found.value.endswith("in V")
+    assert found.scope == "for N, V only"
+    assert "N 0.900 (good)" in found.sentence
+    assert "F 0.100 (unknown)" in found.sentence
 
 
 @pytest.mark.parametrize(
@@ -270,14 +295,248 @@ def test_copying_is_measured_from_altered_copies_to_real_beats(
     value: float, controls: dict[str, float], mark: str
 ) -> None:
     given = row("memorisation", value, "N", goal="match", question="privacy", controls=controls)
-    assert verdicts(report(None, [given]))[3].mark == mark
+    assert verdict(report(None, [given]), "memorisation").mark == mark
 
 
 def test_training_value_is_measured_against_training_on_real_beats() -> None:
     rows = [row("tstr", 0.58, goal="higher", controls={"gaussian": 0.2}),
             row("trtr", 0.60, goal="higher", controls={})]  # fmt: skip
-    assert verdicts(report(None, rows))[2].mark == "good"
-    assert verdicts(report(None, []))[2].sentence == "Not measured: needs --new-patients."
+    assert verdict(report(None, rows), "tstr").mark == "good"
+    assert verdict(report(None, []), "tstr").sentence == "Not measured: needs --new-patients."
+
+
+def test_a_collapsed_set_is_poor_though_a_gaussian_never_repeats_itself() -> None:
+    given = {"gaussian": 0.0, "mean beat": 0.99, "real": 0.01}
+    assert verdict(report(None, [row("collapse", 0.9, controls=given)]), "collapse").mark == "poor"
+    found = verdict(report(None, [row("collapse", 0.02, controls=given)]), "collapse")
+    assert found.mark == "good"
+    assert "0 % is 0.990 (mean beat)" in found.rule
+
+
+def test_a_class_that_comes_out_nineteen_times_in_twenty_is_good_though_gaussians_do_so() -> None:
+    one = row("adherence", 0.95, "F", goal="higher", controls={"gaussian": 0.9, "real": 1.0})
+    assert verdict(report(None, [one]), "adherence").mark == "good"
+
+
+def test_a_wave_that_most_beats_lack_has_no_histogram() -> None:
+    random = np.random.default_rng(0)
+    qrs = random.normal(100, 5, 200)
+    pr = np.where(np.arange(200) < 60, random.normal(160, 5, 200), np.nan)
+    drawn = measured({"synthetic": {"qrs": qrs, "pr": pr, "qt": qrs + 300}})
+    assert [picture.caption for picture in drawn] == ["QRS duration", "QT interval"]
+
+
+def test_failing_as_seldom_as_real_beats_is_good_though_every_control_does() -> None:
+    ends = {"noise": 0.0, "gaussian": 0.0, "real": 0.008}
+    for value, mark in ((0.0, "good"), (0.02, "good"), (0.3, "poor")):
+        one = row("delineation_failure", value, "N", goal="match", controls=ends)
+        assert verdict(report(None, [one]), "delineation_failure").mark == mark
+
+
+def test_an_attack_is_not_expected_to_do_worse_than_guess() -> None:
+    given = {"question": "privacy", "goal": "match", "controls": {"copy": 1.0, "real": 0.2}}
+    found = verdict(report(None, [row("nn_membership", 0.52, **given)]), "nn_membership")
+    assert found.mark == "good"
+    assert found.ceiling == "0.500"
+
+
+@pytest.mark.parametrize("metric", ["authenticity", "nn_distance_ratio"])
+def test_privacy_figures_that_fall_with_copying_are_marked_the_right_way_round(metric: str) -> None:
+    ends = {"copy": 0.02, "real": 0.55, "gaussian": 0.99}
+    given = {"goal": "higher", "question": "privacy", "controls": ends}
+    assert verdict(report(None, [row(metric, 0.05, **given)]), metric).mark == "poor"
+    assert verdict(report(None, [row(metric, 0.60, **given)]), metric).mark == "good"
+
+
+def test_a_figure_that_says_it_has_no_target_gets_no_mark() -> None:
+    given = row("patient_membership", 0.9, goal="match", question="privacy",
+                note="18 people against 22: printed without a target",
+                controls={"copy": 0.99, "real": 0.85})  # fmt: skip
+    found = verdict(report(None, [given]), "patient_membership")
+    assert found.mark == "unknown"
+    assert "18 people against 22" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("reader", "metric"),
+    [("Clinician", "rmse_nearest"), ("Clinician", "qrs_w1"), ("Clinician", "adherence"),
+     ("Data-protection officer", "memorisation"), ("Data-protection officer", "domias"),
+     ("Data-protection officer", "authenticity"), ("Researcher", "c2st"),
+     ("Researcher", "coverage"), ("Researcher", "tstr")],
+)  # fmt: skip
+def test_each_reader_gets_the_answers_that_concern_him(reader: str, metric: str) -> None:
+    private = reader.startswith("Data")
+    told = report(None, [row(metric, 0.7, question="privacy" if private else "match")])
+    answered = {b.reader.name: [v.metric for v in b.verdicts if v.value] for b in blocks(told)}
+    assert answered.pop(reader) == [metric]
+    assert not any(answered.values())
+
+
+def test_a_reader_of_whom_nothing_was_measured_is_told_so() -> None:
+    html = page(report(None, [row("c2st", 0.7)]))
+    assert html.count("Nothing of this was measured.") == len(READERS) - 1
+
+
+def test_the_worst_answer_colours_a_reader_and_unknown_ones_do_not() -> None:
+    rows = [row("c2st", 0.58), row("coverage", 0.5, goal="higher", controls={})]
+    block = blocks(report(None, rows))[-1]
+    assert block.mark == "good"
+    assert block.counts == [("good", 1), ("unknown", 2)]  # TSTR is left out
+
+
+def test_measurements_stand_in_one_table_with_real_beats_beside() -> None:
+    ends = {"gaussian": 20.0, "real": 5.0}
+    rows = [row("pr_w1", 6.0, "N", unit="ms", controls=ends),
+            row("pr_w1", 19.0, "V", unit="ms", controls=ends),
+            row("qt_w1", None, "N", unit="ms"), row("pr_ks", 0.1, "N")]  # fmt: skip
+    told = report(None, rows)
+    table = measurements(told)
+    assert table["groups"] == ["N", "V"]
+    assert [line["name"] for line in table["lines"]] == ["PR interval"]
+    assert [cell[1] for cell in table["lines"][0]["cells"]] == ["good", "poor"]
+    assert "(5.00)" in page(told)
+    assert "PR interval of class V, on average 19.0 ms" in verdict(told, "pr_w1").sentence
+
+
+def test_the_errors_of_the_delineator_stand_beside_what_it_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = {"fiducial": "qrs_onset", "leads": "II", "mean_ms": -1.25, "sd_ms": 9.5,
+           "sensitivity": 0.997, "precision": 0.99, "marks": 1234}  # fmt: skip
+    monkeypatch.setattr("ecgsynth.evaluation.page.delineator_errors", lambda: [one])
+    html = page(report(None, [row("pr_w1", 6.0, "N", unit="ms")]))
+    assert html.count("-1.2</td><td>9.5") == 2  # for the clinician, and in the family
+    assert "QRS onset" in html
+    assert "QRS onset" not in page(report(None, [row("c2st", 0.7)]))
+
+
+@pytest.mark.parametrize(("valid", "words"), [(True, "it is valid"), (False, "it is NOT valid")])
+def test_the_two_sample_test_says_whether_it_is_valid(valid: bool, words: str) -> None:
+    told = report(None, [row("c2st", 0.58)])
+    told.facts["c2st_validity"] = {"gaussian": 0.991, "lowpass": 0.95, "valid": valid}
+    assert (
+        f"PCA-Gaussian with AUC 0.991 and real beats low-passed at 20 Hz with AUC 0.950; {words}"
+        in page(told)
+    )
+    assert verdict(told, "c2st").mark == ("good" if valid else "unknown")
+    told.facts["c2st_validity"] = None
+    assert verdict(told, "c2st").mark == "good"
+
+
+def test_every_registered_metric_has_a_family_and_a_place_on_the_page() -> None:
+    metrics = [METRICS.get(name) for name in METRICS.names()]
+    rows = [row(m.name, 0.5, question=m.question, goal=m.goal) for m in metrics]
+    assert not [r.metric for r in rows if family(r) == "Other figures"]
+    html = page(report(None, rows))
+    assert not [r.metric for r in rows if f"<span>{r.metric}, AUC" not in html]
+
+
+def test_a_class_that_is_not_there_leaves_no_empty_row(beats: dict[str, Ecg]) -> None:
+    told = report(None, [row("coverage", 0.7, "N"), row("coverage", None, "Q", note="0 items"),
+                         row("coverage", None, "S", note="3 items; 10 are needed")])  # fmt: skip
+    told = replace(told, counts={"N": 90, "S": 3, "Q": 0})
+    html = page(told)
+    assert "0 items" not in html
+    assert "S: 3 items; 10 are needed" in html
+    assert '<th scope="row">S</th><td class="value">' not in html
+    assert '<th scope="row">Q</th>' not in html
+
+
+def test_a_note_that_shouts_is_an_alarm_above_every_mark() -> None:
+    told = report(None, [row("c2st", 0.7)])
+    told = replace(told, notes=["DS2 was looked at.", "THE UNIT IS DOUBTFUL: 40 mV."])
+    html = page(told)
+    assert html.count('role="alert"') == 1
+    assert html.index("THE UNIT IS DOUBTFUL") < html.index('class="glance"')
+    assert "<b>Note.</b> DS2 was looked at." in html
+
+
+def test_families_are_folded_and_summed_up_in_one_line() -> None:
+    rows = [row("coverage", v, g, goal="higher", controls={"gaussian": 0.2, "real": 0.9})
+            for v, g in ((0.9, "N"), (0.3, "V"))]  # fmt: skip
+    html = page(report(None, rows))
+    summary = re.search(r'<details class="family">\s*<summary>.*?</summary>', html, re.DOTALL)
+    assert summary
+    assert "furthest off: coverage in V" in summary[0]
+    assert "1&nbsp;good" in summary[0]
+    assert "1&nbsp;poor" in summary[0]
+
+
+def test_the_most_copy_like_pair_stands_first(beats: dict[str, Ecg]) -> None:
+    made, train = beats["synthetic"], beats["train"]
+    group = next(n for n in made.spec.classes if len(train.of_class(n)) >= 10)
+    rows = np.flatnonzero(made.label[:, made.spec.class_index(group)])  # type: ignore[index]
+    signal = made.signal.copy()
+    signal[rows[5]] = train.of_class(group).signal[7]
+    trial = Trial(**beats | {"synthetic": replace(made, signal=signal)})
+    first = closest(trial, group)[0]
+    assert (first.made, first.trained) == (5, 7)
+    assert first.to_trained < 1e-6 < first.to_held
+
+
+def test_the_same_trial_draws_the_same_page(beats: dict[str, Ecg]) -> None:
+    pages = [page(report(Trial(**beats), [])) for _ in range(2)]
+    assert pages[0] == pages[1]
+
+
+def test_maps_and_intervals_are_drawn_of_public_sources_alone(beats: dict[str, Ecg]) -> None:
+    html = page(report(Trial(**beats), []))
+    hidden = page(report(private(beats, "our-clinic"), [], "our-clinic"))
+    for words in ("Wavelet coherence. Synthetic with real", "Wavelet coherence. Real with real",
+                  "distances between heaps mean nothing: real and synthetic",
+                  "PR interval: real and synthetic"):  # fmt: skip
+        assert words in html
+        assert words not in hidden
+    assert "PR interval: synthetic" in hidden
+    assert "mean nothing: synthetic" in hidden
+    assert 'class="shade' not in hidden
+
+
+def test_a_map_of_shades_is_darkest_where_values_are_highest() -> None:
+    chart = Chart((0, 1), (0, 1), "s", "mV")
+    chart.shades(np.array([[0.95, 0.95, np.nan], [0.05, 0.35, 0.35]]), 10)
+    svg = str(chart.markup("map"))
+    assert re.findall(r'class="shade (s\d)"', svg) == ["s3", "s9"]
+    assert svg.count("z") == 2  # neighbours of one shade are one cell
+
+
+def test_sets_of_different_sizes_are_mapped_in_equal_numbers(beats: dict[str, Ecg]) -> None:
+    sets = even_sets(beats["synthetic"], beats["test"][:40], 30, np.random.default_rng(0))
+    counts = [e.counts() for e in sets if e is not None]
+    assert counts[0] == counts[1]
+    assert 0 < sum(counts[0].values()) <= 30
+
+
+class Outline(HTMLParser):
+    """Headings, captions and names: what a screen reader goes by."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.levels: list[int] = []
+        self.ids: list[str] = []
+        self.tables = self.captions = self.pictures = self.named = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.ids += [given["id"] or ""] if "id" in given else []
+        self.levels += [int(tag[1])] if re.fullmatch("h[1-6]", tag) else []
+        self.tables += tag == "table"
+        self.captions += tag == "caption"
+        self.pictures += tag == "svg"
+        self.named += tag == "svg" and bool(given.get("aria-label"))
+
+
+def test_the_page_can_be_heard_as_well_as_seen(beats: dict[str, Ecg]) -> None:
+    for html in (page(report(Trial(**beats), [row("c2st", 0.7), row("pr_w1", 5.0, "N")])),
+                 page(report(private(beats, "our-clinic"), []))):  # fmt: skip
+        found = Outline()
+        found.feed(html)
+        assert found.levels[0] == 1
+        assert found.levels.count(1) == 1
+        assert all(b - a <= 1 for a, b in itertools.pairwise(found.levels))
+        assert len(found.ids) == len(set(found.ids))
+        assert found.tables == found.captions > 2
+        assert found.pictures == found.named > 10
 
 
 def test_paper_runs_25_mm_a_second_and_10_mm_a_millivolt() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -52,6 +52,21 @@ class Registry:
                 )
             self._objects[name] = thing
             return thing
+
+        return decorate
+
+    def register_each(
+        self, titles: Mapping[str, str]
+    ) -> Callable[[Callable[[str, str], T]], Callable[[str, str], T]]:
+        """Decorate a function of (name, title) to register what it makes of every pair.
+
+        titles: name -> description, written out in the decorator, where it is read without import.
+        """
+
+        def decorate(make: Callable[[str, str], T]) -> Callable[[str, str], T]:
+            for name, title in titles.items():
+                self.register(name)(make(name, title))
+            return make
 
         return decorate
 
@@ -108,7 +123,10 @@ class Registry:
 
 
 def _registered(source: str) -> list[tuple[str, str]]:
-    """The (name, docstring line) of every `@SOMETHING.register("name")` in a file."""
+    """The (name, docstring line) of every `@SOMETHING.register("name")` in a file.
+
+    Of `@SOMETHING.register_each({"name": "title"})` the pairs of the dictionary.
+    """
     tree = ast.parse(source)
     module_text = _first_line(ast.get_docstring(tree))
     found = []
@@ -117,6 +135,13 @@ def _registered(source: str) -> list[tuple[str, str]]:
             continue
         for mark in node.decorator_list:
             if (
+                isinstance(mark, ast.Call)
+                and isinstance(mark.func, ast.Attribute)
+                and mark.func.attr == "register_each"
+                and isinstance(mark.args[0], ast.Dict)
+            ):
+                found += ast.literal_eval(mark.args[0]).items()
+            elif (
                 isinstance(mark, ast.Call)
                 and isinstance(mark.func, ast.Attribute)
                 and mark.func.attr == "register"

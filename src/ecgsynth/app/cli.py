@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from ecgsynth import __version__
-from ecgsynth.app import data, demo, evaluate, generate, listing, plot, train
+from ecgsynth.app import data, demo, evaluate, generate, listing, plot, train, turing
 from ecgsynth.errors import EcgsynthError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.add_typer(data.app, name="data")
 app.command()(train.train)
 app.command()(generate.generate)
 app.command()(evaluate.evaluate)
+app.command()(turing.turing)
 app.command()(plot.plot)
 app.command()(demo.demo)
 

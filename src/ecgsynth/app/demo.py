@@ -16,11 +16,11 @@ def demo(
 
     Works without recordings and without a network. Example: ecgsynth demo --to demo
     """
-    from ecgsynth.app.evaluate import evaluate_with_bar, show
+    from ecgsynth.app.evaluate import show
     from ecgsynth.app.train import train_with_bar
     from ecgsynth.config import Run
     from ecgsynth.errors import EcgsynthError
-    from ecgsynth.evaluation.judge import load_like
+    from ecgsynth.evaluation.judge import evaluate, load_like
     from ecgsynth.formats import write
     from ecgsynth.signals.paper import draw
     from ecgsynth.synthesizer import Synthesizer
@@ -45,7 +45,7 @@ def demo(
         say("2. judged against the shipped reference statistics (no recordings here; "
             "`ecgsynth data fetch mitbih` brings them)")  # fmt: skip
     judged = synthesizer.generate(4000, seed=2)
-    report = evaluate_with_bar(judged, "mitbih:heldout", "mitbih:train", None, quick=True)
+    report = evaluate(judged, "mitbih:heldout", "mitbih:train", quick=True)
     made["report"] = report.save(to / "report.html")
     show(report)
 

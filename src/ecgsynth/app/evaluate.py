@@ -12,15 +12,22 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    synthetic: Annotated[str, typer.Argument(help="File or folder of synthetic items.")],
-    against: Annotated[str, typer.Option("--against", help="Held-out items of the same people.")]
-    = "mitbih:heldout",
+    synthetic: Annotated[str, typer.Argument(help="File or folder of synthetic items (with "
+                         "--calibrate: any items of the shape).")],
+    against: Annotated[str, typer.Option("--against", help="Held-out items of the same people: "
+                       "a data set's split or a file.")] = "mitbih:heldout",
     train: Annotated[str, typer.Option("--train", help="What the generator learned from.")]
     = "mitbih:train",
     new_patients: Annotated[str, typer.Option("--new-patients", help="Items of other people, for "
                             "TSTR; mitbih:test is looked at once per shipped version.")] = "",
     metrics: Annotated[str, typer.Option("--metrics", help="Names, comma between.")] = "",
-    quick: Annotated[bool, typer.Option("--quick", help="No classifier trainings.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="No trainings of networks: seconds.")]
+    = False,
+    full: Annotated[bool, typer.Option("--full", help="Five seeds of every network, floors and "
+                    "ceilings at this very size: for a table that is published.")] = False,
+    calibrate: Annotated[int | None, typer.Option("--calibrate", metavar="COUNT", min=10,
+                         help="Measure floors and ceilings for sets of COUNT items a class, once "
+                         "for all evaluations to come; 10 to 20 minutes.")] = None,
     show_real: Annotated[bool, typer.Option("--show-real", help="Draw real traces of a private "
                          "source too.")] = False,
     seed: Annotated[int, typer.Option("--seed")] = 0,
@@ -30,33 +37,30 @@ def evaluate(
     """Judge a synthetic set: every figure with its floors, its ceiling and its interval.
 
     Example: ecgsynth evaluate pvc.npz --against mitbih:heldout --train mitbih:train --quick
+
+    Another generator: ecgsynth evaluate theirs.csv --against heldout.npz --train train.npz --full
+
+    Once, for speed: ecgsynth evaluate beats.npz --calibrate 2000
     """
+    from ecgsynth.evaluation.judge import calibrate as measure_controls
+    from ecgsynth.evaluation.judge import evaluate as judge
     from ecgsynth.evaluation.report import checked_target
     from ecgsynth.formats import read
 
     checked_target(to)
-    report = evaluate_with_bar(
-        read(synthetic), against, train, new_patients or None, metrics, quick, seed
+    ecg = read(synthetic)
+    if calibrate:
+        _, done = measure_controls(against, train, ecg.spec, calibrate, quick=quick, seed=seed)
+        sizes = ", ".join(f"{name} {count}" for name, count in done.counts.items())
+        typer.echo(f"floors and ceilings of {against} at {sizes} items are in the cache")
+        return
+    names = [name.strip() for name in metrics.split(",") if name.strip()] or None
+    report = judge(
+        ecg, against, train, new_patients or None, names, quick=quick, full=full, seed=seed
     )
     report.save(to, True if show_real else None)
     show(report)
     typer.echo(f"report: {to}")
-
-
-def evaluate_with_bar(ecg, against, train, new_patients, metrics="", quick=False, seed=0):  # type: ignore[no-untyped-def]
-    """`ecgsynth.evaluate` with a bar of metrics."""
-    from rich.progress import Progress
-
-    from ecgsynth.app.console import console
-    from ecgsynth.evaluation.judge import evaluate as judge
-
-    with Progress(console=console(), transient=True) as bar:
-        task = bar.add_task("judging", total=1.0)
-        names = [name.strip() for name in metrics.split(",") if name.strip()] or None
-        return judge(
-            ecg, against, train, new_patients, names, quick=quick, seed=seed,
-            advance=lambda what, share: bar.update(task, description=what, completed=share),
-        )  # fmt: skip
 
 
 def show(report: Report) -> None:
@@ -71,14 +75,20 @@ def show(report: Report) -> None:
         return f"{row.value:.3g}" + (f" [{ceiling:.3g}]" if ceiling is not None else "")
 
     found = {(row.metric, row.group): row for row in report.rows}
-    groups = list(dict.fromkeys(row.group for row in report.rows))
-    first = {row.metric: row for row in reversed(report.rows)}
-    rows = [
-        [metric, *(cell(metric, group) for group in groups), row.unit, row.goal]
-        for metric, row in sorted(first.items())
-    ]
-    heads = ["metric", *groups, "unit", "better"]
-    table(f"{report.synthetic} against {report.against}; [what real beats reach]", heads, rows)
+    titles = {
+        False: f"{report.synthetic} against {report.against}; [what real beats reach]",
+        True: "by sex and age of the real people; [what real beats reach]",
+    }
+    for by_people, title in titles.items():
+        part = [row for row in report.rows if (row.question == "fairness") == by_people]
+        groups = list(dict.fromkeys(row.group for row in part if row.value is not None))
+        first = {row.metric: row for row in reversed(part)}
+        rows = [
+            [metric, *(cell(metric, group) for group in groups), row.unit, row.goal]
+            for metric, row in sorted(first.items())
+        ]
+        if rows:
+            table(title, ["metric", *groups, "unit", "better"], rows)
     for name, reason in report.left_out.items():
         typer.echo(f"left out: {name}: {reason}")
     for note in report.notes:

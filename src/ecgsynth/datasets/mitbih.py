@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 
 from ecgsynth.datasets import Inventory, store
 from ecgsynth.datasets.beats import RR, Cutting, cut_beats, settings_like
+from ecgsynth.datasets.people import Person, of_headers
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import Recording, read_recording
 from ecgsynth.registry import DATASETS
@@ -181,6 +182,13 @@ class MitBih:
             ).items():
                 inventory.counts[split, patient, name] = total
         return inventory
+
+    @staticmethod
+    def people() -> dict[str, Person]:
+        """Patient -> (age, sex); the Kaggle layout has no headers and tells nothing."""
+        folder, _ = _folder()
+        records = sorted({*DS1, *DS2} - {*SAME_PERSON})
+        return of_headers(folder, {str(record): str(record) for record in records})
 
     @staticmethod
     def settings_like(spec: Spec) -> dict[str, Any]:

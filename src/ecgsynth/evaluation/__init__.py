@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +14,9 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg, concatenate
 
 if TYPE_CHECKING:
+    from ecgsynth.evaluation.privacy import Neighbours
     from ecgsynth.evaluation.reference import Reference
+    from ecgsynth.evaluation.resnet import ResNet1D
 
 Goal = Literal["lower", "higher", "match"]
 BLOCK_SECONDS = 30.0
@@ -32,7 +34,8 @@ class Trial:
     train: the real items that it learned from.
     new_patients: real items of other people ("does it help with people never seen?").
     reference: statistics of `test` for where the recordings are not.
-    seed: of everything random. quick: smaller samples and shorter trainings.
+    seed: of everything random. quick: smaller samples, no trainings of networks.
+    seeds: networks that are trained where a figure comes from one.
     """
 
     synthetic: Ecg
@@ -42,6 +45,7 @@ class Trial:
     reference: Reference | None = None
     seed: int = 0
     quick: bool = False
+    seeds: int = 1
 
     def has(self, need: str) -> bool:
         """Whether a part that a metric needs is there."""
@@ -70,6 +74,15 @@ class Trial:
         assert self.test is not None
         return match_counts(self.synthetic, self.test, self.random("matched"))
 
+    def equal(self, group: str) -> tuple[Ecg, Ecg]:
+        """The items of a group out of `matched`, equally many of both sets.
+
+        Where an item has several classes, `matched` alone cannot see to that for each of them.
+        """
+        one, other = (self.part(ecg, group) for ecg in self.matched)
+        count, random = min(len(one), len(other)), self.random("equal" + group)
+        return pick(one, count, random), pick(other, count, random)
+
     @cached_property
     def embedded(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """All synthetic and test items as points [item, 32] of the fixed instrument."""
@@ -86,11 +99,39 @@ class Trial:
         return Reference.measure(self.synthetic)
 
     @cached_property
+    def intervals(
+        self,
+    ) -> tuple[Mapping[str, NDArray[np.float64]], Mapping[str, NDArray[np.float64]]]:
+        """(synthetic, test): measurement -> [item] value, named as in `fiducials.MEASUREMENTS`.
+
+        NaN where the delineation failed, and for items that are not in the sample that is measured.
+        """
+        from ecgsynth.evaluation.physiology import intervals
+
+        assert self.test is not None
+        return intervals(self, self.synthetic), intervals(self, self.test)
+
+    @cached_property
+    def neighbours(self) -> Mapping[str, Neighbours | Estimate]:
+        """Class -> the nearest trained and held-out items of its synthetic ones, or the reason
+        why there are none; the privacy metrics share them."""
+        from ecgsynth.evaluation.privacy import neighbours
+
+        return neighbours(self)
+
+    @cached_property
     def said_by_synthetic(self) -> NDArray[np.int64]:
         """What a classifier trained on the synthetic set says of the new patients' items."""
         from ecgsynth.evaluation.utility import said_by_synthetic
 
         return said_by_synthetic(self)
+
+    @cached_property
+    def taught_by_equal(self) -> ResNet1D:
+        """A classifier trained on as many real items of each class as there are synthetic ones."""
+        from ecgsynth.evaluation.utility import taught_by_equal
+
+        return taught_by_equal(self)
 
     @cached_property
     def said_by_real(self) -> NDArray[np.int64]:
@@ -114,6 +155,13 @@ class Estimate:
     low: float | None = None
     high: float | None = None
     note: str = ""
+
+
+class NotApplicable(EcgsynthError):  # noqa: N818 (a reason, not a fault)
+    """Raised by a metric that has nothing to say of such sets; its message is the reason.
+
+    The judge leaves the metric out under it: `raise NotApplicable("needs leads I and II")`.
+    """
 
 
 @dataclass(frozen=True)

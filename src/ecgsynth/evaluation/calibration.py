@@ -1,90 +1,184 @@
-"""Floors and ceilings, measured once for each reference, shape, counts and instrument."""
+"""Floors and ceilings: measured once for a reference, a shape and sizes, then kept or shipped."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ecgsynth.datasets.store import data_root
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation import MIN_ITEMS, Metric, Trial
+from ecgsynth.evaluation import MIN_ITEMS, Metric, NotApplicable, Trial
 from ecgsynth.evaluation.classifiers import instrument
-from ecgsynth.evaluation.controls import BASELINE, CEILING, CONTROLS
+from ecgsynth.evaluation.controls import BASELINE, CEILING, CONTROLS, NARROW_BAND
 from ecgsynth.files import written_beside
 from ecgsynth.signals.ecg import Ecg
 
 log = logging.getLogger("ecgsynth")
 
-Figures = dict[str, dict[str, dict[str, float]]]
-"""Control -> metric -> class or "all" -> value."""
+Cells = dict[str, float]
+"""Class or "all" -> value."""
+
+Figures = dict[str, dict[str, Cells]]
+"""Control -> metric -> cells."""
+
+NEAR = 2.5
+"""Floors and ceilings serve for sets of up to so many times more or fewer items of a class."""
 
 SAMPLE_BYTES = 64_000_000
 """Of a set's signals, at most so much is read to tell it from another."""
 
 
-def figures(
-    trial: Trial, metrics: Sequence[Metric], advance: Callable[[str, float], None]
-) -> Figures:
-    """What every control reaches in this trial, from the cache where it was measured before.
+@dataclass(frozen=True)
+class Calibration:
+    """What the controls reach.
 
-    The cache lies in `cache/` of the data root: numbers alone, no signals. It is made anew when
-    the real sets, the counts, the seed, the instrument or the code of a metric change.
+    counts: items of each class of the set that they stood in for. quick: by which procedures.
     """
-    if trial.train is None or trial.test is None or not _possible(trial):
-        return {}
-    path = data_root() / "cache" / f"controls-{fingerprint(trial)}.json"
-    known = _read(path)
-    before = json.dumps(known, sort_keys=True)
-    todo = {
-        name: [m for m in metrics if worth(m, name) and m.name not in known.get(name, {})]
-        for name in CONTROLS
-    }
+
+    counts: dict[str, int]
+    quick: bool
+    figures: Figures = field(default_factory=dict)
+
+    def serves(self, trial: Trial) -> bool:
+        return self.quick == trial.quick
+
+    def distance(self, counts: dict[str, int]) -> float:
+        """How far the sizes lie from these, as the largest log ratio of a class."""
+        return max((_ratio(self.counts.get(n, 0), c) for n, c in counts.items()), default=0.0)
+
+    def borrow(self, control: str, metric: str, counts: dict[str, int]) -> Cells | None:
+        """The cells of a control's metric where the sizes are near; None where they are not."""
+        cells = self.figures.get(control, {}).get(metric)
+        if cells is None:
+            return None
+        near = {n for n, c in counts.items() if _ratio(self.counts.get(n, 0), c) <= math.log(NEAR)}
+        wanted = {n for n, c in counts.items() if c}
+        if any(group not in self.counts for group in cells):  # a figure of all classes together
+            return cells if near == set(counts) and set(self.counts) <= near else None
+        return {n: v for n, v in cells.items() if n in wanted} if wanted <= near else None
+
+
+def figures(
+    trial: Trial,
+    metrics: Sequence[Metric],
+    advance: Callable[[str, float], None],
+    shipped: Iterable[Calibration] = (),
+    *,
+    exact: bool = False,
+) -> tuple[Figures, list[Calibration]]:
+    """What every control reaches in this trial, and the calibrations that were borrowed from.
+
+    What was measured before at these or (unless `exact`) similar sizes is taken from the cache or
+    from `shipped`; the rest is measured and cached. The cache lies in `cache/` of the data root:
+    numbers alone, no signals. It is made anew when the real sets, the seed, the instrument or the
+    code of a metric change.
+    """
+    counts = sizes(trial)
+    possible = _possible(trial)
+    path = data_root() / "cache" / f"controls-{fingerprint(trial)}.json" if possible else None
+    cached = _read(path) if path else []
+    mine = next((c for c in cached if c.counts == counts and c.serves(trial)), None)
+    mine = mine or Calibration(counts, trial.quick)
+    others = [c for c in [*cached, *shipped] if c is not mine and c.serves(trial)]
+    others.sort(key=lambda one: one.distance(counts))
+    found: Figures = {}
+    borrowed: list[Calibration] = []
+    todo: dict[str, list[Metric]] = {}
+    for name in CONTROLS:
+        for metric in (m for m in metrics if worth(m, name)):
+            cells = mine.figures.get(name, {}).get(metric.name)
+            for other in [] if exact and possible else others:
+                if cells is not None:
+                    break
+                if possible:
+                    cells = other.borrow(name, metric.name, counts)
+                else:  # without recordings nothing nearer can be had
+                    cells = other.figures.get(name, {}).get(metric.name)
+                if cells is not None and other not in borrowed:
+                    borrowed.append(other)
+            if cells is None:
+                todo.setdefault(name, []).append(metric)
+            else:
+                found.setdefault(name, {})[metric.name] = cells
+    if possible and todo:
+        measured = _measure(trial, todo, advance)
+        for name, row in measured.items():
+            found.setdefault(name, {}).update(row)
+            mine.figures.setdefault(name, {}).update(row)
+        assert path is not None
+        _write(path, [mine, *(c for c in cached if c is not mine)])
+    return found, borrowed
+
+
+def _measure(
+    trial: Trial, todo: dict[str, list[Metric]], advance: Callable[[str, float], None]
+) -> Figures:
     total, done = sum(map(len, todo.values())), 0
+    found: Figures = {}
     for name, missing in todo.items():
-        one = CONTROLS[name](trial) if missing else trial
-        if name not in (BASELINE, CEILING):  # crude sets need no strong classifier to be found out
-            one = replace(one, quick=True)
+        try:
+            one = CONTROLS[name](trial)
+        except NotApplicable:
+            continue
+        if name not in (BASELINE, CEILING, NARROW_BAND):
+            one = replace(one, quick=True)  # crude sets need no strong classifier to be found out
         for metric in missing:
-            cells = metric.measure(one)
-            known.setdefault(name, {})[metric.name] = {
+            try:
+                cells = metric.measure(one)
+            except EcgsynthError:  # a control may lack what the set has, such as marks
+                cells = {}
+            found.setdefault(name, {})[metric.name] = {
                 group: round(e.value, 6) for group, e in cells.items() if np.isfinite(e.value)
             }
             done += 1
             advance(f"{metric.name} of {name}", done / total)
-    if json.dumps(known, sort_keys=True) != before:
-        try:
-            with written_beside(path) as beside:
-                beside.write_text(json.dumps(known))
-        except EcgsynthError as problem:  # a cache that cannot be written costs time alone
-            log.warning("the controls could not be cached: %s", problem)
-    return {
-        name: {m.name: known[name][m.name] for m in metrics if m.name in known.get(name, {})}
-        for name in CONTROLS
-    }
+    return found
 
 
 def worth(metric: Metric, control: str) -> bool:
-    """Classifier trainings are spent on the synthetic set and the Gaussian baseline alone."""
-    return not metric.costly or (control == BASELINE and metric.name == "tstr")
+    """Networks are trained for the set, the baseline and the ceiling alone; the set of narrow band
+    is there to try the two-sample test."""
+    if control == NARROW_BAND:
+        return metric.name == "c2st"
+    if "new_patients" in metric.needs:
+        return metric.name == "tstr" and control == BASELINE
+    return not metric.costly or control in (BASELINE, CEILING)
+
+
+VALID_GAUSSIAN, VALID_NARROW = 0.95, 0.90
+"""AUC that a two-sample test must reach on either set, or it is too weak to say anything."""
+
+
+def c2st_validity(known: Figures) -> dict[str, float | bool] | None:
+    """Whether the two-sample test is strong enough; None where that was not measured."""
+    aucs = [known.get(name, {}).get("c2st", {}).get("all") for name in (BASELINE, NARROW_BAND)]
+    gaussian, narrow = aucs
+    if gaussian is None or narrow is None:
+        return None
+    valid = gaussian >= VALID_GAUSSIAN and narrow >= VALID_NARROW
+    return {"gaussian": gaussian, "lowpass": narrow, "valid": valid}
+
+
+def sizes(trial: Trial) -> dict[str, int]:
+    """Items of each class of the synthetic set."""
+    return {name: len(trial.part(trial.synthetic, name)) for name in trial.groups}
 
 
 def fingerprint(trial: Trial) -> str:
-    """What the figures of the controls depend on, as 16 hexadecimal digits."""
+    """What the figures of the controls depend on beside sizes, as 16 hexadecimal digits."""
     kind = instrument()
     content = {
         "code": _code(),
         "instrument": kind[3]["hash"] if kind else None,
         "spec": trial.synthetic.spec.to_json(),
-        "counts": {name: len(trial.part(trial.synthetic, name)) for name in trial.groups},
         "seed": trial.seed,
-        "quick": trial.quick,
         "real": [digest(part) for part in (trial.test, trial.train, trial.new_patients)],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
@@ -102,35 +196,65 @@ def digest(ecg: Ecg | None) -> str | None:
     return found.hexdigest()
 
 
+def _ratio(one: int, other: int) -> float:
+    return abs(math.log((one or 0.1) / (other or 0.1)))
+
+
 def _possible(trial: Trial) -> bool:
-    assert trial.train is not None
-    return any(
-        len(trial.part(trial.train, name)) >= MIN_ITEMS
-        and len(trial.part(trial.synthetic, name)) >= 1
-        for name in trial.groups
+    return (
+        trial.train is not None
+        and trial.test is not None
+        and any(
+            len(trial.part(trial.train, name)) >= MIN_ITEMS
+            and len(trial.part(trial.synthetic, name)) >= 1
+            for name in trial.groups
+        )
     )
 
 
 def _code() -> str:
     """The files that measure: a figure of other code is another figure."""
     files = sorted(Path(__file__).parent.glob("*.py"))
-    others = ("page", "report", "judge", "sets", "calibration")
+    others = ("page", "report", "judge", "sets", "calibration", "turing")
     text = b"".join(f.read_bytes() for f in files if not f.stem.startswith(others))
     return hashlib.sha256(text).hexdigest()[:16]
 
 
-def _read(path: Path) -> Figures:
+def from_json(content: list[dict]) -> list[Calibration]:
+    """Calibrations from what `to_json` gave; raises KeyError, TypeError or ValueError else."""
+    return [
+        Calibration(
+            {str(name): int(count) for name, count in one["counts"].items()},
+            bool(one["quick"]),
+            {
+                str(control): {
+                    str(metric): {str(group): float(value) for group, value in cells.items()}
+                    for metric, cells in row.items()
+                }
+                for control, row in one["figures"].items()
+            },
+        )
+        for one in content
+    ]
+
+
+def to_json(calibrations: Sequence[Calibration]) -> list[dict]:
+    return [asdict(one) for one in calibrations]
+
+
+def _read(path: Path) -> list[Calibration]:
     try:
-        known: Any = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            str(control): {
-                str(metric): {str(group): float(value) for group, value in cells.items()}
-                for metric, cells in row.items()
-            }
-            for control, row in known.items()
-        }
+        return from_json(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, AttributeError, TypeError) as problem:
+        return []
+    except (OSError, ValueError, AttributeError, TypeError, KeyError) as problem:
         log.warning("the cache %s is damaged (%s) and is made anew.", path, problem)
-        return {}
+        return []
+
+
+def _write(path: Path, calibrations: Sequence[Calibration]) -> None:
+    try:
+        with written_beside(path) as beside:
+            beside.write_text(json.dumps(to_json(calibrations)))
+    except EcgsynthError as problem:  # a cache that cannot be written costs time alone
+        log.warning("the controls could not be cached: %s", problem)

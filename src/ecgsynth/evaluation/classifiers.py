@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable
 from functools import lru_cache
 from importlib.resources import files
@@ -132,28 +133,63 @@ def tell_apart(real: Ecg, synthetic: Ecg, unit: NDArray[np.int64], seed: int) ->
     score = np.zeros(len(both))
     state = torch.get_rng_state()
     for learn, held in folds(unit, both.labels_id, 2, seed):
-        net = fit(both[learn], None, weighted=False, steps=800, seed=seed)
+        # About thirty passes: more only learn a small set by heart.
+        steps = int(np.clip(30 * len(learn) / BATCH, 150, 800))
+        net = fit(both[learn], None, weighted=False, steps=steps, seed=seed)
         score[held] = predict(net, both[held])[:, 1]
     torch.set_rng_state(state)
     return score
 
 
 def embed(ecg: Ecg) -> NDArray[np.float64]:
-    """[item, 32] coordinates in which distances, coverage and Frechet are measured.
+    """[item, 32 or more] coordinates in which distances, coverage and Frechet are measured.
 
     The penultimate layer of the shipped instrument and its PCA where the signals are beats as it
-    knows them (one lead, its rate and window); else PCA-like coordinates of the signal itself.
+    knows them (one lead, its rate and window); for other beats the first cosines of every lead;
+    for items without an R peak in one place, where samples say nothing one by one, the spectrum
+    of every lead and how the leads go together. All of these are fixed, so that two sets share
+    them without seeing each other; the last two have as many coordinates as the leads need.
     """
     kind = instrument()
     if kind is not None and fits(kind, ecg):
         net, mean, axes, _ = kind
         return (features(net, ecg) - mean) @ axes
-    flat = ecg.signal.reshape(len(ecg), -1).astype(np.float64)
-    keep = min(COMPONENTS, flat.shape[1])
-    # A fixed orthonormal basis (cosines), so that two sets share it without seeing each other.
+    if ecg.spec.r_sample is None and ecg.spec.seconds > ALIGNED_S:
+        return _spectral(ecg)
     from scipy.fft import dct
 
-    return dct(flat, norm="ortho", axis=1)[:, :keep]
+    keep = min(max(COMPONENTS // len(ecg.spec.leads), LEAST_PER_LEAD), ecg.spec.samples)
+    cosines = dct(ecg.signal.astype(np.float64), norm="ortho", axis=2)[..., :keep]
+    return cosines.reshape(len(ecg), -1)
+
+
+ALIGNED_S = 2.0
+"""Items that are longer hold several beats, s."""
+
+LEAST_PER_LEAD = 8
+"""Coordinates of a lead."""
+
+
+def _spectral(ecg: Ecg) -> NDArray[np.float64]:
+    """[item, feature]: log power in octave-wide bands of every lead, and correlations of leads."""
+    from scipy.signal import welch
+
+    hz, power = welch(
+        ecg.signal, ecg.spec.fs, nperseg=min(ecg.spec.samples, round(2 * ecg.spec.fs)), axis=-1
+    )
+    edges = [0, 1, 2, 4, 6, 8, 12, 16, 24, 32, 48, ecg.spec.fs]
+    bands = [
+        np.log10(power[..., (hz >= low) & (hz < high)].mean(-1) + 1e-9)
+        for low, high in itertools.pairwise(edges)
+        if ((hz >= low) & (hz < high)).any()
+    ]
+    found = np.stack(bands, 2).reshape(len(ecg), -1)
+    if len(ecg.spec.leads) > 1:
+        flat = ecg.signal - ecg.signal.mean(2, keepdims=True)
+        flat = flat / np.maximum(np.linalg.norm(flat, axis=2, keepdims=True), 1e-6)
+        upper = np.triu_indices(len(ecg.spec.leads), 1)
+        found = np.concatenate([found, (flat @ flat.transpose(0, 2, 1))[:, *upper]], 1)
+    return found.astype(np.float64)
 
 
 def fits(kind: tuple[ResNet1D, NDArray, NDArray, dict[str, Any]], ecg: Ecg) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.evaluation import Trial, blocks, pick
+from ecgsynth.evaluation import NotApplicable, Trial, blocks, pick
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
 
 Control = Callable[[Trial], Trial]
@@ -69,14 +70,27 @@ def real(trial: Trial) -> Trial:
     return Trial(**{**_parts(changed), "train": trial.train[~half]})
 
 
+def narrow_band(trial: Trial) -> Trial:
+    """Real beats of the ceiling low-passed at 20 Hz: a two-sample test must find them."""
+    from ecgsynth.signals.filters import lowpass
+
+    changed = real(trial)
+    if changed.synthetic.spec.fs <= 2 * NARROW_HZ:
+        raise NotApplicable(f"signals at {changed.synthetic.spec.fs:g} Hz end at that band")
+    signal = lowpass(changed.synthetic.signal, changed.synthetic.spec.fs, NARROW_HZ)
+    return changed.with_synthetic(replace(changed.synthetic, signal=signal))
+
+
 CONTROLS: dict[str, Control] = {
     "noise": noise,
     "mean beat": mean_beat,
     "gaussian": gaussian,
     "copy": copy,
+    "narrow band": narrow_band,
     "real": real,
 }
-CEILING, BASELINE = "real", "gaussian"
+CEILING, BASELINE, NARROW_BAND = "real", "gaussian", "narrow band"
+NARROW_HZ = 20.0
 
 
 def _made(

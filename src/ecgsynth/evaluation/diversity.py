@@ -78,9 +78,8 @@ def _signals(trial: Trial) -> tuple[NDArray, NDArray]:
 def spread(trial: Trial) -> dict[str, Estimate]:
     """Mean distance between two synthetic beats, as a share of that between two real ones."""
     found = {}
-    synthetic, real = trial.matched
     for name in trial.groups:
-        a, b = trial.part(synthetic, name).signal, trial.part(real, name).signal
+        a, b = (part.signal for part in trial.equal(name))
         if len(a) < MIN_ITEMS:
             found[name or "all"] = too_few(len(a))
             continue
@@ -96,35 +95,59 @@ def _spread(signal: NDArray) -> float:
 def _per_class(trial: Trial, which: str, points: tuple[NDArray, NDArray]) -> dict[str, Estimate]:
     """Coverage or density of each class, at equal size.
 
-    A synthetic set that holds several times the real one is judged draw by draw and the draws are
-    averaged: 16 held-out beats against 16 synthetic ones are a matter of luck.
     points: of the synthetic and of the test items, [item, dimension] each.
     """
     assert trial.test is not None
     unit, found = blocks(trial.test), {}
     for name in trial.groups:
-        rows, theirs = members(trial.synthetic, name), members(trial.test, name)
-        size = min(len(rows), len(theirs))
-        if size < MIN_ITEMS:
-            found[name or "all"] = too_few(size)
-            continue
         random = trial.random(which)
-        rows = random.permutation(rows)
-        theirs = np.sort(random.permutation(theirs)[:size])
-        draws = min(MAX_DRAWS, len(rows) // size)
-        near = [
-            within(points[1][theirs], points[0][rows[k * size : (k + 1) * size]])
-            for k in range(draws)
-        ]
+        drawn = _drawn(trial, name, points, random)
+        if isinstance(drawn, Estimate):
+            found[name or "all"] = drawn
+            continue
+        rows, theirs, near = drawn
         if which == "coverage":
             units = np.unique(unit[theirs], return_inverse=True)[1]
             per_item = np.mean([one.any(1) for one in near], 0)
             found[name or "all"] = bootstrap_mean(per_item, units, random)
         else:
             counts = np.concatenate([one.sum(0) for one in near]) / NEIGHBOURS
-            units = blocks(trial.synthetic[rows[: draws * size]])
+            units = blocks(trial.synthetic[rows])
             found[name or "all"] = bootstrap_mean(counts, units, random)
     return found
+
+
+def covered(trial: Trial) -> NDArray[np.float64]:
+    """[test item] in what share of the draws of `coverage` it is covered; NaN if it was not drawn.
+
+    An item of several classes has the value of the last of them.
+    """
+    assert trial.test is not None
+    share = np.full(len(trial.test), np.nan)
+    for name in trial.groups:
+        drawn = _drawn(trial, name, trial.embedded, trial.random("coverage"))
+        if not isinstance(drawn, Estimate):
+            share[drawn[1]] = np.mean([one.any(1) for one in drawn[2]], 0)
+    return share
+
+
+def _drawn(
+    trial: Trial, name: str, points: tuple[NDArray, NDArray], random: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[NDArray[np.bool_]]] | Estimate:
+    """(synthetic rows, test rows, `within` of each draw) of a class; the reason if it is small.
+
+    A synthetic set that holds several times the real one is judged draw by draw and the draws are
+    averaged: 16 held-out beats against 16 synthetic ones are a matter of luck.
+    """
+    rows, theirs = members(trial.synthetic, name), members(trial.test, name)  # type: ignore[arg-type]
+    size = min(len(rows), len(theirs))
+    if size < MIN_ITEMS:
+        return too_few(size)
+    rows = random.permutation(rows)
+    theirs = np.sort(random.permutation(theirs)[:size])
+    rows = rows[: min(MAX_DRAWS, len(rows) // size) * size]
+    near = [within(points[1][theirs], points[0][part]) for part in rows.reshape(-1, size)]
+    return rows, theirs, near
 
 
 def within(real: NDArray, synthetic: NDArray, k: int = NEIGHBOURS) -> NDArray[np.bool_]:

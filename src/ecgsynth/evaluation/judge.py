@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from ecgsynth.datasets import Dataset, load
 from ecgsynth.datasets.beats import LONGEST_S
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation import Estimate, Metric, Trial, pick, reference
-from ecgsynth.evaluation.calibration import Figures, figures
+from ecgsynth.evaluation import Estimate, Metric, Trial, members, reference
+from ecgsynth.evaluation.calibration import (
+    Calibration,
+    Figures,
+    c2st_validity,
+    figures,
+    sizes,
+)
 from ecgsynth.evaluation.controls import CONTROLS
 from ecgsynth.evaluation.report import Report, Row
 from ecgsynth.evaluation.sets import aligned, capped, checked
+from ecgsynth.formats import read
+from ecgsynth.progress import Advance, bar
 from ecgsynth.registry import DATASETS, METRICS
-from ecgsynth.signals.ecg import Ecg, Spec, concatenate
+from ecgsynth.signals.ecg import Ecg, Spec
 
 log = logging.getLogger("ecgsynth")
+
+FULL_SEEDS = 5
+"""Networks that are trained for a figure of a full evaluation."""
 
 NEEDS_WORDS = {
     "test": "real held-out items (--against)",
@@ -37,27 +49,38 @@ def evaluate(
     metrics: Sequence[str] | None = None,
     *,
     quick: bool = False,
+    full: bool = False,
     controls: bool = True,
     seed: int = 0,
-    advance: Callable[[str, float], None] | None = None,
+    advance: Advance | None = None,
 ) -> Report:
     """Judge a synthetic set.
 
     Parameters
     ----------
-    synthetic: the set, of any generator. against: held-out items of the same people, an `Ecg` or
-        "mitbih:heldout". train: what the generator learned from. new_patients: other people.
+    synthetic: the set, of any generator. against: held-out items of the same people: an `Ecg`,
+        "mitbih:heldout", or a file. train: what the generator learned from, likewise.
+        new_patients: other people, likewise.
     metrics: names; all that the given parts allow when left out.
-    quick: smaller samples, no classifier trainings. controls: judge floors and ceilings too;
-        those that were shipped or judged before are taken from the reference.
-    advance: called with (what is done, share).
+    quick: smaller samples, no trainings of networks. full: five seeds of every network, and floors
+        and ceilings at this very size: for a table that is published.
+    controls: give floors and ceilings too; those that were shipped or judged before at a similar
+        size are taken from there.
+    advance: called with (what is done, share); a bar on standard error when left out.
 
     Raises
     ------
     EcgsynthError: an unknown metric or set, shapes that differ, signals that hold NaN.
     """
+    if advance is None:
+        with bar("judging") as shown:
+            return evaluate(
+                synthetic, against, train, new_patients, metrics, quick=quick, full=full,
+                controls=controls, seed=seed, advance=shown,
+            )  # fmt: skip
+    if quick and full:
+        raise EcgsynthError("an evaluation is quick or full, not both; leave one of them out.")
     chosen = [METRICS.get(name) for name in metrics or METRICS.names()]
-    advance = advance or (lambda *_: None)
     notes: list[str] = []
     synthetic = checked(synthetic, notes)
     sources = {"test": against, "train": train, "new_patients": new_patients}
@@ -67,16 +90,19 @@ def evaluate(
     synthetic = capped(synthetic, quick, seed, notes)
     if parts["test"] is not None:
         measured = reference.Reference.measure(parts["test"])
-        if known is not None:
-            measured = replace(measured, calibration=known.calibration, calibrated=known.calibrated)
+        if known is not None and known.train == train:
+            measured = replace(measured, calibrations=known.calibrations, train=known.train)
         known = measured
-    trial = Trial(synthetic, **parts, reference=known, seed=seed, quick=quick)
+    trial = Trial(
+        synthetic, **parts, reference=known, seed=seed, quick=quick,
+        seeds=FULL_SEEDS if full else 1,
+    )  # fmt: skip
     for part in (parts["test"], parts["new_patients"]):
         if part is not None and part.source in ("mitbih:test", "mitbih:test-literature"):
             log.warning("This looks at DS2, the test side: once per shipped version.")
             notes.append("DS2 was looked at: once per shipped version.")
-    rows, left_out = judge(trial, chosen, controls, advance, notes)
-    return Report.of(trial, rows, left_out, notes)
+    rows, left_out, validity = judge(trial, chosen, controls, advance, notes)
+    return Report.of(trial, rows, left_out, notes, c2st_validity=validity)
 
 
 def _part(name: str, part: Ecg | str | None, spec: Spec, notes: list[str]) -> Ecg | None:
@@ -88,6 +114,8 @@ def _part(name: str, part: Ecg | str | None, spec: Spec, notes: list[str]) -> Ec
     """
     if not isinstance(part, str):
         return part
+    if Path(part).exists():
+        return read(part)
     try:
         real = load_like(part, spec)
         if name == "test" and spec.r_sample is None and real.spec.r_sample is not None:
@@ -112,12 +140,62 @@ def judge(
     trial: Trial,
     metrics: Sequence[Metric],
     controls: bool,
-    advance: Callable[[str, float], None],
+    advance: Advance,
     notes: list[str] | None = None,
-) -> tuple[list[Row], dict[str, str]]:
-    """Rows of a table, and for each metric that is left out the reason."""
-    left_out: dict[str, str] = {}
-    usable: list[Metric] = []
+) -> tuple[list[Row], dict[str, str], dict[str, float | bool] | None]:
+    """Rows of a table, for each metric that is left out the reason, and whether C2ST is valid."""
+    usable, left_out = _usable(trial, metrics)
+    # The controls take five times as long as the set, where they are not known.
+    share = 1 / (1 + len(CONTROLS)) if controls and trial.has("train") else 1.0
+    absent = {name for name in trial.classes if not len(members(trial.synthetic, name))}
+    found: list[tuple[Metric, str, Estimate]] = []
+    for done, metric in enumerate(usable):
+        advance(f"{metric.name} of the set", share * done / len(usable))
+        try:
+            cells = metric.measure(trial)
+        except EcgsynthError as reason:  # not applicable, or the metric refuses such sets
+            left_out[metric.name] = str(reason)
+        else:
+            # Of a class without synthetic items the notes speak; it has no rows.
+            cells = {g: e for g, e in cells.items() if g not in absent or np.isfinite(e.value)}
+            if any(np.isfinite(e.value) for e in cells.values()):
+                found += [(metric, group, e) for group, e in cells.items()]
+            else:
+                left_out[metric.name] = _reasons(cells)
+    usable = [metric for metric in usable if metric.name not in left_out]
+    known: Figures = {}
+    if controls:
+        known, borrowed = figures(
+            trial, usable, lambda what, part: advance(what, share + (1 - share) * part),
+            trial.reference.calibrations if trial.reference else (), exact=trial.seeds > 1,
+        )  # fmt: skip
+        if borrowed and notes is not None:
+            counts = " and ".join(
+                ", ".join(f"{name} {count}" for name, count in one.counts.items())
+                for one in borrowed
+            )
+            notes.append(
+                f"Floors and ceilings were measured at {counts} items; --calibrate measures them "
+                "at this set's own size."
+            )
+    rows = []
+    for metric, group, estimate in found:
+        cells_of = {name: row.get(metric.name, {}) for name, row in known.items()}
+        values = {name: cells[group] for name, cells in cells_of.items() if group in cells}
+        rows.append(Row.of(metric, group, estimate, values))
+    validity = c2st_validity(known)
+    if validity is not None and not validity["valid"] and notes is not None:
+        notes.append(
+            f"C2ST is not valid here: it finds the Gaussian with AUC {validity['gaussian']:.2f} "
+            f"(.95 is needed) and a narrow band with {validity['lowpass']:.2f} (.90 is needed)."
+        )
+    advance("done", 1.0)
+    return rows, left_out, validity
+
+
+def _usable(trial: Trial, metrics: Sequence[Metric]) -> tuple[list[Metric], dict[str, str]]:
+    """The metrics that this trial allows, and for the others the reason."""
+    usable, left_out = [], {}
     for metric in metrics:
         missing = [need for need in metric.needs if not trial.has(need)]
         if missing:
@@ -126,65 +204,58 @@ def judge(
                 words += ", whose recordings are not here"
             left_out[metric.name] = f"needs {words}"
         elif metric.costly and trial.quick:
-            left_out[metric.name] = "trains a classifier; left out by --quick"
-        elif metric.costly and not trial.classes:
+            left_out[metric.name] = "trains a network; left out by --quick"
+        elif "new_patients" in metric.needs and not trial.classes:
             left_out[metric.name] = "needs labels to train a classifier"
         else:
             usable.append(metric)
-    # The controls take five times as long as the set, where they are not in the cache.
-    share = 1 / (1 + len(CONTROLS)) if controls and trial.has("train") else 1.0
-    found: list[tuple[Metric, str, Estimate]] = []
-    for done, metric in enumerate(usable, 1):
-        found += [(metric, group, e) for group, e in metric.measure(trial).items()]
-        advance(f"{metric.name} of the set", share * done / len(usable))
-    known: Figures = {}
-    if controls:
-        known = figures(trial, usable, lambda what, part: advance(what, share + (1 - share) * part))
-    stored = trial.reference.calibration if controls and trial.reference else {}
-    rows, borrowed = [], False
-    for metric, group, estimate in found:
-        values = {
-            name: cells[metric.name][group]
-            for name, cells in known.items()
-            if group in cells.get(metric.name, {})
-        }
-        for name, cells in stored.items():
-            value = cells.get(metric.name, {}).get(group)
-            if name not in known and value is not None:
-                values[name] = value
-                borrowed = True
-        rows.append(Row.of(metric, group, estimate, values))
-    if borrowed and notes is not None and trial.reference is not None:
-        sizes = ", ".join(f"{n} {count}" for n, count in trial.reference.calibrated.items())
-        notes.append(f"Floors and ceilings are the shipped ones, measured at {sizes} items.")
-    advance("done", 1.0)
-    return rows, left_out
+    return usable, left_out
+
+
+def _reasons(cells: Mapping[str, Estimate]) -> str:
+    """Why a metric has no figure at all: the reason, or the reason of each class."""
+    reasons = {group: e.note or "no value" for group, e in cells.items()}
+    if len(set(reasons.values())) <= 1:
+        return next(iter(reasons.values()), "no class to measure")
+    return "; ".join(f"{group}: {reason}" for group, reason in reasons.items())
 
 
 def calibrate(
-    source: str,
-    train: str,
+    against: Ecg | str,
+    train: Ecg | str,
     like: Spec,
     count: int,
+    *,
+    quick: bool = False,
     seed: int = 0,
-    advance: Callable[[str, float], None] | None = None,
-) -> reference.Reference:
-    """Statistics, floors and ceilings of a real set at equal size: what is shipped.
+    advance: Advance | None = None,
+) -> tuple[reference.Reference, Calibration]:
+    """Floors and ceilings for sets of `count` items a class, measured and kept in the cache.
 
-    source: "mitbih:heldout". train: "mitbih:train". like: shape of the items. count: items per
-    class and set, at most. Metrics are measured as by `quick`.
+    against: held-out items of the same people, as in `evaluate`. train: what generators learn
+    from. like: shape of the items. quick: by the procedures of `evaluate(quick=True)`.
+    Returns the statistics of the real set and what was measured.
     """
-    test, learned = load_like(source, like), load_like(train, like)
-    # Twenty times the real set, where there are as many: small classes are judged draw by draw.
-    counts = {name: min(20 * size, count) for name, size in test.counts().items()}
+    if advance is None:
+        with bar("calibrating") as shown:
+            return calibrate(against, train, like, count, quick=quick, seed=seed, advance=shown)
+    notes: list[str] = []
+    test, learned = (
+        load_like(part, like) if isinstance(part, str) else part for part in (against, train)
+    )
+    # The controls ask the set that they stand in for nothing but its sizes.
     random = np.random.default_rng(seed)
-    stand_in = concatenate([pick(learned.of_class(n), c, random) for n, c in counts.items() if c])
-    known = reference.Reference.measure(test)
-    trial = Trial(stand_in, test, learned, reference=known, seed=seed, quick=True)
-    metrics = [m for m in (METRICS.get(n) for n in METRICS.names()) if not m.costly]
-    usable = [m for m in metrics if all(trial.has(need) for need in m.needs)]
-    found = figures(trial, usable, advance or (lambda *_: None))
-    return replace(known, calibration=found, calibrated=counts)
+    rows = [members(learned, name) for name in learned.spec.classes or ("",)]
+    stand_in = learned[np.concatenate([random.choice(r, count) for r in rows if len(r)])]
+    stand_in, parts = aligned(stand_in, {"test": test, "train": learned}, notes)
+    stand_in = capped(stand_in, quick, seed, notes)
+    assert parts["test"] is not None
+    known = reference.Reference.measure(parts["test"])
+    trial = Trial(stand_in, parts["test"], parts["train"], reference=known, seed=seed, quick=quick)
+    usable, _ = _usable(trial, [METRICS.get(name) for name in METRICS.names()])
+    found, _ = figures(trial, usable, advance, exact=True)
+    advance("done", 1.0)
+    return known, Calibration(sizes(trial), quick, found)
 
 
 def load_like(source: str, spec: Spec) -> Ecg:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, blocks, metric, pick, too_few
+from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, blocks, members, metric, too_few
 from ecgsynth.registry import METRICS
 
 MOST, QUICK_MOST = 2000, 1000
@@ -38,28 +40,73 @@ def memorisation(trial: Trial) -> dict[str, Estimate]:
     (Kish's effective number). The value is drawn to .50 by the weight of one vote and the 95 %
     interval is Jeffreys', so that a class of few beats is not "1.000" without doubt.
     """
+    found = {}
+    for name, near in trial.neighbours.items():
+        if isinstance(near, Estimate):
+            found[name or "all"] = near
+            continue
+        # Beats equally near to both, as on a coarse grid, speak for neither.
+        tie = np.abs(near.to_train - near.to_test) < 1e-6
+        train, test = len(near.of_train), len(near.of_test)
+        null = train / (train + test)
+        votes = np.where(tie, null, (near.to_train < near.to_test).astype(float))
+        winner = np.where(
+            votes == 1,
+            near.of_train[near.by_train],
+            near.of_train.max() + 1 + near.of_test[near.by_test],
+        )
+        found[name or "all"] = at_equal_odds(votes, winner, train, test)
+    return found
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The nearest trained and held-out items of a class's synthetic ones.
+
+    Attributes
+    ----------
+    rows: [item] rows of the synthetic set that vote, at most `MOST` drawn at random.
+    to_train, by_train, to_test, by_test: [item] distance (as `nearest` measures it) and row
+        within the class's items of the set.
+    of_train, of_test: [real item] the time block of each of them.
+    """
+
+    rows: NDArray[np.int64]
+    to_train: NDArray[np.float64]
+    by_train: NDArray[np.int64]
+    to_test: NDArray[np.float64]
+    by_test: NDArray[np.int64]
+    of_train: NDArray[np.int64]
+    of_test: NDArray[np.int64]
+
+
+def neighbours(trial: Trial) -> dict[str, Neighbours | Estimate]:
+    """Those of each class (as `Trial.neighbours`, found once); the reason where items are few."""
     assert trial.test is not None
     assert trial.train is not None
     random = trial.random("memorisation")
-    found = {}
+    found: dict[str, Neighbours | Estimate] = {}
     for name in trial.groups:
-        parts = [trial.part(e, name) for e in (trial.train, trial.test, trial.synthetic)]
-        if min(len(part) for part in parts) < MIN_ITEMS:
-            found[name or "all"] = too_few(min(len(part) for part in parts))
+        parts = [trial.part(e, name) for e in (trial.train, trial.test)]
+        rows = members(trial.synthetic, name)
+        fewest = min(len(rows), *(len(part) for part in parts))
+        if fewest < MIN_ITEMS:
+            found[name] = too_few(fewest)
             continue
-        parts[2] = pick(parts[2], QUICK_MOST if trial.quick else MOST, random)
-        train, test, synthetic = (part.quantised().signal for part in parts)
-        shift = max(1, round(SHIFT_S * trial.synthetic.spec.fs))
-        to_train, by_train = nearest(synthetic, train, shift)
-        to_test, by_test = nearest(synthetic, test, shift)
-        # Beats equally near to both, as on a coarse grid, speak for neither.
-        tie = np.abs(to_train - to_test) < 1e-6
-        null = len(train) / (len(train) + len(test))
-        votes = np.where(tie, null, (to_train < to_test).astype(float))
-        of_train, of_test = blocks(parts[0]), blocks(parts[1])
-        winner = np.where(votes == 1, of_train[by_train], of_train.max() + 1 + of_test[by_test])
-        found[name or "all"] = at_equal_odds(votes, winner, len(train), len(test))
+        most = QUICK_MOST if trial.quick else MOST
+        if len(rows) > most:
+            rows = rows[np.sort(random.permutation(len(rows))[:most])]
+        signal = trial.synthetic[rows].quantised().signal
+        shift = shift_of(trial)
+        pairs = [nearest(signal, part.quantised().signal, shift) for part in parts]
+        found[name] = Neighbours(rows, *pairs[0], *pairs[1], *(blocks(part) for part in parts))
     return found
+
+
+def shift_of(trial: Trial) -> int:
+    """Samples by which a copy may be moved and is still one."""
+    spec = trial.synthetic.spec
+    return min(max(1, round(SHIFT_S * spec.fs)), (spec.samples - 1) // 2)
 
 
 def nearest(

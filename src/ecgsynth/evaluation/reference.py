@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, members, metric, too_few
+from ecgsynth.evaluation.calibration import Calibration, from_json, to_json
 from ecgsynth.evaluation.classifiers import embed, fits, instrument
 from ecgsynth.files import written_beside
 from ecgsynth.registry import METRICS
@@ -43,8 +44,7 @@ class Reference:
         [32, 32] of the embedding, `psd`, `psd_sd` [frequency] (log10 mV^2/Hz), `amplitude`
         (share of beats per bin of peak-to-peak mV), `rr` (likewise of RR before the beat, s),
         `beat` [lead, sample] (the mean beat, mV).
-    calibration: floors and ceilings: control -> metric -> class -> value.
-    calibrated: items per class at which they were measured.
+    calibrations: floors and ceilings at several sizes; against the training set `train`.
     instrument: hash of the embedding that was used; None where it does not know such signals.
     """
 
@@ -52,8 +52,8 @@ class Reference:
     spec: Spec
     counts: dict[str, int]
     statistics: dict[str, dict[str, NDArray[np.float64]]]
-    calibration: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    calibrated: dict[str, int] = field(default_factory=dict)
+    calibrations: list[Calibration] = field(default_factory=list)
+    train: str = ""
     instrument: str | None = None
 
     @classmethod
@@ -92,8 +92,8 @@ class Reference:
             "source": self.source,
             "spec": self.spec.to_json(),
             "counts": self.counts,
-            "calibration": self.calibration,
-            "calibrated": self.calibrated,
+            "calibrations": to_json(self.calibrations),
+            "train": self.train,
             "instrument": self.instrument,
         }
         with written_beside(path) as beside:
@@ -118,8 +118,7 @@ class Reference:
                     statistics.setdefault(name, {})[part] = file.get_tensor(key).astype(float)
             return cls(
                 facts["source"], Spec.from_json(facts["spec"]), facts["counts"], statistics,
-                facts["calibration"], facts.get("calibrated", {}),
-                facts.get("instrument"),
+                from_json(facts["calibrations"]), facts["train"], facts.get("instrument"),
             )  # fmt: skip
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as problem:
             text = (

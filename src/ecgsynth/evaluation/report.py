@@ -73,7 +73,7 @@ class Report:
 
     @classmethod
     def of(
-        cls, trial: Trial, rows: list[Row], left_out: dict[str, str], notes: list[str]
+        cls, trial: Trial, rows: list[Row], left_out: dict[str, str], notes: list[str], **more: Any
     ) -> Report:
         from ecgsynth.evaluation.classifiers import instrument
 
@@ -89,6 +89,8 @@ class Report:
             "instrument": kind[3]["hash"] if kind else None,
             "spec": trial.synthetic.spec.to_json(),
             "real": test.people_per_class() if test is not None else {},
+            "classifier_seeds": trial.seeds,
+            **more,
         }
         return cls(
             trial.synthetic.source, against, trial.synthetic.counts(), rows, left_out, notes,
@@ -109,6 +111,8 @@ class Report:
             if (row.metric, row.group) == (metric, group):
                 return row
         why = self.left_out.get(metric, "it was not measured")
+        if self.counts.get(group) == 0:
+            why = "the synthetic set has no items of that class"
         raise EcgsynthError(f"the report has no '{metric}' of '{group}': {why}.")
 
     def to_json(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import pick
@@ -18,12 +19,26 @@ log = logging.getLogger("ecgsynth")
 MOST, QUICK_MOST = 5000, 2000
 """Synthetic items of a class that are judged: figures hardly move beyond, time and memory do."""
 
-UV_FROM = 50.0
-"""Median peak-to-peak height above which signals are hardly in mV."""
+VOLT_BELOW, UV_FROM = 0.03, 50.0
+"""Median peak-to-peak heights, mV, beyond which no surface ECG lies: it is in V, or in uV."""
+
+HOLDS_QRS_S = 0.4
+"""An item that is shorter may lie between two QRS complexes, where a heart is as low."""
+
+LEAST_SAMPLES = 8
+"""Of an item that has a shape and a spectrum."""
+
+BROKEN_FROM = 1e9
+"""Numbers as large are no signal, and their squares are none for a computer."""
+
+
+WHOSE = {"test": "held-out", "train": "training", "new_patients": "new patients'"}
 
 
 def checked(ecg: Ecg, notes: list[str]) -> Ecg:
     """The synthetic set without items that hold NaN; doubts go to the log and to `notes`.
+
+    Broken are NaN, infinity, and numbers of a thousand million and more.
 
     Raises
     ------
@@ -31,9 +46,17 @@ def checked(ecg: Ecg, notes: list[str]) -> Ecg:
     """
     if not len(ecg):
         raise EcgsynthError("the synthetic set is empty; generate some items first.")
-    whole = np.isfinite(ecg.signal).all((1, 2))
+    if ecg.spec.samples < LEAST_SAMPLES:
+        raise EcgsynthError(
+            f"the items are {ecg.spec.samples} samples long; {LEAST_SAMPLES} at least make a "
+            "signal that can be judged, so cut longer ones."
+        )
+    whole = _sound(ecg)
     if not whole.any():
-        raise EcgsynthError("every synthetic item holds NaN or infinity; nothing can be judged.")
+        raise EcgsynthError(
+            "every synthetic item holds NaN or infinity, so that nothing can be judged; "
+            "mend the generator or the file."
+        )
     if not whole.all():
         _say(notes, f"{(~whole).sum()} of {len(ecg)} items hold NaN or infinity and are left out.")
         ecg = ecg[whole]
@@ -41,10 +64,29 @@ def checked(ecg: Ecg, notes: list[str]) -> Ecg:
     flat = int((heights == 0).sum())
     if flat:
         _say(notes, f"{flat} of {len(ecg)} items are flat lines; they are judged like the others.")
-    height = float(np.median(heights))
-    if ecg.spec.unit == "mV" and height > UV_FROM:
-        _say(notes, f"The signals span {height:.0f} mV: are they in uV? Then divide by 1000.")
+    _doubt_unit(ecg, "synthetic", notes)
     return ecg
+
+
+def _sound(ecg: Ecg) -> NDArray[np.bool_]:
+    """[item] whether all of its numbers can be those of a signal; a NaN compares as False."""
+    highest = np.maximum(ecg.signal.max((1, 2)), -ecg.signal.min((1, 2)))
+    return np.asarray(highest < BROKEN_FROM)
+
+
+def _doubt_unit(ecg: Ecg, what: str, notes: list[str]) -> None:
+    """Say so where signals in mV are as high as if they were in uV, or as low as if in V."""
+    height = float(np.median(np.ptp(ecg.signal, axis=2).max(1)))
+    low = 0 < height < VOLT_BELOW and ecg.spec.seconds >= HOLDS_QRS_S
+    if ecg.spec.unit != "mV" or not (low or height > UV_FROM):
+        return
+    said = f"{height:,.0f}" if height > 1 else f"{height:.2g}"
+    unit, mend = ("uV", "divide by 1000") if height > UV_FROM else ("V", "multiply by 1000")
+    _say(
+        notes,
+        f"THE UNIT IS DOUBTFUL: the {what} signals span {said} mV, as no heart does. Are "
+        f"they in {unit}? Then {mend} and judge again: until then every figure here is wrong.",
+    )
 
 
 def capped(ecg: Ecg, quick: bool, seed: int, notes: list[str]) -> Ecg:
@@ -150,7 +192,13 @@ def _one_vocabulary(
                 f"the synthetic set ({mine}) and the real one ({', '.join(judge.spec.classes)}) "
                 "share no class; name the classes alike, or judge without labels."
             )
-        counts = synthetic.counts()
+        counts, theirs = synthetic.counts(), judge.counts()
+        if not any(counts[name] and theirs[name] for name in classes) and not bare:
+            have = [", ".join(n for n in classes if c[n]) or "none" for c in (counts, theirs)]
+            raise EcgsynthError(
+                f"the synthetic set has items of {have[0]}, the real one of {have[1]}: no class "
+                "has items in both; generate some of a class that the real set has."
+            )
         alone = [n for n in synthetic.spec.classes if n not in classes and counts[n]]
         if alone:
             _say(notes, f"The real set has no class {', '.join(alone)}: left out.")
@@ -165,7 +213,7 @@ def _one_vocabulary(
 
 def _same_shape(synthetic: Ecg, part: Ecg, name: str) -> None:
     one, other = synthetic.spec, part.spec
-    what = {"test": "held-out", "train": "training", "new_patients": "new patients'"}[name]
+    what = WHOSE[name]
     if one.leads != other.leads:
         problem = f"leads ({', '.join(one.leads)} against {', '.join(other.leads)})"
     elif one.unit != other.unit:
@@ -181,13 +229,16 @@ def _same_shape(synthetic: Ecg, part: Ecg, name: str) -> None:
 
 
 def _whole(part: Ecg, name: str, notes: list[str]) -> Ecg:
-    whole = np.isfinite(part.signal).all((1, 2))
-    if whole.all():
-        return part
+    if not len(part):
+        raise EcgsynthError(f"the {WHOSE[name]} set is empty; give one with items, or none.")
+    whole = _sound(part)
     if not whole.any():
-        raise EcgsynthError(f"every item of the set given as {name} holds NaN; mend the file.")
-    _say(notes, f"{(~whole).sum()} items of the set given as {name} hold NaN and are left out.")
-    return part[whole]
+        raise EcgsynthError(f"every item of the {WHOSE[name]} set holds NaN; mend the file.")
+    if not whole.all():
+        _say(notes, f"{(~whole).sum()} items of the {WHOSE[name]} set hold NaN and are left out.")
+        part = part[whole]
+    _doubt_unit(part, WHOSE[name], notes)
+    return part
 
 
 def _cut(ecg: Ecg, samples: int) -> Ecg:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from importlib.resources import files
 from typing import Any
 
 from markupsafe import Markup
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation.page.pictures import Shown, pictures
-from ecgsynth.evaluation.page.svg import Drawing
-from ecgsynth.evaluation.page.verdicts import RULES, ends, known, number, place, verdicts
-from ecgsynth.evaluation.report import Report, Row
+from ecgsynth.evaluation.delineation import delineator_errors
+from ecgsynth.evaluation.page.families import CONTROL_LETTERS, tables
+from ecgsynth.evaluation.page.pictures import Shown, overview, pictures
+from ecgsynth.evaluation.page.readers import blocks, measurements
+from ecgsynth.evaluation.page.sentences import validity
+from ecgsynth.evaluation.page.verdicts import RULES, SYMBOLS, number
+from ecgsynth.evaluation.report import Report
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
+from ecgsynth.signals.fiducials import MEASUREMENTS
 
-QUESTIONS = {
-    "match": "Does it match real ECG of the same people?",
-    "new patients": "Does it help with people never seen?",
-    "privacy": "Does it keep the people to itself?",
-}
-GOALS = {"lower": "lower is better", "higher": "higher is better", "match": "best as real has it"}
-FIRST = ("c2st", "coverage", "density")
-"""Metrics that head the table."""
-CONTROL_LETTERS = {"noise": "n", "mean beat": "m", "gaussian": "g", "copy": "c", "real": "r"}
 CONTROL_MEANINGS = {
     "noise": "white noise with the right mean and SD at every sample",
     "mean beat": "the mean beat again and again: a collapsed generator",
@@ -51,20 +45,34 @@ def page(report: Report, show_real: bool | None = None) -> str:
     shown = allowed(report, show_real)
     here = files("ecgsynth.evaluation.page")
     template = environment.from_string((here / "page.html").read_text(encoding="utf-8"))
+    trial = report.trial
+    drawn = pictures(trial, shown) if trial is not None else []
+    measured = delineated(report) or any(one.measured for one in drawn)
     return template.render(
         report=report,
         facts=_facts(report),
         classes=_classes(report),
-        verdicts=verdicts(report),
+        blocks=blocks(report),
+        symbols=SYMBOLS,
+        measurements=measurements(report),
+        errors=delineator_errors() if measured else [],
+        validity=validity(report),
         rules=RULES,
-        tables=_tables(report),
+        families=tables(report),
         meanings=CONTROL_MEANINGS,
         letters=CONTROL_LETTERS,
-        left_out=sorted(report.left_out.items()),
-        pictures=pictures(report.trial, shown) if report.trial is not None else [],
+        left_out=_left_out(report),
+        overview=overview(trial, shown) if trial is not None else [],
+        pictures=drawn,
         shown=shown,
         style=Markup((here / "page.css").read_text(encoding="utf-8")),
     )
+
+
+def delineated(report: Report) -> bool:
+    """Whether a figure was measured between fiducial points."""
+    names = {row.metric.rpartition("_")[0] for row in report.rows}
+    return bool(names & set(MEASUREMENTS))
 
 
 def allowed(report: Report, show_real: bool | None) -> Shown:
@@ -127,54 +135,16 @@ def _classes(report: Report) -> list[dict[str, Any]]:
     real = report.facts.get("real", {})
     total = len(report.trial.synthetic) if report.trial is not None else None
     counts: dict[str, int | None] = {**report.counts} if report.counts else {"all": total}
-    return [{"name": name, "synthetic": n, **real.get(name, {})} for name, n in counts.items()]
+    return [
+        {"name": name, "synthetic": n, **real.get(name, {})}
+        for name, n in counts.items()
+        if n != 0 or real.get(name, {}).get("items")
+    ]
 
 
-def _tables(report: Report) -> list[dict[str, Any]]:
-    """Per question: metrics with their rows, each with its marks and its scale."""
-    order = list(dict.fromkeys([*FIRST, *(row.metric for row in report.rows)]))
-    asked = list(dict.fromkeys([*QUESTIONS, *(row.question for row in report.rows)]))
-    tables: list[dict[str, Any]] = []
-    for question in asked:
-        metrics: list[dict[str, Any]] = []
-        for name in order:
-            rows = [r for r in report.rows if (r.metric, r.question) == (name, question)]
-            if rows:
-                cells = [{"row": row, "scale": scale(report, row)} for row in rows]
-                note = len([m for t in tables for m in t["metrics"]]) + len(metrics) + 1
-                goal = GOALS.get(rows[0].goal, rows[0].goal)
-                metrics.append({"head": rows[0], "cells": cells, "note": note, "goal": goal})
-        if metrics:
-            tables.append({"question": QUESTIONS.get(question, question), "metrics": metrics})
-    return tables
-
-
-def scale(report: Report, row: Row) -> Markup:
-    """Floor to ceiling from left to right, the value and its interval on it."""
-    value, (floor, ceiling) = known(row.value), ends(report, row)
-    if value is None or floor is None or ceiling is None:
-        return Markup("")
-    share = place(report, row)[1]
-    if share is None or abs(ceiling - floor) < 1e-9:
-        return Markup("")
-    wide, tall, left, right = 180.0, 32.0, -0.6, 1.4
-
-    def at(number: float) -> float:
-        where = (number - floor) / (ceiling - floor)
-        return 6 + (min(max(where, left), right) - left) / (right - left) * (wide - 12)
-
-    drawing = Drawing(wide, tall, "scale")
-    drawing.box(at(floor), 12, at(ceiling) - at(floor), 6, "way")
-    controls = {**row.controls, **({"real": ceiling} if row.metric == "tstr" else {})}
-    ends_named = {"copy" if row.question == "privacy" else "gaussian", "real"}
-    for name, level in controls.items():
-        if math.isfinite(level):
-            kind = "control end" if name in ends_named else "control"
-            drawing.path(f"M{at(level):.1f} 9V21", kind)
-            if name in ends_named:
-                drawing.text(at(level), 29, CONTROL_LETTERS[name], "tick middle")
-    low, high = known(row.low), known(row.high)
-    if low is not None and high is not None:
-        drawing.path(f"M{at(low):.1f} 15H{at(high):.1f}", "interval")
-    drawing.path(f"M{at(value):.1f} 9l6 6l-6 6l-6 -6z", "value")
-    return drawing.markup(f"{number(value)}: {100 * share:.0f} % of the way from floor to ceiling")
+def _left_out(report: Report) -> list[tuple[str, list[str]]]:
+    """Reasons, each with the metrics that are left out for it."""
+    found: dict[str, list[str]] = {}
+    for name, reason in sorted(report.left_out.items()):
+        found.setdefault(reason, []).append(name)
+    return list(found.items())

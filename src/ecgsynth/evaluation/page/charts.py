@@ -1,10 +1,11 @@
-"""Charts of one class: mean beats, a map of items, spectra, histograms of amplitude and RR.
+"""Charts of one class: mean beats, spectra, histograms of heights and intervals.
 
 Each takes the synthetic and the real items, None where they are not there or may not be seen.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from ecgsynth.evaluation import pick
+from ecgsynth.evaluation import MIN_ITEMS
 from ecgsynth.evaluation.page.svg import Chart
 from ecgsynth.evaluation.reference import (
     AMPLITUDE_EDGES,
@@ -22,9 +23,10 @@ from ecgsynth.evaluation.reference import (
     rr_histogram,
 )
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.fiducials import MEASUREMENTS
 
-DOTS = 300
-"""Items of a set in a map."""
+BINS = 30
+"""Of an interval's histogram at most; fewer where there are few values."""
 
 
 @dataclass(frozen=True)
@@ -60,36 +62,7 @@ def means(
         chart.curve(time, mean, f"curve {kind}")
     caption = "Mean beat, and one SD around it"
     caption += "; the real one is a shipped statistic, without SD" if "beat" in known else ""
-    return [Picture(chart.markup(f"{caption}: {_names(lines)}"), caption)]
-
-
-def item_map(made: Ecg | None, real: Ecg | None, random: np.random.Generator) -> list[Picture]:
-    """The two main directions of variation of the real items (of the synthetic ones alone)."""
-    from sklearn.decomposition import PCA
-
-    base = real if real is not None else made
-    if base is None or len(base) < 3:
-        return []
-    flat = {
-        kind: np.nan_to_num(pick(e, DOTS, random).signal.astype(np.float64).reshape(-1, size))
-        for kind, e in (("real", real), ("synthetic", made))
-        if e is not None and (size := e.signal[0].size)
-    }
-    pca = PCA(min(2, base.signal[0].size), random_state=0).fit(
-        np.nan_to_num(base.signal.reshape(len(base), -1))
-    )
-    if len(pca.components_) < 2:
-        return []
-    at = {kind: pca.transform(values) for kind, values in flat.items()}
-    ends = np.stack([np.quantile(p, [0.002, 0.998], axis=0) for p in at.values()])
-    low, high = ends.min((0, 1)), ends.max((0, 1))
-    share = 100 * np.nan_to_num(pca.explained_variance_ratio_)
-    names = [f"component {k + 1} ({share[k]:.0f} %), {base.spec.unit}" for k in (0, 1)]
-    chart = Chart((low[0], high[0]), (low[1], high[1]), *names)
-    for kind, points in at.items():
-        chart.dots(points[:, 0], points[:, 1], f"dots {kind}", square=kind == "real")
-    caption = f"Map of single items: principal components of the {_names(at).split(' ')[0]} ones"
-    return [Picture(chart.markup(f"{caption}; {_names(at)}"), caption)]
+    return [Picture(chart.markup(f"{caption}: {names_of(lines)}"), caption)]
 
 
 def spectra(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
@@ -113,7 +86,7 @@ def spectra(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> li
         frequency = np.arange(len(line)) * spec.fs / 2 / (len(lines[kind]) - 1)
         chart.curve(frequency, line, f"curve {kind}")
     caption = "Mean log power spectrum"
-    return [Picture(chart.markup(f"{caption}: {_names(lines)}"), caption)]
+    return [Picture(chart.markup(f"{caption}: {names_of(lines)}"), caption)]
 
 
 def amplitudes(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
@@ -127,13 +100,41 @@ def amplitudes(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) ->
     return _histogram(AMPLITUDE_EDGES, shares, f"peak to peak, {unit}", "Peak-to-peak amplitude")
 
 
-def intervals(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
+def rhythms(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
     """Histograms of the RR interval before a beat, where the items carry it."""
     found = {kind: rr_histogram(e) for kind, e in (("real", real), ("synthetic", made)) if e}
     shares = {kind: share for kind, share in found.items() if share is not None}
     if "rr" in known:
         shares = {"real": known["rr"], **shares}
     return _histogram(RR_EDGES, shares, "RR before the beat, s", "RR interval before the beat")
+
+
+def measured(values: dict[str, Mapping[str, NDArray]]) -> list[Picture]:
+    """Histograms of what was measured between fiducial points.
+
+    values: "real" and "synthetic" -> name of a measurement -> [item] values, NaN where none.
+    """
+    found = []
+    for name in next(iter(values.values()), {}):
+        sets = {kind: v[name][np.isfinite(v[name])] for kind, v in values.items() if name in v}
+        # Where most beats have no such wave, the rest are mistakes: the P of a ventricular beat.
+        wholes = {kind: np.isfinite(v.get("qrs", v[name])).sum() for kind, v in values.items()}
+        sets = {k: v for k, v in sets.items() if len(v) >= max(MIN_ITEMS, wholes[k] / 2)}
+        if not sets:
+            continue
+        ends = np.array([np.quantile(v, [0.005, 0.995]) for v in sets.values()])
+        low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
+        if high - low < 1e-9:
+            continue
+        fewest = min(map(len, sets.values()))
+        edges = np.linspace(low, high, min(BINS, 4 + int(fewest**0.5)) + 1)
+        shares = {
+            kind: np.histogram(np.clip(v, low, high), edges)[0] / len(v) for kind, v in sets.items()
+        }
+        title, unit = MEASUREMENTS.get(name, (name.replace("_", " "), ""))
+        title = title[0].upper() + title[1:]
+        found += _histogram(edges, shares, f"{title}, {unit}".rstrip(", "), title)
+    return found
 
 
 def _histogram(
@@ -147,7 +148,7 @@ def _histogram(
     chart = Chart((edges[first], edges[last]), (0, top), name, "% of the items")
     for kind, share in shares.items():
         chart.steps(edges[first : last + 1], 100 * share[first:last], f"steps {kind}")
-    return [Picture(chart.markup(f"{caption}: {_names(shares)}"), caption)]
+    return [Picture(chart.markup(f"{caption}: {names_of(shares)}"), caption)]
 
 
 def whole(ecg: Ecg) -> Ecg:
@@ -155,5 +156,5 @@ def whole(ecg: Ecg) -> Ecg:
     return replace(ecg, signal=np.nan_to_num(ecg.signal)).quantised()
 
 
-def _names(lines: dict[str, Any]) -> str:
+def names_of(lines: dict[str, Any]) -> str:
     return " and ".join(lines)

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.evaluation import MIN_ITEMS, Trial, pick
-from ecgsynth.evaluation.page.charts import (
-    Picture,
-    amplitudes,
-    intervals,
-    item_map,
-    means,
-    spectra,
-    whole,
-)
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.evaluation import Trial, members, pick
+from ecgsynth.evaluation.page import charts, maps
+from ecgsynth.evaluation.page.charts import Picture
+from ecgsynth.evaluation.page.pairs import Pair, closest, drawn
 from ecgsynth.evaluation.page.svg import Paper
-from ecgsynth.evaluation.privacy import SHIFT_S, nearest
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.paper import LONG_S
 from ecgsynth.signals.paper.beats import evenly
 from ecgsynth.signals.paper.sheet import heading_of, plain_gain, reach, wave_of
 from ecgsynth.signals.paper.strips import STRIP_S
 
-MAX_CLASSES, BEATS, STRIPS, PAIRS = 12, 8, 1, 3
-AVERAGED, COMPARED = 4000, 2000
-"""Items behind a mean, and searched for nearest pairs."""
+log = logging.getLogger("ecgsynth")
+
+MAX_CLASSES, BEATS, STRIPS = 12, 8, 1
+AVERAGED = 4000
+"""Items behind a mean."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Shown:
 
 @dataclass
 class ClassPictures:
-    """All pictures of one class; pairs carry (nearest trained, nearest held-out) distances."""
+    """All pictures of one class; distances are those of the nearest pairs."""
 
     heading: str
     counts: tuple[int, int]
@@ -51,8 +48,21 @@ class ClassPictures:
     synthetic: list[Picture] = field(default_factory=list)
     real: list[Picture] = field(default_factory=list)
     charts: list[Picture] = field(default_factory=list)
-    pairs: list[Picture] = field(default_factory=list)
-    distances: list[tuple[float, float | None]] = field(default_factory=list)
+    maps: list[Picture] = field(default_factory=list)
+    measured: list[Picture] = field(default_factory=list)
+    pairs: list[list[Picture]] = field(default_factory=list)
+    distances: list[Pair] = field(default_factory=list)
+
+
+def overview(trial: Trial, shown: Shown) -> list[Picture]:
+    """Maps of all classes together."""
+    random = trial.random("page")
+    dots = maps.FEW_DOTS if trial.quick else maps.DOTS
+    made, real = maps.even_sets(shown.synthetic, shown.test, dots, random)
+    found = maps.neighbourhoods(made, real, random, dots)
+    if len(trial.groups) > 1:  # one class has its components beside its beats
+        found = maps.components(made, real, random, dots) + found
+    return found
 
 
 def pictures(trial: Trial, shown: Shown) -> list[ClassPictures]:
@@ -77,11 +87,34 @@ def _of_class(trial: Trial, shown: Shown, group: str) -> ClassPictures:
         found.synthetic, found.real = _beats(made, real, lead, found.heading)
     few, few_real = (None if e is None else pick(e, AVERAGED, random) for e in (made, real))
     if spec.seconds < LONG_S:
-        found.charts += means(few, few_real, known, lead)
-    found.charts += item_map(few, few_real, random) + spectra(few, few_real, known)
-    found.charts += amplitudes(few, few_real, known) + intervals(few, few_real, known)
-    _nearest(trial, shown, group, lead, found)
+        found.charts += charts.means(few, few_real, known, lead)
+    found.charts += maps.components(few, few_real, random, maps.FEW_DOTS)
+    found.charts += charts.spectra(few, few_real, known)
+    found.charts += charts.amplitudes(few, few_real, known) + charts.rhythms(few, few_real, known)
+    if made is not None and real is not None:
+        found.maps = maps.coherence_maps(made, real, lead, random)
+    found.measured = charts.measured(_intervals(trial, shown, group))
+    found.distances = closest(trial, group)
+    found.pairs = drawn(found.distances, made, part(shown.train, group), real, lead)
     return found
+
+
+def _intervals(trial: Trial, shown: Shown, group: str) -> dict[str, Mapping[str, NDArray]]:
+    """Kind -> measurement -> values of the items of a class; of what may be seen."""
+    if shown.synthetic is None or trial.test is None:
+        return {}
+    try:
+        made, real = trial.intervals
+    except EcgsynthError as problem:  # items in which no beat can be measured
+        log.info("intervals are not drawn: %s", problem)
+        return {}
+    sets = [("synthetic", trial.synthetic, made)]
+    if shown.test is not None:
+        sets = [("real", trial.test, real), *sets]
+    return {
+        kind: {name: values[members(ecg, group)] for name, values in measured.items()}
+        for kind, ecg, measured in sets
+    }
 
 
 def part(ecg: Ecg | None, group: str) -> Ecg | None:
@@ -108,46 +141,9 @@ def _beats(
     gain = plain_gain([*waves[0], *waves[1]]) if plain else 10.0
     low, high = reach([*waves[0], *waves[1]], gain)
 
-    def drawn(wave: NDArray, kind: str) -> Picture:
+    def piece(wave: NDArray, kind: str) -> Picture:
         paper = Paper(length / spec.fs, low, high, gain, plain)
         paper.wave(wave, spec.fs, kind)
         return Picture(paper.markup(f"{kind} ECG, {heading or 'no class'}"))
 
-    return [drawn(w, "synthetic") for w in waves[0]], [drawn(w, "real") for w in waves[1]]
-
-
-def _nearest(trial: Trial, shown: Shown, group: str, lead: int, found: ClassPictures) -> None:
-    """The synthetic items that lie closest to a trained one, and how far they lie."""
-    made, train, test = (part(e, group) for e in (trial.synthetic, trial.train, trial.test))
-    if made is None or train is None or len(train) < MIN_ITEMS:
-        return
-    made = pick(made, COMPARED, trial.random("nearest" + group))
-    # As memorisation measures: on the converter's grid, the least over small shifts.
-    shift = min(max(1, round(SHIFT_S * made.spec.fs)), (made.spec.samples - 1) // 2)
-    signal = whole(made).signal
-    far, row = nearest(signal, whole(train).signal, shift)
-    size = (signal.shape[1] * (signal.shape[2] - 2 * shift)) ** 0.5
-    closest = np.argsort(far)[:PAIRS]
-    apart: list[Any] = [None] * len(closest)
-    if test is not None:
-        apart = (nearest(signal[closest], whole(test).signal, shift)[0] / size).tolist()
-    found.distances = [
-        (float(far[i] / size), other) for i, other in zip(closest, apart, strict=True)
-    ]
-    if shown.train is None or shown.synthetic is None:
-        return
-    plain, fs = made.spec.unit != "mV", made.spec.fs
-    waves = [[wave_of(train, int(row[i]), lead), wave_of(made, int(i), lead)] for i in closest]
-    waves = [[wave[: int(STRIP_S * fs)] for wave in pair] for pair in waves]
-    # Twice the usual speed and gain: the eye should find what differs.
-    every = [wave for pair in waves for wave in pair]
-    gain = plain_gain(every) if plain else 20.0
-    low, high = reach(every, gain)
-    speed = 25.0 if made.spec.seconds >= LONG_S else 50.0
-    for pair, (trained, other) in zip(waves, found.distances, strict=True):
-        paper = Paper(len(pair[0]) / fs, low, high, gain, plain, speed)
-        for wave, kind in zip(pair, ("real", "synthetic over"), strict=True):
-            paper.wave(wave, fs, kind)
-        words = f"{trained:.3f} {made.spec.unit} apart"
-        words += "" if other is None else f"; nearest held-out {other:.3f}"
-        found.pairs.append(Picture(paper.markup(f"synthetic and trained ECG, {words}"), words))
+    return [piece(w, "synthetic") for w in waves[0]], [piece(w, "real") for w in waves[1]]

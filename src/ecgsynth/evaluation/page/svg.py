@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from markupsafe import Markup
@@ -64,24 +64,31 @@ class Chart(Drawing):
 
     Parameters
     ----------
-    x, y: (from, to) of the axes. x_name, y_name: with their units.
+    x, y: (from, to) of the axes. x_name, y_name: with their units; an axis without a name has no
+        numbers either. y_ticks: where marks stand, and their words; round numbers when left out.
     """
 
     LEFT, TOP, RIGHT, BOTTOM = 42.0, 10.0, 310.0, 172.0
 
     def __init__(
-        self, x: tuple[float, float], y: tuple[float, float], x_name: str, y_name: str
-    ) -> None:
+        self, x: tuple[float, float], y: tuple[float, float], x_name: str, y_name: str,
+        y_ticks: Mapping[float, str] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(320, 210, "chart")
         self.x_range, self.y_range = _wide(x), _wide(y)
         for value in ticks(*self.x_range):
             at = float(self.across(value))
             self.path(f"M{at:g} {self.TOP:g}V{self.BOTTOM:g}", "grid")
-            self.text(at, self.BOTTOM + 14, f"{value:g}", "tick middle")
-        for value in ticks(*self.y_range):
+            self.text(at, self.BOTTOM + 14, f"{value:g}" if x_name else "", "tick middle")
+        low, high = self.y_range
+        if y_ticks is None:
+            y_ticks = {value: f"{value:g}" for value in ticks(low, high)}
+        for value, words in y_ticks.items():
+            if not low <= value <= high:
+                continue
             at = float(self.up(value))
             self.path(f"M{self.LEFT:g} {at:g}H{self.RIGHT:g}", "grid")
-            self.text(self.LEFT - 5, at + 3.5, f"{value:g}", "tick end")
+            self.text(self.LEFT - 5, at + 3.5, words if y_name else "", "tick end")
         self.text((self.LEFT + self.RIGHT) / 2, 206, x_name, "axis middle")
         middle = (self.TOP + self.BOTTOM) / 2
         self._parts.append(
@@ -117,6 +124,27 @@ class Chart(Drawing):
         shift = 2.0 if square else 0.0
         spots = zip(self.across(x) - shift, self.up(y) - shift, strict=True)
         self.path("".join(f"M{a:.1f} {b:.1f}{shape}" for a, b in spots), kind)
+
+    def shades(self, values: NDArray[np.float64], levels: int) -> None:
+        """A map [row from below, column] of values from 0 to 1 that fills the chart.
+
+        One path for each of the `levels` of shade keeps it small; cells of NaN stay blank.
+        """
+        rows, columns = values.shape
+        across = np.linspace(self.LEFT, self.RIGHT, columns + 1)
+        up = np.linspace(self.BOTTOM, self.TOP, rows + 1)
+        level = np.where(np.isfinite(values), np.clip(values, 0, 1 - 1e-9) * levels, -1).astype(int)
+        cells: dict[int, list[str]] = {}
+        for k, row in enumerate(level):
+            starts = np.flatnonzero(np.diff(row, prepend=-2))
+            for a, b in zip(starts, [*starts[1:], columns], strict=True):
+                left, right = across[a], across[b]
+                if row[a] > 0:
+                    cell = f"M{left:.1f} {up[k]:.1f}H{right:.1f}V{up[k + 1]:.1f}H{left:.1f}z"
+                    cells.setdefault(int(row[a]), []).append(cell)
+        self.box(self.LEFT, self.TOP, self.RIGHT - self.LEFT, self.BOTTOM - self.TOP, "frame")
+        for shade, parts in sorted(cells.items()):
+            self.path("".join(parts), f"shade s{shade}")
 
 
 class Paper(Drawing):

@@ -1,34 +1,63 @@
-"""The four questions of a report in plain words, each with a mark and the rule behind it."""
+"""Where a figure lies between floor and ceiling, and what mark it earns there."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 
 from ecgsynth.evaluation.controls import BASELINE, CEILING
-from ecgsynth.evaluation.report import Report, Row
+from ecgsynth.evaluation.report import LEAST_SPAN, Report, Row
 
 GOOD, MIDDLING = 0.8, 0.5
 """From this share of the way between floor and ceiling on, a figure is good, or middling."""
+
+SYMBOLS = {"good": "✓", "middling": "≈", "poor": "✕", "unknown": "?"}
+"""Marks from best to worst, each with its sign: colour alone tells nothing on grey paper."""
 
 RULES = (
     f"Each figure is placed between a floor and a ceiling: 0 % is the Gaussian baseline and 100 % "
     f"are real beats judged in the same way. Good is {GOOD * 100:.0f} % of the way or more, "
     f"middling {MIDDLING * 100:.0f} % or more, poor less.",
-    "For copying, the floor is a set of slightly altered training beats and the ceiling what real "
-    "beats of the same people reach; where no real set was judged, the ceiling is .50, chance.",
+    "For privacy, the floor is a set of slightly altered training beats and the ceiling what real "
+    "beats of the same people reach; where no real set was judged, or it lies beneath chance, the "
+    "ceiling of an attack is chance, .50.",
+    "A Gaussian does not repeat itself: for spread and collapse the floor is the mean beat again "
+    "and again. Every control has its QRS and keeps its class: there 0 % is a failure on every "
+    "other beat.",
     "Unknown stands where there is no floor or ceiling, where the floor is no worse than the "
-    "ceiling, or where the 95 % interval holds both, so that the beats are too few to tell.",
+    "ceiling, or where the 95 % interval holds both, so that beats or people are too few to tell.",
     "Where a question has a figure for each class, the worst class whose mark is known decides, "
     "and the mark says for which classes it holds.",
 )
 NOT_PLACED = "no floor and ceiling were judged; they need training and held-out recordings"
 
+FLOORS: dict[str, str | float] = {
+    "collapse": "mean beat",
+    "spread": "mean beat",
+    "delineation_failure": 0.5,
+    "adherence": 0.5,
+}
+"""The control that fails where the Gaussian baseline passes; a value where every control does."""
+
+CHANCE = {"memorisation": 0.5, "nn_membership": 0.5, "domias": 0.5}
+"""Least ceilings of privacy figures: an attack that fails more often than chance tells drift."""
+
+UNJUDGED = ("without a target", "no verdict")
+"""Words in a figure's note that forbid a mark."""
+
+LISTED = 6
+"""Further figures of a question that are told one by one; more are counted."""
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """One row of the verdict table: mark is good, middling, poor or unknown, and for whom."""
+    """The answer to one question: a mark (good, middling, poor, unknown) and for whom it holds.
+
+    sentence: the answer in plain words. rule: how the mark came about. metric: the figure's name.
+    """
 
     question: str
     value: str
@@ -37,24 +66,43 @@ class Verdict:
     mark: str
     metric: str
     scope: str = ""
+    rule: str = ""
 
 
-def verdicts(report: Report) -> list[Verdict]:
-    """The questions of the page with their answers."""
-    return [_told_apart(report), _covered(report), _useful(report), _copied(report)]
+@dataclass(frozen=True)
+class Question:
+    """What a reader asks.
+
+    words: as asked. metrics: the figures that answer it, `*` for any letters; the worst decides.
+    tell: the answer in plain words. groups: only the first of these groups that was judged.
+    """
+
+    words: str
+    metrics: tuple[str, ...]
+    tell: Callable[[Report, Row], str]
+    groups: tuple[str, ...] = ()
+
+    def meant(self, metric: str) -> bool:
+        return any(fnmatch(metric, pattern) for pattern in self.metrics)
+
+
+def floor_of(row: Row) -> str | float:
+    """The control that is 0 % of the way, or the value itself."""
+    return "copy" if row.question == "privacy" else FLOORS.get(row.metric, BASELINE)
 
 
 def ends(report: Report, row: Row) -> tuple[float | None, float | None]:
     """(floor, ceiling) of a figure: 0 and 100 % of the way; None where it was not judged."""
-    floor, ceiling = row.controls.get(BASELINE), row.controls.get(CEILING)
+    lowest, ceiling = floor_of(row), known(row.controls.get(CEILING))
+    floor = known(row.controls.get(lowest) if isinstance(lowest, str) else lowest)
     if row.metric == "tstr":
         ceiling = next(
             (r.value for r in report.rows if (r.metric, r.group) == ("trtr", row.group)), None
         )
-    elif row.question == "privacy":
-        floor = row.controls.get("copy", 1.0 if row.metric == "memorisation" else None)
-        ceiling = row.controls.get(CEILING, 0.5 if row.metric == "memorisation" else None)
-    return known(floor), known(ceiling)
+    elif row.question == "privacy" and row.metric in CHANCE:
+        floor = 1.0 if floor is None else floor
+        ceiling = max(ceiling or 0.0, CHANCE[row.metric])
+    return floor, known(ceiling)
 
 
 def known(value: float | None) -> float | None:
@@ -68,20 +116,82 @@ def place(report: Report, row: Row) -> tuple[str, float | None, str]:
     if value is None:
         return "unknown", None, row.note or "no value"
     if floor is None or ceiling is None:
-        return "unknown", None, NOT_PLACED
+        missing = floor_of(row) if floor is None else CEILING
+        why = f"the {missing} control could not be measured" if row.controls else NOT_PLACED
+        return "unknown", None, why
+    if any(words in row.note for words in UNJUDGED):
+        return "unknown", None, "it describes few people, and has no target"
+    if row.metric == "c2st" and not (report.facts.get("c2st_validity") or {}).get("valid", True):
+        return "unknown", None, "the test misses sets that it must find, so it is not valid"
     private = row.question == "privacy"
-    upside_down = floor < ceiling if private or row.goal == "lower" else floor > ceiling
+    rises = row.goal == "higher"
+    upside_down = floor > ceiling if rises else floor < ceiling
     if abs(ceiling - floor) < 1e-9 or (upside_down and (private or row.goal != "match")):
         return "unknown", None, "the floor is no worse than the ceiling"
     low, high = known(row.low), known(row.high)
+    if None in (low, high) and abs(ceiling - floor) <= LEAST_SPAN * max(abs(floor), abs(ceiling)):
+        return "unknown", None, "floor and ceiling lie too close together to tell"
     if low is not None and high is not None:
         least, most = sorted((floor, ceiling))
         if low <= least and most <= high:
-            return "unknown", None, "too few beats to tell: the interval holds floor and ceiling"
+            return (
+                "unknown",
+                None,
+                "too few beats or people to tell: the interval holds floor and ceiling",
+            )
     share = (value - floor) / (ceiling - floor)
     if row.goal == "match" and not private:
         share = 1 - abs(1 - share)
     return "good" if share >= GOOD else "middling" if share >= MIDDLING else "poor", share, ""
+
+
+def answer(report: Report, question: Question) -> Verdict | None:
+    """The verdict on the worst figure whose mark is known; None where nothing was asked of it."""
+    rows = [row for row in report.rows if question.meant(row.metric)]
+    there = {row.group for row in rows}
+    chosen = next((group for group in question.groups if group in there), None)
+    rows = [row for row in rows if chosen in (None, row.group)]
+    if not rows:
+        why = next((w for name, w in report.left_out.items() if question.meant(name)), None)
+        text, names = f"Not measured: {why}.", ", ".join(question.metrics)
+        return Verdict(question.words, "", "", text, "unknown", names) if why else None
+    placed = [(row, *place(report, row)) for row in rows]
+    worst = min(placed, key=lambda p: (p[2] is None, p[2] or 0, known(p[0].value) is None))
+    row, mark, _, _ = worst
+    many = len({r.metric for r in rows}) > 1
+    text = question.tell(report, row) if known(row.value) is not None else _silent(row)
+    text += _others([p for p in placed if p[0] is not row], many)
+    told = list(dict.fromkeys(r.group for r, m, _, _ in placed if m != "unknown"))
+    groups = {r.group for r in rows}
+    scope = f"for {', '.join(told)} only" if 0 < len(told) < len(groups) else ""
+    value = number(row.value) + (f" in {row.group}" if len(groups) > 1 else "")
+    value = value if known(row.value) is not None else ""
+    ceiling = number(ends(report, row)[1])
+    return Verdict(
+        question.words, value, ceiling, text, mark, row.metric, scope, rule_of(report, row)
+    )
+
+
+def rule_of(report: Report, row: Row) -> str:
+    """How the mark of a figure came about, in one line."""
+    mark, share, reason = place(report, row)
+    if share is None:
+        return f"Unknown, because: {reason.rstrip('.')}."
+    floor, ceiling = ends(report, row)
+    name = floor_of(row)
+    name = {"copy": "altered copies", BASELINE: "Gaussian", 0.5: "one half"}.get(name, name)
+    percent = math.floor(100 * share + 1e-9)
+    at = "above 100 %" if percent > 100 else "below 0 %" if percent < 0 else f"at {percent} %"
+    return (
+        f"0 % is {number(floor)} ({name}), 100 % is {number(ceiling)} (real); this is {at}: "
+        f"{mark}. Good from {100 * GOOD:.0f} %, middling from {100 * MIDDLING:.0f} %."
+    )
+
+
+def tally(marks: Sequence[str]) -> list[tuple[str, int]]:
+    """How often each mark was given, the best first; marks that were not given are left out."""
+    count = Counter(marks)
+    return [(mark, count[mark]) for mark in SYMBOLS if count[mark]]
 
 
 def number(value: float | None) -> str:
@@ -89,113 +199,24 @@ def number(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return "\N{EN DASH}"
     size = abs(value)
+    if size == 0:
+        return "0"
     digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
     return f"{value:,.{4 if 0 < size < 0.01 else digits}f}"
 
 
-def _in_100(value: float | None) -> str:
-    return "?" if value is None else f"{100 * value:.0f}"
+def _silent(row: Row) -> str:
+    return f"It could not be measured: {row.note or 'no value'}."
 
 
-def _told_apart(report: Report) -> Verdict:
-    question = "Can a classifier tell them from real?"
-
-    def sentence(row: Row) -> str:
-        floor, ceiling = ends(report, row)
-        text = (
-            "Shown one synthetic and one real beat, a classifier picks out the synthetic one "
-            f"{_in_100(row.value)} times in 100; 50 would be guessing."
-        )
-        if ceiling is not None:
-            text += f" It picks out real beats of other minutes {_in_100(ceiling)} times"
-            text += f", the simple Gaussian baseline {_in_100(floor)} times." if floor else "."
-        return text
-
-    return _of_worst(report, "c2st", question, sentence)
-
-
-def _covered(report: Report) -> Verdict:
-    question = "Does it hold every kind of real beat?"
-
-    def sentence(row: Row) -> str:
-        floor, ceiling = ends(report, row)
-        text = f"Of 100 real beats{_of(row)}, {_in_100(row.value)} have a synthetic beat close by"
-        if ceiling is not None:
-            text += f"; a set of real beats of equal size reaches {_in_100(ceiling)}"
-            text += f", the Gaussian baseline {_in_100(floor)}" if floor is not None else ""
-        text += "." + _beside(report, "coverage_signal", row, "Sample by sample, the share is")
-        return text + _beside(
-            report, "density", row, "Density, how often they fall among real ones, is"
-        )
-
-    return _of_worst(report, "coverage", question, sentence)
-
-
-def _beside(report: Report, metric: str, row: Row, words: str) -> str:
-    """The same class's figure of another metric, beside that of real beats."""
-    other = next((r for r in report.rows if (r.metric, r.group) == (metric, row.group)), None)
-    if other is None or known(other.value) is None:
+def _others(placed: Sequence[tuple[Row, str, float | None, str]], many: bool) -> str:
+    if not placed:
         return ""
-    return f" {words} {number(other.value)} (real {number(ends(report, other)[1])})."
-
-
-def _useful(report: Report) -> Verdict:
-    question = "Is it good for training, on new patients?"
-
-    def sentence(row: Row) -> str:
-        floor, ceiling = ends(report, row)
-        text = (
-            "A classifier that learned from synthetic beats alone reaches a macro F1 of "
-            f"{number(row.value)} on people whom neither it nor the generator ever saw"
-        )
-        text += f"; from as many real beats it reaches {number(ceiling)}" if ceiling else ""
-        return text + (f", from the Gaussian baseline {number(floor)}." if floor else ".")
-
-    return _of_worst(report, "tstr", question, sentence, ("macro NSV", "all"))
-
-
-def _copied(report: Report) -> Verdict:
-    question = "Does it copy patients?"
-
-    def sentence(row: Row) -> str:
-        floor, ceiling = ends(report, row)
-        return (
-            f"Were trained and unseen recordings of the same people equally many, "
-            f"{_in_100(row.value)} of 100 synthetic beats{_of(row)} would lie nearer to a trained "
-            f"one. Chance is 50, real beats reach {_in_100(ceiling)}, altered copies "
-            f"{_in_100(floor)}. This is evidence, not a proof that the set is anonymous."
-        )
-
-    return _of_worst(report, "memorisation", question, sentence)
-
-
-def _of_worst(
-    report: Report,
-    metric: str,
-    question: str,
-    sentence: Callable[[Row], str],
-    groups: tuple[str, ...] = (),
-) -> Verdict:
-    """The verdict on the worst class whose mark is known; the other classes are named after it."""
-    rows = [row for row in report.rows if row.metric == metric]
-    rows = next(([r for r in rows if r.group == g] for g in groups if g in
-                 {r.group for r in rows}), rows)  # fmt: skip
-    if not rows:
-        why = report.left_out.get(metric, "not measured")
-        return Verdict(question, "", "", f"Not measured: {why}.", "unknown", metric)
-    placed = [(row, *place(report, row)) for row in rows]
-    worst = min(placed, key=lambda p: (p[2] is None, p[2] if p[2] is not None else 0))
-    row, mark, _, reason = worst
-    text = sentence(row) if known(row.value) is not None else "It could not be measured."
-    if mark == "unknown":
-        text += f" Unknown, because: {reason}."
-    others = [f"{r.group} {number(r.value)} ({m})" for r, m, _, _ in placed if r is not row]
-    text += f" The other classes: {', '.join(others)}." if others else ""
-    value = number(row.value) + (f" in {row.group}" if len(rows) > 1 else "")
-    told = [r.group for r, m, _, _ in placed if m != "unknown"]
-    scope = f"for {', '.join(told)} only" if 0 < len(told) < len(placed) else ""
-    return Verdict(question, value, number(ends(report, row)[1]), text, mark, metric, scope)
-
-
-def _of(row: Row) -> str:
-    return "" if row.group == "all" else f" of class {row.group}"
+    if len(placed) > LISTED:
+        counts = ", ".join(f"{n} {mark}" for mark, n in tally([mark for _, mark, _, _ in placed]))
+        return f" The {len(placed)} other figures: {counts}."
+    words = [
+        f"{r.metric + ' ' if many else ''}{r.group} {number(r.value)} ({mark})"
+        for r, mark, _, _ in placed
+    ]
+    return f" The other {'figures' if many else 'classes'}: {', '.join(words)}."

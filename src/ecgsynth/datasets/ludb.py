@@ -1,0 +1,277 @@
+"""Lobachevsky University Database: 200 people, 12 leads, 10 s, every wave marked by hand."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+
+from ecgsynth.datasets import Inventory, store
+from ecgsynth.datasets import Settings as BaseSettings
+from ecgsynth.datasets.people import Person, of_headers
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats.wfdb import read_recording
+from ecgsynth.registry import DATASETS
+from ecgsynth.signals.ecg import Ecg, Marks, Spec
+from ecgsynth.signals.filters import resample
+from ecgsynth.signals.vocabulary import FIDUCIALS, LEADS_12
+
+log = logging.getLogger("ecgsynth")
+
+FS = 500.0
+SAMPLES = 5000
+RECORDS = range(1, 201)
+
+SPLITS: dict[str, tuple[int, ...]] = {
+    "train": tuple(r for r in RECORDS if r % 5 not in (0, 4)),
+    "validation": tuple(r for r in RECORDS if r % 5 == 4),
+    "test": tuple(r for r in RECORDS if r % 5 == 0),
+    "all": tuple(RECORDS),
+}
+"""By the record's number modulo 5: every record is of another person, in no order of disease."""
+
+WAVES = {
+    "p": ("p_onset", "p_peak", "p_offset"),
+    "N": ("qrs_onset", "r_peak", "qrs_offset"),
+    "t": ("t_onset", "t_peak", "t_offset"),
+}
+"""The annotators' symbol of a wave's peak -> our names of its onset, peak and offset."""
+
+
+@DATASETS.register("ludb")
+class Ludb:
+    """Lobachevsky University Database: 200 people, 12 leads, 10 s, every wave marked by hand.
+
+    Splits, between people: `train` (120: the record's number modulo 5 is 1, 2 or 3), `validation`
+    (40: it is 4), `test` (40: it is 0) and `all`.
+    Marks are symbols of `vocabulary.FIDUCIALS`, lead by lead. The annotators left the first and
+    the last beats of a record unmarked: `marked_range` says where silence means absence.
+
+    Reference: Kalyakulina et al., IEEE Access 8:186181 (2020).
+    """
+
+    splits = tuple(SPLITS)
+    licence = "ODC-By 1.0"
+    citation = "Kalyakulina et al. 2020, Lobachevsky University Database 1.0.1, PhysioNet"
+    public = True
+
+    class Settings(BaseSettings):
+        """How the records are given: leads: names, in order. fs: sampling rate, Hz."""
+
+        leads: tuple[str, ...] = LEADS_12
+        fs: float = Field(FS, gt=0, le=100_000)
+
+        @field_validator("leads")
+        @classmethod
+        def _known(cls, leads: tuple[str, ...]) -> tuple[str, ...]:
+            if not leads or any(lead not in LEADS_12 for lead in leads):
+                raise ValueError(f"takes leads out of {', '.join(LEADS_12)}")
+            return leads
+
+        @property
+        def spec(self) -> Spec:
+            samples = round(SAMPLES * self.fs / FS)
+            return Spec(leads=self.leads, fs=self.fs, samples=samples)
+
+    @staticmethod
+    def load(split: str, settings: Settings) -> Ecg:
+        """Records of a split in mV; what was parsed is cached as memory-mapped arrays."""
+        arrays, facts = _arrays()
+        skipped = [name for name in facts["skipped"] if int(name) in SPLITS[split]]
+        if skipped:
+            log.warning(
+                "%d of %d records of ludb:%s are left out; record %s: %s",
+                len(skipped), len(SPLITS[split]), split, skipped[0], facts["skipped"][skipped[0]],
+            )  # fmt: skip
+        rows = np.flatnonzero(np.isin(arrays["record"], SPLITS[split]))
+        if not len(rows):
+            raise EcgsynthError(
+                f"no record of ludb:{split} can be read; {len(skipped)} were left out. "
+                "See `ecgsynth data check ludb`."
+            )
+        leads = np.array([LEADS_12.index(lead) for lead in settings.leads])
+        signal = resample(np.asarray(arrays["signal"])[np.ix_(rows, leads)], FS, settings.fs)
+        record = arrays["record"][rows].astype(np.str_)
+        return Ecg(
+            signal=signal[..., : settings.spec.samples],
+            spec=settings.spec,
+            patient=np.char.add("ludb-", record),
+            record=record,
+            marks=_chosen(arrays, rows, leads, settings.fs),
+            source=f"ludb:{split}",
+        )
+
+    @staticmethod
+    def check(settings: Settings) -> Inventory:
+        """Reads every record: what is there, what is damaged, marked waves per split."""
+        folder = store.find_folder("ludb", "1.hea")
+        inventory = Inventory()
+        for record in RECORDS:
+            if not (folder / f"{record}.hea").is_file():
+                inventory.missing.append(str(record))
+                continue
+            inventory.records += 1
+            try:
+                _read(folder, record)
+            except EcgsynthError as problem:
+                inventory.damaged[str(record)] = str(problem)
+        for split in ("train", "validation", "test"):
+            try:
+                ecg = Ludb.load(split, settings)
+            except EcgsynthError as problem:  # an empty split is a finding, not the end
+                inventory.notes.append(str(problem))
+                continue
+            assert ecg.marks is not None
+            peaks = {n: int((ecg.marks.symbol == n).sum()) for n in ("p_peak", "r_peak", "t_peak")}
+            inventory.notes.append(
+                f"{split}: {len(ecg)} people; marked in {len(settings.leads)} leads: "
+                f"P {peaks['p_peak']:,}, QRS {peaks['r_peak']:,}, T {peaks['t_peak']:,}"
+            )
+        return inventory
+
+    @staticmethod
+    def people() -> dict[str, Person]:
+        """Patient -> (age, sex)."""
+        folder = store.find_folder("ludb", "1.hea")
+        return of_headers(folder, {str(record): f"ludb-{record}" for record in RECORDS})
+
+    @staticmethod
+    def settings_like(spec: Spec) -> dict[str, Any]:
+        """Settings under which the records have these leads (MLII is II here) and this rate."""
+        named = ["II" if lead == "MLII" else lead for lead in spec.leads]
+        known = tuple(dict.fromkeys(lead for lead in named if lead in LEADS_12))
+        return {"leads": known or LEADS_12, "fs": spec.fs}
+
+
+def marked_range(ecg: Ecg) -> NDArray[np.int64]:
+    """[item, lead, 2]: first and last marked sample; both -1 where a lead has no mark.
+
+    A wave that is found outside of it is neither right nor wrong: nobody looked there.
+    """
+    first = np.full((len(ecg), len(ecg.spec.leads)), np.iinfo(np.int64).max)
+    last = np.full(first.shape, -1)
+    if ecg.marks is not None:
+        where = (ecg.marks.item, ecg.marks.lead)
+        np.minimum.at(first, where, ecg.marks.sample)
+        np.maximum.at(last, where, ecg.marks.sample)
+    return np.stack([np.where(last < 0, -1, first), last], -1)
+
+
+def _chosen(
+    arrays: dict[str, NDArray], rows: NDArray[np.int64], leads: NDArray[np.int64], fs: float
+) -> Marks:
+    """The marks of these records and leads, numbered as in the `Ecg` that is given out."""
+    item_of = np.full(len(arrays["record"]), -1)
+    item_of[rows] = np.arange(len(rows))
+    lead_of = np.full(len(LEADS_12), -1)
+    lead_of[leads] = np.arange(len(leads))
+    item, lead = item_of[arrays["item"]], lead_of[arrays["lead"]]
+    sample = np.round(np.asarray(arrays["sample"]) * fs / FS).astype(np.int64)
+    kept = np.flatnonzero((item >= 0) & (lead >= 0))
+    kept = kept[np.lexsort((sample[kept], item[kept]))]
+    symbol = np.array(FIDUCIALS)[arrays["symbol"][kept]]
+    return Marks(item[kept], lead[kept].astype(np.int16), sample[kept], symbol)
+
+
+def _arrays() -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """Every record and mark, from the cache where they were parsed before."""
+    folder = store.find_folder("ludb", "1.hea")
+    key = {
+        "folder": str(folder.resolve()),
+        "files": store.stamp(f for f in folder.iterdir() if f.name[:1].isdigit()),
+    }
+    return store.cached_arrays("ludb", key, partial(_parse, folder))
+
+
+def _parse(folder: Path) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    from rich.console import Console
+    from rich.progress import track
+
+    signal: list[NDArray[np.float32]] = []
+    record: list[int] = []
+    marks: list[NDArray[np.int64]] = []
+    skipped: dict[str, str] = {}
+    console = Console(stderr=True)
+    for name in track(RECORDS, "reading recordings", transient=True, console=console):
+        try:
+            wave, rows = _read(folder, name)
+        except EcgsynthError as problem:
+            skipped[str(name)] = str(problem)
+            continue
+        marks.append(np.concatenate([np.full((len(rows), 1), len(signal)), rows], 1))
+        signal.append(wave)
+        record.append(name)
+    if not signal:
+        raise EcgsynthError(
+            f"none of the {len(RECORDS)} records in {folder} can be read; the first says: "
+            f"{next(iter(skipped.values()))}"
+        )
+    columns = dict(zip(("item", "lead", "sample", "symbol"), np.concatenate(marks).T, strict=True))
+    arrays: dict[str, NDArray] = {n: column.astype(np.int32) for n, column in columns.items()}
+    arrays |= {"signal": np.stack(signal), "record": np.array(record, np.int16)}
+    return arrays, {"skipped": skipped}
+
+
+def _read(folder: Path, record: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """(signal [12, 5000] mV, marks [mark, 3]: lead, sample, number of the fiducial)."""
+    recording = read_recording(folder / str(record), leads=tuple(n.lower() for n in LEADS_12))
+    if recording.signal.shape[1] != SAMPLES or recording.fs != FS:
+        raise EcgsynthError(f"{record} has not {SAMPLES} samples at {FS:g} Hz; fetch ludb again.")
+    signal = _millivolts(recording.signal, folder / str(record))
+    rows = []
+    for lead, name in enumerate(LEADS_12):
+        path = folder / f"{record}.{name.lower()}"
+        sample, symbol = _annotation(path)
+        inside = (sample >= 0) & (sample < SAMPLES)
+        rows += [(lead, *mark) for mark in paired(sample[inside], symbol[inside])]
+    return signal, np.array(rows, np.int64).reshape(-1, 3)
+
+
+def _millivolts(signal: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
+    """The converter's counts, which are microvolts, as mV.
+
+    The headers of version 1.0.1 give every lead a gain by which it spans just 1 "mV" from its
+    lowest to its highest sample. The counts themselves obey III = II - I exactly, so they share
+    one unit, and their QRS has the height of a QRS if that unit is 1 uV.
+    """
+    import wfdb
+
+    header = wfdb.rdheader(str(path))
+    row = [header.sig_name.index(name.lower()) for name in LEADS_12]
+    gain = np.array(header.adc_gain, np.float64)[row, None]
+    baseline = np.array(header.baseline, np.float64)[row, None]
+    return (np.round(signal * gain + baseline) / 1000).astype(np.float32)
+
+
+def _annotation(path: Path) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
+    import wfdb
+
+    try:
+        marks = wfdb.rdann(str(path.with_suffix("")), path.suffix[1:])
+    except FileNotFoundError:
+        raise EcgsynthError(f"{path.name} is missing.") from None
+    except Exception as problem:  # wfdb raises whatever numpy and its parser raise
+        raise EcgsynthError(f"{path.name} is damaged ({problem}).") from None
+    return np.asarray(marks.sample, np.int64), np.asarray(marks.symbol, np.str_)
+
+
+def paired(sample: NDArray[np.int64], symbol: NDArray[np.str_]) -> list[tuple[int, int]]:
+    """(sample, number of the fiducial) of every wave out of "(", peak, ")" rows in time order.
+
+    A bracket belongs to the peak beside it and to no other; one without a peak is dropped, and a
+    peak without a bracket has no onset or offset.
+    """
+    found = []
+    for k in np.flatnonzero(np.isin(symbol, list(WAVES))):
+        onset, peak, offset = (FIDUCIALS.index(name) for name in WAVES[str(symbol[k])])
+        if k > 0 and symbol[k - 1] == "(":
+            found.append((int(sample[k - 1]), onset))
+        found.append((int(sample[k]), peak))
+        if k + 1 < len(symbol) and symbol[k + 1] == ")":
+            found.append((int(sample[k + 1]), offset))
+    return found

@@ -1,0 +1,149 @@
+"""Is what came out what was asked for? Class by an independent classifier, rate by measurement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.evaluation import (
+    MIN_ITEMS,
+    Estimate,
+    NotApplicable,
+    Trial,
+    blocks,
+    bootstrap_mean,
+    metric,
+    pick,
+    too_few,
+)
+from ecgsynth.evaluation.classifiers import QUICK_STEPS, fit, fits, instrument, predict
+from ecgsynth.registry import METRICS
+from ecgsynth.signals.ecg import Ecg
+
+if TYPE_CHECKING:
+    from ecgsynth.evaluation.resnet import ResNet1D
+
+MOST, QUICK_MOST = 2000, 500
+"""Items of a class that are classified."""
+
+TWO_BEATS_S = 1.5
+"""Items that are shorter hold no RR interval to measure."""
+
+
+@METRICS.register("adherence")
+@metric(
+    "adherence", unit="share", goal="higher", needs=("test",), question="match",
+    reference="the fixed ResNet-1D, trained on real beats; for items that it does not know, a "
+    "small one trained on the training set; the share among held-out real beats is in the note",
+)  # fmt: skip
+def adherence(trial: Trial) -> dict[str, Estimate]:
+    """Share of synthetic beats that an independent classifier gives the class that was asked for.
+
+    A share above that of real held-out beats means that the set keeps to the textbook: the hard
+    cases of the class are missing.
+    """
+    from scipy.stats import binomtest
+
+    assert trial.test is not None
+    if trial.synthetic.spec.multilabel or len(trial.classes) < 2:
+        raise NotApplicable("needs items of one class each, and two classes to choose from")
+    net, known = _judge(trial)
+    found, random = {}, trial.random("adherence")
+    most = QUICK_MOST if trial.quick else MOST
+    for name in trial.classes:
+        mine, theirs = (
+            pick(trial.part(ecg, name), most, random) for ecg in (trial.synthetic, trial.test)
+        )
+        if len(mine) < MIN_ITEMS:
+            found[name] = too_few(len(mine))
+            continue
+        if name not in known:
+            found[name] = Estimate(float("nan"), note=f"the classifier does not know class {name}")
+            continue
+        hits = int(_hits(net, mine, known.index(name)).sum())
+        low, high = binomtest(hits, len(mine)).proportion_ci(method="wilson")
+        note = "no real held-out ones"
+        if len(theirs):
+            real = _hits(net, theirs, known.index(name)).mean()
+            note = f"of {len(theirs)} real held-out ones {real:.3f}"
+        found[name] = Estimate(hits / len(mine), low, high, note)
+    return found
+
+
+def _hits(net: ResNet1D, ecg: Ecg, column: int) -> NDArray[np.bool_]:
+    return predict(net, ecg.quantised()).argmax(1) == column
+
+
+def _judge(trial: Trial) -> tuple[ResNet1D, tuple[str, ...]]:
+    """A classifier trained on real items, and its classes.
+
+    Raises
+    ------
+    NotApplicable: the shipped one does not know such items, and none may or can be trained.
+    """
+    kind = instrument()
+    if kind is not None and fits(kind, trial.synthetic):
+        classes = tuple(kind[3]["spec"]["classes"])
+        if set(trial.classes) & set(classes):
+            return kind[0], classes
+    if trial.quick:
+        raise NotApplicable("the shipped classifier does not know such items; quick trains none")
+    if trial.train is None or min(trial.train.counts().values(), default=0) < MIN_ITEMS:
+        raise NotApplicable(
+            "the shipped classifier does not know such items; to train one, give a training set "
+            f"of {MIN_ITEMS} items or more of each class"
+        )
+    return (
+        fit(trial.train.quantised(), None, steps=QUICK_STEPS, seed=trial.seed),
+        trial.train.spec.classes,
+    )
+
+
+@METRICS.register("heart_rate_adherence")
+@metric(
+    "heart_rate_adherence", unit="1/min", goal="lower", needs=("test",), question="match",
+    reference="mean absolute difference of the rate that was asked for (context heart_rate, or 60 "
+    "over rr_before_s) and that of the median RR measured; real items in the note",
+)  # fmt: skip
+def heart_rate_adherence(trial: Trial) -> dict[str, Estimate]:
+    """How far the measured heart rate of an item lies from the one that was asked for."""
+    spec = trial.synthetic.spec
+    if not {"heart_rate", "rr_before_s"} & set(spec.context):
+        raise NotApplicable("no heart rate is asked for: no context heart_rate or rr_before_s")
+    if spec.seconds < TWO_BEATS_S:
+        raise NotApplicable(f"items of {spec.seconds:.2g} s do not hold two beats")
+    assert trial.test is not None
+    found = {}
+    for group in trial.groups:
+        mine, unit = _misses(trial, trial.synthetic, group)
+        theirs, _ = _misses(trial, trial.test, group)
+        if len(mine) < MIN_ITEMS:
+            found[group or "all"] = too_few(len(mine))
+            continue
+        one = bootstrap_mean(mine, unit, trial.random("heart_rate_adherence"))
+        note = f"of {len(theirs)} real ones {theirs.mean():.1f}" if len(theirs) else ""
+        found[group or "all"] = Estimate(one.value, one.low, one.high, note)
+    return found
+
+
+def _misses(trial: Trial, ecg: Ecg, group: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """|measured - asked| rate (1/min) of the group's items in which both are known, and their
+    blocks."""
+    from ecgsynth.evaluation.delineation import delineate
+    from ecgsynth.evaluation.physiology import looked_at
+    from ecgsynth.signals.fiducials import measure
+
+    spec, part = ecg.spec, ecg[looked_at(trial, ecg, group)].quantised()
+    context = dict(zip(spec.context, np.asarray(part.context, np.float64).T, strict=True))
+    lead = next((spec.leads.index(name) for name in ("II", "MLII") if name in spec.leads), 0)
+    if not len(part) or not {"heart_rate", "rr_before_s"} & set(context):
+        return np.zeros(0), np.zeros(0, np.int64)
+    asked = context["heart_rate"] if "heart_rate" in context else 60 / context["rr_before_s"]
+    signal = np.ascontiguousarray(part.signal[:, lead])
+    # Of the R peaks alone: a rate that is told would agree with itself.
+    measured = measure(signal, delineate(signal, spec.fs))["heart_rate"]
+    miss = np.abs(measured - asked)
+    known = np.isfinite(miss)
+    return miss[known], np.unique(blocks(part)[known], return_inverse=True)[1]

@@ -1,0 +1,138 @@
+"""Do the leads of one heart agree with each other? Limb-lead algebra and correlations."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.evaluation import (
+    MIN_ITEMS,
+    Estimate,
+    NotApplicable,
+    Trial,
+    blocks,
+    bootstrap_mean,
+    metric,
+    too_few,
+)
+from ecgsynth.registry import METRICS
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.vocabulary import limb_leads
+
+SURE = 1e-9
+"""mV; a lead whose SD is smaller is a flat line and correlates with nothing."""
+
+
+@METRICS.register("einthoven_residual")
+@metric(
+    "einthoven_residual", unit="mV", goal="lower", needs=(), question="match",
+    reference="Einthoven 1908: RMS of II - I - III in the synthetic set alone; 0 by construction "
+    "where III is derived, some 3 uV where each lead was rounded to 5 uV",
+)  # fmt: skip
+def einthoven_residual(trial: Trial) -> dict[str, Estimate]:
+    """By how much I + III misses II."""
+    return _residual(trial, ("III",))
+
+
+@METRICS.register("goldberger_residual")
+@metric(
+    "goldberger_residual", unit="mV", goal="lower", needs=(), question="match",
+    reference="Goldberger 1942: RMS of aVR + (I + II)/2, aVL - (I - II/2) and aVF - (II - I/2), "
+    "of those that are there, in the synthetic set alone",
+)  # fmt: skip
+def goldberger_residual(trial: Trial) -> dict[str, Estimate]:
+    """By how much aVR, aVL and aVF miss what follows from I and II."""
+    return _residual(trial, ("aVR", "aVL", "aVF"))
+
+
+def _residual(trial: Trial, derived: tuple[str, ...]) -> dict[str, Estimate]:
+    """RMS over items, samples and derived leads, mV; in the note as a share of lead II's RMS.
+
+    The signals are taken as they are, not on a grid: nothing is compared with real ones.
+
+    Raises
+    ------
+    NotApplicable: I, II or all of the derived leads are absent, or the unit is not mV.
+    """
+    spec = trial.synthetic.spec
+    there = [name for name in derived if name in spec.leads]
+    if not {"I", "II"} <= set(spec.leads) or not there:
+        raise NotApplicable(
+            f"needs the leads I, II and {' or '.join(derived)}; the set has {_named(spec.leads)}"
+        )
+    if spec.unit != "mV":
+        raise NotApplicable("needs mV: leads that were scaled one by one do not add up")
+    found, random = {}, trial.random("residual")
+    for name in trial.groups:
+        part = trial.part(trial.synthetic, name)
+        if len(part) < MIN_ITEMS:
+            found[name or "all"] = too_few(len(part))
+            continue
+        one, two = (_lead(part, lead) for lead in ("I", "II"))
+        true = limb_leads(one, two)
+        per_item = np.mean([((_lead(part, k) - true[k]) ** 2).mean(1) for k in there], 0)
+        squared = bootstrap_mean(per_item, blocks(part), random)
+        value, low, high = (
+            None if v is None else float(np.sqrt(max(v, 0.0)))
+            for v in (squared.value, squared.low, squared.high)
+        )
+        assert value is not None
+        height = float(np.sqrt((two**2).mean()))
+        note = f"{100 * value / height:.2g} % of lead II's RMS" if height > SURE else "II is flat"
+        absent = [k for k in derived if k not in there]
+        note += f"; without {', '.join(absent)}, which the set lacks" if absent else ""
+        found[name or "all"] = Estimate(value, low, high, note)
+    return found
+
+
+@METRICS.register("lead_correlation_error")
+@metric(
+    "lead_correlation_error", unit="1", goal="lower", needs=("test",), question="match",
+    reference="RMS over the pairs of leads of the difference between the synthetic and the real "
+    "correlation matrix, each over all samples of a class at equal counts",
+)  # fmt: skip
+def lead_correlation_error(trial: Trial) -> dict[str, Estimate]:
+    """How far the correlations between leads are from the real ones.
+
+    A lead that is flat in all items of a class correlates with nothing: it counts as 0.
+
+    Raises
+    ------
+    NotApplicable: the sets have one lead.
+    """
+    leads = trial.synthetic.spec.leads
+    if len(leads) < 2:
+        raise NotApplicable(f"needs several leads; the set has {_named(leads)}")
+    found = {}
+    for name in trial.groups:
+        a, b = trial.equal(name)
+        if len(a) < MIN_ITEMS:
+            found[name or "all"] = too_few(len(a))
+            continue
+        pairs = np.triu_indices(len(leads), 1)
+        error = (correlations(a) - correlations(b))[pairs]
+        worst = int(np.abs(error).argmax())
+        names = "-".join(leads[side[worst]] for side in pairs)
+        note = f"largest for {names}: {error[worst]:+.2f}"
+        found[name or "all"] = Estimate(float(np.sqrt((error**2).mean())), note=note)
+    return found
+
+
+def correlations(ecg: Ecg) -> NDArray[np.float64]:
+    """[lead, lead] Pearson correlations over all samples, each item about its own mean."""
+    signal = ecg.signal.astype(np.float64)
+    signal -= signal.mean(2, keepdims=True)
+    # Items are summed one after another, so that a set of records takes no second copy.
+    total = np.einsum("ils,iks->lk", signal, signal, optimize=True) / (len(ecg) * signal.shape[2])
+    sd = np.sqrt(np.diag(total))
+    alive = sd > SURE
+    sd = np.where(alive, sd, 1.0)
+    return np.where(np.outer(alive, alive), total / np.outer(sd, sd), 0.0)
+
+
+def _lead(ecg: Ecg, name: str) -> NDArray[np.float64]:
+    return ecg.signal[:, ecg.spec.leads.index(name)].astype(np.float64)
+
+
+def _named(leads: tuple[str, ...]) -> str:
+    return ", ".join(leads)

@@ -1,0 +1,213 @@
+"""Do synthetic waves unfold in time like real ones? Recurrent networks that tell and foretell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.evaluation import (
+    MIN_ITEMS,
+    Estimate,
+    NotApplicable,
+    Trial,
+    blocks,
+    bootstrap_mean,
+    match_counts,
+    members,
+    metric,
+    pick,
+    too_few,
+)
+from ecgsynth.registry import METRICS
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.filters import resample
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+HIDDEN = 16
+"""Of the GRU. TimeGAN takes half the number of channels, which for one lead is none at all."""
+
+BATCH, STEPS, RATE = 128, 400, 1e-2
+
+WORK_HZ, FRAME = 120.0, 4
+"""The GRU reads 30 frames of 4 samples a second: the band of 40 Hz in a twelfth of the steps."""
+
+LONGEST = 360
+"""Samples of an item at that rate which it reads: of longer ones, the middle."""
+
+MOST = 2000
+"""Items a side that it learns from: it sees 51,200 in any case."""
+
+MOST_HELD = 10_000
+
+MIN_SIDE = 50
+
+
+@METRICS.register("discriminative_score")
+@metric(
+    "discriminative_score", unit="1", goal="lower", needs=("test",), question="match", costly=True,
+    reference="Yoon et al. (TimeGAN), NeurIPS 2019: |accuracy - .5|; GRU of 16 on 33-ms frames at "
+    "120 Hz, 400 steps of 128, two folds by time block; 0 = cannot be told apart",
+)  # fmt: skip
+def discriminative_score(trial: Trial) -> dict[str, Estimate]:
+    """How far above chance a small recurrent network tells synthetic beats from real ones.
+
+    Accuracy is the mean of that on either side, of items that the network did not learn from; its
+    interval comes from resampled time blocks. The note says what chance alone would give.
+    """
+    from torch.nn.functional import binary_cross_entropy_with_logits
+
+    from ecgsynth.evaluation.fidelity import folds
+
+    random = trial.random("discriminative_score")
+    synthetic, real = trial.matched
+    rows = np.sort(random.permutation(len(real))[:MOST])  # the same classes on both sides
+    synthetic, real = synthetic[rows], real[rows]
+    if len(real) < MIN_SIDE:
+        return _only(f"{len(real)} items a side; {MIN_SIDE} are needed")
+    units = [np.unique(blocks(ecg), return_inverse=True)[1] for ecg in (real, synthetic)]
+    if min(int(unit.max()) for unit in units) < 1:
+        return _only("one time block or patient a side")
+    frames = np.concatenate([_frames(real), _frames(synthetic)])
+    truth = np.repeat([0, 1], len(real))
+    both = np.concatenate([units[0], units[0].max() + 1 + units[1]])
+    right = np.zeros(len(truth))
+    for learn, held in folds(both, truth, 2, trial.seed):
+
+        def loss(said: Tensor, _: Tensor, rows: Tensor, learn: NDArray = learn) -> Tensor:
+            return binary_cross_entropy_with_logits(
+                said[:, -1, 0], rows.new_tensor(truth[learn])[rows].float()
+            )
+
+        network = _learn(frames[learn], 1, loss, trial.seed)
+        right[held] = (network(frames[held])[:, -1, 0] > 0) == truth[held]
+    sides = [bootstrap_mean(right[truth == side], unit, random) for side, unit in enumerate(units)]
+    away = float(np.mean([side.value for side in sides])) - 0.5
+    real_width, width = ((side.high or 0.0) - (side.low or 0.0) for side in sides)
+    half = 0.25 * float(np.hypot(real_width, width))
+    mean, most = by_chance(len(truth))
+    note = f"accuracy {away + 0.5:.3f}; chance alone gives {mean:.3f}, in 95 % under {most:.3f}"
+    return {"all": Estimate(abs(away), max(0.0, abs(away) - half), abs(away) + half, note)}
+
+
+def by_chance(items: int) -> tuple[float, float]:
+    """Mean and 95th percentile of |accuracy - .5| of guesses, whose accuracy is N(.5, .25 / n)."""
+    sd = 0.5 / float(np.sqrt(items))
+    return float(np.sqrt(2 / np.pi)) * sd, 1.96 * sd
+
+
+@METRICS.register("predictive_score")
+@metric(
+    "predictive_score", unit="mV", goal="lower", needs=("test",), question="match", costly=True,
+    reference="Yoon et al. (TimeGAN), NeurIPS 2019: GRU of 16 trained on synthetic items to "
+    "foretell the next 33 ms (4 samples at 120 Hz); mean absolute error on real ones",
+)  # fmt: skip
+def predictive_score(trial: Trial) -> dict[str, Estimate]:
+    """Error on held-out beats of a network that learned from synthetic ones what comes next.
+
+    The note gives the error of the same network trained on as many real beats, and that of
+    foretelling that nothing changes.
+    """
+    from torch.nn.functional import l1_loss
+
+    assert trial.test is not None
+    random = trial.random("predictive_score")
+    test = pick(trial.test, MOST_HELD, random).quantised()
+    if min(len(trial.synthetic), len(test)) < MIN_SIDE:
+        return _only(f"{min(len(trial.synthetic), len(test))} items; {MIN_SIDE} are needed")
+    sets = {"": trial.synthetic}
+    if trial.train is not None:
+        with suppress(EcgsynthError):  # no class in common: nothing stands beside it
+            sets["trained on real ones"] = match_counts(trial.train, trial.synthetic, random)[0]
+    truth = _frames(test)
+    # Where nothing changes the last sample of a frame goes on; frames are [.., sample, lead].
+    last = truth[:, :-1].reshape(*truth[:, :-1].shape[:2], FRAME, -1)[..., -1:, :]
+    still = np.broadcast_to(last, (*last.shape[:2], FRAME, last.shape[-1])).reshape(
+        truth[:, 1:].shape
+    )
+    errors = {"no change": np.abs(truth[:, 1:] - still).mean((1, 2))}
+    for name, ecg in sets.items():
+        frames = _frames(pick(ecg, MOST, random).quantised())
+        network = _learn(
+            frames, frames.shape[2], lambda said, x, _: l1_loss(said[:, :-1], x[:, 1:]), trial.seed
+        )
+        errors[name] = np.abs(network(truth)[:, :-1] - truth[:, 1:]).mean((1, 2))
+    found, unit = {}, blocks(test)
+    groups = {name: members(test, name) for name in trial.classes} | {"all": np.arange(len(test))}
+    for name, rows in groups.items():
+        if len(rows) < MIN_ITEMS:
+            found[name] = too_few(len(rows))
+            continue
+        part = np.unique(unit[rows], return_inverse=True)[1]
+        one = bootstrap_mean(errors[""][rows], part, random)
+        note = ", ".join(f"{k} {e[rows].mean():.4f}" for k, e in errors.items() if k)
+        found[name] = Estimate(one.value, one.low, one.high, note)
+    return found
+
+
+def _only(reason: str) -> dict[str, Estimate]:
+    return {"all": Estimate(float("nan"), note=reason)}
+
+
+def _frames(ecg: Ecg) -> NDArray[np.float32]:
+    """[item, frame, 4 x lead] mV at 120 Hz, or at the items' own rate where that is lower.
+
+    Raises
+    ------
+    NotApplicable: the items do not hold two frames.
+    """
+    signal = resample(ecg.signal, ecg.spec.fs, min(ecg.spec.fs, WORK_HZ))
+    spare = max(0, signal.shape[-1] - LONGEST) // 2
+    signal = signal[..., spare : spare + LONGEST]
+    frames = signal.shape[-1] // FRAME
+    if frames < 2:
+        raise NotApplicable(f"items of {ecg.spec.seconds:.3f} s hold no two frames of 33 ms")
+    signal = signal[..., : frames * FRAME].transpose(0, 2, 1)
+    return np.ascontiguousarray(signal).reshape(len(signal), frames, -1)
+
+
+def _learn(
+    frames: NDArray[np.float32],
+    outputs: int,
+    loss: Callable[[Tensor, Tensor, Tensor], Tensor],
+    seed: int,
+) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """A GRU and a linear layer at each of its frames, trained; to be called with other frames.
+
+    Signals are divided by the SD of those that it learns from, inside and outside of the network.
+
+    frames: [item, frame, channel]. loss: of (what it says [batch, frame, output], the batch, its
+    rows among the items).
+    """
+    import torch
+    from torch import nn
+
+    scale = max(float(frames.std()), 1e-3)
+    signal = torch.from_numpy(frames / scale)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        gru = nn.GRU(frames.shape[2], HIDDEN, batch_first=True)
+        head = nn.Linear(HIDDEN, outputs)
+        parameters = [*gru.parameters(), *head.parameters()]
+        optimiser = torch.optim.Adam(parameters, RATE)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
+        for _ in range(STEPS):
+            rows = torch.randint(len(signal), (BATCH,))
+            batch = signal[rows]
+            optimiser.zero_grad()
+            loss(head(gru(batch)[0]), batch, rows).backward()
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimiser.step()
+            schedule.step()
+
+    def network(others: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            return np.asarray(head(gru(torch.from_numpy(others / scale))[0]).numpy() * scale)
+
+    return network

@@ -1,0 +1,102 @@
+"""The network of the delineator: a small 1-D U-Net that names the wave of every sample."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import written_beside
+
+FS = 250.0
+"""Sampling rate at which the network works, Hz."""
+
+WAVES = ("background", "p", "qrs", "t")
+WIDTHS = (16, 24, 32, 40, 40, 40)
+KERNEL = 5
+
+
+class UNet1D(nn.Module):
+    """6 levels 16-24-32-40-40-40, kernel 5, about .15 M parameters, sees 1 s to either side.
+
+    [batch, sample] mV at 250 Hz, of any length -> logits [batch, 4, sample] (`WAVES`).
+    Every item is centred on its median and divided by its own SD: the network knows no gain.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.ModuleList(
+            Level(before, after) for before, after in zip((1, *WIDTHS), WIDTHS, strict=False)
+        )
+        self.up = nn.ModuleList(
+            Level(shallow + deep, shallow) for deep, shallow in itertools.pairwise(WIDTHS[::-1])
+        )
+        self.head = nn.Conv1d(WIDTHS[0], len(WAVES), 1)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        samples = signal.shape[-1]
+        x = signal - signal.median(-1, keepdim=True).values
+        x = (x / x.std(-1, keepdim=True).clamp_min(1e-3))[:, None]
+        multiple = 2 ** (len(WIDTHS) - 1)
+        x = F.pad(x, (0, -samples % multiple), mode="replicate")
+        kept: list[Tensor] = []
+        for number, level in enumerate(self.down):
+            x = level(F.avg_pool1d(x, 2) if number else x)
+            kept.append(x)
+        for level, beside in zip(self.up, kept[-2::-1], strict=True):
+            x = level(torch.cat([F.interpolate(x, scale_factor=2.0), beside], 1))
+        return self.head(x)[..., :samples]
+
+
+class Level(nn.Module):
+    """Two convolutions at one rate."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        half = KERNEL // 2
+        self.first = nn.Conv1d(before, after, KERNEL, padding=half)
+        self.second = nn.Conv1d(after, after, KERNEL, padding=half)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(after) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.norms[0](self.first(x)))
+        return F.relu(self.norms[1](self.second(x)))
+
+
+def save_delineator(net: UNet1D, facts: dict[str, Any], path: Path) -> None:
+    """Write the network in half precision with its facts as safetensors."""
+    from safetensors.torch import save_file
+
+    half = {k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()}
+    with written_beside(path) as beside:
+        save_file(half, beside, {"facts": json.dumps(facts)})
+
+
+def load_delineator(path: Path) -> tuple[UNet1D, dict[str, Any]]:
+    """Read what `save_delineator` wrote; `facts["hash"]` is that of the file.
+
+    Raises
+    ------
+    EcgsynthError: the file is missing or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            facts = json.loads(file.metadata()["facts"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        net = UNet1D()
+        net.load_state_dict({k: v.float() for k, v in tensors.items()})
+    except (SafetensorError, OSError, KeyError, TypeError, RuntimeError, ValueError) as problem:
+        raise EcgsynthError(
+            f"the delineator {path} is missing or damaged ({problem}); install ecgsynth again."
+        ) from None
+    facts["hash"] = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return net.eval(), facts

@@ -1,0 +1,259 @@
+"""Do synthetic waves run like real ones? Time warping, coherence, autocorrelation, slopes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.evaluation import (
+    MIN_ITEMS,
+    Estimate,
+    NotApplicable,
+    Trial,
+    blocks,
+    bootstrap_mean,
+    metric,
+    too_few,
+)
+from ecgsynth.registry import METRICS
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.wavelets import PERIOD, coherence
+
+WARP_S = 0.05
+"""How far time warping may move a sample, s."""
+
+CANDIDATES = 10
+"""Nearest real items (Euclidean) among which the one nearest under time warping is sought."""
+
+STEP_MV = 0.005
+"""The converter's step, on which flat tops are counted."""
+
+VOICES = 6
+"""Scales per octave of the wavelets: half of what a map is drawn with, in half the time."""
+
+HIGHEST_HZ = 60.0
+"""Where a band is not stated, coherence is averaged up to here: the QRS complex ends before."""
+
+
+def _each(
+    trial: Trial, measure: Callable[[Ecg, Ecg, np.random.Generator], Estimate], name: str
+) -> dict[str, Estimate]:
+    """`measure(synthetic, real, random)` of each class, at equal counts, on a grid of 5 uV."""
+    found = {}
+    random = trial.random(name)
+    for group in trial.groups:
+        a, b = trial.equal(group)
+        enough = min(len(a), len(b)) >= MIN_ITEMS
+        found[group or "all"] = measure(a, b, random) if enough else too_few(min(len(a), len(b)))
+    return found
+
+
+def share_of(one: Estimate, other: Estimate) -> Estimate:
+    """The ratio of two independent means with its interval (delta method on the logarithm)."""
+    if min(one.value, other.value) <= 0:
+        if other.value <= 0:
+            return Estimate(float("nan"), note="the real items are constant")
+        return Estimate(0.0)
+    value, spread = one.value / other.value, 0.0
+    for part in (one, other):
+        if part.low is None or part.high is None:
+            return Estimate(value, note=part.note)
+        spread += ((part.high - part.low) / 2 / part.value) ** 2
+    factor = float(np.exp(np.sqrt(spread)))
+    return Estimate(value, value / factor, value * factor)
+
+
+# ---- coherence -----------------------------------------------------------------------------
+
+
+@METRICS.register("wavelet_coherence")
+@metric(
+    "wavelet_coherence", unit="ratio", goal="match", needs=("test",), question="match",
+    reference="Torrence & Webster, J. Climate 1999; Morlet, random pairs of a class, mean inside "
+    "the cone of influence; synthetic-real as a share of real-real: below 1 too wild, above 1 too "
+    "uniform",
+)  # fmt: skip
+def wavelet_coherence(trial: Trial) -> dict[str, Estimate]:
+    """Wavelet coherence of synthetic with real beats, as a share of that between real beats.
+
+    At most 300 random pairs of a class (75 when quick), fewer where items are longer than a beat.
+    Of several leads each pair has one at random. Frequencies run up to the edge of the band that
+    the signals keep.
+    """
+    assert trial.test is not None
+    spec = trial.synthetic.spec
+    edges = [high for high in (spec.band[1], trial.test.spec.band[1], spec.fs / 2) if high]
+    highest = min([*edges, HIGHEST_HZ] if len(edges) == 1 else edges)
+    if spec.seconds * highest * PERIOD < 4 * np.sqrt(2):
+        raise NotApplicable(f"items of {spec.seconds:.2f} s are too short for wavelets")
+    most = _affordable(76_800, trial, leads=1)
+
+    def measure(a: Ecg, b: Ecg, random: np.random.Generator) -> Estimate:
+        size = min(len(b), most)
+        rows = random.permutation(len(b))
+        lead = random.integers(len(spec.leads), size=size)
+        ours, theirs, others = (  # no real item is paired with itself
+            ecg.signal[at[:size], lead]
+            for ecg, at in ((a, random.permutation(len(a))), (b, rows), (b, np.roll(rows, 1)))
+        )
+        unit = np.unique(blocks(b)[rows[:size]], return_inverse=True)[1]
+
+        def mean(x: NDArray, y: NDArray) -> Estimate:
+            maps, _, inside = coherence(x, y, spec.fs, highest_hz=highest, voices=VOICES)
+            return bootstrap_mean(maps[:, inside].mean(1), unit, random)
+
+        real = mean(others, theirs)
+        share = share_of(mean(ours, theirs), real)
+        note = share.note or f"between real ones {real.value:.3f}"
+        return Estimate(share.value, share.low, share.high, note)
+
+    return _each(trial, measure, "wavelet_coherence")
+
+
+def _affordable(samples: int, trial: Trial, leads: int) -> int:
+    """Items of a class whose samples in so many leads fit a budget, which more than four classes
+    share and quick divides by four; 10 at least."""
+    spec = trial.synthetic.spec
+    budget = samples * 4 / max(4, len(trial.groups)) / (4 if trial.quick else 1)
+    return max(MIN_ITEMS, int(budget / (spec.samples * leads)))
+
+
+# ---- time warping --------------------------------------------------------------------------
+
+
+@METRICS.register("dtw")
+@metric(
+    "dtw", unit="mV", goal="match", needs=("test",), question="match",
+    reference="dynamic time warping (Sakoe & Chiba 1978), up to 50 ms, RMS along the way; nearest "
+    "pairs, because a collapsed set beats real data on random pairs (in the note)",
+)  # fmt: skip
+def dtw(trial: Trial) -> dict[str, Estimate]:
+    """Distance of a synthetic beat to the nearest real one when time may stretch by 50 ms.
+
+    At most 300 items of a class (75 when quick), fewer where items are longer than a beat; the
+    nearest is sought among the ten that are nearest without warping. The note gives the same
+    between real items, and both on random pairs.
+    """
+    most = _affordable(76_800, trial, leads=len(trial.synthetic.spec.leads))
+
+    def measure(a: Ecg, b: Ecg, random: np.random.Generator) -> Estimate:
+        ours, rows = random.permutation(len(a))[:most], random.permutation(len(b))
+        mine = _warped_nearest(a.signal[ours], b.signal, a.spec.fs)
+        theirs = _warped_nearest(b.signal[rows[:most]], b.signal, a.spec.fs, themselves=rows[:most])
+        partner = np.roll(rows, 1)[:most]
+        drawn = _warped(a.signal[ours], b.signal[partner], a.spec.fs).mean()
+        real = _warped(b.signal[rows[:most]], b.signal[partner], a.spec.fs).mean()
+        found = bootstrap_mean(mine, blocks(a[ours]), random)
+        note = (
+            f"between held-out ones {theirs.mean():.4f}; random pairs {drawn:.3f}, real {real:.3f}"
+        )
+        return Estimate(found.value, found.low, found.high, note)
+
+    return _each(trial, measure, "dtw")
+
+
+def _warped(x: NDArray, y: NDArray, fs: float) -> NDArray[np.float64]:
+    """[pair] RMS distance along the best path, mV; x, y: [pair, lead, sample]."""
+    from dtaidistance import dtw_ndim
+
+    # The library's window is the first shift that is not allowed.
+    window = round(WARP_S * fs) + 1
+    x, y = (np.ascontiguousarray(z.transpose(0, 2, 1), np.float64) for z in (x, y))
+    found = [dtw_ndim.distance_fast(a, b, window=window) for a, b in zip(x, y, strict=True)]
+    return np.array(found) / np.sqrt(x[0].size)
+
+
+def _warped_nearest(
+    x: NDArray, pool: NDArray, fs: float, themselves: NDArray | None = None
+) -> NDArray[np.float64]:
+    """[item] distance to the nearest of the pool; `themselves`: rows of the pool that x are."""
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=min(CANDIDATES + 1, len(pool)))
+    near = search.fit(pool.reshape(len(pool), -1)).kneighbors(x.reshape(len(x), -1))[1]
+    found = np.stack([_warped(x, pool[column], fs) for column in near[:, :-1].T], 1)
+    if themselves is not None:
+        last = _warped(x, pool[near[:, -1]], fs)
+        found = np.concatenate([found, last[:, None]], 1)
+        found[near == themselves[:, None]] = np.inf
+    return found.min(1)
+
+
+# ---- shape ---------------------------------------------------------------------------------
+
+
+@METRICS.register("autocorrelation")
+@metric(
+    "autocorrelation", unit="1", goal="lower", needs=("test",), question="match",
+    reference="RMS difference of the mean autocorrelation functions, lags up to half an item",
+)  # fmt: skip
+def autocorrelation(trial: Trial) -> dict[str, Estimate]:
+    """How far the autocorrelation of the class lies from the real one."""
+
+    def measure(a: Ecg, b: Ecg, _: np.random.Generator) -> Estimate:
+        return Estimate(float(np.sqrt(((_lags(a.signal) - _lags(b.signal)) ** 2).mean())))
+
+    return _each(trial, measure, "autocorrelation")
+
+
+def _lags(signal: NDArray) -> NDArray[np.float64]:
+    """[lead, lag] mean autocorrelation of the items; 0 throughout for a constant one."""
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    samples = signal.shape[-1]
+    length, total = next_fast_len(2 * samples, real=True), 0.0
+    for start in range(0, len(signal), 512):
+        part = signal[start : start + 512].astype(np.float64)
+        part -= part.mean(-1, keepdims=True)
+        power = np.abs(rfft(part, length)) ** 2
+        lags = irfft(power, length)[..., : samples // 2]
+        total = total + (lags / np.maximum(lags[..., :1], 1e-9)).sum(0)
+    return np.asarray(total / len(signal))
+
+
+@METRICS.register("smoothness")
+@metric(
+    "smoothness", unit="ratio", goal="match", needs=("test",), question="match",
+    reference="mean squared slope, as a share of the real one; below 1 too smooth, above too rough",
+)  # fmt: skip
+def smoothness(trial: Trial) -> dict[str, Estimate]:
+    """Slope energy of synthetic beats, as a share of that of real ones."""
+
+    def measure(a: Ecg, b: Ecg, random: np.random.Generator) -> Estimate:
+        both = (
+            bootstrap_mean((np.diff(e.signal) ** 2).mean((1, 2)), blocks(e), random) for e in (a, b)
+        )
+        return share_of(*both)
+
+    return _each(trial, measure, "smoothness")
+
+
+@METRICS.register("saturation")
+@metric(
+    "saturation", unit="share", goal="match", needs=("test",), question="match",
+    reference="samples in flat runs of three or more at the item's own highest or lowest value, on "
+    "a grid of 5 uV: a generator that ends at its limits has many, a real beat few",
+)  # fmt: skip
+def saturation(trial: Trial) -> dict[str, Estimate]:
+    """Share of samples that are stuck at the extremes of their item."""
+
+    def measure(a: Ecg, b: Ecg, random: np.random.Generator) -> Estimate:
+        found = bootstrap_mean(_stuck(a.signal), blocks(a), random)
+        note = f"real {_stuck(b.signal).mean():.4f}"
+        return Estimate(found.value, found.low, found.high, note)
+
+    return _each(trial, measure, "saturation")
+
+
+def _stuck(signal: NDArray) -> NDArray[np.float64]:
+    """[item] share of samples in runs of three or more at the extremes of an item's lead."""
+    steps = np.round(signal / STEP_MV)
+    flat = np.zeros(steps.shape, bool)
+    for extreme in (steps.max(-1, keepdims=True), steps.min(-1, keepdims=True)):
+        at = steps == extreme
+        middle = at[..., :-2] & at[..., 1:-1] & at[..., 2:]
+        for move in range(3):
+            flat[..., move : move + middle.shape[-1]] |= middle
+    return np.asarray(flat.mean((1, 2)))

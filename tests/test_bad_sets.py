@@ -1,0 +1,292 @@
+"""Sets that nobody should give the judge: each is refused, or judged with a word about it."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ecgsynth.app.evaluate import show
+from ecgsynth.datasets import load
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.evaluation import Estimate, Metric, NotApplicable, Trial, calibration
+from ecgsynth.evaluation.controls import CONTROLS
+from ecgsynth.evaluation.judge import evaluate, judge
+from ecgsynth.evaluation.page import page
+from ecgsynth.evaluation.report import Report
+from ecgsynth.registry import METRICS
+from ecgsynth.signals.ecg import Ecg
+
+FEW = ["coverage", "coverage_signal", "memorisation", "mmd", "rmse_random", "spread"]
+
+
+@pytest.fixture(scope="module")
+def crowd() -> dict[str, Ecg]:
+    return {part: load("simulated", part, patients=12, beats=120) for part in ("train", "heldout")}
+
+
+@pytest.fixture(scope="module")
+def made(crowd: dict[str, Ecg]) -> Ecg:
+    part = crowd["train"][:300]
+    return Ecg(part.signal, part.spec, part.label, part.context, source="synthetic:made")
+
+
+def judged(synthetic: Ecg, test: Ecg, train: Ecg | None = None, **more: Any) -> Report:
+    given = {"metrics": FEW, "quick": True, "controls": False} | more
+    return evaluate(synthetic, test, train, **given)
+
+
+def changed(ecg: Ecg, scale: float = 1.0) -> Ecg:
+    return replace(ecg, signal=ecg.signal * np.float32(scale), marks=None)
+
+
+def cut(ecg: Ecg, samples: int) -> Ecg:
+    spec = replace(ecg.spec, samples=samples, r_sample=None)
+    return replace(ecg, signal=ecg.signal[..., :samples], spec=spec, marks=None)
+
+
+def several(ecg: Ecg) -> Ecg:
+    """Every item has the class S beside its own."""
+    label = np.array(ecg.label)
+    label[:, ecg.spec.class_index("S")] = 1
+    return replace(ecg, spec=replace(ecg.spec, multilabel=True), label=label)
+
+
+# ---- metrics that do not apply -------------------------------------------------------------
+
+
+def metric_of(outcome: Estimate | Exception, group: str = "all") -> Metric:
+    def measure(_: Trial) -> dict[str, Estimate]:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return {group: outcome}
+
+    return Metric("m", "1", "lower", (), "match", "", measure)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (NotApplicable("needs leads I and II"), "needs leads I and II"),
+        (EcgsynthError("the sets differ."), "the sets differ."),
+        (Estimate(float("nan"), note="3 items; 50 are needed"), "3 items; 50 are needed"),
+        (Estimate(float("nan")), "no value"),
+    ],
+)
+def test_a_metric_without_a_figure_leaves_the_table_with_its_reason(
+    made: Ecg, outcome: Estimate | Exception, reason: str
+) -> None:
+    rows, left_out, _ = judge(Trial(made), [metric_of(outcome)], False, lambda *_: None)
+    assert rows == []
+    assert left_out == {"m": reason}
+
+
+def test_a_fault_in_a_metric_is_no_reason(made: Ecg) -> None:
+    with pytest.raises(ZeroDivisionError):
+        judge(Trial(made), [metric_of(ZeroDivisionError())], False, lambda *_: None)
+
+
+def test_a_metric_that_does_not_apply_to_a_control_has_no_value_there(
+    made: Ecg, crowd: dict[str, Ecg], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(trial: Trial) -> dict[str, Estimate]:
+        if trial.synthetic.source != made.source:
+            raise NotApplicable("of the set alone")
+        return {"all": Estimate(1.0)}
+
+    monkeypatch.setattr(calibration, "CONTROLS", {"noise": CONTROLS["noise"]})
+    trial = Trial(made, crowd["heldout"], crowd["train"], quick=True, seed=77)
+    alone = Metric("alone", "1", "lower", (), "match", "", measure)
+    rows, left_out, _ = judge(trial, [alone], True, lambda *_: None)
+    assert [(row.value, row.controls) for row in rows] == [(1.0, {})]
+    assert left_out == {}
+
+
+# ---- too few, too empty --------------------------------------------------------------------
+
+
+def test_few_items_say_how_many_are_needed(
+    made: Ecg, crowd: dict[str, Ecg], capsys: pytest.CaptureFixture
+) -> None:
+    report = judged(made[:5], crowd["heldout"], crowd["train"], metrics=[*FEW, "c2st"])
+    assert report.rows == []
+    assert "at least 10 are needed" in report.left_out["coverage"]
+    assert report.left_out["c2st"].endswith("50 are needed")
+    show(report)
+    assert "left out: c2st" in capsys.readouterr().out
+    assert "50 are needed" in page(report)
+
+
+def test_a_class_without_synthetic_items_has_no_rows_and_is_named(
+    made: Ecg, crowd: dict[str, Ecg]
+) -> None:
+    report = judged(made.of_class("N"), crowd["heldout"], crowd["train"])
+    assert {row.group for row in report.rows} == {"N"}
+    assert "The synthetic set has no items of class S, V, F." in report.notes
+    with pytest.raises(EcgsynthError, match="no items of that class"):
+        report["coverage", "V"]
+
+
+def test_a_class_of_few_real_items_keeps_its_row_and_reason(
+    made: Ecg, crowd: dict[str, Ecg]
+) -> None:
+    test = crowd["heldout"]
+    rows = [*np.flatnonzero(test.labels_id == 0), *np.flatnonzero(test.labels_id == 2)[:4]]
+    row = judged(made, test[rows])["coverage", "V"]
+    assert row.value is None
+    assert row.note == "4 items; at least 10 are needed"
+
+
+@pytest.mark.parametrize(("part", "word"), [("test", "held-out"), ("train", "training")])
+def test_an_empty_real_set_is_refused(
+    made: Ecg, crowd: dict[str, Ecg], part: str, word: str
+) -> None:
+    sets = {"test": crowd["heldout"], "train": crowd["train"]}
+    sets[part] = sets[part][:0]
+    with pytest.raises(EcgsynthError, match=f"the {word} set is empty"):
+        judged(made, **sets)
+
+
+def test_sets_without_a_class_in_common_are_refused(made: Ecg, crowd: dict[str, Ecg]) -> None:
+    with pytest.raises(EcgsynthError, match=r"items of N, the real one of V: no class has items"):
+        judged(made.of_class("N"), crowd["heldout"].of_class("V"))
+
+
+def test_items_of_a_few_samples_are_refused(made: Ecg, crowd: dict[str, Ecg]) -> None:
+    with pytest.raises(EcgsynthError, match="7 samples long; 8 at least"):
+        judged(cut(made, 7), cut(crowd["heldout"], 7))
+    assert judged(cut(made, 8), cut(crowd["heldout"], 8)).rows
+
+
+@pytest.mark.parametrize("which", [(True, True), (True, False), (False, True)])
+def test_items_of_several_classes_are_judged(
+    made: Ecg, crowd: dict[str, Ecg], which: tuple[bool, bool]
+) -> None:
+    sets = [
+        several(e) if more else e for e, more in zip((made, crowd["heldout"]), which, strict=True)
+    ]
+    report = judged(*sets, crowd["train"])
+    assert {row.metric for row in report.rows} == {*FEW}
+    assert report["rmse_random", "N"].value is not None
+
+
+# ---- broken numbers ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf, 3e38, -1e12])
+def test_broken_items_are_left_out_and_counted(
+    made: Ecg, crowd: dict[str, Ecg], broken: float
+) -> None:
+    signal, real = np.array(made.signal), np.array(crowd["heldout"].signal)
+    signal[:7, 0, 3] = real[:2, 0, 5] = broken
+    report = judged(
+        replace(made, signal=signal), replace(crowd["heldout"], signal=real), crowd["train"]
+    )
+    assert "7 of 300 items hold NaN or infinity and are left out." in report.notes
+    assert "2 items of the held-out set hold NaN and are left out." in report.notes
+    assert all(row.value is None or np.isfinite(row.value) for row in report.rows)
+    signal[:] = broken
+    with pytest.raises(EcgsynthError, match="every synthetic item holds NaN or infinity"):
+        judged(replace(made, signal=signal), crowd["heldout"])
+    with pytest.raises(EcgsynthError, match="every item of the held-out set holds NaN"):
+        judged(made, replace(made, signal=signal))
+
+
+@pytest.mark.parametrize("flat", ["synthetic", "test", "train"])
+def test_flat_lines_on_any_side_are_judged(made: Ecg, crowd: dict[str, Ecg], flat: str) -> None:
+    sets = {"synthetic": made, "test": crowd["heldout"], "train": crowd["train"]}
+    sets[flat] = changed(sets[flat], 0)
+    report = judged(**sets, metrics=None)
+    assert report.rows
+    assert all(row.value is None or np.isfinite(row.value) for row in report.rows)
+
+
+# ---- units ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("which", "scale", "words"),
+    [
+        ("synthetic", 1e3, "the synthetic signals span 1,"),
+        ("synthetic", 1e-3, "Are they in V? Then multiply by 1000"),
+        ("test", 1e3, "the held-out signals"),
+        ("train", 1e3, "the training signals"),
+    ],
+)
+def test_a_wrong_unit_is_said_in_the_log_the_report_the_page_and_on_the_terminal(
+    made: Ecg, crowd: dict[str, Ecg], which: str, scale: float, words: str,
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture,
+) -> None:  # fmt: skip
+    sets = {"synthetic": made, "test": crowd["heldout"], "train": crowd["train"]}
+    sets[which] = changed(sets[which], scale)
+    with caplog.at_level(logging.WARNING, "ecgsynth"):
+        report = judged(**sets, metrics=["spread"])
+    show(report)
+    places = {
+        "log": caplog.text, "report": " ".join(report.notes), "page": page(report),
+        "terminal": " ".join(capsys.readouterr().out.split()),
+    }  # fmt: skip
+    for text in places.values():
+        assert "THE UNIT IS DOUBTFUL" in text
+        assert words in text
+    assert "until then every figure here is wrong" in places["page"].partition("<table")[0]
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
+def test_low_and_high_voltage_are_no_other_unit(
+    made: Ecg, crowd: dict[str, Ecg], scale: float
+) -> None:
+    sets = [changed(e, scale) for e in (made, crowd["heldout"])]
+    assert not any("UNIT" in note for note in judged(*sets, metrics=["spread"]).notes)
+
+
+def test_signals_that_never_had_mv_have_no_doubtful_unit(made: Ecg, crowd: dict[str, Ecg]) -> None:
+    sets = [
+        replace(changed(e, 1000), spec=replace(e.spec, unit="normalised"))
+        for e in (made, crowd["heldout"])
+    ]
+    assert not any("UNIT" in note for note in judged(*sets, metrics=["spread"]).notes)
+
+
+# ---- size ----------------------------------------------------------------------------------
+
+MANY = """
+import resource
+import numpy as np
+from ecgsynth.datasets import load
+from ecgsynth.evaluation.judge import evaluate
+from ecgsynth.signals.ecg import Ecg
+
+real = {part: load("simulated", part, patients=12, beats=120) for part in ("train", "heldout")}
+part, rows = real["train"], np.arange(100_000) % len(real["train"])
+made = Ecg(part.signal[rows], part.spec, part.label[rows], part.context[rows], source="synthetic:m")
+metrics = ["c2st", "coverage", "frechet", "memorisation", "mmd", "domias", "nn_membership"]
+report = evaluate(
+    made, real["heldout"], real["train"], metrics=metrics, quick=True, controls=False
+)
+assert report.left_out == {}, report.left_out
+print(len(report.rows), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_a_hundred_thousand_items_are_judged_in_less_than_a_gigabyte() -> None:
+    """The set itself takes 98 MB, Python with torch and scikit-learn some 400 MB."""
+    done = subprocess.run(
+        [sys.executable, "-c", MANY], capture_output=True, text=True, check=True, timeout=300
+    )
+    rows, megabytes = map(int, done.stdout.split()[-2:])
+    assert rows > 7
+    assert megabytes < 1000
+
+
+def test_every_registered_metric_survives_a_set_of_one_item(
+    made: Ecg, crowd: dict[str, Ecg]
+) -> None:
+    report = judged(made[:1], crowd["heldout"], crowd["train"], metrics=None)
+    assert report.rows == []
+    assert {*report.left_out} == {*METRICS.names()}
