@@ -27,6 +27,7 @@ from ecgsynth.evaluation.controls import CONTROLS, NARROW_BAND
 from ecgsynth.evaluation.judge import evaluate
 from ecgsynth.evaluation.reference import Reference
 from ecgsynth.evaluation.report import Row
+from ecgsynth.formats import write
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, Spec, concatenate
 from ecgsynth.signals.filters import lowpass
@@ -487,3 +488,15 @@ def test_a_set_that_does_not_say_where_r_is_hears_where_it_is_taken_to_be(made: 
 def test_a_report_introduces_itself_in_one_line(made: Ecg, crowd: dict[str, Ecg]) -> None:
     said = repr(judged(made, crowd, metrics=["frechet"]))
     assert said.startswith("Report(synthetic:made against ") and "4 figures of frechet" in said
+
+
+def test_an_evaluation_is_not_quick_and_full_at_once(made: Ecg) -> None:
+    with pytest.raises(EcgsynthError, match="not both"):
+        evaluate(made, quick=True, full=True)
+
+
+def test_a_file_may_stand_for_a_real_set(made: Ecg, crowd: dict[str, Ecg], tmp_path: Path) -> None:
+    write(crowd["heldout"], tmp_path / "theirs.npz")
+    one = evaluate(made, str(tmp_path / "theirs.npz"), quick=True, metrics=["psd_distance"])
+    other = evaluate(made, crowd["heldout"], quick=True, metrics=["psd_distance"])
+    assert one["psd_distance", "N"].value == pytest.approx(other["psd_distance", "N"].value, 1e-3)

@@ -116,12 +116,17 @@ def test_utility_names_the_class_that_one_patient_dominates() -> None:
     labels = np.array([0] * 100 + [1] * 50)
     patient = np.array([f"p{k % 10}" for k in range(100)] + ["p0"] * 45 + ["p1"] * 5)
     said = labels ^ (np.random.default_rng(0).random(150) < 0.2)
-    found = scores(ecg(normal(150, 0), labels, patient=patient), said, np.random.default_rng(0))
+    beats = ecg(normal(150, 0), labels, patient=patient)
+    found = scores(beats, said[None], np.random.default_rng(0))
     assert found["all"].value == pytest.approx(f1_score(labels, said, average="macro"))
     assert found["N"].low is not None
     assert found["N"].low < found["N"].value < found["N"].high
     assert found["V"].low is None
     assert found["V"].note == "one patient"
+    perfect = scores(beats, np.stack([said, labels]), np.random.default_rng(0))
+    for name in ("all", "N"):  # the mean of two networks, one of which is always right
+        assert perfect[name].value == pytest.approx((found[name].value + 1) / 2)
+        assert perfect[name].low <= perfect[name].value <= perfect[name].high == 1
 
 
 def test_no_time_block_stands_on_both_sides_of_a_split() -> None:

@@ -121,21 +121,21 @@ class Trial:
 
     @cached_property
     def said_by_synthetic(self) -> NDArray[np.int64]:
-        """What a classifier trained on the synthetic set says of the new patients' items."""
+        """[seed, item] what classifiers trained on the synthetic set say of the new patients."""
         from ecgsynth.evaluation.utility import said_by_synthetic
 
         return said_by_synthetic(self)
 
     @cached_property
-    def taught_by_equal(self) -> ResNet1D:
-        """A classifier trained on as many real items of each class as there are synthetic ones."""
+    def taught_by_equal(self) -> list[ResNet1D]:
+        """Classifiers trained on as many real items of each class as there are synthetic ones."""
         from ecgsynth.evaluation.utility import taught_by_equal
 
         return taught_by_equal(self)
 
     @cached_property
     def said_by_real(self) -> NDArray[np.int64]:
-        """What one trained on real items says of them."""
+        """[seed, item] what those trained on real items say of them."""
         from ecgsynth.evaluation.utility import said_by_real
 
         return said_by_real(self)

@@ -97,29 +97,32 @@ def trts(trial: Trial) -> dict[str, Estimate]:
         raise NotApplicable(f"needs two classes of {MIN_ITEMS} synthetic and training items each")
     test = trial.synthetic.with_classes(shared)
     columns = [trial.train.spec.class_index(name) for name in shared]
-    said = predict(trial.taught_by_equal, test.quantised())[:, columns].argmax(1)
+    said = np.stack(
+        [predict(net, test.quantised())[:, columns].argmax(1) for net in trial.taught_by_equal]
+    )
     # Synthetic beats have no patients: resampled in groups that chance put together.
     group = random.permutation(len(test)) % min(len(test), MOST_GROUPS)
     return scores(replace(test, patient=group.astype(np.str_)), said, random) | found
 
 
 def said_by_synthetic(trial: Trial) -> NDArray[np.int64]:
-    """[test item] classes that a network trained on the synthetic set tells of new patients."""
+    """[seed, test item] classes that networks trained on the synthetic set tell of new patients."""
     return _said(_taught(trial, trial.synthetic), _test(trial))
 
 
 def said_by_real(trial: Trial) -> NDArray[np.int64]:
-    """[test item] classes that the better of two networks trained on real beats tells."""
+    """[seed, test item] classes that networks trained on real beats tell: on all of them, or on as
+    many as there are synthetic ones, whichever is better."""
     assert trial.train is not None
     test = _test(trial)
     said = [_said(trial.taught_by_equal, test)]
     if len(trial.train) > 1.2 * len(_equal(trial)) and not trial.quick:
         said.append(_said(_taught(trial, trial.train.with_classes(trial.classes)), test))
-    return max(said, key=lambda one: float(f1(_confusion(test, one).sum(0)).mean()))
+    return max(said, key=lambda one: float(f1(_confusion(test, one).sum(1)).mean()))
 
 
-def taught_by_equal(trial: Trial) -> ResNet1D:
-    """A network trained on as many real beats of each class as there are synthetic ones."""
+def taught_by_equal(trial: Trial) -> list[ResNet1D]:
+    """Networks trained on as many real beats of each class as there are synthetic ones."""
     return _taught(trial, _equal(trial))
 
 
@@ -128,12 +131,15 @@ def _equal(trial: Trial) -> Ecg:
     return match_counts(trial.train, trial.synthetic, trial.random("trtr"))[0]
 
 
-def _taught(trial: Trial, train: Ecg) -> ResNet1D:
-    return fit(train.quantised(), None, steps=steps(trial), seed=trial.seed)
+def _taught(trial: Trial, train: Ecg) -> list[ResNet1D]:
+    """One network a seed."""
+    train = train.quantised()
+    return [fit(train, None, steps=steps(trial), seed=trial.seed + k) for k in range(trial.seeds)]
 
 
-def _said(net: ResNet1D, test: Ecg) -> NDArray[np.int64]:
-    return predict(net, test.quantised()).argmax(1)
+def _said(nets: list[ResNet1D], test: Ecg) -> NDArray[np.int64]:
+    test = test.quantised()
+    return np.stack([predict(net, test).argmax(1) for net in nets])
 
 
 def _test(trial: Trial) -> Ecg:
@@ -148,14 +154,15 @@ def steps(trial: Trial) -> int:
 def scores(test: Ecg, said: NDArray[np.int64], random: np.random.Generator) -> dict[str, Estimate]:
     """F1 of each class, macro over N, S, V ("macro NSV") and over all ("all").
 
-    Intervals: 2,000 bootstrap draws over patients. A class that one patient dominates (over
-    80 % of its beats) has no interval and says "one patient".
+    said: [seed, item]; F1 is averaged over the seeds. Intervals: 2,000 bootstrap draws over
+    patients and seeds. A class that one patient dominates (over 80 % of its beats) has no interval
+    and says "one patient".
     """
     found = {}
-    confusion = _confusion(test, said)
     for name, (value, drawn) in _macros(test, said, random, single=True).items():
         low, high = np.nanquantile(drawn, [0.025, 0.975])
         found[name] = Estimate(value, float(low), float(high))
+    confusion = _confusion(test, said[:1])[0]
     for k, name in enumerate(test.spec.classes):
         sizes = confusion[:, k].sum(1)
         if sizes.sum() and sizes.max() / sizes.sum() > 0.8:
@@ -164,23 +171,29 @@ def scores(test: Ecg, said: NDArray[np.int64], random: np.random.Generator) -> d
 
 
 def _confusion(test: Ecg, said: NDArray[np.int64]) -> NDArray[np.int64]:
-    """[patient, truth, said] counts; an item is its own patient where nobody is named."""
+    """[seed, patient, truth, said] counts; an item is its own patient where nobody is named."""
     count = len(test.spec.classes)
     people, person = np.unique(
         test.patient if test.patient is not None else np.arange(len(test)), return_inverse=True
     )
     cell = (person * count + test.labels_id) * count + said
-    return np.bincount(cell, minlength=len(people) * count * count).reshape(-1, count, count)
+    size = len(people) * count * count
+    return np.stack([np.bincount(one, minlength=size) for one in cell]).reshape(
+        len(said), -1, count, count
+    )
 
 
 def _macros(
     test: Ecg, said: NDArray[np.int64], random: np.random.Generator, single: bool = False
 ) -> dict[str, tuple[float, NDArray[np.float64]]]:
-    """Macro F1 (and the classes' own when `single`) with its values in 2,000 draws of patients."""
+    """Macro F1 (and the classes' own when `single`) with its values in 2,000 draws of patients
+    and seeds."""
     classes, confusion = test.spec.classes, _confusion(test, said)
-    people = len(confusion)
+    seeds, people = confusion.shape[:2]
     weight = random.multinomial(people, np.full(people, 1 / people), 2000)
-    drawn, value = f1(np.tensordot(weight, confusion, 1)), f1(confusion.sum(0))
+    share = random.multinomial(seeds, np.full(seeds, 1 / seeds), 2000) / seeds
+    each = np.stack([f1(np.tensordot(weight, one, 1)) for one in confusion], 1)
+    drawn, value = (each * share[:, :, None]).sum(1), f1(confusion.sum(1)).mean(0)
     groups = {"all": list(range(len(classes)))}
     if {"N", "S", "V"} <= set(classes):
         groups["macro NSV"] = [classes.index(name) for name in "NSV"]
