@@ -262,6 +262,33 @@ def test_used_folder_is_refused_and_left_alone(finished: Path, beats: Ecg) -> No
     assert {p: p.stat().st_mtime_ns for p in finished.rglob("*")} == before
 
 
+def test_two_trainings_do_not_share_a_folder(finished: Path, beats: Ecg, tmp_path: Path) -> None:
+    folder = stopped(tmp_path / "run", beats, 2)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder / ".lock")], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        with pytest.raises(EcgsynthError, match="another training writes into"):
+            train(tiny_run(6), folder, data=beats, resume=True)
+    finally:
+        holder.kill()
+        holder.wait()
+    train(tiny_run(6), folder, data=beats, resume=True)  # the hold died with its process
+    assert same_weights(folder / SNAPSHOT, finished / SNAPSHOT)
+    assert not (folder / ".lock").exists()
+
+
+HOLD = """
+import sys, time
+from filelock import FileLock
+lock = FileLock(sys.argv[1])
+lock.acquire()
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
 def test_nothing_to_resume_is_told(beats: Ecg, tmp_path: Path) -> None:
     with pytest.raises(EcgsynthError, match="holds no snapshot to resume; leave out --resume"):
         train(tiny_run(6), tmp_path / "new", data=beats, resume=True)

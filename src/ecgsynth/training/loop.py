@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -75,12 +75,27 @@ def train(
     _check(data)
     fabric = _engine(settings)
 
-    # What the model sees of the data: scaled signals, labels, contexts, who gave them.
-    scaler = GlobalScaler.fit(data)
+    scaler = GlobalScaler.fit(data)  # refuses flat signals before anything is written
     folder = Path(to) if to else None
-    if folder and fabric.is_global_zero:
-        snapshots.open_folder(folder, run)
-    fabric.barrier()
+    mine = folder is not None and fabric.is_global_zero
+    with snapshots.opened(folder, run) if folder and mine else nullcontext():
+        fabric.barrier()
+        return _learn(run, data, scaler, objective, fabric, folder, resume, report)
+
+
+def _learn(
+    run: Run,
+    data: Ecg,
+    scaler: GlobalScaler,
+    objective: Any,
+    fabric: Fabric,
+    folder: Path | None,
+    resume: bool,
+    report: Report | None,
+) -> Synthesizer:
+    """What `train` does once the folder is its own."""
+    settings = run.training
+    # What the model sees of the data: scaled signals, labels, contexts, who gave them.
     people, style = np.unique(
         data.patient if settings.styles and data.patient is not None else np.zeros(len(data)),
         return_inverse=True,

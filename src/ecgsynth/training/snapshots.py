@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -56,25 +58,38 @@ def check_folder(to: str | Path, run: Run, resume: bool) -> None:
             )
 
 
-def open_folder(to: str | Path, run: Run) -> Path:
-    """Make or re-open a run folder, clear away what a killed process left, write `run.yaml`.
+@contextmanager
+def opened(folder: Path, run: Run) -> Iterator[None]:
+    """A run folder for one training alone: made or re-opened, cleared of what a killed process
+    left, with `run.yaml` in it. The hold on it dies with the process, however that ends.
 
     Raises
     ------
-    EcgsynthError: it cannot be made or written.
+    EcgsynthError: it cannot be made or written, or another training writes into it.
     """
-    folder = Path(to)
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise EcgsynthError(
+            f"another training writes into {folder}; wait for it, or choose another --to."
+        ) from None
     except OSError as problem:
         raise EcgsynthError(
             f"the run folder {folder} cannot be made ({problem.strerror}); choose another --to."
         ) from None
-    for left in [*folder.glob(".*.part"), *folder.glob("samples/.*.part")]:
-        left.unlink(missing_ok=True)
-    with written_beside(folder / "run.yaml") as beside:
-        beside.write_text(run.to_yaml())
-    return folder
+    try:
+        for left in [*folder.glob(".*.part"), *folder.glob("samples/.*.part")]:
+            left.unlink(missing_ok=True)
+        with written_beside(folder / "run.yaml") as beside:
+            beside.write_text(run.to_yaml())
+        yield
+    finally:
+        lock.release()
+        (folder / ".lock").unlink(missing_ok=True)
 
 
 def keep(
