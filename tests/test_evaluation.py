@@ -393,14 +393,21 @@ def test_another_seed_or_set_is_another_calibration(made: Ecg, crowd: dict[str, 
 
 
 def test_floors_and_ceilings_serve_for_similar_sizes_of_the_classes_asked() -> None:
-    cells = {"coverage": {"N": 0.9, "V": 0.8}, "c2st": {"all": 0.6}}
+    cells = {name: {"N": 0.9, "V": 0.8} for name in ("coverage", "frechet")}
+    cells["c2st"] = {"all": 0.6}
     known = calibration.Calibration({"N": 1000, "V": 1000}, False, {"real": cells})
-    assert known.borrow("real", "coverage", {"N": 500, "V": 2000}) == {"N": 0.9, "V": 0.8}
-    assert known.borrow("real", "coverage", {"N": 0, "V": 2000}) == {"V": 0.8}
-    assert known.borrow("real", "coverage", {"N": 100, "V": 2000}) is None
-    assert known.borrow("real", "c2st", {"N": 500, "V": 2000}) == {"all": 0.6}
-    assert known.borrow("real", "c2st", {"N": 0, "V": 2000}) is None  # another mixture
-    assert known.borrow("real", "mmd", {"N": 1000, "V": 1000}) is None
+
+    def borrowed(name: str, **counts: int) -> dict[str, float] | None:
+        return known.borrow("real", METRICS.get(name), counts, {"N": 4000, "V": 50})
+
+    assert borrowed("coverage", N=500, V=2000) == {"N": 0.9, "V": 0.8}
+    assert borrowed("coverage", N=0, V=2000) == {"V": 0.8}
+    assert borrowed("coverage", N=100, V=2000) is None
+    assert borrowed("coverage", V=60) == {"V": 0.8}  # either is cut to the 50 real ones
+    assert borrowed("frechet", V=60) is None  # and here neither is
+    assert borrowed("c2st", N=500, V=2000) == {"all": 0.6}
+    assert borrowed("c2st", N=0, V=2000) is None  # another mixture
+    assert borrowed("mmd", N=1000, V=1000) is None
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,8 @@ class Metric:
 
     unit: of the value. goal: lower or higher is better, or match = as real has it.
     needs: parts of the trial. question: "match" (same people), "new patients", or "privacy".
-    reference: where it was published. costly: left out of `--quick`.
+    reference: where it was published. costly: left out of `--quick`. by_size: whether it depends
+    on the size of the synthetic set even where that is larger than the test set.
     measure: the function of a `Trial`, giving an estimate per group ("all" for the whole set).
     """
 
@@ -182,6 +183,7 @@ class Metric:
     reference: str
     measure: Callable[[Trial], dict[str, Estimate]]
     costly: bool = False
+    by_size: bool = False
 
     @property
     def title(self) -> str:
@@ -190,12 +192,14 @@ class Metric:
 
 def metric(
     name: str, *, unit: str, goal: Goal, needs: tuple[str, ...], question: str, reference: str,
-    costly: bool = False,
+    costly: bool = False, by_size: bool = False,
 ) -> Callable[[Callable[[Trial], dict[str, Estimate]]], Metric]:  # fmt: skip
     """Turn a function of a `Trial` into a `Metric`."""
 
     def wrap(measure: Callable[[Trial], dict[str, Estimate]]) -> Metric:
-        return Metric(name, unit, goal, needs, question, reference, measure, costly)
+        return Metric(
+            name, unit, goal, needs, question, reference, measure, costly, by_size
+        )  # fmt: skip
 
     return wrap
 

@@ -16,7 +16,7 @@ from ecgsynth.datasets.store import data_root
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import MIN_ITEMS, Metric, NotApplicable, Trial
 from ecgsynth.evaluation.classifiers import instrument
-from ecgsynth.evaluation.controls import BASELINE, CEILING, CONTROLS, NARROW_BAND
+from ecgsynth.evaluation.controls import BASELINE, CEILING, CONTROLS, COPY, NARROW_BAND
 from ecgsynth.files import written_beside
 from ecgsynth.signals.ecg import Ecg
 
@@ -53,12 +53,24 @@ class Calibration:
         """How far the sizes lie from these, as the largest log ratio of a class."""
         return max((_ratio(self.counts.get(n, 0), c) for n, c in counts.items()), default=0.0)
 
-    def borrow(self, control: str, metric: str, counts: dict[str, int]) -> Cells | None:
-        """The cells of a control's metric where the sizes are near; None where they are not."""
-        cells = self.figures.get(control, {}).get(metric)
+    def borrow(
+        self, control: str, metric: Metric, counts: dict[str, int], real: dict[str, int]
+    ) -> Cells | None:
+        """The cells of a control's metric where the sizes are near; None where they are not.
+
+        counts: items of each class of the set under judgement. real: of the test set, beyond which
+        a larger synthetic set changes most metrics no more (`Metric.by_size` says which it does).
+        """
+        cells = self.figures.get(control, {}).get(metric.name)
         if cells is None:
             return None
-        near = {n for n, c in counts.items() if _ratio(self.counts.get(n, 0), c) <= math.log(NEAR)}
+        near = set()
+        for name, count in counts.items():
+            sizes = [self.counts.get(name, 0), count]
+            if not metric.by_size:
+                sizes = [min(size, real.get(name, 0)) for size in sizes]
+            if _ratio(*sizes) <= math.log(NEAR):
+                near.add(name)
         wanted = {n for n, c in counts.items() if c}
         if any(group not in self.counts for group in cells):  # a figure of all classes together
             return cells if near == set(counts) and set(self.counts) <= near else None
@@ -88,6 +100,7 @@ def figures(
     mine = mine or Calibration(counts, trial.quick)
     others = [c for c in [*cached, *shipped] if c is not mine and c.serves(trial)]
     others.sort(key=lambda one: one.distance(counts))
+    real = {name: len(trial.part(trial.test, name)) if trial.test else 0 for name in counts}
     found: Figures = {}
     borrowed: list[Calibration] = []
     todo: dict[str, list[Metric]] = {}
@@ -98,7 +111,7 @@ def figures(
                 if cells is not None:
                     break
                 if possible:
-                    cells = other.borrow(name, metric.name, counts)
+                    cells = other.borrow(name, metric, counts, real)
                 else:  # without recordings nothing nearer can be had
                     cells = other.figures.get(name, {}).get(metric.name)
                 if cells is not None and other not in borrowed:
@@ -149,6 +162,8 @@ def worth(metric: Metric, control: str) -> bool:
         return metric.name == "c2st"
     if "new_patients" in metric.needs:
         return metric.name == "tstr" and control == BASELINE
+    if metric.question == "privacy":
+        return control in (BASELINE, COPY, CEILING)
     return not metric.costly or control in (BASELINE, CEILING)
 
 

@@ -89,7 +89,7 @@ CONTROLS: dict[str, Control] = {
     "narrow band": narrow_band,
     "real": real,
 }
-CEILING, BASELINE, NARROW_BAND = "real", "gaussian", "narrow band"
+CEILING, BASELINE, COPY, NARROW_BAND = "real", "gaussian", "copy", "narrow band"
 NARROW_HZ = 20.0
 
 

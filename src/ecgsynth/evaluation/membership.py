@@ -30,6 +30,7 @@ ENOUGH_PEOPLE = 100
 @METRICS.register("nn_membership")
 @metric(
     "nn_membership", unit="AUC", goal="match", needs=("test", "train"), question="privacy",
+    by_size=True,
     reference="nearest-neighbour attack (Hilprecht et al., PoPETs 2019; Chen et al., CCS 2020): "
     "the nearer a synthetic beat, the likelier was it trained on; .50 = guessing, 1 = copies; to "
     "be read beside the real control, which holds the drift between the minutes",
@@ -57,7 +58,7 @@ def nn_membership(trial: Trial) -> dict[str, Estimate]:
 
 @METRICS.register("domias")
 @metric(
-    "domias", unit="AUC", goal="match", needs=("test", "train"), question="privacy",
+    "domias", unit="AUC", goal="match", needs=("test", "train"), question="privacy", by_size=True,
     reference="van Breugel et al., AISTATS 2023: score p_synthetic(x) / p_reference(x), densities "
     "from the nearest neighbour; .50 = guessing, 1 = copies; to be read beside the real control, "
     "which holds the drift between the minutes",

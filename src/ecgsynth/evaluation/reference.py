@@ -195,7 +195,7 @@ def _per_class(trial: Trial, measure: Any) -> dict[str, Estimate]:
 
 @METRICS.register("frechet")
 @metric(
-    "frechet", unit="distance", goal="lower", needs=("reference",), question="match",
+    "frechet", unit="distance", goal="lower", needs=("reference",), question="match", by_size=True,
     reference="Heusel et al., NeurIPS 2017, in the fixed instrument's embedding (PCA 32)",
 )  # fmt: skip
 def frechet(trial: Trial) -> dict[str, Estimate]:
@@ -212,7 +212,7 @@ def frechet(trial: Trial) -> dict[str, Estimate]:
 
 @METRICS.register("psd_distance")
 @metric(
-    "psd_distance", unit="dB", goal="lower", needs=("reference",), question="match",
+    "psd_distance", unit="dB", goal="lower", needs=("reference",), question="match", by_size=True,
     reference="log-spectral distance of the mean log power spectra",
 )  # fmt: skip
 def psd_distance(trial: Trial) -> dict[str, Estimate]:
@@ -222,7 +222,7 @@ def psd_distance(trial: Trial) -> dict[str, Estimate]:
 
 @METRICS.register("amplitude_w1")
 @metric(
-    "amplitude_w1", unit="mV", goal="lower", needs=("reference",), question="match",
+    "amplitude_w1", unit="mV", goal="lower", needs=("reference",), question="match", by_size=True,
     reference="Wasserstein-1 distance of peak-to-peak amplitude histograms",
 )  # fmt: skip
 def amplitude_w1(trial: Trial) -> dict[str, Estimate]:
@@ -232,7 +232,7 @@ def amplitude_w1(trial: Trial) -> dict[str, Estimate]:
 
 @METRICS.register("rr_w1")
 @metric(
-    "rr_w1", unit="s", goal="lower", needs=("reference",), question="match",
+    "rr_w1", unit="s", goal="lower", needs=("reference",), question="match", by_size=True,
     reference="Wasserstein-1 distance of the histograms of RR before the beat",
 )  # fmt: skip
 def rr_w1(trial: Trial) -> dict[str, Estimate]:
@@ -254,6 +254,7 @@ def _w1(one: NDArray, other: NDArray, edges: NDArray) -> float:
 @METRICS.register("mean_beat_error")
 @metric(
     "mean_beat_error", unit="mV", goal="lower", needs=("reference",), question="match",
+    by_size=True,
     reference="RMS difference of the class-mean beats",
 )  # fmt: skip
 def mean_beat_error(trial: Trial) -> dict[str, Estimate]:
