@@ -294,3 +294,41 @@ def test_every_registered_metric_survives_a_set_of_one_item(
     report = judged(made[:1], crowd["heldout"], crowd["train"], metrics=None)
     assert report.rows == []
     assert {*report.left_out} == {*METRICS.names()}
+
+
+def test_a_set_that_holds_real_items_is_found_out(crowd: dict[str, Ecg]) -> None:
+    report = judged(crowd["heldout"], crowd["heldout"], crowd["train"], metrics=["coverage_signal"])
+    assert any(
+        note.startswith("THE SET HOLDS REAL ITEMS") and "held-out" in note for note in report.notes
+    )
+
+
+def test_a_generator_that_repeats_itself_is_named(made: Ecg, crowd: dict[str, Ecg]) -> None:
+    twice = made[np.arange(2 * len(made)) % len(made)]
+    report = judged(twice, crowd["heldout"], crowd["train"], metrics=["spread"])
+    assert any(note.startswith("ITEMS ARE REPEATED") for note in report.notes)
+    report = judged(made, crowd["heldout"], crowd["train"], metrics=["spread"])
+    assert any("equal items of the training set" in note for note in report.notes)
+    noisy = replace(made, signal=made.signal + 0.02 * np.float32(np.indices(made.signal.shape)[0]))
+    report = judged(noisy[1:], crowd["heldout"], crowd["train"], metrics=["spread"])
+    assert not any("REPEATED" in note or "REAL ITEMS" in note for note in report.notes)
+
+
+def test_a_class_without_real_items_is_named(made: Ecg, crowd: dict[str, Ecg]) -> None:
+    less = crowd["heldout"]
+    less = less[np.flatnonzero(less.labels_id != less.spec.class_index("V"))]
+    report = judged(made, less, crowd["train"], metrics=["spread"])
+    assert any("no items of class V" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("name", ["against", "train", "new_patients"])
+@pytest.mark.parametrize("given", ["gone.npz", "gone/"])
+def test_a_real_set_that_is_not_there_is_an_error(made: Ecg, name: str, given: str) -> None:
+    with pytest.raises(EcgsynthError, match="there is no file or folder gone"):
+        evaluate(made, **{name: given}, quick=True)
+
+
+def test_leads_without_names_are_told(made: Ecg) -> None:
+    bare = replace(made, spec=replace(made.spec, leads=("lead1",)))
+    with pytest.raises(EcgsynthError, match="does not name its leads"):
+        evaluate(bare, "mitbih:heldout", quick=True)

@@ -310,7 +310,7 @@ def test_a_collapsed_set_is_poor_though_a_gaussian_never_repeats_itself() -> Non
     assert verdict(report(None, [row("collapse", 0.9, controls=given)]), "collapse").mark == "poor"
     found = verdict(report(None, [row("collapse", 0.02, controls=given)]), "collapse")
     assert found.mark == "good"
-    assert "0 % is 0.990 (mean beat)" in found.rule
+    assert "0 % is 0.250 (one in four)" in found.rule
 
 
 def test_a_class_that_comes_out_nineteen_times_in_twenty_is_good_though_gaussians_do_so() -> None:

@@ -13,6 +13,10 @@ class EcgsynthError(Exception):
     """
 
 
+class MissingRecordingsError(EcgsynthError):
+    """The recordings of a registered data set are not on this machine."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`" Did you mean 'vanilla'?"` where a known name is close to `word`, else the known names."""
     known = sorted(known)

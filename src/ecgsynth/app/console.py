@@ -59,8 +59,8 @@ def table(title: str, columns: list[str], rows: Iterable[Iterable[str]]) -> None
     if title:  # as a title of the table it would be broken at the table's width
         console.print(title)
     grid = Table(box=None, pad_edge=False)
-    for column in columns:
-        grid.add_column(column, overflow="fold")
+    for k, column in enumerate(columns):
+        grid.add_column(column, overflow="fold", no_wrap=k == 0)
     for row in rows:
         grid.add_row(*row)
     console.print(grid)

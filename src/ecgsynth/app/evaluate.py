@@ -42,6 +42,7 @@ def evaluate(
 
     Once, for speed: ecgsynth evaluate beats.npz --calibrate 2000
     """
+    from ecgsynth.errors import EcgsynthError
     from ecgsynth.evaluation.judge import calibrate as measure_controls
     from ecgsynth.evaluation.judge import evaluate as judge
     from ecgsynth.evaluation.report import checked_target
@@ -58,6 +59,9 @@ def evaluate(
     report = judge(
         ecg, against, train, new_patients or None, names, quick=quick, full=full, seed=seed
     )
+    if not report.rows:
+        reasons = "; ".join(dict.fromkeys(report.left_out.values()))
+        raise EcgsynthError(f"nothing of {synthetic} could be measured: {reasons}.")
     report.save(to, True if show_real else None)
     show(report)
     typer.echo(f"report: {to}")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.errors import MissingRecordingsError
 
 log = logging.getLogger("ecgsynth")
 
@@ -48,7 +48,7 @@ def find_folder(name: str, marker: str, root: Path | None = None) -> Path:
         found = sorted(folder.glob(f"*/{marker}"))
         if found:
             return found[0].parent
-    raise EcgsynthError(
+    raise MissingRecordingsError(
         f"no recordings of '{name}' below {root} (looked for {marker}); get them with "
         f"`ecgsynth data fetch {name}`, or point ECGSYNTH_DATA to a folder that has them."
     )

@@ -62,6 +62,8 @@ def c2st(trial: Trial) -> dict[str, Estimate]:
     draws = np.mean([bootstrap_auc(truth, s, unit, drawn) for s in scores[best]], 0)
     low, high = np.nanquantile(draws, [0.025, 0.975])
     note = ", ".join(f"{name} {np.mean(value):.3f}" for name, value in auc.items())
+    if high < 0.5:
+        note += "; below .50: the folds' chance, to be read as .50"
     if trial.seeds > 1 and best == "resnet":
         note += f" (SD of {trial.seeds} seeds {np.std(auc[best], ddof=1):.3f})"
     return {"all": Estimate(float(np.mean(auc[best])), float(low), float(high), note)}

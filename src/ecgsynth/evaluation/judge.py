@@ -11,7 +11,7 @@ import numpy as np
 
 from ecgsynth.datasets import Dataset, load
 from ecgsynth.datasets.beats import LONGEST_S
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.errors import EcgsynthError, MissingRecordingsError
 from ecgsynth.evaluation import Estimate, Metric, Trial, members, reference
 from ecgsynth.evaluation.calibration import (
     Calibration,
@@ -22,7 +22,7 @@ from ecgsynth.evaluation.calibration import (
 )
 from ecgsynth.evaluation.controls import CONTROLS
 from ecgsynth.evaluation.report import Report, Row
-from ecgsynth.evaluation.sets import aligned, capped, checked
+from ecgsynth.evaluation.sets import WHOSE, aligned, capped, checked, doubt_copies
 from ecgsynth.formats import read
 from ecgsynth.progress import Advance, bar
 from ecgsynth.registry import DATASETS, METRICS
@@ -88,6 +88,7 @@ def evaluate(
     known = reference.shipped(against, synthetic.spec) if isinstance(against, str) else None
     synthetic, parts = aligned(synthetic, parts, notes)
     synthetic = capped(synthetic, quick, seed, notes)
+    doubt_copies(synthetic, parts, notes)
     if parts["test"] is not None:
         measured = reference.Reference.measure(parts["test"])
         if known is not None and known.train == train:
@@ -116,6 +117,8 @@ def _part(name: str, part: Ecg | str | None, spec: Spec, notes: list[str]) -> Ec
         return part
     if Path(part).exists():
         return read(part)
+    if Path(part).suffix or "/" in part:
+        raise EcgsynthError(f"there is no file or folder {part}, given as the {WHOSE[name]} set.")
     try:
         real = load_like(part, spec)
         if name == "test" and spec.r_sample is None and real.spec.r_sample is not None:
@@ -126,7 +129,7 @@ def _part(name: str, part: Ecg | str | None, spec: Spec, notes: list[str]) -> Ec
         if name == "test" and spec.band == (None, None):
             notes.append("The synthetic set states no band ('band' of an NPZ); real ones keep all.")
         return real
-    except EcgsynthError as problem:
+    except MissingRecordingsError as problem:
         if name != "test":
             notes.append(f"Without {NEEDS_WORDS[name]}: {problem}")
         elif reference.shipped(part, spec) is None:
@@ -272,6 +275,15 @@ def load_like(source: str, spec: Spec) -> Ecg:
             f"the items last {spec.seconds:.0f} s, but {source} gives beats; cut yours into beats "
             "first, as in `ecgsynth data save folder:all path=records/ --to beats.npz`."
         )
+    unnamed = [lead for lead in spec.leads if lead.removeprefix("lead").isdigit()]
+    if unnamed:
+        raise EcgsynthError(
+            f"the set does not name its leads, and {source} has none called {unnamed[0]}; save "
+            "them beside the signals, as in leads=['MLII'], or judge against items of your own: "
+            "--against FILE --train FILE."
+        )
     ecg = load(name, split or None, **dataset.settings_like(spec))
     shared = [name for name in spec.classes if name in ecg.spec.classes]
-    return ecg.with_classes(shared) if shared else ecg
+    if not shared or not sum(ecg.counts()[name] for name in shared):
+        return ecg
+    return ecg.with_classes(shared)

@@ -106,6 +106,10 @@ def domias(trial: Trial) -> dict[str, Estimate]:
     return found
 
 
+ATTACKED = 20
+"""Items of either side that are attacked at least, as far as there are."""
+
+
 def attack(
     scores: tuple[NDArray[np.float64], NDArray[np.float64]],
     items: tuple[Ecg, Ecg],
@@ -117,7 +121,7 @@ def attack(
     scores: of members (trained) and of others (held out); higher = likelier a member.
     """
     counts = [len(values) for values in scores]
-    share = min(1.0, max(share, MIN_ITEMS / min(counts)))
+    share = min(1.0, max(share, ATTACKED / min(counts)))
     truth, score = np.repeat([1, 0], counts), np.concatenate(scores)
     units = [blocks(ecg) for ecg in items]
     unit = np.concatenate([units[0], units[0].max() + 1 + units[1]])

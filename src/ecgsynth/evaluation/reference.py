@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, members, metric, too_few
+from ecgsynth.evaluation import MIN_ITEMS, Estimate, NotApplicable, Trial, members, metric, too_few
 from ecgsynth.evaluation.calibration import Calibration, from_json, to_json
 from ecgsynth.evaluation.classifiers import embed, fits, instrument
 from ecgsynth.files import written_beside
@@ -237,6 +237,8 @@ def amplitude_w1(trial: Trial) -> dict[str, Estimate]:
 )  # fmt: skip
 def rr_w1(trial: Trial) -> dict[str, Estimate]:
     """How far the RR intervals before the beats lie from the real ones."""
+    if "rr_before_s" not in trial.synthetic.spec.context:
+        raise NotApplicable("needs the context rr_before_s")
 
     def distance(a: dict, b: dict) -> float:
         if "rr" not in a or "rr" not in b:

@@ -34,6 +34,9 @@ BROKEN_FROM = 1e9
 
 WHOSE = {"test": "held-out", "train": "training", "new_patients": "new patients'"}
 
+SAME_SHARE = 0.01
+"""From this share of identical items on, a set is no sample of a generator."""
+
 
 def checked(ecg: Ecg, notes: list[str]) -> Ecg:
     """The synthetic set without items that hold NaN; doubts go to the log and to `notes`.
@@ -66,6 +69,28 @@ def checked(ecg: Ecg, notes: list[str]) -> Ecg:
         _say(notes, f"{flat} of {len(ecg)} items are flat lines; they are judged like the others.")
     _doubt_unit(ecg, "synthetic", notes)
     return ecg
+
+
+def doubt_copies(synthetic: Ecg, parts: Mapping[str, Ecg | None], notes: list[str]) -> None:
+    """Say loudly where synthetic items equal real ones, or each other, to the converter's step."""
+
+    def rows(ecg: Ecg) -> list[bytes]:
+        return [item.tobytes() for item in ecg.quantised().signal]
+
+    mine = rows(synthetic)
+    least = max(1, SAME_SHARE * len(mine))
+    repeated = len(mine) - len(set(mine))
+    if repeated >= least:
+        _say(notes, f"ITEMS ARE REPEATED: {repeated} of {len(mine)} equal another one exactly.")
+    for name, part in parts.items():
+        known = set(rows(part)) if part is not None and part.spec == synthetic.spec else set()
+        same = sum(one in known for one in mine)
+        if same >= least:
+            _say(
+                notes,
+                f"THE SET HOLDS REAL ITEMS: {same} of {len(mine)} equal items of the {WHOSE[name]} "
+                "set exactly; no figure says anything of a generator.",
+            )
 
 
 def _sound(ecg: Ecg) -> NDArray[np.bool_]:
@@ -199,9 +224,9 @@ def _one_vocabulary(
                 f"the synthetic set has items of {have[0]}, the real one of {have[1]}: no class "
                 "has items in both; generate some of a class that the real set has."
             )
-        alone = [n for n in synthetic.spec.classes if n not in classes and counts[n]]
+        alone = [n for n, c in counts.items() if c and not theirs.get(n)]
         if alone:
-            _say(notes, f"The real set has no class {', '.join(alone)}: left out.")
+            _say(notes, f"The real set has no items of class {', '.join(alone)}: left out.")
     absent = [name for name, count in synthetic.counts().items() if name in classes and not count]
     if absent:
         _say(notes, f"The synthetic set has no items of class {', '.join(absent)}.")

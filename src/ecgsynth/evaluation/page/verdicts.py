@@ -24,9 +24,9 @@ RULES = (
     "For privacy, the floor is a set of slightly altered training beats and the ceiling what real "
     "beats of the same people reach; where no real set was judged, or it lies beneath chance, the "
     "ceiling of an attack is chance, .50.",
-    "A Gaussian does not repeat itself: for spread and collapse the floor is the mean beat again "
-    "and again. Every control has its QRS and keeps its class: there 0 % is a failure on every "
-    "other beat.",
+    "A Gaussian does not repeat itself: for spread the floor is the mean beat again and again, and "
+    "for collapse 0 % is a twin for every fourth beat. Every control has its QRS and keeps its "
+    "class: there 0 % is a failure on every other beat.",
     "Unknown stands where there is no floor or ceiling, where the floor is no worse than the "
     "ceiling, or where the 95 % interval holds both, so that beats or people are too few to tell.",
     "Where a question has a figure for each class, the worst class whose mark is known decides, "
@@ -35,7 +35,7 @@ RULES = (
 NOT_PLACED = "no floor and ceiling were judged; they need training and held-out recordings"
 
 FLOORS: dict[str, str | float] = {
-    "collapse": "mean beat",
+    "collapse": 0.25,
     "spread": "mean beat",
     "delineation_failure": 0.5,
     "adherence": 0.5,
@@ -179,7 +179,12 @@ def rule_of(report: Report, row: Row) -> str:
         return f"Unknown, because: {reason.rstrip('.')}."
     floor, ceiling = ends(report, row)
     name = floor_of(row)
-    name = {"copy": "altered copies", BASELINE: "Gaussian", 0.5: "one half"}.get(name, name)
+    name = {
+        "copy": "altered copies",
+        BASELINE: "Gaussian",
+        0.5: "one half",
+        0.25: "one in four",
+    }.get(name, name)
     percent = math.floor(100 * share + 1e-9)
     at = "above 100 %" if percent > 100 else "below 0 %" if percent < 0 else f"at {percent} %"
     return (
