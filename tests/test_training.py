@@ -90,6 +90,18 @@ def test_resuming_equals_not_stopping(
     assert columns(tmp_path / "run") == columns(finished)
 
 
+def test_an_augmented_training_is_another_one_and_resumes_alike(
+    finished: Path, beats: Ecg, tmp_path: Path
+) -> None:
+    run = tiny_run(6)
+    run = run.model_copy(update={"training": run.training.model_copy(update={"augment": 0.5})})
+    train(run, tmp_path / "whole", data=beats)
+    assert not same_weights(tmp_path / "whole" / SNAPSHOT, finished / SNAPSHOT)
+    folder = stopped(tmp_path / "run", beats, 3, run)
+    train(run, folder, data=beats, resume=True)
+    assert same_weights(folder / SNAPSHOT, tmp_path / "whole" / SNAPSHOT)
+
+
 def test_resuming_twice_and_losing_steps_equals_not_stopping(
     finished: Path, beats: Ecg, tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ class Training(_Part):
     betas: tuple[Beta, Beta] = (0.0, 0.99)
     ema_half_life: int = Field(20_000, ge=0, description="of the weights' average, examples")
     balance: float = Field(0.6, ge=0, le=1, description="0 = classes as they come, 1 = equal")
+    augment: float = Field(0.0, ge=0, le=1, description="chance of gain, shift, wander; 0 = none")
     styles: bool = Field(True, description="give the model a code per training person")
     snapshot_every: int = Field(50_000, gt=0, description="examples between resumable snapshots")
     keep_every: int = Field(0, ge=0, description="examples between kept copies of the model")

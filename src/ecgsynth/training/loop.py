@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import GlobalScaler
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training import snapshots
+from ecgsynth.training.augment import augment
 from ecgsynth.training.card import make_card
 from ecgsynth.training.stopping import stop_between_steps
 from ecgsynth.training.tracking import Tracker
@@ -163,6 +165,7 @@ def _learn(
             for_generator.param_groups[0]["lr"] = settings.rate_generator * rate
             for_critic.param_groups[0]["lr"] = settings.rate_critic * rate
             random = torch.Generator().manual_seed((run.seed * 1_000_003 + step) % 2**63)
+            altered = partial(_altered, fs=data.spec.fs, chance=settings.augment, random=random)
 
             # Critic: which of the two is real?
             critic.requires_grad_(True)
@@ -173,6 +176,7 @@ def _learn(
                 )  # fmt: skip
                 with torch.no_grad():
                     synthetic = generator(latent, condition)
+                real, synthetic = altered(real), altered(synthetic)
                 terms = objective.critic_loss(
                     critic, real, synthetic, condition, progress=progress, step=step
                 )
@@ -185,8 +189,9 @@ def _learn(
             # Generator: make the critic take synthetic for real.
             critic.requires_grad_(False)
             terms = objective.generator_loss(
-                critic, real, generator(latent, condition), condition, progress=progress, step=step
-            )
+                critic, real, altered(generator(latent, condition)), condition,
+                progress=progress, step=step,
+            )  # fmt: skip
             loss = torch.stack([term.mean() for term in terms.values()]).sum()
             for_generator.zero_grad()
             fabric.backward(loss)
@@ -228,6 +233,11 @@ def _learn(
         if tracker:
             tracker.close()
     return synthesizer
+
+
+def _altered(signal: Tensor, fs: float, chance: float, random: torch.Generator) -> Tensor:
+    """The signals as the critic sees them; without augmentation no random number is drawn."""
+    return augment(signal, fs, chance, random) if chance else signal
 
 
 def _engine(settings: Training) -> Fabric:
