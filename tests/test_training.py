@@ -93,8 +93,7 @@ def test_resuming_equals_not_stopping(
 def test_an_augmented_training_is_another_one_and_resumes_alike(
     finished: Path, beats: Ecg, tmp_path: Path
 ) -> None:
-    run = tiny_run(6)
-    run = run.model_copy(update={"training": run.training.model_copy(update={"augment": 0.5})})
+    run = tiny_run(6, augment=0.5)
     train(run, tmp_path / "whole", data=beats)
     assert not same_weights(tmp_path / "whole" / SNAPSHOT, finished / SNAPSHOT)
     folder = stopped(tmp_path / "run", beats, 3, run)
