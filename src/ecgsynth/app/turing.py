@@ -71,15 +71,11 @@ def _made(what: str, count: int, classes: list[str], seed: int) -> Ecg:
 def _real(against: str, made: Ecg) -> Ecg:
     """A registered data set cut like the synthetic items, or a file."""
     from ecgsynth.app.console import console
-    from ecgsynth.evaluation.judge import load_like
-    from ecgsynth.formats import read
-    from ecgsynth.registry import DATASETS
+    from ecgsynth.evaluation.judge import load_real
 
-    if against.partition(":")[0] not in DATASETS.names() and Path(against).exists():
-        return read(against)
     if against in ("mitbih:test", "mitbih:test-literature"):
         console().print("This looks at DS2, the test side: once per shipped version.")
-    return load_like(against, made.spec)
+    return load_real(against, made.spec)
 
 
 def _show(page: Path, files: list[Path]) -> None:

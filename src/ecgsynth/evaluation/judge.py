@@ -22,7 +22,7 @@ from ecgsynth.evaluation.calibration import (
 )
 from ecgsynth.evaluation.controls import CONTROLS
 from ecgsynth.evaluation.report import Report, Row
-from ecgsynth.evaluation.sets import WHOSE, aligned, capped, checked, doubt_copies
+from ecgsynth.evaluation.sets import aligned, capped, checked, doubt_copies
 from ecgsynth.formats import read
 from ecgsynth.progress import Advance, bar
 from ecgsynth.registry import DATASETS, METRICS
@@ -115,12 +115,8 @@ def _part(name: str, part: Ecg | str | None, spec: Spec, notes: list[str]) -> Ec
     """
     if not isinstance(part, str):
         return part
-    if Path(part).exists():
-        return read(part)
-    if Path(part).suffix or "/" in part:
-        raise EcgsynthError(f"there is no file or folder {part}, given as the {WHOSE[name]} set.")
     try:
-        real = load_like(part, spec)
+        real = load_real(part, spec)
         if name == "test" and spec.r_sample is None and real.spec.r_sample is not None:
             notes.append(
                 "The synthetic set does not say where its R peaks are ('r_sample' of an NPZ); the "
@@ -244,7 +240,7 @@ def calibrate(
             return calibrate(against, train, like, count, quick=quick, seed=seed, advance=shown)
     notes: list[str] = []
     test, learned = (
-        load_like(part, like) if isinstance(part, str) else part for part in (against, train)
+        load_real(part, like) if isinstance(part, str) else part for part in (against, train)
     )
     # The controls ask the set that they stand in for nothing but its sizes.
     random = np.random.default_rng(seed)
@@ -259,6 +255,21 @@ def calibrate(
     found, _ = figures(trial, usable, advance, exact=True)
     advance("done", 1.0)
     return known, Calibration(sizes(trial), quick, found)
+
+
+def load_real(given: str, spec: Spec) -> Ecg:
+    """A real set by what a user calls it: a file or folder, or a split as by `load_like`.
+
+    Raises
+    ------
+    EcgsynthError: there is no such file, folder or set, or it cannot be cut that way.
+    """
+    if given.partition(":")[0] not in DATASETS.names():
+        if Path(given).exists():
+            return read(given)
+        if Path(given).suffix or "/" in given:
+            raise EcgsynthError(f"there is no file or folder {given} to take real items from.")
+    return load_like(given, spec)
 
 
 def load_like(source: str, spec: Spec) -> Ecg:

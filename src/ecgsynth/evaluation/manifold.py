@@ -229,10 +229,9 @@ def _ratio(pairs: NDArray[np.float64], size: int) -> Estimate:
 
 def frechet_distance(one: NDArray, other: NDArray) -> float:
     """Between the Gaussians that fit two sets of points [item, dimension] (Heusel et al. 2017)."""
-    a, b = np.cov(one.T), np.cov(other.T)
-    root = np.sqrt(np.maximum(np.linalg.eigvals(a @ b).real, 0)).sum()
-    gap = ((one.mean(0) - other.mean(0)) ** 2).sum()
-    return float(gap + np.trace(a) + np.trace(b) - 2 * root)
+    from ecgsynth.evaluation.reference import between_gaussians
+
+    return between_gaussians(one.mean(0), np.cov(one.T), other.mean(0), np.cov(other.T))
 
 
 # ---- what they share -----------------------------------------------------------------------

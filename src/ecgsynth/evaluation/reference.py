@@ -201,13 +201,16 @@ def _per_class(trial: Trial, measure: Any) -> dict[str, Estimate]:
 def frechet(trial: Trial) -> dict[str, Estimate]:
     """Frechet distance between synthetic and real beats in the fixed embedding."""
 
-    def distance(a: dict, b: dict) -> float:
-        eigen = np.linalg.eigvals(a["covariance"] @ b["covariance"])
-        root = np.sqrt(np.maximum(eigen.real, 0)).sum()
-        gap = ((a["mean"] - b["mean"]) ** 2).sum()
-        return gap + np.trace(a["covariance"]) + np.trace(b["covariance"]) - 2 * root
+    return _per_class(
+        trial,
+        lambda a, b: between_gaussians(a["mean"], a["covariance"], b["mean"], b["covariance"]),
+    )
 
-    return _per_class(trial, distance)
+
+def between_gaussians(one: NDArray, a: NDArray, other: NDArray, b: NDArray) -> float:
+    """Frechet distance (squared, as usual) of Gaussians from their means and covariances."""
+    root = np.sqrt(np.maximum(np.linalg.eigvals(a @ b).real, 0)).sum()
+    return float(((one - other) ** 2).sum() + np.trace(a) + np.trace(b) - 2 * root)
 
 
 @METRICS.register("psd_distance")
