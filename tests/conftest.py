@@ -14,17 +14,28 @@ from ecgsynth.signals.simulator import Noise, simulate_beats, simulate_record
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "data: needs the real recordings (MIT-BIH and others)")
+    config.addinivalue_line(
+        "markers",
+        "data(*names): needs the real recordings of these sets; mitbih when none is named",
+    )
+
+
+MARKS_OF = {"mitbih": "100.hea", "ludb": "1.hea", "ptbxl": "ptbxl_database.csv"}
+"""A file by which the recordings of a set are known."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    try:
-        store.find_folder("mitbih", "100.hea")
-    except EcgsynthError as reason:
-        skip = pytest.mark.skip(reason=str(reason))
-        for item in items:
-            if item.get_closest_marker("data"):
-                item.add_marker(skip)
+    absent: dict[str, str] = {}
+    for name, file in MARKS_OF.items():
+        try:
+            store.find_folder(name, file)
+        except EcgsynthError as reason:
+            absent[name] = str(reason)
+    for item in items:
+        for mark in item.iter_markers("data"):
+            for name in mark.args or ("mitbih",):
+                if name in absent:
+                    item.add_marker(pytest.mark.skip(reason=absent[name]))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -127,7 +127,7 @@ def test_a_network_trained_on_real_beats_knows_synthetic_ones_under_their_right_
 def test_trtr_and_trts_train_one_network(short: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     trained = []
 
-    def fit(*given: object, **more: object) -> classifiers.ResNet1D:
+    def fit(*given: object, **more: object) -> classifiers.Network:
         trained.append(given)
         return classifiers.fit(*given, **(more | {"steps": 2}))  # type: ignore[arg-type]
 

@@ -19,6 +19,7 @@ from tiny import tiny_run, tiny_synthesizer
 import ecgsynth
 from ecgsynth.app import cli, listing
 from ecgsynth.config import Run
+from ecgsynth.datasets import load
 from ecgsynth.formats import read
 from ecgsynth.registry import DATASETS, MODELS
 from ecgsynth.signals.ecg import Ecg
@@ -107,8 +108,9 @@ def test_version_is_told(command: Command) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        [], ["list"], ["data"], ["data", "fetch"], ["data", "check"], ["data", "save"], ["train"],
-        ["generate"], ["evaluate"], ["turing"], ["plot"], ["demo"],
+        [], ["list"], ["data"], ["data", "fetch"], ["data", "check"], ["data", "save"],
+        ["data", "build"], ["train"], ["generate"], ["evaluate"], ["turing"], ["plot"], ["demo"],
+        ["join"],
     ],
     ids=lambda words: "-".join(words) or "ecgsynth",
 )  # fmt: skip
@@ -242,6 +244,33 @@ def test_data_save_writes_a_split(command: Command, tmp_path: Path) -> None:
     assert len(read(tmp_path / "test.npz")) > 20
 
 
+def test_data_build_writes_every_split_with_people_and_classes(
+    command: Command, tmp_path: Path
+) -> None:
+    words = ("data", "build", "simulated", "patients=5", "beats=40", "--window", "90,110")
+    done = command(*words, "--to", "sets")
+    assert done.code == 0, done.err
+    for split in ("train", "test"):
+        expected = load("simulated", split, patients=5, beats=40, window=(90, 110))
+        with np.load(tmp_path / "sets" / f"simulated_{split}.npz") as archive:
+            assert archive["data"].shape == (len(expected), 1, 200)
+            assert archive["classes"].tolist() == ["N", "S", "V", "F"]
+            assert archive["labels_str"].tolist() == expected.labels_str.tolist()
+            assert archive["labels_id"].tolist() == expected.labels_id.tolist()
+            assert archive["pid"].tolist() == expected.patient.tolist()
+            assert (archive["fs"], archive["unit"]) == (360, "mV")
+            assert archive["leads"].tolist() == ["MLII"]
+
+
+def test_data_build_replaces_only_when_told_to(command: Command, tmp_path: Path) -> None:
+    words = ("data", "build", "simulated", "patients=5", "--splits", "test", "--to", tmp_path)
+    assert command(*words, "beats=20").code == 0
+    assert "simulated_test.npz would be overwritten" in refused(command, tmp_path, *words)
+    before = len(read(tmp_path / "simulated_test.npz"))
+    assert command(*words, "beats=40", "--force").code == 0
+    assert len(read(tmp_path / "simulated_test.npz")) > before
+
+
 # What goes wrong.
 
 
@@ -281,6 +310,9 @@ def refused(command: Command, folder: Path, *words: object) -> str:
         ("data check mitbhi", "no data set named 'mitbhi'. Did you mean 'mitbih'"),
         ("data check simulated patiens=3", "no setting 'patiens'. Did you mean 'patients'"),
         ("data check simulated patients", "'patients' is not an override"),
+        ("data build simulated --splits test,tset --to .", "no split 'tset'. Did you mean 'test'"),
+        ("data build simulated --splits , --to .", "--splits names nothing"),
+        ("data build simulated --window 90,x --to .", "'window"),
         ("data save simulated:tset --to x.npz", "no split 'tset'. Did you mean 'test'"),
         ("data save simulated:test patients=5 --to x.xyz", "no format is known for '.xyz'"),
         ("plot absent.npz", "there is no file or folder absent.npz"),

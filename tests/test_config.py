@@ -22,7 +22,7 @@ def test_shipped_recipe_is_whole_and_says_what_it_is(name: str) -> None:
     run.model_settings()
     run.objective_settings()
     quick = run.quickened()
-    assert quick.training.examples < run.training.examples
+    assert quick.training.length(10_000) < run.training.length(10_000)
 
 
 def test_run_to_yaml_and_back_is_the_same_run(tmp_path: Path) -> None:
@@ -83,6 +83,10 @@ def test_what_is_no_override_is_refused(text: str) -> None:
         ("training.examples=many", "valid integer"),
         ("training.rate_critic=.nan", "'training.rate_critic'"),
         ("training.rate_critic=.inf", "'training.rate_critic' input should be a finite number"),
+        ("training.epochs=-1", "'training.epochs' input should be greater than or equal to 0"),
+        ("training.optimiser=sgd", "'training.optimiser' input should be 'adam', 'adamw' or"),
+        ("training.scaler=cubic", "'training.scaler' input should be 'global', 'range' or 'beat'"),
+        ("training.clip_gradient=-1", "'training.clip_gradient' input should be greater than"),
         ("training.balance=1.5", "less than or equal to 1"),
         ("training.betas=[0.5]", "'training.betas"),
         ("training.betas=[0.5, 1.0]", "'training.betas.1' input should be less than 1"),
@@ -127,6 +131,21 @@ def test_objectives_own_settings_are_checked(override: str, sentence: str) -> No
     with pytest.raises(EcgsynthError) as caught:
         Run.read(SIMULATED, override).objective_settings()
     assert sentence in str(caught.value)
+
+
+def test_length_is_given_in_epochs_or_in_examples_but_not_in_both() -> None:
+    content = Run.read(SIMULATED).to_dict()
+    content["training"]["epochs"] = 3
+    with pytest.raises(EcgsynthError, match="'training' has both examples and epochs; leave one"):
+        Run.from_dict(content)
+    del content["training"]["examples"]
+    run = Run.from_dict(content)
+    assert run.training.length(1000) == 3000
+    assert Run.from_dict(run.to_dict()) == run
+    assert Run.from_dict(yaml.safe_load(run.to_yaml())) == run
+    with pytest.raises(EcgsynthError, match="set training.epochs=0"):
+        Run.read(SIMULATED, "training.epochs=3")
+    assert Run.read(SIMULATED, "training.epochs=0").training.length(1000) == 500_000
 
 
 def test_unknown_recipe_is_answered_with_the_nearest() -> None:

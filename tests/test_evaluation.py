@@ -462,9 +462,9 @@ def test_statistics_of_another_instrument_are_not_used(
 ) -> None:
     spec = replace(simulate_beats(20, patients=2).spec, r_sample=96)
     assert reference.shipped("mitbih:heldout", spec) is not None
-    kind = reference.instrument()
-    assert kind is not None
-    monkeypatch.setattr(reference, "instrument", lambda: (*kind[:3], {**kind[3], "hash": "other"}))
+    known = reference.instrument(spec)
+    assert known is not None
+    monkeypatch.setattr(reference, "instrument", lambda _: replace(known, hash="other"))
     assert reference.shipped("mitbih:heldout", spec) is None
     assert "another instrument" in caplog.text
 

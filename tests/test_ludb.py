@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import wfdb
 from ecgsynth.datasets import load as load_set
 from ecgsynth.datasets import ludb, store
 from ecgsynth.datasets.ludb import SPLITS, Ludb, marked_range, paired
+from ecgsynth.datasets.ludb_windows import windows
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg
@@ -170,6 +173,98 @@ def test_settings_follow_a_spec(root: Path) -> None:
 def test_age_and_sex_are_told_apart_from_the_signals(root: Path) -> None:
     assert DATASETS.get("ludb").people()["ludb-4"] == (51.0, "F")
     assert load_set("ludb").context.shape == (1, 0)
+
+
+# ---- windows
+
+
+def test_a_window_is_a_piece_of_its_record_with_its_marks(root: Path) -> None:
+    whole = load_set("ludb", "all", leads=["II", "V1"])
+    cut = load_set("ludb", "all", leads=["II", "V1"], window=400, quality=False)
+    assert cut.spec == replace(whole.spec, samples=400)
+    assert set(cut.patient) == set(whole.patient)
+    for k in range(len(cut)):
+        item = int(np.flatnonzero(whole.record == cut.record[k])[0])
+        start = round(float(cut.onset_s[k]) * 500)
+        assert start % 100 == 0
+        np.testing.assert_array_equal(cut.signal[k], whole.signal[item, :, start : start + 400])
+        rows = whole.marks.item == item
+        rows &= (whole.marks.sample >= start) & (whole.marks.sample < start + 400)
+        mine = cut.marks.item == k
+        np.testing.assert_array_equal(cut.marks.sample[mine], whole.marks.sample[rows] - start)
+        np.testing.assert_array_equal(cut.marks.symbol[mine], whole.marks.symbol[rows])
+        np.testing.assert_array_equal(cut.marks.lead[mine], whole.marks.lead[rows])
+
+
+@pytest.mark.parametrize("fs", [250, 500])
+def test_every_window_with_its_peak_in_the_middle_is_there_and_no_other(
+    root: Path, fs: float
+) -> None:
+    whole = load_set("ludb", "train", leads=["II"], fs=fs)
+    cut = load_set("ludb", "train", window=400, fs=fs, quality=False)
+    assert cut.spec.leads == ("II",)
+    assert cut.spec.samples == 400 * fs / 500
+    at = whole.marks.of(0, "r_peak")
+    scale = fs / 500
+    starts = np.arange(0, 4601, 100) * scale
+    expected = [s for s in starts if any(125 * scale <= r - s <= 250 * scale for r in at)]
+    np.testing.assert_allclose(cut.onset_s * fs, expected, atol=1e-9)
+    assert len(expected) > 5
+
+
+def shaken(wave: np.ndarray) -> np.ndarray:
+    return wave + np.random.default_rng(0).normal(0, 0.1, wave.shape)
+
+
+def leaning(wave: np.ndarray) -> np.ndarray:
+    return wave + 1.5 * np.sin(2 * np.pi * 0.2 * np.arange(wave.shape[-1]) / 500)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (shaken, "noisy"),
+        (leaning, "drifting"),
+        (lambda wave: wave * 0.01, "flat"),
+        (lambda wave: wave * 20, "torn off"),
+    ],
+)
+def test_bad_windows_are_dropped_and_counted_by_their_reason(
+    root: Path, spoil: Callable[[np.ndarray], np.ndarray], reason: str
+) -> None:
+    whole = load_set("ludb", "train", leads=["II"])
+    good, dropped = windows(whole, 400, 100, (125, 250), True)
+    assert len(good) > 5
+    assert not any(dropped.values())
+    spoilt = replace(whole, signal=spoil(whole.signal))
+    left, dropped = windows(spoilt, 400, 100, (125, 250), True)
+    assert dropped[reason] > 0.6 * len(good)
+    assert len(left) < 0.4 * len(good)
+
+
+def test_what_is_dropped_is_told(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "ecgsynth"):
+        count = len(load_set("ludb", "train", window=400))
+    told = f"{count} windows; dropped: none"
+    assert f"ludb:train: {told}" in caplog.text
+    assert f"train: {told}" in Ludb.check(Ludb.Settings(window=400)).notes
+
+
+def test_a_window_that_no_peak_can_lie_in_is_refused(root: Path) -> None:
+    with pytest.raises(EcgsynthError, match="two samples of a window of 200"):
+        load_set("ludb", window=200)
+    with pytest.raises(EcgsynthError, match="no window of ludb:train is left"):
+        load_set("ludb", window=4990, peak_between=(0, 3))
+
+
+@pytest.mark.data
+def test_few_windows_of_the_real_database_are_bad_and_people_stay_apart() -> None:
+    parts = {s: load_set("ludb", s, window=400) for s in ("train", "validation", "test")}
+    every = len(load_set("ludb", "all", window=400, quality=False))
+    kept = sum(map(len, parts.values()))
+    assert 0.95 * every < kept < every
+    people = [set(part.patient) for part in parts.values()]
+    assert sum(map(len, people)) == len(set.union(*people)) > 190
 
 
 @pytest.mark.data

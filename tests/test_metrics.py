@@ -14,7 +14,7 @@ from ecgsynth.evaluation.diversity import within
 from ecgsynth.evaluation.fidelity import folds
 from ecgsynth.evaluation.privacy import at_equal_odds, nearest
 from ecgsynth.evaluation.reference import Reference
-from ecgsynth.evaluation.utility import f1, scores
+from ecgsynth.evaluation.scores import f1, scores
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, Spec, one_hot
 from ecgsynth.signals.simulator import simulate_beats
@@ -117,13 +117,13 @@ def test_utility_names_the_class_that_one_patient_dominates() -> None:
     patient = np.array([f"p{k % 10}" for k in range(100)] + ["p0"] * 45 + ["p1"] * 5)
     said = labels ^ (np.random.default_rng(0).random(150) < 0.2)
     beats = ecg(normal(150, 0), labels, patient=patient)
-    found = scores(beats, said[None], np.random.default_rng(0))
+    found = scores(beats, np.eye(2)[said][None], np.random.default_rng(0))
     assert found["all"].value == pytest.approx(f1_score(labels, said, average="macro"))
     assert found["N"].low is not None
     assert found["N"].low < found["N"].value < found["N"].high
     assert found["V"].low is None
     assert found["V"].note == "one patient"
-    perfect = scores(beats, np.stack([said, labels]), np.random.default_rng(0))
+    perfect = scores(beats, np.eye(2)[np.stack([said, labels])], np.random.default_rng(0))
     for name in ("all", "N"):  # the mean of two networks, one of which is always right
         assert perfect[name].value == pytest.approx((found[name].value + 1) / 2)
         assert perfect[name].low <= perfect[name].value <= perfect[name].high == 1

@@ -355,6 +355,31 @@ def test_settings_like_a_spec_give_that_spec(root: Path) -> None:
         assert like.r_sample == spec.r_sample
 
 
+def test_escape_beats_are_normal_and_not_supraventricular(root: Path) -> None:
+    marks = wfdb.rdann(str(root / "101"), "atr")
+    wfdb.wrann("101", "atr", marks.sample[:4], [*"ejAV"], write_dir=str(root))
+    ecg = load("mitbih", "train", **RAW)
+    assert ecg.labels_str[ecg.record == "101"].tolist() == [*"NNSV"]
+
+
+def test_noise_is_added_when_the_beats_are_loaded_and_not_to_what_is_cached(root: Path) -> None:
+    clean = load("mitbih", "train")
+    noisy = load("mitbih", "train", noise=["low"])
+    assert 0.05 < np.abs(noisy.signal - clean.signal).max() <= 0.1
+    assert_same(load("mitbih", "train"), clean)
+    assert len([*(root.parent / "cache").glob("mitbih-*")]) == 1
+
+
+def test_a_band_with_two_edges_takes_away_what_lies_outside_of_it(root: Path) -> None:
+    ecg = load("mitbih", "train", band=(3, 45), window=(900, 900), baseline=False)
+    power = np.abs(np.fft.rfft(ecg.signal[:, 0] * np.hanning(1800), axis=-1)).mean(0) ** 2
+    hz = np.fft.rfftfreq(1800, 1 / 360)
+    inside = power[(hz >= 4) & (hz <= 20)].mean()
+    assert power[hz <= 1].mean() < 1e-4 * inside
+    assert power[hz >= 90].mean() < 1e-4 * inside
+    assert ecg.spec.band == (3, 45)
+
+
 def test_classes_are_chosen_and_ordered_as_asked(root: Path) -> None:
     ecg = load("mitbih", "train", classes=("V", "N"))
     assert ecg.spec.classes == ("V", "N")

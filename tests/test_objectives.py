@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ecgsynth.condition import Condition
+from ecgsynth.errors import EcgsynthError
 from ecgsynth.objectives.rpgan import RpGAN
+from ecgsynth.objectives.wgan import WGAN
 from ecgsynth.registry import MODELS, OBJECTIVES
 from ecgsynth.signals.ecg import Spec
 
-BATCH, SAMPLES = 6, 50
+BATCH, SAMPLES, CLASSES = 6, 50, 3
 
 each_objective = pytest.mark.parametrize("name", OBJECTIVES.names())
 
@@ -34,26 +39,69 @@ class LinearCritic(nn.Module):
         return (self.weight * view).sum((1, 2)) + self.bias, None
 
 
+class Reader(LinearCritic):
+    """The first sample is the logit, the ones after it are the class logits."""
+
+    def forward(self, view: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        return view[:, 0, 0], view[:, 0, 1 : 1 + CLASSES]
+
+
+class AttentiveCritic(LinearCritic):
+    """Attends over the samples, which is done in one fused kernel; tells classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed, self.head = nn.Linear(1, 8), nn.Linear(8, 1 + CLASSES)
+
+    def forward(self, view: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        tokens = self.embed(view.mT)[:, None]
+        out = self.head(F.scaled_dot_product_attention(tokens, tokens, tokens).mean((1, 2)))
+        return out[:, 0], out[:, 1:]
+
+
 def items(seed: int, mean: float = 0.0) -> Tensor:
     return mean + torch.randn(BATCH, 1, SAMPLES, generator=torch.Generator().manual_seed(seed))
 
 
-NOTHING = Condition(
-    torch.zeros(BATCH, 0), torch.zeros(BATCH, 0), torch.zeros(BATCH, dtype=torch.int64)
-)
+def reading(*logits: float) -> Tensor:
+    """Items of which the `Reader` says just that, and nothing of their classes."""
+    signal = torch.zeros(len(logits), 1, SAMPLES)
+    signal[:, 0, 0] = torch.tensor(logits)
+    return signal
+
+
+def condition_of(label: Tensor) -> Condition:
+    batch = len(label)
+    return Condition(label, torch.zeros(batch, 0), torch.zeros(batch, dtype=torch.int64))
+
+
+NOTHING = condition_of(torch.zeros(BATCH, 0))
+CLASSED = condition_of(torch.eye(CLASSES).repeat(BATCH // CLASSES, 1))
+
+
+def made(name: str, **settings: Any) -> Any:
+    kind = OBJECTIVES.get(name)
+    return kind(kind.Settings(**settings))
 
 
 def rpgan(**settings: float) -> RpGAN:
     return RpGAN(RpGAN.Settings(**settings))
 
 
+def backward(terms: dict[str, Tensor]) -> None:
+    """As the loop does it."""
+    torch.stack([term.mean() for term in terms.values()]).sum().backward()
+
+
 @each_objective
-def test_both_losses_are_named_finite_terms_per_item(name: str) -> None:
-    kind = OBJECTIVES.get(name)
-    objective = kind(kind.Settings())
+@pytest.mark.parametrize("classes", [0.0, 1.0])
+def test_both_losses_are_named_finite_terms_per_item(name: str, classes: float) -> None:
+    objective = made(name, classes=classes)
     for loss in (objective.critic_loss, objective.generator_loss):
-        terms = loss(LinearCritic(), items(1), items(2), NOTHING, progress=0.5, step=0)
+        terms = loss(Reader(), items(1), items(2), CLASSED, progress=0.5, step=0)
         assert "adversarial" in terms
+        assert ("classes" in terms) == (classes > 0)
         for term in terms.values():
             assert term.shape == (BATCH,)
             assert term.isfinite().all()
@@ -63,7 +111,7 @@ def test_both_losses_are_named_finite_terms_per_item(name: str) -> None:
 @pytest.mark.parametrize("model", MODELS.names())
 def test_losses_reach_every_parameter_of_every_family(name: str, model: str) -> None:
     spec = Spec(("MLII",), 360.0, 256, ("N", "V"), context=("rr",), band=(None, 40.0))
-    family, kind = MODELS.get(model), OBJECTIVES.get(name)
+    family = MODELS.get(model)
     settings = family.Settings(**family.tiny, styles=2)
     torch.manual_seed(0)
     generator, critic = family.generator(settings, spec), family.critic(settings, spec)
@@ -72,16 +120,17 @@ def test_losses_reach_every_parameter_of_every_family(name: str, model: str) -> 
     with torch.no_grad():  # parts that start at zero would stop the gradient
         for weight in (*generator.parameters(), *critic.parameters()):
             weight.add_(0.1 * torch.randn_like(weight))
-    objective = kind(kind.Settings())
     condition = Condition(torch.eye(2).repeat(2, 1), torch.randn(4, 1), torch.arange(4) % 2)
     real, latent = torch.randn(4, 1, 256), torch.randn(4, generator.latent)
+    with torch.no_grad():
+        tells_classes = critic(critic.view(real), condition)[1] is not None
+    objective = made(name, classes=float(tells_classes))
     synthetic = generator(latent, condition)
     for part, loss in ((critic, objective.critic_loss), (generator, objective.generator_loss)):
-        terms = loss(critic, real, synthetic, condition, progress=0.0, step=0)
-        torch.stack([term.mean() for term in terms.values()]).sum().backward()
+        backward(loss(critic, real, synthetic, condition, progress=0.0, step=0))
         for label, weight in part.named_parameters():
-            # A constant offset of all logits is nothing that a pairing loss could see.
-            if part is critic and label == "logit.bias":
+            # A constant offset of all logits is nothing that a difference of logits could see.
+            if part is critic and weight.numel() == 1:
                 continue
             assert weight.grad is not None, label
             assert weight.grad.isfinite().all(), label
@@ -90,13 +139,279 @@ def test_losses_reach_every_parameter_of_every_family(name: str, model: str) -> 
 
 @each_objective
 def test_critics_loss_leaves_the_generator_alone(name: str) -> None:
-    kind = OBJECTIVES.get(name)
     synthetic = items(2).requires_grad_()
-    terms = kind(kind.Settings()).critic_loss(
-        LinearCritic(), items(1), synthetic, NOTHING, progress=0.0, step=0
+    backward(
+        made(name, classes=1.0).critic_loss(
+            AttentiveCritic(), items(1), synthetic, CLASSED, progress=0.0, step=0
+        )
     )
-    torch.stack([term.mean() for term in terms.values()]).sum().backward()
     assert synthetic.grad is None
+
+
+@each_objective
+def test_penalties_can_be_learned_from_through_attention(name: str) -> None:
+    critic = AttentiveCritic()
+    backward(made(name).critic_loss(critic, items(1), items(2), CLASSED, progress=0.0, step=0))
+    assert critic.embed.weight.grad is not None
+    assert critic.embed.weight.grad.isfinite().all()
+    assert critic.embed.weight.grad.any()
+
+
+@each_objective
+def test_random_numbers_depend_on_the_step_alone(name: str) -> None:
+    pair, when = (Reader(), items(1), items(2), CLASSED), {"progress": 0.0, "step": 7}
+    torch.manual_seed(1)
+    first = made(name).critic_loss(*pair, **when)
+    torch.manual_seed(2)
+    before = torch.random.get_rng_state()
+    again = made(name).critic_loss(*pair, **when)
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+# What the losses are, in numbers: logits 2 and -1 of real items, .5 and -3 of synthetic ones.
+
+FORMULAS = {
+    "bce": ([0.126928 + 0.974077, 1.313262 + 0.048587], [0.474077, 3.048587]),
+    "lsgan": ([0.5 + 0.125, 2.0 + 4.5], [0.125, 8.0]),
+    "hinge": ([0.0 + 1.5, 2.0 + 0.0], [-0.5, 3.0]),
+    "wgan": ([0.5 - 2.0, -3.0 + 1.0], [-0.5, 3.0]),
+    "wgan_gp": ([0.5 - 2.0, -3.0 + 1.0], [-0.5, 3.0]),
+    "rpgan": ([0.201413, 0.126928], [1.701413, 2.126928]),
+}
+"""Objective -> the critic's and the generator's loss of the two pairs."""
+
+
+@each_objective
+def test_adversarial_loss_is_the_published_formula(name: str) -> None:
+    pair = (Reader(), reading(2.0, -1.0), reading(0.5, -3.0), condition_of(torch.zeros(2, 0)))
+    objective = made(name)
+    critics = objective.critic_loss(*pair, progress=0.0, step=0)["adversarial"]
+    ours = objective.generator_loss(*pair, progress=0.0, step=0)["adversarial"]
+    assert critics.tolist() == pytest.approx(FORMULAS[name][0], abs=1e-5)
+    assert ours.tolist() == pytest.approx(FORMULAS[name][1], abs=1e-5)
+
+
+@each_objective
+def test_critic_raises_real_items_and_lowers_synthetic_ones(name: str) -> None:
+    real, synthetic = (reading(*[0.3] * BATCH) for _ in range(2))
+
+    class Movable(Reader):
+        def __init__(self) -> None:
+            super().__init__()
+            self.shift = nn.Parameter(torch.zeros(2 * BATCH))
+
+        def forward(self, view: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
+            logit, classes = super().forward(view, condition)
+            return logit + self.shift[: len(view)], classes
+
+    critic = Movable()
+    terms = made(name).critic_loss(critic, real, synthetic, NOTHING, progress=0.0, step=0)
+    terms["adversarial"].sum().backward()
+    assert critic.shift.grad is not None
+    of_real, of_synthetic = critic.shift.grad.chunk(2)
+    assert (of_real < 0).all()
+    assert (of_synthetic > 0).all()
+
+
+@each_objective
+def test_generator_raises_the_logit_of_synthetic_items(name: str) -> None:
+    critic, synthetic = LinearCritic(0.1), items(2).requires_grad_()
+    backward(made(name).generator_loss(critic, items(1), synthetic, NOTHING, progress=0.0, step=0))
+    assert synthetic.grad is not None
+    assert ((-synthetic.grad * critic.weight).sum((1, 2)) > 0).all()
+
+
+class ToyCritic(LinearCritic):
+    """A small network on two numbers; it is not told the class, and tells it."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.hidden, self.head = nn.Linear(2, 16), nn.Linear(16, 1 + classes)
+
+    def forward(self, view: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        out = self.head(F.leaky_relu(self.hidden(view[:, 0]), 0.2))
+        return out[:, 0], out[:, 1:]
+
+
+def places_learned(name: str, truth: list[list[float]], **settings: float) -> Tensor:
+    """Unit noise about a place per class, [class, 2]: where training brings the synthetic ones.
+
+    The average of the last fifty steps, for some of these games end on an orbit.
+    """
+    torch.manual_seed(0)
+    target, place = torch.tensor(truth), nn.Parameter(torch.zeros(len(truth), 2))
+    critic, objective = ToyCritic(len(truth)), made(name, **settings)
+    for_generator = torch.optim.Adam([place], 0.03, betas=(0.0, 0.9))
+    for_critic = torch.optim.Adam(critic.parameters(), 0.03, betas=(0.0, 0.9))
+    label = torch.eye(len(truth)).repeat(32 // len(truth), 1)
+    ends = []
+    for step in range(250):
+        real = torch.randn(32, 1, 2) + (label @ target)[:, None]
+        synthetic = torch.randn(32, 1, 2) + (label @ place)[:, None]
+        game = (critic, real, synthetic, condition_of(label))
+        for_critic.zero_grad()
+        backward(objective.critic_loss(*game, progress=0.0, step=step))
+        for_critic.step()
+        objective.constrain(critic)
+        for_generator.zero_grad()
+        backward(objective.generator_loss(*game, progress=0.0, step=step))
+        for_generator.step()
+        ends.append(place.detach().clone())
+    return torch.stack(ends[-50:]).mean(0)
+
+
+# At its full weight the penalty keeps the slope near 1, and with it the toy on a wide orbit.
+GENTLE = {"wgan_gp": {"gradient_penalty": 1.0}}
+
+
+@each_objective
+def test_training_brings_synthetic_items_to_where_the_real_ones_lie(name: str) -> None:
+    (place,) = places_learned(name, [[3.0, -2.0]], **GENTLE.get(name, {}))
+    assert place.tolist() == pytest.approx([3.0, -2.0], abs=0.4)
+
+
+def test_class_loss_tells_the_generator_which_class_lies_where() -> None:
+    here, there = places_learned("bce", [[-2.0, 1.0], [2.0, 1.0]], classes=1.0)
+    assert here[0] < -1
+    assert there[0] > 1
+
+
+# The class loss.
+
+
+def class_terms(real: Tensor, synthetic: Tensor, label: Tensor, **settings: Any) -> list[Tensor]:
+    """The class term of the critic and of the generator; class logits: [batch, class]."""
+    signals = [F.pad(logits, (1, SAMPLES))[:, None] for logits in (real, synthetic)]
+    objective = made("bce", **settings)
+    return [
+        loss(Reader(), *signals, condition_of(label), progress=0.0, step=0)["classes"]
+        for loss in (objective.critic_loss, objective.generator_loss)
+    ]
+
+
+def test_critic_learns_classes_from_real_items_and_the_generator_from_its_own() -> None:
+    real, synthetic = torch.tensor([[2.0, 0.0, 0.0]]), torch.tensor([[0.0, 0.0, 0.0]])
+    critics, ours = class_terms(real, synthetic, torch.tensor([[1.0, 0.0, 0.0]]), classes=0.5)
+    assert critics.item() == pytest.approx(0.5 * math.log(1 + 2 * math.exp(-2)))
+    assert ours.item() == pytest.approx(0.5 * math.log(3))
+
+
+def test_class_loss_of_items_with_several_classes_asks_every_class_by_itself() -> None:
+    logits, label = torch.tensor([[2.0, -1.0, 0.0]]), torch.tensor([[1.0, 0.0, 1.0]])
+    each = [math.log1p(math.exp(-2.0)), math.log1p(math.exp(-1.0)), math.log(2)]
+    for term in class_terms(logits, logits, label, classes=1.0, multilabel=True):
+        assert term.item() == pytest.approx(sum(each) / 3)
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_class_loss_falls_as_the_right_class_is_told_more_clearly(multilabel: bool) -> None:
+    label = torch.eye(CLASSES)
+    steps = [
+        class_terms(sure * label, sure * label, label, classes=1.0, multilabel=multilabel)
+        for sure in (-1.0, 0.0, 1.0, 4.0)
+    ]
+    for less, more in pairwise(steps):
+        assert all((b < a).all() for a, b in zip(less, more, strict=True))
+
+
+@each_objective
+@pytest.mark.parametrize("part", ["critic_loss", "generator_loss"])
+def test_class_loss_without_class_logits_is_refused(name: str, part: str) -> None:
+    loss = getattr(made(name, classes=2.0), part)
+    with pytest.raises(EcgsynthError, match=r"objective.classes=2\) needs a critic that tells"):
+        loss(LinearCritic(), items(1), items(2), CLASSED, progress=0.0, step=0)
+
+
+# Clipping and penalties.
+
+
+@each_objective
+def test_only_clipping_changes_weights_and_then_bounds_them(name: str) -> None:
+    critic, objective = LinearCritic(), made(name)
+    before = [weight.detach().clone() for weight in critic.parameters()]
+    objective.constrain(critic)
+    bound = getattr(objective.settings, "clip", math.inf)
+    for weight, old in zip(critic.parameters(), before, strict=True):
+        assert torch.equal(weight.detach(), old.clamp(-bound, bound))
+
+
+def test_clipping_bounds_the_weights_where_it_is_told_to() -> None:
+    critic = LinearCritic()
+    WGAN(WGAN.Settings(clip=0.2)).constrain(critic)
+    assert float(critic.weight.detach().abs().max()) == pytest.approx(0.2)
+    assert float(critic.weight.detach().abs().min()) < 0.2
+
+
+def of_slope(norm: float) -> LinearCritic:
+    critic = LinearCritic()
+    with torch.no_grad():
+        critic.weight.mul_(norm / critic.weight.norm())
+    return critic
+
+
+@pytest.mark.parametrize("norm, excess", [(1.0, 0.0), (3.0, 4.0), (0.5, 0.25), (0.0, 1.0)])
+@pytest.mark.parametrize("weight", [10.0, 2.5])
+def test_gradient_penalty_of_a_linear_critic_is_the_square_of_slope_less_one(
+    norm: float, excess: float, weight: float
+) -> None:
+    terms = made("wgan_gp", gradient_penalty=weight).critic_loss(
+        of_slope(norm), items(1), items(2), NOTHING, progress=0.0, step=0
+    )
+    assert terms["gradient_penalty"].tolist() == pytest.approx([weight * excess] * BATCH, abs=1e-4)
+
+
+def test_gradient_penalty_pulls_a_steep_critic_down_and_a_flat_one_up() -> None:
+    for norm, down in ((3.0, True), (0.5, False)):
+        critic = of_slope(norm)
+        made("wgan_gp").critic_loss(
+            critic, items(1), items(2), NOTHING, progress=0.0, step=0
+        )["gradient_penalty"].mean().backward()  # fmt: skip
+        assert critic.weight.grad is not None
+        assert bool((critic.weight.grad * critic.weight).sum() > 0) == down
+
+
+def test_gradient_penalty_of_a_critic_without_slope_gives_finite_gradients() -> None:
+    critic = LinearCritic(0.0)
+    backward(made("wgan_gp").critic_loss(critic, items(1), items(2), NOTHING, progress=0.0, step=0))
+    assert critic.weight.grad is not None
+    assert critic.weight.grad.isfinite().all()
+
+
+def test_gradient_penalty_is_taken_all_along_the_line_from_synthetic_to_real() -> None:
+    class Bowl(LinearCritic):
+        """Its slope at x is x: the penalty tells where it was taken."""
+
+        def forward(self, view: Tensor, condition: Condition) -> tuple[Tensor, None]:
+            return 0.5 * view.square().sum((1, 2)), None
+
+    real, synthetic = reading(*[2.0] * 400), reading(*[6.0] * 400)
+    nothing = condition_of(torch.zeros(400, 0))
+    places = []
+    for step in (0, 1):
+        terms = made("wgan_gp", gradient_penalty=1.0).critic_loss(
+            Bowl(), real, synthetic, nothing, progress=0.0, step=step
+        )
+        places.append(terms["gradient_penalty"].detach().sqrt() + 1)
+        assert 2 <= float(places[-1].min()) < 2.1
+        assert 5.9 < float(places[-1].max()) <= 6
+        assert float(places[-1].mean()) == pytest.approx(4, abs=0.2)
+    assert not torch.equal(*places)
+
+
+@pytest.mark.parametrize("name, penalty", [("wgan_gp", "gradient_penalty"), ("rpgan", "r1")])
+def test_penalty_is_on_the_slope_at_what_the_critic_saw_of_the_signal(
+    name: str, penalty: str
+) -> None:
+    class Loud(LinearCritic):
+        def view(self, signal: Tensor) -> Tensor:
+            return 7 * signal
+
+    def of(critic: LinearCritic) -> Tensor:
+        terms = made(name).critic_loss(critic, items(1), items(2), NOTHING, progress=0.0, step=0)
+        return terms[penalty]
+
+    assert torch.allclose(of(Loud()), of(LinearCritic()), rtol=1e-4)
 
 
 @each_objective

@@ -172,3 +172,60 @@ def test_set_without_contexts_still_draws_styles() -> None:
     styles, drawn = prior.draw("N", uniform(100)[:, :1], {})
     assert set(styles) == {0, 1}
     assert drawn.shape == (100, 0)
+
+
+def test_hidden_contexts_are_drawn_together_with_those_a_model_sees() -> None:
+    real = correlated(4000, 0.5)
+    size = np.log(real[:, 0]) * -2 + np.random.default_rng(4).normal(0, 0.05, 4000)
+    hidden = {"log_scale": size, "valid": np.full(4000, 187.0)}
+    prior = ContextPrior.fit(set_of(real), one_style(4000), hidden)
+    assert (prior.hidden, prior.width) == (("log_scale", "valid"), 4)
+    many = np.random.default_rng(9).uniform(1e-6, 1 - 1e-6, (4000, 5))
+    _, drawn = prior.draw("N", many, {})
+    assert (drawn[:, 3] == 187).all()
+    for level in (0.05, 0.5, 0.95):
+        assert np.quantile(drawn[:, 2], level) == pytest.approx(np.quantile(size, level), abs=0.03)
+    measured = spearmanr(np.column_stack([real, size])).statistic
+    np.testing.assert_allclose(spearmanr(drawn[:, :3]).statistic, measured, atol=0.05)
+    _, early = prior.draw("N", many, {"rr_before_s": 0.6})
+    assert np.median(early[:, 2]) == pytest.approx(-2 * np.log(0.6), abs=0.05)
+
+
+def test_what_a_model_sees_is_standardised_without_the_hidden_contexts() -> None:
+    real = correlated(500, 0.3)
+    seen = ContextPrior.fit(set_of(real), one_style(500)).standardise(real)
+    prior = ContextPrior.fit(set_of(real), one_style(500), {"offset": real[:, 0] * 3})
+    np.testing.assert_array_equal(prior.standardise(real), seen)
+
+
+def test_hidden_contexts_survive_json() -> None:
+    real = correlated(500, 0.6)
+    prior = ContextPrior.fit(set_of(real), one_style(500), {"offset": real[:, 1] - 1})
+    again = ContextPrior.from_json(prior.spec, json.loads(json.dumps(prior.to_json())))
+    assert again.hidden == ("offset",)
+    many = np.random.default_rng(9).uniform(1e-6, 1 - 1e-6, (50, 4))
+    np.testing.assert_allclose(
+        prior.draw("N", many, {})[1], again.draw("N", many, {})[1], atol=2e-3
+    )
+
+
+def test_group_of_few_beats_keeps_none_of_their_hidden_values() -> None:
+    hidden = {"offset": np.r_[np.linspace(-1, 1, 500), 3 + np.arange(FEW - 1) ** 2 * 0.0123]}
+    real = correlated(500 + FEW - 1, 0.5)
+    prior = ContextPrior.fit(set_of(real), np.repeat([0, 1], [500, FEW - 1]), hidden)
+    few = next(group for group in prior.groups["N"] if group.style == 1)
+    assert np.abs(few.quantiles[2][:, None] - hidden["offset"][500:]).min() > 1e-6
+    np.testing.assert_array_equal(few.correlation, np.eye(3))
+
+
+def test_contexts_that_hang_together_as_no_normal_ones_can_still_be_drawn() -> None:
+    """Ranks of three that exclude each other would have a negative eigenvalue."""
+    rng = np.random.default_rng(2)
+    turn = np.repeat(np.arange(3), 400)
+    real = rng.normal(0, 1e-3, (1200, 2)) + np.column_stack([turn == 0, turn == 1])
+    hidden = {"offset": (turn == 2) + rng.normal(0, 1e-3, 1200)}
+    prior = ContextPrior.fit(set_of(real), one_style(1200), hidden)
+    (group,) = prior.groups["N"]
+    assert np.linalg.eigvalsh(group.correlation).min() >= 0.02 - 1e-9
+    _, drawn = prior.draw("N", np.random.default_rng(9).uniform(0.01, 0.99, (50, 4)), {})
+    assert np.isfinite(drawn).all()

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from ecgsynth.datasets import explain, first_of, make_settings
 from ecgsynth.errors import EcgsynthError, did_you_mean
@@ -41,23 +51,61 @@ class Training(_Part):
     """How long, how fast, how often. Progress is counted in examples (items) seen."""
 
     examples: int = Field(1_000_000, gt=0, description="training length, real items seen")
+    epochs: float = Field(0.0, ge=0, description="passes over the set, instead of examples")
     batch: int = Field(128, gt=1, description="real items per step")
     critic_steps: int = Field(1, ge=1, description="critic steps per generator step")
-    rate_generator: float = Field(3e-4, gt=0, description="Adam learning rate at the start")
+    optimiser: Literal["adam", "adamw", "rmsprop"] = "adam"
+    rate_generator: float = Field(3e-4, gt=0, description="learning rate at the start")
     rate_critic: float = Field(3e-4, gt=0, description="likewise for the critic")
     rate_end: float = Field(0.1, gt=0, le=1, description="final share of the rates (cosine)")
-    betas: tuple[Beta, Beta] = (0.0, 0.99)
+    rate_halved_every: float = Field(
+        0.0, ge=0, description="epochs after which flat rates halve, instead of the cosine; 0 = not"
+    )
+    betas: tuple[Beta, Beta] = Field((0.0, 0.99), description="of adam and adamw")
+    weight_decay: float = Field(0.0, ge=0, description="decoupled from the gradient in adamw")
+    clip_gradient: float = Field(0.0, ge=0, description="largest norm, of both nets; 0 = any")
     ema_half_life: int = Field(20_000, ge=0, description="of the weights' average, examples")
+    scaler: Literal["global", "range", "beat"] = Field(
+        "global", description="mV divided by the set's SD, its range to [-1, 1], or every beat's"
+    )
     balance: float = Field(0.6, ge=0, le=1, description="0 = classes as they come, 1 = equal")
     augment: float = Field(0.0, ge=0, le=1, description="chance of gain, shift, wander; 0 = none")
     styles: bool = Field(True, description="give the model a code per training person")
+    style_minutes: float = Field(
+        0.0, ge=0, description="a code per so many minutes of a recording instead; 0 = per person"
+    )
     snapshot_every: int = Field(50_000, gt=0, description="examples between resumable snapshots")
     keep_every: int = Field(0, ge=0, description="examples between kept copies of the model")
+    samples: int = Field(0, ge=0, description="items drawn and kept after every epoch")
     log_every: int = Field(50, gt=0, description="steps between lines of metrics.jsonl")
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    precision: Literal["32-true"] = "32-true"  # Fabric's mixed ones refuse gradient penalties
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: int | str = 1
     threads: int = Field(0, ge=0, le=1024, description="CPU threads; 0 = as PyTorch decides")
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Training:
+        if self.epochs and "examples" in self.model_fields_set:
+            raise ValueError(
+                "has both examples and epochs; leave one out, or set training.epochs=0"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _with_one_length(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = dump(self)
+        if self.epochs:
+            del content["examples"]
+        return content
+
+    @property
+    def per_step(self) -> int:
+        """Examples of a step: real items that the critic sees before the generator moves."""
+        return self.batch * self.critic_steps
+
+    def length(self, items: int) -> int:
+        """Examples of the whole training on a set of so many items."""
+        return math.ceil(self.epochs * items) if self.epochs else self.examples
 
 
 class Run(_Part):
@@ -129,10 +177,11 @@ class Run(_Part):
         kind = MODELS.get(self.model.name).Settings
         return make_settings(kind, self.model.settings | more, f"model '{self.model.name}'")
 
-    def objective_settings(self) -> Any:
-        """The objective's settings, checked."""
+    def objective_settings(self, **more: Any) -> Any:
+        """The objective's settings, checked; imports the objective and with it torch."""
         kind = OBJECTIVES.get(self.objective.name).Settings
-        return make_settings(kind, self.objective.settings, f"objective '{self.objective.name}'")
+        name = f"objective '{self.objective.name}'"
+        return make_settings(kind, self.objective.settings | more, name)
 
     def quickened(self) -> Run:
         """The same run with the recipe's `quick` overrides: a try-out of a minute or two."""

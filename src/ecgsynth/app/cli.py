@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from ecgsynth import __version__
-from ecgsynth.app import data, demo, evaluate, generate, listing, plot, train, turing
+from ecgsynth.app import data, demo, evaluate, generate, join, listing, plot, train, turing
 from ecgsynth.errors import EcgsynthError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command("list")(listing.list_)
 app.add_typer(data.app, name="data")
 app.command()(train.train)
+app.command()(join.join)
 app.command()(generate.generate)
 app.command()(evaluate.evaluate)
 app.command()(turing.turing)

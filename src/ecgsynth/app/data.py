@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+CHUNK = 2_000
+"""Items that are written at a time."""
+
 app = typer.Typer(help="Bring recordings to this machine and check them.", no_args_is_help=True)
 
 
@@ -84,3 +87,42 @@ def save(
     ecg = load(source, **_parsed(overrides or []))
     write(ecg, to)
     typer.echo(f"{len(ecg):,} real items of {ecg.source} in {to}")
+
+
+@app.command()
+def build(
+    name: Annotated[str, typer.Argument(help="A data set of `ecgsynth list datasets`.")],
+    to: Annotated[Path, typer.Option("--to", help="Folder; it gets NAME_SPLIT.npz.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="settings as key=value")] = None,
+    window: Annotated[
+        str, typer.Option("--window", help="The setting `window`, as in 90,110.")
+    ] = "",
+    splits: Annotated[str, typer.Option("--splits", help="As in train,test.")] = "train,test",
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> None:
+    """Save whole splits as NPZ: data, labels_id, labels_str, pid, classes, fs, leads, unit.
+
+    Example: ecgsynth data build mitbih --window 90,110 band=[3,45] --to sets
+    """
+    from ecgsynth.app.console import counted
+    from ecgsynth.datasets import load
+    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.formats import write
+
+    given = _parsed(overrides or [])
+    if window:
+        given |= _parsed([f"window=[{window}]" if "," in window else f"window={window}"])
+    names = [split.strip() for split in splits.split(",") if split.strip()]
+    if not names:
+        raise EcgsynthError("--splits names nothing; name one or more, as in train,test.")
+    targets = {split: to / f"{name}_{split}.npz" for split in names}
+    there = [str(target) for target in targets.values() if target.exists()]
+    if there and not force:
+        raise EcgsynthError(
+            f"{' and '.join(there)} would be overwritten; say --force, or choose another --to."
+        )
+    sets = {split: load(name, split, **given) for split in names}  # all, before any is written
+    for split, ecg in sets.items():
+        chunks = (ecg[k : k + CHUNK] for k in range(0, len(ecg), CHUNK))
+        write(counted(chunks, len(ecg), f"writing {targets[split].name}"), targets[split])
+        typer.echo(f"{len(ecg):,} real items of {ecg.source} in {targets[split]}")

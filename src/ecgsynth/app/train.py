@@ -31,7 +31,8 @@ def train(
     if steps < 0:
         raise EcgsynthError(f"--steps must be a positive number; got {steps}.")
     if steps:
-        run.training.examples = steps * run.training.batch
+        run.training.epochs = 0
+        run.training.examples = steps * run.training.per_step
     folder = to or Path("runs") / run.name
     if dry_run:
         run.model_settings()
@@ -59,12 +60,12 @@ def train_with_bar(run, folder: Path, resume: bool = False):  # type: ignore[no-
     from ecgsynth.training.loop import train as train_run
 
     with progress("examples") as bar:
-        task = bar.add_task("reading the recordings", total=run.training.examples)
+        task = bar.add_task("reading the recordings", total=None)
 
-        def report(examples: int, values: dict[str, float]) -> None:
+        def report(examples: int, total: int, values: dict[str, float]) -> None:
             losses = f"critic {values['critic/adversarial']:.3f}"
             losses += f" generator {values['generator/adversarial']:.3f}"
-            bar.update(task, completed=examples, description=losses)
+            bar.update(task, completed=examples, total=total, description=losses)
 
         try:
             return train_run(run, folder, resume=resume, report=report)

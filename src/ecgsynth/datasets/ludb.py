@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from ecgsynth.datasets import Inventory, store
 from ecgsynth.datasets import Settings as BaseSettings
+from ecgsynth.datasets.ludb_windows import windows
 from ecgsynth.datasets.people import Person, of_headers
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import read_recording
@@ -51,6 +52,7 @@ class Ludb:
     (40: it is 4), `test` (40: it is 0) and `all`.
     Marks are symbols of `vocabulary.FIDUCIALS`, lead by lead. The annotators left the first and
     the last beats of a record unmarked: `marked_range` says where silence means absence.
+    Items are whole records, or with the setting `window` windows around marked R peaks.
 
     Reference: Kalyakulina et al., IEEE Access 8:186181 (2020).
     """
@@ -61,10 +63,28 @@ class Ludb:
     public = True
 
     class Settings(BaseSettings):
-        """How the records are given: leads: names, in order. fs: sampling rate, Hz."""
+        """How the records are given.
+
+        leads: names, in order; all twelve, or II where `window` is set. fs: sampling rate, Hz.
+        window: give windows of so many samples, one every `step` samples, of which the R peak,
+        marked in the first lead, lies within the samples `peak_between`; all counted at 500 Hz.
+        quality: drop windows that are noisy, drift or are flat, by the rule of
+        `ecgsynth.datasets.ludb_windows`.
+        """
 
         leads: tuple[str, ...] = LEADS_12
         fs: float = Field(FS, gt=0, le=100_000)
+        window: int | None = Field(None, ge=8, le=SAMPLES)
+        step: int = Field(100, ge=1)
+        peak_between: tuple[int, int] = (125, 250)
+        quality: bool = True
+
+        @model_validator(mode="before")
+        @classmethod
+        def _one_lead(cls, given: Any) -> Any:
+            if isinstance(given, dict) and given.get("window") and "leads" not in given:
+                return given | {"leads": ("II",)}
+            return given
 
         @field_validator("leads")
         @classmethod
@@ -73,14 +93,36 @@ class Ludb:
                 raise ValueError(f"takes leads out of {', '.join(LEADS_12)}")
             return leads
 
+        @model_validator(mode="after")
+        def _peak_inside(self) -> Ludb.Settings:
+            first, last = self.peak_between
+            if self.window and not 0 <= first <= last < self.window:
+                raise ValueError(f"peak_between must be two samples of a window of {self.window}")
+            return self
+
         @property
         def spec(self) -> Spec:
+            """Of whole records, from which windows are cut."""
             samples = round(SAMPLES * self.fs / FS)
             return Spec(leads=self.leads, fs=self.fs, samples=samples)
 
     @staticmethod
     def load(split: str, settings: Settings) -> Ecg:
-        """Records of a split in mV; what was parsed is cached as memory-mapped arrays."""
+        """Records or windows of a split in mV; parsed records are cached, memory-mapped."""
+        ecg = Ludb._records(split, settings)
+        if not settings.window:
+            return ecg
+        ecg, told = _windows(ecg, settings)
+        log.warning("%s: %s", ecg.source, told)
+        if not len(ecg):
+            raise EcgsynthError(
+                f"no window of {ecg.source} is left ({told}); widen peak_between or set "
+                "quality=false."
+            )
+        return ecg
+
+    @staticmethod
+    def _records(split: str, settings: Settings) -> Ecg:
         arrays, facts = _arrays()
         skipped = [name for name in facts["skipped"] if int(name) in SPLITS[split]]
         if skipped:
@@ -122,7 +164,7 @@ class Ludb:
                 inventory.damaged[str(record)] = str(problem)
         for split in ("train", "validation", "test"):
             try:
-                ecg = Ludb.load(split, settings)
+                ecg = Ludb._records(split, settings)
             except EcgsynthError as problem:  # an empty split is a finding, not the end
                 inventory.notes.append(str(problem))
                 continue
@@ -132,6 +174,8 @@ class Ludb:
                 f"{split}: {len(ecg)} people; marked in {len(settings.leads)} leads: "
                 f"P {peaks['p_peak']:,}, QRS {peaks['r_peak']:,}, T {peaks['t_peak']:,}"
             )
+            if settings.window:
+                inventory.notes.append(f"{split}: {_windows(ecg, settings)[1]}")
         return inventory
 
     @staticmethod
@@ -146,6 +190,22 @@ class Ludb:
         named = ["II" if lead == "MLII" else lead for lead in spec.leads]
         known = tuple(dict.fromkeys(lead for lead in named if lead in LEADS_12))
         return {"leads": known or LEADS_12, "fs": spec.fs}
+
+
+def _windows(ecg: Ecg, settings: Ludb.Settings) -> tuple[Ecg, str]:
+    """The windows of these records, and how many were dropped and why."""
+    assert settings.window is not None
+    scale = settings.fs / FS
+    first, last = settings.peak_between
+    cut, dropped = windows(
+        ecg,
+        round(settings.window * scale),
+        max(1, round(settings.step * scale)),
+        (round(first * scale), round(last * scale)),
+        settings.quality,
+    )
+    reasons = ", ".join(f"{count:,} {name}" for name, count in dropped.items() if count)
+    return cut, f"{len(cut):,} windows; dropped: {reasons or 'none'}"
 
 
 def marked_range(ecg: Ecg) -> NDArray[np.int64]:

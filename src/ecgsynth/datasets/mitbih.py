@@ -20,6 +20,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import Recording, read_recording
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg, Spec, one_hot
+from ecgsynth.signals.noise import Kind, add_noise
 from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
 
 log = logging.getLogger("ecgsynth")
@@ -70,12 +71,16 @@ class MitBih:
 
         leads: lead names; a record that lacks one is left out and named.
         classes: AAMI classes to keep. fs: sampling rate of the beats, Hz.
+        noise: kinds out of low, high and white that are added to every beat when it is loaded,
+        drawn with `noise_seed` (see `ecgsynth.signals.noise`); to train with, not to judge by.
         The rest is that of every cutting: see `ecgsynth.datasets.beats.Cutting`.
         """
 
         leads: tuple[str, ...] = ("MLII",)
         classes: tuple[str, ...] = AAMI_CLASSES
         fs: float = Field(FS, gt=0, le=100_000)
+        noise: tuple[Kind, ...] = ()
+        noise_seed: int = Field(0, ge=0)
 
         @field_validator("classes")
         @classmethod
@@ -101,7 +106,7 @@ class MitBih:
                 samples=samples,
                 classes=self.classes,
                 context=RR,
-                band=self.band,
+                band=(None, None) if self.noise else self.band,
                 r_sample=round(pre * stretch),
             )
 
@@ -129,25 +134,23 @@ class MitBih:
             chosen = slice(chosen[0], chosen[-1] + 1)  # type: ignore[assignment]
         column = {AAMI_CLASSES.index(name): k for k, name in enumerate(settings.classes)}
         record = np.asarray(beats["record"][chosen])
-        person = record.copy()
-        for second, first in SAME_PERSON.items():
-            person[person == second] = first
         ids = np.array([column.get(k, -1) for k in range(len(AAMI_CLASSES))])
-        return Ecg(
+        ecg = Ecg(
             signal=beats["signal"][chosen],
             spec=settings.spec,
             label=one_hot(ids[beats["label"][chosen]], len(settings.classes)),
             context=np.asarray(beats["rr"][chosen]),
-            patient=person.astype(np.str_),
+            patient=person_of(record),
             record=record.astype(np.str_),
             onset_s=np.asarray(beats["onset_s"][chosen]),
             source=f"mitbih:{split}",
         )
+        return add_noise(ecg, settings.noise, settings.noise_seed)
 
     @staticmethod
     def check(settings: Settings) -> Inventory:
         """Reads every record: what is there, what is damaged, beats per split, patient, class."""
-        folder, kaggle = _folder()
+        folder, kaggle = where()
         inventory = Inventory()
         annotated: Counter[tuple[str, str]] = Counter()
         for record in sorted({*DS1, *DS2}):
@@ -156,7 +159,7 @@ class MitBih:
                 continue
             inventory.records += 1
             try:
-                beats = _read(folder, kaggle, record, settings.leads)
+                beats = read_record(folder, kaggle, record, settings.leads)
             except EcgsynthError as problem:
                 inventory.damaged[str(record)] = str(problem)
                 continue
@@ -186,7 +189,7 @@ class MitBih:
     @staticmethod
     def people() -> dict[str, Person]:
         """Patient -> (age, sex); the Kaggle layout has no headers and tells nothing."""
-        folder, _ = _folder()
+        folder, _ = where()
         records = sorted({*DS1, *DS2} - {*SAME_PERSON})
         return of_headers(folder, {str(record): str(record) for record in records})
 
@@ -197,7 +200,15 @@ class MitBih:
         return settings_like(spec) | {"classes": kept or AAMI_CLASSES}
 
 
-def _folder() -> tuple[Path, bool]:
+def person_of(record: NDArray) -> NDArray[np.str_]:
+    """The person behind each record's number."""
+    person = record.copy()
+    for second, first in SAME_PERSON.items():
+        person[person == second] = first
+    return person.astype(np.str_)
+
+
+def where() -> tuple[Path, bool]:
     """Where the recordings lie, and whether in the Kaggle layout."""
     try:
         return store.find_folder("mitbih", "100.hea"), False
@@ -211,8 +222,8 @@ def _folder() -> tuple[Path, bool]:
 
 def _beats(settings: MitBih.Settings) -> tuple[dict[str, NDArray], dict[str, Any]]:
     """Every beat of DS1 and DS2 under these settings, from the cache where it is there."""
-    folder, kaggle = _folder()
-    key = settings.model_dump(exclude={"classes"}) | {
+    folder, kaggle = where()
+    key = settings.model_dump(exclude={"classes", "noise", "noise_seed"}) | {
         "folder": str(folder.resolve()),
         "files": store.stamp(f for f in folder.iterdir() if f.name[:3].isdigit()),
     }
@@ -228,7 +239,7 @@ def _parse(
     with ThreadPoolExecutor(2) as pool:
         work = pool.map(partial(_parse_record, folder, kaggle, settings), records)
         parsed = list(
-            track(work, "reading recordings", total=len(records), transient=True, console=_stderr())
+            track(work, "reading recordings", total=len(records), transient=True, console=stderr())
         )
     columns = [beats for beats in parsed if isinstance(beats, dict)]
     skipped = {
@@ -249,14 +260,20 @@ def _parse_record(
 ) -> dict[str, NDArray] | str:
     """The beats of one record as columns, or the reason why it cannot be read."""
     try:
-        recording = _read(folder, kaggle, record, settings.leads)
+        recording = read_record(folder, kaggle, record, settings.leads)
         beats = cut_beats(recording, _LABEL_OF, settings.fs, settings, record)
     except EcgsynthError as problem:
         return str(problem)
     return beats | {"record": np.full(len(beats["label"]), record, np.int16)}
 
 
-def _read(folder: Path, kaggle: bool, record: int, leads: tuple[str, ...]) -> Recording:
+def read_record(folder: Path, kaggle: bool, record: int, leads: tuple[str, ...]) -> Recording:
+    """One record's leads and annotations, in either layout.
+
+    Raises
+    ------
+    EcgsynthError: a file is missing or damaged, or a lead is not there.
+    """
     if kaggle:
         return _read_kaggle(folder, record, leads)
     return read_recording(folder / str(record), leads=leads, annotations="atr")
@@ -290,7 +307,8 @@ def _read_kaggle(folder: Path, record: int, leads: tuple[str, ...]) -> Recording
     return Recording(signal, FS, leads, sample[inside], symbol[inside])
 
 
-def _stderr() -> Any:
+def stderr() -> Any:
+    """Where progress bars go: results that may be piped go to standard output."""
     from rich.console import Console
 
     return Console(stderr=True)

@@ -18,6 +18,7 @@ from ecgsynth.registry import DATASETS
 from ecgsynth.signals import simulator
 from ecgsynth.signals.ecg import Ecg, Spec, concatenate, one_hot
 from ecgsynth.signals.hearts import Heart
+from ecgsynth.signals.noise import add_noise
 
 SHARE = {"train": (0.0, 0.6), "heldout": (0.0, 0.6), "validation": (0.6, 0.8), "test": (0.8, 1.0)}
 """Which of the people a split holds, from and to, as shares of their number."""
@@ -64,7 +65,7 @@ class Simulated:
                 f"no beats of class {', '.join(settings.classes)} in simulated:{split}; "
                 "raise 'patients' or 'beats', or name other classes."
             )
-        return ecg
+        return add_noise(ecg, settings.noise, settings.noise_seed)
 
     @staticmethod
     def check(settings: Settings) -> Inventory:

@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg, Spec, concatenate
 
 if TYPE_CHECKING:
+    from ecgsynth.evaluation.classifiers import Network
     from ecgsynth.evaluation.privacy import Neighbours
     from ecgsynth.evaluation.reference import Reference
-    from ecgsynth.evaluation.resnet import ResNet1D
 
 Goal = Literal["lower", "higher", "match"]
+ALIGNED_S = 2.0
+"""Items that are longer and have no R peak in one place are records, s."""
 BLOCK_SECONDS = 30.0
 """Length of the time blocks over which Match figures are resampled."""
 
@@ -48,8 +50,13 @@ class Trial:
     seeds: int = 1
 
     def has(self, need: str) -> bool:
-        """Whether a part that a metric needs is there."""
-        return getattr(self, need) is not None
+        """Whether a part that a metric needs is there, or what it needs is so."""
+        return getattr(self, need) not in (None, False)
+
+    @property
+    def aligned(self) -> bool:
+        """Whether samples can be compared one by one: those of beats can, those of records not."""
+        return not is_record(self.synthetic.spec)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -86,7 +93,7 @@ class Trial:
     @cached_property
     def embedded(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """All synthetic and test items as points [item, 32] of the fixed instrument."""
-        from ecgsynth.evaluation.classifiers import embed
+        from ecgsynth.evaluation.instruments import embed
 
         assert self.test is not None
         return embed(self.synthetic.quantised()), embed(self.test.quantised())
@@ -120,22 +127,22 @@ class Trial:
         return neighbours(self)
 
     @cached_property
-    def said_by_synthetic(self) -> NDArray[np.int64]:
-        """[seed, item] what classifiers trained on the synthetic set say of the new patients."""
+    def said_by_synthetic(self) -> NDArray[np.floating]:
+        """[seed, item, class] what those trained on the synthetic set say of the new patients."""
         from ecgsynth.evaluation.utility import said_by_synthetic
 
         return said_by_synthetic(self)
 
     @cached_property
-    def taught_by_equal(self) -> list[ResNet1D]:
+    def taught_by_equal(self) -> list[Network]:
         """Classifiers trained on as many real items of each class as there are synthetic ones."""
         from ecgsynth.evaluation.utility import taught_by_equal
 
         return taught_by_equal(self)
 
     @cached_property
-    def said_by_real(self) -> NDArray[np.int64]:
-        """[seed, item] what those trained on real items say of them."""
+    def said_by_real(self) -> NDArray[np.floating]:
+        """[seed, item, class] what those trained on real items say of them."""
         from ecgsynth.evaluation.utility import said_by_real
 
         return said_by_real(self)
@@ -169,9 +176,9 @@ class Metric:
     """What a metric says of itself.
 
     unit: of the value. goal: lower or higher is better, or match = as real has it.
-    needs: parts of the trial. question: "match" (same people), "new patients", or "privacy".
-    reference: where it was published. costly: left out of `--quick`. by_size: whether it depends
-    on the size of the synthetic set even where that is larger than the test set.
+    needs: parts of the trial, or "aligned". question: "match" (same people), "new patients", or
+    "privacy". reference: where it was published. costly: left out of `--quick`. by_size: whether
+    it depends on the size of the synthetic set even where that is larger than the test set.
     measure: the function of a `Trial`, giving an estimate per group ("all" for the whole set).
     """
 
@@ -234,6 +241,11 @@ def match_counts(one: Ecg, other: Ecg, random: np.random.Generator) -> tuple[Ecg
     if not left or not sum(len(part) for part in left):
         raise EcgsynthError("the synthetic and the real set share no class with items in both.")
     return concatenate(left).quantised(), concatenate(right).quantised()
+
+
+def is_record(spec: Spec) -> bool:
+    """Whether items hold several beats, so that samples say nothing one by one."""
+    return spec.r_sample is None and spec.seconds > ALIGNED_S
 
 
 def pick(ecg: Ecg, count: int, random: np.random.Generator) -> Ecg:

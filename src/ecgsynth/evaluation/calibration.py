@@ -15,8 +15,8 @@ import numpy as np
 from ecgsynth.datasets.store import data_root
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import MIN_ITEMS, Metric, NotApplicable, Trial
-from ecgsynth.evaluation.classifiers import instrument
 from ecgsynth.evaluation.controls import BASELINE, CEILING, CONTROLS, COPY, NARROW_BAND
+from ecgsynth.evaluation.instruments import instrument
 from ecgsynth.files import written_beside
 from ecgsynth.signals.ecg import Ecg
 
@@ -188,10 +188,10 @@ def sizes(trial: Trial) -> dict[str, int]:
 
 def fingerprint(trial: Trial) -> str:
     """What the figures of the controls depend on beside sizes, as 16 hexadecimal digits."""
-    kind = instrument()
+    known = instrument(trial.synthetic.spec)
     content = {
         "code": _code(),
-        "instrument": kind[3]["hash"] if kind else None,
+        "instrument": known.hash if known else None,
         "spec": trial.synthetic.spec.to_json(),
         "seed": trial.seed,
         "real": [digest(part) for part in (trial.test, trial.train, trial.new_patients)],

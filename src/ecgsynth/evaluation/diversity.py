@@ -45,7 +45,7 @@ def density(trial: Trial) -> dict[str, Estimate]:
 
 @METRICS.register("coverage_signal")
 @metric(
-    "coverage_signal", unit="share", goal="higher", needs=("test",), question="match",
+    "coverage_signal", unit="share", goal="higher", needs=("test", "aligned"), question="match",
     reference="coverage between the signals themselves: Euclidean, mV, on a grid of 5 uV",
 )  # fmt: skip
 def coverage_signal(trial: Trial) -> dict[str, Estimate]:
@@ -56,7 +56,7 @@ def coverage_signal(trial: Trial) -> dict[str, Estimate]:
 
 @METRICS.register("density_signal")
 @metric(
-    "density_signal", unit="ratio", goal="match", needs=("test",), question="match",
+    "density_signal", unit="ratio", goal="match", needs=("test", "aligned"), question="match",
     reference="density between the signals themselves: Euclidean, mV, on a grid of 5 uV",
 )  # fmt: skip
 def density_signal(trial: Trial) -> dict[str, Estimate]:

@@ -124,7 +124,7 @@ def folds(
 
 @METRICS.register("mmd")
 @metric(
-    "mmd", unit="1", goal="lower", needs=("test",), question="match",
+    "mmd", unit="1", goal="lower", needs=("test", "aligned"), question="match",
     reference="Gretton et al., JMLR 2012; unbiased, RBF kernel at the median real distance",
 )  # fmt: skip
 def mmd(trial: Trial) -> dict[str, Estimate]:
@@ -177,28 +177,56 @@ _TRAP = "to be read beside the mean beat: a collapsed set beats real data on ran
 
 
 @METRICS.register("rmse_random")
-@metric("rmse_random", unit="mV", goal="match", needs=("test",), question="match", reference=_TRAP)
+@metric(
+    "rmse_random",
+    unit="mV",
+    goal="match",
+    needs=("test", "aligned"),
+    question="match",
+    reference=_TRAP,
+)
 def rmse_random(trial: Trial) -> dict[str, Estimate]:
     """RMSE between synthetic beats and random real ones of the class."""
     return _pairs(trial, nearest=False, relative=False)
 
 
 @METRICS.register("rmse_nearest")
-@metric("rmse_nearest", unit="mV", goal="match", needs=("test",), question="match", reference=_TRAP)
+@metric(
+    "rmse_nearest",
+    unit="mV",
+    goal="match",
+    needs=("test", "aligned"),
+    question="match",
+    reference=_TRAP,
+)
 def rmse_nearest(trial: Trial) -> dict[str, Estimate]:
     """RMSE between synthetic beats and the nearest real ones of the class."""
     return _pairs(trial, nearest=True, relative=False)
 
 
 @METRICS.register("prd_random")
-@metric("prd_random", unit="%", goal="match", needs=("test",), question="match", reference=_TRAP)
+@metric(
+    "prd_random",
+    unit="%",
+    goal="match",
+    needs=("test", "aligned"),
+    question="match",
+    reference=_TRAP,
+)
 def prd_random(trial: Trial) -> dict[str, Estimate]:
     """PRD = 100 sqrt(sum (x-y)^2 / sum y^2) to random real beats of the class."""
     return _pairs(trial, nearest=False, relative=True)
 
 
 @METRICS.register("prd_nearest")
-@metric("prd_nearest", unit="%", goal="match", needs=("test",), question="match", reference=_TRAP)
+@metric(
+    "prd_nearest",
+    unit="%",
+    goal="match",
+    needs=("test", "aligned"),
+    question="match",
+    reference=_TRAP,
+)
 def prd_nearest(trial: Trial) -> dict[str, Estimate]:
     """PRD to the nearest real beats of the class."""
     return _pairs(trial, nearest=True, relative=True)

@@ -38,6 +38,7 @@ NEEDS_WORDS = {
     "train": "the training set (--train)",
     "new_patients": "items of other people (--new-patients)",
     "reference": "reference statistics of this kind of item",
+    "aligned": "items that can be compared sample by sample; records of several beats cannot",
 }
 
 

@@ -179,7 +179,7 @@ def frechet_ratio(trial: Trial) -> dict[str, Estimate]:
     of one distribution falls with their number. The interval says how far one draw of training
     beats lies from the next, and is left out where there are too few to draw from.
     """
-    from ecgsynth.evaluation.classifiers import embed
+    from ecgsynth.evaluation.instruments import embed
 
     assert trial.test is not None and trial.train is not None
     random = trial.random("frechet_ratio")

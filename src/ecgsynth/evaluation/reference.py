@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import MIN_ITEMS, Estimate, NotApplicable, Trial, members, metric, too_few
 from ecgsynth.evaluation.calibration import Calibration, from_json, to_json
-from ecgsynth.evaluation.classifiers import embed, fits, instrument
+from ecgsynth.evaluation.instruments import embed, instrument
 from ecgsynth.files import written_beside
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, Spec
@@ -129,8 +129,8 @@ class Reference:
 
 def instrument_hash(ecg: Ecg) -> str | None:
     """Of the embedding in which these signals are measured."""
-    kind = instrument()
-    return str(kind[3]["hash"]) if kind is not None and fits(kind, ecg) else None
+    known = instrument(ecg.spec)
+    return known.hash if known else None
 
 
 def shipped(source: str, spec: Spec) -> Reference | None:
@@ -143,8 +143,8 @@ def shipped(source: str, spec: Spec) -> Reference | None:
     same = ("leads", "fs", "samples", "r_sample", "unit")
     if any(getattr(known.spec, name) != getattr(spec, name) for name in same):
         return None
-    kind = instrument()
-    if known.instrument != (kind[3]["hash"] if kind else None):
+    eye = instrument(spec)
+    if known.instrument != (eye.hash if eye else None):
         log.warning("%s was measured with another instrument and is not used.", path.name)
         return None
     return known
@@ -258,7 +258,7 @@ def _w1(one: NDArray, other: NDArray, edges: NDArray) -> float:
 
 @METRICS.register("mean_beat_error")
 @metric(
-    "mean_beat_error", unit="mV", goal="lower", needs=("reference",), question="match",
+    "mean_beat_error", unit="mV", goal="lower", needs=("reference", "aligned"), question="match",
     by_size=True,
     reference="RMS difference of the class-mean beats",
 )  # fmt: skip

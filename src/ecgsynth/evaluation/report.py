@@ -75,9 +75,9 @@ class Report:
     def of(
         cls, trial: Trial, rows: list[Row], left_out: dict[str, str], notes: list[str], **more: Any
     ) -> Report:
-        from ecgsynth.evaluation.classifiers import instrument
+        from ecgsynth.evaluation.instruments import instrument
 
-        kind = instrument()
+        known = instrument(trial.synthetic.spec)
         test = trial.test
         against = test.source if test is not None else ""
         if test is None and trial.reference is not None:
@@ -86,7 +86,7 @@ class Report:
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "seed": trial.seed,
             "quick": trial.quick,
-            "instrument": kind[3]["hash"] if kind else None,
+            "instrument": known.hash if known else None,
             "spec": trial.synthetic.spec.to_json(),
             "real": test.people_per_class() if test is not None else {},
             "classifier_seeds": trial.seeds,

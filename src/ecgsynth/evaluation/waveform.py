@@ -70,7 +70,7 @@ def share_of(one: Estimate, other: Estimate) -> Estimate:
 
 @METRICS.register("wavelet_coherence")
 @metric(
-    "wavelet_coherence", unit="ratio", goal="match", needs=("test",), question="match",
+    "wavelet_coherence", unit="ratio", goal="match", needs=("test", "aligned"), question="match",
     reference="Torrence & Webster, J. Climate 1999; Morlet, random pairs of a class, mean inside "
     "the cone of influence; synthetic-real as a share of real-real: below 1 too wild, above 1 too "
     "uniform",
@@ -125,7 +125,7 @@ def _affordable(samples: int, trial: Trial, leads: int) -> int:
 
 @METRICS.register("dtw")
 @metric(
-    "dtw", unit="mV", goal="match", needs=("test",), question="match",
+    "dtw", unit="mV", goal="match", needs=("test", "aligned"), question="match",
     reference="dynamic time warping (Sakoe & Chiba 1978), up to 50 ms, RMS along the way; nearest "
     "pairs, because a collapsed set beats real data on random pairs (in the note)",
 )  # fmt: skip

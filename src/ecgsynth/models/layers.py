@@ -81,6 +81,71 @@ class ConditionEmbedding(nn.Module):
         return total + self.mix(total)
 
 
+class PlainCondition(nn.Module):
+    """Label and context as they stand, [batch, size], to join to a latent or a signal.
+
+    label, context: which of the two to give; what the spec lacks has no numbers here.
+    """
+
+    def __init__(self, spec: Spec, label: bool = True, context: bool = True) -> None:
+        super().__init__()
+        self.classes = len(spec.classes) if label else 0
+        self.contexts = len(spec.context) if context else 0
+        self.size = self.classes + self.contexts
+
+    def forward(self, condition: Condition) -> Tensor:
+        label, context = condition.label, condition.context
+        return torch.cat([label[:, : self.classes], context[:, : self.contexts]], 1)
+
+    def beside(self, signal: Tensor, condition: Condition) -> Tensor:
+        """[batch, channel, sample] with every number as one more, constant channel."""
+        constant = self(condition)[..., None].expand(-1, -1, signal.shape[-1])
+        return torch.cat([signal, constant], 1)
+
+
+class Verdict(nn.Module):
+    """Features [batch, width] -> (logit [batch], class logits [batch, class] or None).
+
+    classes: whether to tell the classes too (auxiliary classifier, Odena et al. 2017).
+    norm: whether each of the two normalises its features first.
+    """
+
+    def __init__(self, width: int, spec: Spec, classes: bool, norm: bool = False) -> None:
+        super().__init__()
+
+        def head(outputs: int) -> nn.Module:
+            linear = nn.Linear(width, outputs)
+            return nn.Sequential(nn.LayerNorm(width), linear) if norm else linear
+
+        self.logit = head(1)
+        self.classes = head(len(spec.classes)) if classes and spec.classes else None
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        classes = None if self.classes is None else self.classes(features)
+        return self.logit(features).squeeze(1), classes
+
+
+def start_like_keras(module: nn.Module) -> None:
+    """Keras' first weights, for `module.apply`; PyTorch's are much smaller.
+
+    Glorot-uniform weights and zero biases; in an LSTM, orthogonal recurrent weights and a forget
+    gate that starts at one.
+    """
+    if isinstance(module, nn.Linear | nn.Conv1d):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    if isinstance(module, nn.LSTM):
+        for name, weight in module.named_parameters():
+            if "weight" in name:
+                start = nn.init.orthogonal_ if "_hh_" in name else nn.init.xavier_uniform_
+                start(weight)
+            else:
+                nn.init.zeros_(weight)
+                if "_ih_" in name:
+                    nn.init.ones_(weight.data.chunk(4)[1])  # order: input, forget, cell, output
+
+
 class Upsample(nn.Module):
     """Whole-number upsampling of [batch, lead, sample] that ends in the data's own low-pass.
 

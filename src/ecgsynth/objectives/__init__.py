@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
-from torch import Tensor
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
 
 from ecgsynth.condition import Condition
 
@@ -15,6 +16,13 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    classes: float = Field(0.0, ge=0)
+    """Weight of the auxiliary class loss, which needs a critic that gives class logits; 0 = none.
+    """
+
+    multilabel: bool = False
+    """Whether an item may have several classes, or none; the loop fills it in."""
+
 
 class Critic(Protocol):
     """What an objective asks of a critic (see `ecgsynth.models.Family`)."""
@@ -23,12 +31,17 @@ class Critic(Protocol):
 
     def __call__(self, view: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]: ...
 
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+
 
 class Objective(Protocol):
     """A registered objective: made from its settings, then called once per step.
 
-    Both methods return named terms, [batch] each, that the loop adds up; `progress` runs from 0
-    to 1 over the training, `step` counts from 0.
+    Both losses return named terms, [batch] each, already weighted, that the loop adds up;
+    `progress` runs from 0 to 1 over the training, `step` counts from 0. Random numbers depend on
+    `step` alone. `constrain` is called after every step of the critic's optimiser.
+
+    `ecgsynth.objectives.adversarial.Adversarial` does all of this but the equations.
     """
 
     Settings: type[Settings]
@@ -44,3 +57,5 @@ class Objective(Protocol):
         self, critic: Critic, real: Tensor, synthetic: Tensor, condition: Condition,
         *, progress: float, step: int,
     ) -> dict[str, Tensor]: ...  # fmt: skip
+
+    def constrain(self, critic: Critic) -> None: ...

@@ -12,11 +12,12 @@ from torch.nn.functional import softplus
 from ecgsynth.condition import Condition
 from ecgsynth.objectives import Critic
 from ecgsynth.objectives import Settings as BaseSettings
+from ecgsynth.objectives.adversarial import Adversarial, slope
 from ecgsynth.registry import OBJECTIVES
 
 
 @OBJECTIVES.register("rpgan")
-class RpGAN:
+class RpGAN(Adversarial):
     """Relativistic pairing loss with R1 and R2 penalties (Huang et al., NeurIPS 2024, eq. 2-3)."""
 
     class Settings(BaseSettings):
@@ -28,35 +29,31 @@ class RpGAN:
         gamma_end: float = Field(0.1, ge=0)
         penalty_every: int = Field(1, ge=1)
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    settings: Settings
 
-    def critic_loss(
-        self, critic: Critic, real: Tensor, synthetic: Tensor, condition: Condition,
-        *, progress: float, step: int,
-    ) -> dict[str, Tensor]:  # fmt: skip
-        every = self.settings.penalty_every
-        penalise = step % every == 0
-        both = critic.view(torch.cat([real, synthetic]).detach()).requires_grad_(penalise)
-        logit, _ = critic(both, Condition.cat([condition, condition]))
-        real_logit, synthetic_logit = logit.chunk(2)
+    def critic_term(self, real: Tensor, synthetic: Tensor) -> Tensor:
         # Each real item is judged against one synthetic item of the same condition.
-        terms = {"adversarial": softplus(synthetic_logit - real_logit)}
-        if penalise:
-            (slope,) = torch.autograd.grad(logit.sum(), both, create_graph=True)
-            r1, r2 = slope.square().sum((1, 2)).chunk(2)
-            weight = 0.5 * every * self.gamma(progress)
-            terms |= {"r1": weight * r1, "r2": weight * r2}
-        return terms
+        return softplus(synthetic - real)
 
-    def generator_loss(
-        self, critic: Critic, real: Tensor, synthetic: Tensor, condition: Condition,
+    def generator_term(self, synthetic: Tensor) -> Tensor:
+        return softplus(-synthetic)
+
+    @torch.no_grad()
+    def reference(self, critic: Critic, real: Tensor, condition: Condition) -> Tensor:
+        """The logit of the real item that each synthetic one is paired with."""
+        return critic(critic.view(real), condition)[0]
+
+    def penalises(self, step: int) -> bool:
+        return step % self.settings.penalty_every == 0
+
+    def penalty(
+        self, critic: Critic, view: Tensor, logit: Tensor, condition: Condition,
         *, progress: float, step: int,
     ) -> dict[str, Tensor]:  # fmt: skip
-        with torch.no_grad():
-            real_logit, _ = critic(critic.view(real), condition)
-        synthetic_logit, _ = critic(critic.view(synthetic), condition)
-        return {"adversarial": softplus(real_logit - synthetic_logit)}
+        """Squared slope at real items (R1) and at synthetic ones (R2)."""
+        r1, r2 = slope(logit, view).square().sum(1).chunk(2)
+        weight = 0.5 * self.settings.penalty_every * self.gamma(progress)
+        return {"r1": weight * r1, "r2": weight * r2}
 
     def gamma(self, progress: float) -> float:
         """Penalty weight at this point of the training."""

@@ -1,10 +1,12 @@
 """The prior of contexts: how a class's RR intervals (or ages) spread and hang together.
 
+Beside the contexts that a model sees it holds hidden ones that only its scaler needs.
 Kept are, per class and style, a share, quantiles and rank correlations: no patient's values.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,17 +45,31 @@ class ContextPrior:
     """Distribution of style and context per class, drawn from uniform numbers.
 
     mean, sd: [context], over the training set; by these contexts are standardised.
+    hidden: names of contexts that follow those of `spec`; they are drawn together with them, but
+        no model sees them.
     """
 
     spec: Spec
     groups: dict[str, tuple[Group, ...]]
     mean: NDArray[np.float64]
     sd: NDArray[np.float64]
+    hidden: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """How many contexts are drawn for an item, the hidden ones included."""
+        return len(self.spec.context) + len(self.hidden)
 
     @classmethod
-    def fit(cls, ecg: Ecg, style: NDArray[np.int64]) -> ContextPrior:
-        """Measure the prior of a training set; style: [item]."""
-        context = np.asarray(ecg.context, np.float64)
+    def fit(
+        cls,
+        ecg: Ecg,
+        style: NDArray[np.int64],
+        hidden: Mapping[str, NDArray[np.float64]] | None = None,
+    ) -> ContextPrior:
+        """Measure the prior of a training set; style: [item]; hidden: [item] under each name."""
+        hidden = hidden or {}
+        context = np.column_stack([np.asarray(ecg.context, np.float64), *hidden.values()])
         width = context.shape[1]
         mean = np.array([np.nanmean(c) if np.isfinite(c).any() else 0.0 for c in context.T])
         sd = np.array([np.nanstd(c) if np.isfinite(c).any() else 1.0 for c in context.T])
@@ -72,14 +88,14 @@ class ContextPrior:
                 _measure(int(s), context[rows[style[rows] == s]], len(rows), width, class_wide)
                 for s in np.unique(style[rows])
             )
-        return cls(ecg.spec, groups, mean, sd)
+        return cls(ecg.spec, groups, mean, sd, tuple(hidden))
 
     def draw(
         self, name: str, uniform: NDArray[np.float64], fixed: dict[str, float]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Style [item] and context [item, context] of items of one class.
+        """Style [item] and context [item, width] of items of one class, hidden ones last.
 
-        uniform: [item, 1 + context] in (0, 1): the first column chooses the style.
+        uniform: [item, 1 + width] in (0, 1): the first column chooses the style.
         fixed: contexts that the caller sets; styles in which they are usual become likelier.
         """
         from scipy.special import ndtr, ndtri
@@ -89,13 +105,13 @@ class ContextPrior:
         edges = np.cumsum(weight / weight.sum())
         chosen = np.minimum(np.searchsorted(edges, uniform[:, 0]), len(groups) - 1)
         styles = np.array([group.style for group in groups])[chosen]
-        context = np.empty((len(uniform), len(self.mean)))
+        context = np.empty((len(uniform), self.width))
         for k in np.unique(chosen):
             rows, group = np.flatnonzero(chosen == k), groups[k]
-            factor = np.linalg.cholesky(group.correlation) if len(self.mean) else np.eye(0)
+            factor = np.linalg.cholesky(group.correlation) if self.width else np.eye(0)
             normal = ndtri(uniform[rows, 1:]) @ factor.T
             level = ndtr(_given(normal, group, self.spec.context, fixed))
-            for column in range(len(self.mean)):
+            for column in range(self.width):
                 context[rows, column] = np.interp(level[:, column], LEVELS, group.quantiles[column])
         for key, value in fixed.items():
             context[:, self.spec.context.index(key)] = value
@@ -108,8 +124,12 @@ class ContextPrior:
         return float(np.min(rows)), float(np.max(rows))
 
     def standardise(self, context: NDArray) -> NDArray[np.float32]:
-        """To zero mean and unit SD; unknown becomes 0, outliers stop at 5 SD."""
-        z = (np.asarray(context, np.float64) - self.mean) / self.sd
+        """What a model sees: zero mean, unit SD; unknown becomes 0, outliers stop at 5 SD.
+
+        context: [item, context], without the hidden ones.
+        """
+        seen = slice(len(self.spec.context))
+        z = (np.asarray(context, np.float64) - self.mean[seen]) / self.sd[seen]
         return np.clip(np.nan_to_num(z, nan=0.0), -5, 5).astype(np.float32)
 
     def _fit(self, groups: tuple[Group, ...], fixed: dict[str, float]) -> NDArray[np.float64]:
@@ -127,6 +147,7 @@ class ContextPrior:
         return {
             "mean": self.mean.round(5).tolist(),
             "sd": self.sd.round(5).tolist(),
+            "hidden": list(self.hidden),
             "groups": {
                 name: [
                     {
@@ -143,8 +164,9 @@ class ContextPrior:
 
     @classmethod
     def from_json(cls, spec: Spec, data: dict[str, Any]) -> ContextPrior:
-        width = len(spec.context)
         try:
+            hidden = tuple(data.get("hidden", ()))
+            width = len(spec.context) + len(hidden)
             groups = {
                 name: tuple(
                     Group(
@@ -157,7 +179,7 @@ class ContextPrior:
                 )
                 for name, rows in data["groups"].items()
             }
-            return cls(spec, groups, np.asarray(data["mean"]), np.asarray(data["sd"]))
+            return cls(spec, groups, np.asarray(data["mean"]), np.asarray(data["sd"]), hidden)
         except (KeyError, ValueError, TypeError) as problem:
             raise EcgsynthError(f"the context prior in the card is damaged: {problem}.") from None
 
@@ -202,15 +224,19 @@ def _measure(
     width: int,
     class_wide: NDArray[np.float64],
 ) -> Group:
-    from scipy.stats import spearmanr
+    from scipy.stats import rankdata
 
     quantiles = _quantiles(context, class_wide)
     correlation = np.eye(width)
     whole = context[np.isfinite(context).all(1)]
-    if len(whole) >= FEW and width > 1 and (np.ptp(whole, axis=0) > 0).all():
-        rho = np.atleast_2d(spearmanr(whole).statistic)
-        rho = np.array([[1, rho.item()], [rho.item(), 1]]) if rho.shape == (1, 1) else rho
-        # Spearman's rho to the correlation of a normal copula; shrunk, so that it stays positive.
-        correlation = 0.98 * 2 * np.sin(np.pi / 6 * rho) + 0.02 * np.eye(width)
-        np.fill_diagonal(correlation, 1.0)
+    varies = np.flatnonzero(np.ptp(whole, axis=0) > 0) if len(whole) >= FEW else np.arange(0)
+    if len(varies) > 1:
+        rho = np.corrcoef(rankdata(whole[:, varies], axis=0).T)  # Spearman's
+        # To the correlation of a normal copula; shrunk, so that it stays positive definite.
+        rho = 2 * np.sin(np.pi / 6 * rho)
+        lowest = np.linalg.eigvalsh(rho)[0]
+        shrink = max(0.02, (0.02 - lowest) / (1 - lowest))
+        rho = (1 - shrink) * rho
+        np.fill_diagonal(rho, 1.0)
+        correlation[np.ix_(varies, varies)] = rho
     return Group(style, len(context) / total, quantiles, correlation)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +13,49 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg
 
+Hidden = Mapping[str, NDArray[np.float64]]
+"""Numbers of every item, [item] under each name, that a model does not see but that its signal
+needs on the way back; real items are measured for them, those of synthetic ones are drawn."""
+
+VALID = "valid"
+"""The hidden number of sets whose items are padded: samples before the padding."""
+
+LEAST = 1e-3
+"""Smallest scale of a beat: 1 uV, the step of what is generated; a flat beat stays flat."""
+
 
 @dataclass(frozen=True)
-class GlobalScaler:
+class Scaler(ABC):
+    """One way from the signals' own unit to scaled units and, exactly, back.
+
+    kind: its name in `training.scaler` and in the card.
+    """
+
+    kind: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, values: NDArray) -> Self:
+        """Measure the constants of a training set; values: all its samples, finite, not flat."""
+
+    def measure(self, ecg: Ecg) -> Hidden:
+        """What of real items `forward` and `inverse` need beside the signal; for most nothing."""
+        return {}
+
+    @abstractmethod
+    def forward(self, signal: NDArray, hidden: Hidden) -> NDArray[np.float32]:
+        """mV to scaled units; signal: [item, lead, sample]."""
+
+    @abstractmethod
+    def inverse(self, scaled: NDArray, hidden: Hidden) -> NDArray[np.float32]:
+        """Scaled units to mV; scaled: [item, lead, sample]."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class GlobalScaler(Scaler):
     """One number for all: the signal divided by the training set's standard deviation.
 
     Amplitude stays information: a model learns that a PVC is larger than a normal beat.
@@ -23,36 +65,129 @@ class GlobalScaler:
     scale: SD of the training signals, in the unit of the signals.
     """
 
+    kind: ClassVar[str] = "global"
     scale: float
 
     @classmethod
-    def fit(cls, ecg: Ecg) -> GlobalScaler:
-        """Measure the scale.
+    def fit(cls, values: NDArray) -> Self:
+        return cls(float(np.std(values, dtype=np.float64)))
 
-        Raises
-        ------
-        EcgsynthError: the signals hold NaN or are flat.
-        """
-        scale = float(np.std(ecg.signal, dtype=np.float64))
-        if not np.isfinite(scale):
-            raise EcgsynthError("the training signals hold NaN or infinity; drop those items.")
-        if scale == 0:
-            raise EcgsynthError("the training signals are flat; there is nothing to learn.")
-        return cls(scale)
-
-    def forward(self, signal: NDArray) -> NDArray[np.float32]:
-        """mV to scaled units."""
+    def forward(self, signal: NDArray, hidden: Hidden) -> NDArray[np.float32]:
         return (np.asarray(signal) / self.scale).astype(np.float32)
 
-    def inverse(self, scaled: NDArray) -> NDArray[np.float32]:
-        """Scaled units to mV."""
+    def inverse(self, scaled: NDArray, hidden: Hidden) -> NDArray[np.float32]:
         return (np.asarray(scaled) * self.scale).astype(np.float32)
 
-    def to_json(self) -> dict[str, Any]:
-        return {"kind": "global", "scale": self.scale}
+
+@dataclass(frozen=True)
+class RangeScaler(Scaler):
+    """The training set's lowest to highest value onto -1 to 1, where tanh generators live.
+
+    Per set and not per beat: beats that are each stretched to [-1, 1] are all equally high, and
+    no one can say afterwards how many mV they were.
+
+    Attributes
+    ----------
+    low, high: ends of the training signals, in the unit of the signals.
+    """
+
+    kind: ClassVar[str] = "range"
+    low: float
+    high: float
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> GlobalScaler:
-        if data.get("kind") != "global":
-            raise EcgsynthError(f"unknown scaler '{data.get('kind')}'; update ecgsynth.")
-        return cls(float(data["scale"]))
+    def fit(cls, values: NDArray) -> Self:
+        return cls(float(values.min()), float(values.max()))
+
+    def forward(self, signal: NDArray, hidden: Hidden) -> NDArray[np.float32]:
+        share = (np.asarray(signal, np.float64) - self.low) / (self.high - self.low)
+        return (2 * share - 1).astype(np.float32)
+
+    def inverse(self, scaled: NDArray, hidden: Hidden) -> NDArray[np.float32]:
+        share = (np.asarray(scaled, np.float64) + 1) / 2
+        return (self.low + share * (self.high - self.low)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class BeatScaler(Scaler):
+    """Every beat to zero mean and unit SD over all its leads, whose proportions so remain.
+
+    Mean and SD of a synthetic beat are drawn from those of its class, so that it is mV again.
+    """
+
+    kind: ClassVar[str] = "beat"
+
+    @classmethod
+    def fit(cls, _values: NDArray) -> Self:
+        return cls()
+
+    def measure(self, ecg: Ecg) -> Hidden:
+        """`offset`, in the unit of the signals, and `log_scale`, the SD's natural logarithm."""
+        signal = ecg.signal.astype(np.float64)
+        counted = np.broadcast_to(_before_padding(ecg.valid, ecg.spec.samples), signal.shape)
+        offset = signal.mean((1, 2), where=counted)
+        scale = signal.std((1, 2), where=counted)
+        return {"offset": offset, "log_scale": np.log(np.maximum(scale, LEAST))}
+
+    def forward(self, signal: NDArray, hidden: Hidden) -> NDArray[np.float32]:
+        offset, scale = self._columns(hidden)
+        return ((np.asarray(signal) - offset) / scale).astype(np.float32)
+
+    def inverse(self, scaled: NDArray, hidden: Hidden) -> NDArray[np.float32]:
+        offset, scale = self._columns(hidden)
+        return (np.asarray(scaled) * scale + offset).astype(np.float32)
+
+    @staticmethod
+    def _columns(hidden: Hidden) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return hidden["offset"][:, None, None], np.exp(hidden["log_scale"])[:, None, None]
+
+
+SCALERS: dict[str, type[Scaler]] = {s.kind: s for s in (GlobalScaler, RangeScaler, BeatScaler)}
+"""Scalers by the name that `training.scaler` and the card give them."""
+
+
+def fit_scaler(kind: str, ecg: Ecg) -> Scaler:
+    """A scaler of this kind for a training set, whose padding is no signal.
+
+    Raises
+    ------
+    EcgsynthError: the signals hold NaN or are flat.
+    """
+    values = ecg.signal
+    if ecg.valid is not None:
+        values = values[np.broadcast_to(_before_padding(ecg.valid, ecg.spec.samples), values.shape)]
+    if not np.isfinite(values).all():
+        raise EcgsynthError("the training signals hold NaN or infinity; drop those items.")
+    if not len(values) or not np.ptp(values):
+        raise EcgsynthError("the training signals are flat; there is nothing to learn.")
+    return SCALERS[kind].fit(values)
+
+
+def scaler_from_json(data: Mapping[str, Any]) -> Scaler:
+    """The scaler that a card holds.
+
+    Raises
+    ------
+    EcgsynthError: its kind is unknown. KeyError, TypeError: its constants are missing.
+    """
+    constants = {key: float(value) for key, value in data.items() if key != "kind"}
+    if data.get("kind") not in SCALERS:
+        raise EcgsynthError(f"unknown scaler '{data.get('kind')}'; update ecgsynth.")
+    return SCALERS[data["kind"]](**constants)
+
+
+def measure_hidden(scaler: Scaler, ecg: Ecg) -> Hidden:
+    """The hidden numbers of real items: the scaler's, and where there is padding its begin."""
+    padded = {} if ecg.valid is None else {VALID: ecg.valid.astype(np.float64)}
+    return {**scaler.measure(ecg), **padded}
+
+
+def masked(signal: NDArray, valid: NDArray[np.int32] | None) -> NDArray:
+    """The signal with zeros where it is padding; signal: [item, lead, sample], valid: [item]."""
+    return signal if valid is None else np.where(_before_padding(valid, signal.shape[2]), signal, 0)
+
+
+def _before_padding(valid: NDArray[np.int32] | None, samples: int) -> NDArray[np.bool_]:
+    """[item, 1, sample] where an item is signal: everywhere, unless `valid` says how far."""
+    end = np.array([samples]) if valid is None else valid
+    return np.arange(samples) < end[:, None, None]

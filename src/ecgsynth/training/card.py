@@ -10,11 +10,11 @@ from ecgsynth.config import Run
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
-from ecgsynth.signals.scaling import GlobalScaler
+from ecgsynth.signals.scaling import Scaler
 from ecgsynth.synthesizer import Card
 
 
-def make_card(run: Run, data: Ecg, scaler: GlobalScaler, prior: ContextPrior, styles: int) -> Card:
+def make_card(run: Run, data: Ecg, scaler: Scaler, prior: ContextPrior, styles: int) -> Card:
     """The card as it stands before the first step; the loop adds examples seen and metrics."""
     dataset = DATASETS.get(run.data.name)
     return Card(

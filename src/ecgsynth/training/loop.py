@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ecgsynth.condition import Condition
@@ -26,18 +25,24 @@ from ecgsynth.files import written_beside
 from ecgsynth.registry import MODELS, OBJECTIVES
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
-from ecgsynth.signals.scaling import GlobalScaler
+from ecgsynth.signals.scaling import Scaler, fit_scaler, masked, measure_hidden
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training import snapshots
 from ecgsynth.training.augment import augment
+from ecgsynth.training.batches import Batches, styles_of
 from ecgsynth.training.card import make_card
+from ecgsynth.training.optimisers import make_optimiser, share_of_rate
 from ecgsynth.training.stopping import stop_between_steps
 from ecgsynth.training.tracking import Tracker
 
 log = logging.getLogger("ecgsynth")
 
-Report = Callable[[int, dict[str, float]], None]
-"""Called after every logged step with (examples seen, values); the command draws a bar with it."""
+Report = Callable[[int, int, dict[str, float]], None]
+"""Called after every logged step with (examples seen, of how many, values); the command draws a
+bar with it."""
+
+APART = 0x9E3779B9
+"""Keeps the numbers of dropout apart from those that draw the batches of the same step."""
 
 
 def train(
@@ -69,7 +74,7 @@ def train(
     settings = run.training
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    objective = OBJECTIVES.get(run.objective.name)(run.objective_settings())
+    run.objective_settings()
     run.model_settings()
     if to:
         snapshots.check_folder(to, run, resume)
@@ -77,19 +82,18 @@ def train(
     _check(data)
     fabric = _engine(settings)
 
-    scaler = GlobalScaler.fit(data)  # refuses flat signals before anything is written
+    scaler = fit_scaler(settings.scaler, data)  # refuses flat signals before anything is written
     folder = Path(to) if to else None
     mine = folder is not None and fabric.is_global_zero
     with snapshots.opened(folder, run) if folder and mine else nullcontext():
         fabric.barrier()
-        return _learn(run, data, scaler, objective, fabric, folder, resume, report)
+        return _learn(run, data, scaler, fabric, folder, resume, report)
 
 
 def _learn(
     run: Run,
     data: Ecg,
-    scaler: GlobalScaler,
-    objective: Any,
+    scaler: Scaler,
     fabric: Fabric,
     folder: Path | None,
     resume: bool,
@@ -98,59 +102,64 @@ def _learn(
     """What `train` does once the folder is its own."""
     settings = run.training
     # What the model sees of the data: scaled signals, labels, contexts, who gave them.
-    people, style = np.unique(
-        data.patient if settings.styles and data.patient is not None else np.zeros(len(data)),
-        return_inverse=True,
-    )
-    styles = len(people) if len(people) > 1 else 0
-    prior = ContextPrior.fit(data, style)
-    signal = torch.from_numpy(scaler.forward(data.signal))
+    styles, style = styles_of(data, settings)
+    hidden = measure_hidden(scaler, data)
+    prior = ContextPrior.fit(data, style, hidden)
     whole = Condition(
         torch.from_numpy(np.asarray(data.label)),
         torch.from_numpy(prior.standardise(np.asarray(data.context))),
         torch.from_numpy(style.astype(np.int64)),
     )
-    edges = _sampling_edges(data, settings.balance)
-
+    signal = masked(scaler.forward(data.signal, hidden), data.valid)
     family = MODELS.get(run.model.name)
     model_settings = run.model_settings(styles=styles)
-    partners = _Partners(data, style, settings.batch) if model_settings.pairs else None
+    batches = Batches(data, signal, whole, style, settings, model_settings.pairs)
+    objective_settings = run.objective_settings(multilabel=data.spec.multilabel)
+    objective = OBJECTIVES.get(run.objective.name)(objective_settings)
+
     torch.manual_seed(run.seed)
     generator = family.generator(model_settings, data.spec)
     critic = family.critic(model_settings, data.spec)
     average = deepcopy(generator).requires_grad_(False).eval()
-    adam: dict[str, Any] = {"betas": settings.betas, "eps": 1e-8}
-    for_generator = torch.optim.Adam(generator.parameters(), settings.rate_generator, **adam)
-    for_critic = torch.optim.Adam(critic.parameters(), settings.rate_critic, **adam)
+    for_generator = make_optimiser(settings, generator.parameters(), settings.rate_generator)
+    for_critic = make_optimiser(settings, critic.parameters(), settings.rate_critic)
     parts = {"generator": generator, "average": average, "critic": critic}
-    optimisers: dict[str, torch.optim.Optimizer] = {}
-    optimisers |= {"for_generator": for_generator, "for_critic": for_critic}
+    optimisers = {"for_generator": for_generator, "for_critic": for_critic}
     step = snapshots.restore(folder, parts, optimisers) if folder and resume else 0
     average.to(fabric.device)
     generator, for_generator = fabric.setup(generator, for_generator)
     critic, for_critic = fabric.setup(critic, for_critic)
 
-    steps = math.ceil(settings.examples / settings.batch)
+    total = settings.length(len(data))
+    per_step = settings.per_step
+    steps = math.ceil(total / per_step)
     card = make_card(run, data, scaler, prior, styles)
     synthesizer = Synthesizer(average, card)
-    tracker = Tracker(folder, step * settings.batch) if folder else None
+    tracker = Tracker(folder, step * per_step) if folder else None
 
     def snapshot() -> None:
         """Everything needed to go on, and the model as it stands."""
         synthesizer.generator.eval()
-        card.examples_seen = step * settings.batch
+        card.examples_seen = step * per_step
         if folder is None or not fabric.is_global_zero:
             return
-        if not all(w.isfinite().all() for part in parts.values() for w in part.parameters()):
+        if not all(
+            w.isfinite().all() for part in parts.values() for w in part.state_dict().values()
+        ):
             raise _diverged(card.examples_seen)
         snapshots.keep(folder, step, run, parts, optimisers)
         synthesizer.save(folder / "model.safetensors")
         with written_beside(folder / "card.json") as beside:
             beside.write_text(card.model_dump_json(indent=1))
-        if settings.keep_every and _crossed(step, settings.batch, settings.keep_every):
-            synthesizer.save(folder / "kept" / f"{step * settings.batch:09d}.safetensors")
+        if settings.keep_every and _crossed(step, per_step, settings.keep_every):
+            synthesizer.save(folder / "kept" / f"{step * per_step:09d}.safetensors")
         if tracker:
-            tracker.samples(step * settings.batch, synthesizer.generate(24, seed=0))
+            tracker.samples(step * per_step, synthesizer.generate(24, seed=0))
+
+    def sample(epoch: int) -> None:
+        """What the model makes after this epoch, of the same noise as after every other."""
+        if tracker and fabric.is_global_zero:
+            tracker.epoch(epoch, synthesizer.generate(settings.samples, seed=run.seed))
 
     sums: dict[str, float] = {}
     began, counted, between = time.perf_counter(), 0, True
@@ -160,66 +169,61 @@ def _learn(
         while step < steps:
             between = False
             progress = step / steps
-            cosine = (1 + math.cos(math.pi * progress)) / 2
-            rate = settings.rate_end + (1 - settings.rate_end) * cosine
-            for_generator.param_groups[0]["lr"] = settings.rate_generator * rate
-            for_critic.param_groups[0]["lr"] = settings.rate_critic * rate
-            random = torch.Generator().manual_seed((run.seed * 1_000_003 + step) % 2**63)
+            share = share_of_rate(settings, progress, step * per_step / len(data))
+            for_generator.param_groups[0]["lr"] = settings.rate_generator * share
+            for_critic.param_groups[0]["lr"] = settings.rate_critic * share
+            number = (run.seed * 1_000_003 + step) % 2**63
+            random = torch.Generator().manual_seed(number)
+            torch.manual_seed(number ^ APART)
             altered = partial(_altered, fs=data.spec.fs, chance=settings.augment, random=random)
 
             # Critic: which of the two is real?
             critic.requires_grad_(True)
             for _ in range(settings.critic_steps):
-                real, condition, latent = _draw(
-                    signal, whole, edges, partners, settings.batch, generator.latent, random,
-                    fabric.device,
-                )  # fmt: skip
+                batch = batches.draw(generator.latent, random, fabric.device)
                 with torch.no_grad():
-                    synthetic = generator(latent, condition)
-                real, synthetic = altered(real), altered(synthetic)
+                    synthetic = batch.padded(generator(batch.latent, batch.condition))
+                real, synthetic = altered(batch.real), altered(synthetic)
                 terms = objective.critic_loss(
-                    critic, real, synthetic, condition, progress=progress, step=step
+                    critic, real, synthetic, batch.condition, progress=progress, step=step
                 )
-                loss = torch.stack([term.mean() for term in terms.values()]).sum()
-                for_critic.zero_grad()
-                fabric.backward(loss)
-                for_critic.step()
+                _descend(fabric, critic, for_critic, terms, settings.clip_gradient)
+                objective.constrain(critic)
             values = {f"critic/{name}": float(term.detach().mean()) for name, term in terms.items()}
 
             # Generator: make the critic take synthetic for real.
             critic.requires_grad_(False)
+            synthetic = altered(batch.padded(generator(batch.latent, batch.condition)))
             terms = objective.generator_loss(
-                critic, real, altered(generator(latent, condition)), condition,
-                progress=progress, step=step,
-            )  # fmt: skip
-            loss = torch.stack([term.mean() for term in terms.values()]).sum()
-            for_generator.zero_grad()
-            fabric.backward(loss)
-            for_generator.step()
+                critic, real, synthetic, batch.condition, progress=progress, step=step
+            )
+            _descend(fabric, generator, for_generator, terms, settings.clip_gradient)
             values |= {
                 f"generator/{name}": float(term.detach().mean()) for name, term in terms.items()
             }
             step += 1
-            _follow(average, generator, step * settings.batch, settings)
+            _follow(average, generator, step * per_step, settings)
             between = True
 
             # Keep watch, keep a log, keep what was reached.
             if not all(math.isfinite(value) for value in values.values()):
-                raise _diverged(step * settings.batch)
+                raise _diverged(step * per_step)
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value
             counted += 1
             if step % settings.log_every == 0 or step == steps:
                 seconds = time.perf_counter() - began
                 line = {name: total / counted for name, total in sums.items()}
-                line["examples_per_second"] = counted * settings.batch / seconds
+                line["examples_per_second"] = counted * per_step / seconds
                 if tracker and fabric.is_global_zero:
-                    tracker.scalars(step * settings.batch, line)
+                    tracker.scalars(step * per_step, line)
                 if report:
-                    report(step * settings.batch, line)
+                    report(step * per_step, total, line)
                 sums, counted, began = {}, 0, time.perf_counter()
+            if settings.samples and _crossed(step, per_step, len(data)):
+                sample(step * per_step // len(data))
             due = [settings.snapshot_every, settings.keep_every or settings.snapshot_every]
-            if any(_crossed(step, settings.batch, every) for every in due) and step < steps:
+            if any(_crossed(step, per_step, every) for every in due) and step < steps:
                 snapshot()
             if asked.is_set() and step < steps:
                 raise KeyboardInterrupt
@@ -271,53 +275,23 @@ def _diverged(examples: int) -> EcgsynthError:
     )
 
 
-def _draw(
-    signal: Tensor, whole: Condition, edges: Tensor, partners: _Partners | None, batch: int,
-    latent: int, random: torch.Generator, device: torch.device,
-) -> tuple[Tensor, Condition, Tensor]:  # fmt: skip
-    """A batch of real items, what they are, and noise for as many synthetic ones."""
-    at = torch.rand(batch, generator=random, dtype=torch.float64)
-    rows = torch.searchsorted(edges, at).clamp_(max=len(edges) - 1)
-    if partners is not None:
-        rows = partners.beside(rows[: batch // 2], at[batch // 2 :])
-    noise = torch.randn(batch, latent, generator=random)
-    return signal[rows].to(device), whole[rows].to(device), noise.to(device)
-
-
-class _Partners:
-    """For every item others of its class and person, so that a batch can be made of such pairs."""
-
-    def __init__(self, data: Ecg, style: NDArray[np.int64], batch: int) -> None:
-        if batch % 2:
-            raise EcgsynthError(f"a batch of pairs is even; training.batch is {batch}.")
-        group = np.unique(data.labels_id * (style.max() + 1) + style, return_inverse=True)[1]
-        sizes = np.bincount(group)
-        self.group, self.size = torch.from_numpy(group), torch.from_numpy(sizes)
-        self.first = torch.from_numpy(np.cumsum(sizes) - sizes)
-        self.order = torch.from_numpy(np.argsort(group, kind="stable"))
-
-    def beside(self, rows: Tensor, uniform: Tensor) -> Tensor:
-        """rows: [n], uniform: [n] in [0, 1) -> [2 n], each row followed by a partner."""
-        group = self.group[rows]
-        offset = (uniform * self.size[group]).long()
-        return torch.stack([rows, self.order[self.first[group] + offset]], 1).flatten()
-
-
-def _sampling_edges(data: Ecg, balance: float) -> Tensor:
-    """Cumulative chance of every item; a class of n items is drawn n^(1 - balance) as often."""
-    weight = np.ones(len(data))
-    if data.spec.classes:
-        counts = np.maximum((np.asarray(data.label) > 0).sum(0), 1).astype(float)
-        per_item = np.where(np.asarray(data.label) > 0, counts**-balance, 0.0)
-        weight = np.maximum(per_item.max(1), counts.max() ** -balance)
-    return torch.from_numpy(np.cumsum(weight / weight.sum()))
+def _descend(
+    fabric: Fabric, module: Any, optimiser: Any, terms: dict[str, Tensor], largest: float
+) -> None:
+    """One step of the optimiser down the sum of the terms; largest: norm of the gradient."""
+    loss = torch.stack([term.mean() for term in terms.values()]).sum()
+    optimiser.zero_grad()
+    fabric.backward(loss)
+    if largest:  # what is not finite is found in the losses and told there
+        fabric.clip_gradients(module, optimiser, max_norm=largest, error_if_nonfinite=False)
+    optimiser.step()
 
 
 @torch.no_grad()
 def _follow(average: torch.nn.Module, generator: Any, examples: int, settings: Any) -> None:
     """Exponential moving average of the weights, short at first (Karras et al. 2020)."""
     half_life = min(settings.ema_half_life, 0.05 * examples)
-    keep = 0.5 ** (settings.batch / max(half_life, 1e-8))
+    keep = 0.5 ** (settings.per_step / max(half_life, 1e-8))
     theirs = dict(generator.module.state_dict())
     for name, mine in average.state_dict().items():
         new = theirs[name]
@@ -337,6 +311,6 @@ def _check(data: Ecg) -> None:
             log.warning("class '%s' has only %d items; expect copies of them.", name, total)
 
 
-def _crossed(step: int, batch: int, every: int) -> bool:
+def _crossed(step: int, per_step: int, every: int) -> bool:
     """Whether this step passed a multiple of `every` examples."""
-    return step * batch // every > (step - 1) * batch // every
+    return step * per_step // every > (step - 1) * per_step // every

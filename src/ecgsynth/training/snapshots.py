@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ FREE = tuple(
     f"training.{name}"
     for name in (
         "examples",
+        "epochs",
+        "samples",
         "snapshot_every",
         "keep_every",
         "log_every",
@@ -83,7 +86,7 @@ def opened(folder: Path, run: Run) -> Iterator[None]:
         ) from None
     try:
         for left in [*folder.glob(".*.part"), *folder.glob("samples/.*.part")]:
-            left.unlink(missing_ok=True)
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
         with written_beside(folder / "run.yaml") as beside:
             beside.write_text(run.to_yaml())
         yield
@@ -111,7 +114,7 @@ def keep(
         for index, state in optimiser.state_dict()["state"].items():
             for name, value in state.items():
                 tensors[f"{part}/{index}/{name}"] = torch.as_tensor(value).detach().cpu().clone()
-    position = {"step": str(step), "examples": str(step * run.training.batch)}
+    position = {"step": str(step), "examples": str(step * run.training.per_step)}
     # Not save_file: its errors do not say that the disk is full.
     with written_beside(folder / SNAPSHOT) as beside, beside.open("wb") as file:
         file.write(save(tensors, metadata=position))

@@ -49,6 +49,24 @@ class Tracker:
             pixels = np.asarray(picture.convert("RGB"))
         self._board.add_image("samples", pixels, examples, dataformats="HWC")
 
+    def epoch(self, number: int, ecg: Ecg) -> None:
+        """The samples of an epoch, each a picture and the numbers in it, in a folder of their own.
+
+        `samples/epoch_0001/sample_01.png` and `.npy` (in the unit of the signals, [lead, sample]).
+        """
+        import numpy as np
+
+        from ecgsynth.signals.paper import draw
+
+        folder = self.folder / "samples" / f"epoch_{number:04d}"
+        if folder.exists():  # a resumed run makes these steps again, and they come out the same
+            return
+        with written_beside(folder) as beside:
+            for item in range(len(ecg)):
+                title = f"epoch {number}, sample {item + 1}"
+                path = draw(ecg, beside / f"sample_{item + 1:02d}.png", items=[item], title=title)
+                np.save(path.with_suffix(".npy"), ecg.signal[item])
+
     def close(self) -> None:
         self._file.close()
         self._board.close()

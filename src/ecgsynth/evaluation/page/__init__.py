@@ -11,7 +11,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.delineation import delineator_errors
 from ecgsynth.evaluation.page.families import CONTROL_LETTERS, tables
 from ecgsynth.evaluation.page.pictures import Shown, overview, pictures
-from ecgsynth.evaluation.page.readers import blocks, measurements
+from ecgsynth.evaluation.page.readers import blocks, measurements, words_for
 from ecgsynth.evaluation.page.sentences import validity
 from ecgsynth.evaluation.page.verdicts import RULES, SYMBOLS, number
 from ecgsynth.evaluation.report import Report
@@ -57,7 +57,7 @@ def page(report: Report, show_real: bool | None = None) -> str:
         measurements=measurements(report),
         errors=delineator_errors() if measured else [],
         validity=validity(report),
-        rules=RULES,
+        rules=[words_for(report)(rule) for rule in RULES],
         families=tables(report),
         meanings=CONTROL_MEANINGS,
         letters=CONTROL_LETTERS,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ecgsynth.evaluation import is_record
 from ecgsynth.evaluation.page import sentences as say
 from ecgsynth.evaluation.page.verdicts import (
     SYMBOLS,
@@ -16,6 +18,7 @@ from ecgsynth.evaluation.page.verdicts import (
     tally,
 )
 from ecgsynth.evaluation.report import Report
+from ecgsynth.signals.ecg import Spec
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,28 @@ class Block:
 
 def blocks(report: Report) -> list[Block]:
     """The verdict, reader by reader; questions of which nothing was measured are not there."""
-    found = []
+    found, spoken = [], words_for(report)
     for reader in READERS:
-        verdicts = [v for v in (answer(report, q) for q in reader.questions) if v is not None]
+        answers = [answer(report, question) for question in reader.questions]
+        verdicts = [
+            replace(
+                v, question=spoken(v.question), sentence=spoken(v.sentence), rule=spoken(v.rule)
+            )
+            for v in answers
+            if v is not None
+        ]
         marks = [v.mark for v in verdicts if v.mark != "unknown"]
         worst = max(marks, key=list(SYMBOLS).index, default="unknown")
         key = reader.name.split(" ")[0].lower()
-        found.append(Block(key, reader, verdicts, worst, tally([v.mark for v in verdicts])))
+        told = replace(reader, concern=spoken(reader.concern))
+        found.append(Block(key, told, verdicts, worst, tally([v.mark for v in verdicts])))
     return found
+
+
+def words_for(report: Report) -> Callable[[str], str]:
+    """Sentences about beats as they stand, or told of records where those were judged."""
+    spec = report.facts.get("spec")
+    return say.in_records if spec and is_record(Spec.from_json(spec)) else str
 
 
 def measurements(report: Report) -> dict[str, Any]:
@@ -65,10 +82,12 @@ def measurements(report: Report) -> dict[str, Any]:
 
 READERS = (
     Reader("Clinician", "Do the beats look and measure like real ones?", (
-        Question("Does each beat look like a real one?", ("rmse_nearest",), say.looks),
+        Question("Does each beat look like a real one?", ("rmse_nearest",), say.looks,
+                 instead=(("alpha_precision", say.among),)),
         Question("Do intervals and heights measure like real ones?", ("*_w1",), say.measures),
         Question("Can they be measured at all?", ("delineation_failure",), say.measurable),
-        Question("Does the class that was asked for come out?", ("adherence",), say.adheres),
+        Question("Does the class that was asked for come out?", ("adherence",), say.adheres,
+                 instead=(("statement_adherence", say.carries),)),
     )),
     Reader("Data-protection officer", "Does the set give away the people it was learned from?", (
         Question("Does it copy patients?", ("memorisation",), say.copies),

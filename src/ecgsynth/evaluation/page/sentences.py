@@ -59,6 +59,15 @@ def looks(report: Report, row: Row) -> str:
     return f"{text}." + _beside(report, "mean_beat_error", row, "The average beats differ by")
 
 
+def among(report: Report, row: Row) -> str:
+    _, ceiling = ends(report, row)
+    text = (
+        f"Of 100 synthetic beats{of_class(row)}, {in_100(row.value)} lie where real ones lie "
+        "(α-precision)"
+    )
+    return text + (f"; of real beats of other minutes {in_100(ceiling)}." if ceiling else ".")
+
+
 def measures(report: Report, row: Row) -> str:
     _, ceiling = ends(report, row)
     text = (
@@ -85,6 +94,22 @@ def adheres(report: Report, row: Row) -> str:
         "learned from real beats"
     )
     return text + (f"; of real ones {in_100(ceiling)}." if ceiling is not None else ".")
+
+
+def carries(report: Report, row: Row) -> str:
+    _, ceiling = ends(report, row)
+    text = (
+        f"Of two beats, one asked to carry {row.group} and one not, a classifier that learned from "
+        f"real beats picks the right one {in_100(row.value)} times in 100"
+    )
+    return text + (f"; of real ones {in_100(ceiling)} times." if ceiling is not None else ".")
+
+
+def in_records(text: str) -> str:
+    """A sentence about beats as one about records, whose real ones are of other people."""
+    for beat, record in (("beat", "record"), (" of other minutes", " that were trained on")):
+        text = text.replace(beat, record)
+    return text
 
 
 def real_or_not(row: Row) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
 from ecgsynth.evaluation.controls import BASELINE, CEILING
@@ -39,6 +39,7 @@ FLOORS: dict[str, str | float] = {
     "spread": "mean beat",
     "delineation_failure": 0.5,
     "adherence": 0.5,
+    "statement_adherence": 0.5,
 }
 """The control that fails where the Gaussian baseline passes; a value where every control does."""
 
@@ -75,12 +76,14 @@ class Question:
 
     words: as asked. metrics: the figures that answer it, `*` for any letters; the worst decides.
     tell: the answer in plain words. groups: only the first of these groups that was judged.
+    instead: figures that answer where none of the others was judged, each with its words.
     """
 
     words: str
     metrics: tuple[str, ...]
     tell: Callable[[Report, Row], str]
     groups: tuple[str, ...] = ()
+    instead: tuple[tuple[str, Callable[[Report, Row], str]], ...] = ()
 
     def meant(self, metric: str) -> bool:
         return any(fnmatch(metric, pattern) for pattern in self.metrics)
@@ -148,6 +151,9 @@ def place(report: Report, row: Row) -> tuple[str, float | None, str]:
 def answer(report: Report, question: Question) -> Verdict | None:
     """The verdict on the worst figure whose mark is known; None where nothing was asked of it."""
     rows = [row for row in report.rows if question.meant(row.metric)]
+    for metric, tell in () if rows else question.instead:
+        if any(row.metric == metric for row in report.rows):
+            return answer(report, replace(question, metrics=(metric,), tell=tell, instead=()))
     there = {row.group for row in rows}
     chosen = next((group for group in question.groups if group in there), None)
     rows = [row for row in rows if chosen in (None, row.group)]

@@ -6,13 +6,11 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError, did_you_mean
@@ -20,15 +18,17 @@ from ecgsynth.files import written_beside
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, Spec, concatenate, one_hot
 from ecgsynth.signals.prior import ContextPrior
-from ecgsynth.signals.scaling import GlobalScaler
+from ecgsynth.signals.scaling import VALID, masked, scaler_from_json
+from ecgsynth.synthesizer.card import SCHEMA
+from ecgsynth.synthesizer.card import Card as Card
+from ecgsynth.synthesizer.plan import Plan, counter_uniform, is_count
+from ecgsynth.synthesizer.shelf import find_model
+from ecgsynth.synthesizer.shelf import pretrained as pretrained
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 log = logging.getLogger("ecgsynth")
-
-SCHEMA = 1
-"""Version of the card; a file of a newer one is refused."""
 
 BLOCK = 256
 """Items computed together, always in the same blocks: an item's numbers then depend neither on
@@ -36,32 +36,6 @@ how many are asked for nor on how they are handed out."""
 
 CHUNK = 4096
 """Items that `stream` hands out at a time."""
-
-
-class Card(BaseModel):
-    """What a model is, what it learned from and what it is for; inside every weights file."""
-
-    model_config = ConfigDict(extra="allow")
-
-    schema_version: int = SCHEMA
-    name: str
-    id: str = ""
-    run: dict[str, Any]
-    spec: dict[str, Any]
-    scaler: dict[str, Any]
-    prior: dict[str, Any]
-    styles: int = 0
-    data: dict[str, Any] = {}
-    examples_seen: int = 0
-    seed: int = 0
-    commit: str = ""
-    versions: dict[str, str] = {}
-    metrics: dict[str, Any] = {}
-    left_out: dict[str, str] = {}
-    intended_use: str = (
-        "Research: augmentation of rare classes, tests of algorithms and devices, teaching."
-    )
-    warning: str = "Synthetic ECG. Not from a patient and not for diagnosis."
 
 
 class Synthesizer:
@@ -76,7 +50,7 @@ class Synthesizer:
         self.generator = generator.eval()
         self.card = card
         self.spec = Spec.from_json(card.spec)
-        self.scaler = GlobalScaler.from_json(card.scaler)
+        self.scaler = scaler_from_json(card.scaler)
         self.prior = ContextPrior.from_json(self.spec, card.prior)
 
     @classmethod
@@ -88,6 +62,8 @@ class Synthesizer:
         EcgsynthError: not there, cut short, not a safetensors file of ours, of a newer schema.
         """
         from safetensors import SafetensorError, safe_open
+
+        from ecgsynth.synthesizer.joined import assemble
 
         path = find_model(model)
         try:
@@ -108,10 +84,7 @@ class Synthesizer:
                     f"{path} was written by a newer ecgsynth (schema {version}, this one reads up "
                     f"to {SCHEMA}); run `pip install -U ecgsynth`."
                 )
-            card = Card(**content)
-            generator = build_generator(card)
-            generator.load_state_dict(weights)
-            synthesizer = cls(generator, card)
+            synthesizer = assemble(Card(**content), weights)
         except (ValueError, RuntimeError, KeyError, TypeError, AttributeError) as problem:
             reason = " ".join(str(problem).split())[:200]
             raise EcgsynthError(
@@ -122,14 +95,38 @@ class Synthesizer:
             raise EcgsynthError(f"the weights in {path} hold NaN or infinity; train it again.")
         return synthesizer
 
+    @staticmethod
+    def join(models: Mapping[str, Synthesizer | str | Path], name: str = "joined") -> Synthesizer:
+        """One synthesizer of several, each of which makes one class.
+
+        Parameters
+        ----------
+        models: by class the synthesizer that makes it, or where `load` finds it.
+        name: what the joined one is called.
+
+        Raises
+        ------
+        EcgsynthError: no models, one that makes more than its class, models of different signals.
+        """
+        from ecgsynth.synthesizer.joined import join
+
+        loaded = {
+            label: model if isinstance(model, Synthesizer) else Synthesizer.load(model)
+            for label, model in models.items()
+        }
+        return join(loaded, name)
+
+    def weights(self) -> dict[str, Tensor]:
+        """All numbers of the generator by name, as they stand in a file."""
+        return self.generator.state_dict()
+
     def save(self, path: str | Path, half: bool = False) -> Path:
         """Write weights and card as one safetensors file (half: in 16 bits, for shipping)."""
         from safetensors.torch import save
 
-        weights = {
-            name: (value.half() if half else value).detach().cpu().contiguous()
-            for name, value in self.generator.state_dict().items()
-        }
+        weights = {name: v.detach().cpu().contiguous() for name, v in self.weights().items()}
+        if half:  # whole numbers, such as batches counted, stay whole
+            weights = {n: v.half() if v.is_floating_point() else v for n, v in weights.items()}
         digest = hashlib.sha256()
         for name, value in sorted(weights.items()):
             digest.update(name.encode() + value.numpy().tobytes())
@@ -182,6 +179,7 @@ class Synthesizer:
             raise EcgsynthError(
                 f"the seed must be a whole number between 0 and 2^63 - 1; got {seed}."
             )
+        seed = int(seed)
         end = plan.total if stop is None else stop
         if not 0 <= start < end <= plan.total:
             raise EcgsynthError(
@@ -193,31 +191,33 @@ class Synthesizer:
             for begin in range(start // BLOCK * BLOCK, end, size):
                 last = min(begin + size, end)
                 blocks = [
-                    self._block(first, plan, int(seed), fixed)
+                    self._block(first, plan.labels(np.arange(first, first + BLOCK)), seed, fixed)
                     for first in range(begin, last, BLOCK)
                 ]
                 yield concatenate(blocks)[max(start - begin, 0) : last - begin]
 
         return chunks()
 
-    def _block(self, first: int, plan: _Plan, seed: int, fixed: dict[str, float]) -> Ecg:
-        """Items first ... first + BLOCK - 1, always computed as one full batch."""
+    def _block(
+        self, first: int, labels: NDArray[np.int64], seed: int, fixed: dict[str, float]
+    ) -> Ecg:
+        """Items first ... first + BLOCK - 1, always computed as one full batch; labels: [BLOCK]."""
         import torch
         from scipy.special import ndtri
 
         from ecgsynth.condition import Condition
 
-        width = 1 + len(self.spec.context)
-        items = np.arange(first, first + BLOCK)
+        width = 1 + self.prior.width
         latent_size = int(getattr(self.generator, "latent"))  # noqa: B009
         uniform = counter_uniform(seed, first, BLOCK, width + latent_size)
-        labels = plan.labels(items)
         style = np.zeros(BLOCK, np.int64)
-        context = np.zeros((BLOCK, len(self.spec.context)))
+        drawn = np.zeros((BLOCK, self.prior.width))
         for k in np.unique(labels):
             rows = labels == k
             name = self.spec.classes[k] if self.spec.classes else ""
-            style[rows], context[rows] = self.prior.draw(name, uniform[rows, :width], fixed)
+            style[rows], drawn[rows] = self.prior.draw(name, uniform[rows, :width], fixed)
+        context, hidden = np.split(drawn, [len(self.spec.context)], 1)
+        by_name = dict(zip(self.prior.hidden, hidden.T, strict=True))
         label = one_hot(labels, len(self.spec.classes))
         condition = Condition(
             torch.from_numpy(label),
@@ -229,31 +229,35 @@ class Synthesizer:
         family = MODELS.get(self.card.run["model"]["name"])
         with torch.inference_mode():
             scaled = family.sample(self.generator, latent.to(device), condition.to(device))
-        signal = self.scaler.inverse(scaled.float().cpu().numpy())
+        signal = self.scaler.inverse(scaled.float().cpu().numpy(), by_name)
+        valid = None
+        if VALID in by_name:
+            valid = by_name[VALID].round().clip(1, self.spec.samples).astype(np.int32)
         return Ecg(
-            signal=np.round(signal, 3),  # to 1 uV
+            signal=masked(np.round(signal, 3), valid),  # to 1 uV
             spec=self.spec,
             label=label,
             context=context.astype(np.float32),
+            valid=valid,
             source=SYNTHETIC + (self.card.id or self.card.name),
             card=self.card.model_dump(),
         )
 
-    def _plan(self, count: int | Mapping[str, int], label: str | list[str] | None) -> _Plan:
+    def _plan(self, count: int | Mapping[str, int], label: str | list[str] | None) -> Plan:
         if isinstance(count, Mapping):
             if label is not None:
                 raise EcgsynthError("give counts per class or a label, not both.")
             turns = np.array([self._class(name) for name in count], np.int64)
-            if not all(_whole(number) for number in count.values()) or sum(count.values()) < 1:
+            if not all(is_count(number) for number in count.values()) or sum(count.values()) < 1:
                 raise EcgsynthError(
                     f"counts must be whole numbers, at least one of them above 0; got {count}."
                 )
             ends = np.cumsum([int(number) for number in count.values()])
-            return _Plan(turns, int(ends[-1]), ends)
-        if not _whole(count) or count < 1:
+            return Plan(turns, int(ends[-1]), ends)
+        if not is_count(count) or count < 1:
             raise EcgsynthError(f"the count must be a whole number of at least 1; got {count}.")
         names = [label] if isinstance(label, str) else list(label or self.prior.groups)
-        return _Plan(np.array([self._class(name) for name in names], np.int64), int(count))
+        return Plan(np.array([self._class(name) for name in names], np.int64), int(count))
 
     def _class(self, name: str) -> int:
         if name in self.card.left_out:
@@ -289,44 +293,6 @@ class Synthesizer:
         return {key: float(value) for key, value in context.items()}
 
 
-class _Plan:
-    """Which class each item has.
-
-    turns: classes, in rotation; with `ends`, class k goes on until item ends[k] instead.
-    """
-
-    def __init__(
-        self, turns: NDArray[np.int64], total: int, ends: NDArray[np.int64] | None = None
-    ) -> None:
-        self.turns = turns
-        self.total = total
-        self.ends = ends
-
-    def labels(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
-        if self.ends is None:
-            return self.turns[items % len(self.turns)]
-        items = np.minimum(items, self.total - 1)
-        return self.turns[np.searchsorted(self.ends, items, "right")]
-
-
-def _whole(number: object) -> bool:
-    if isinstance(number, bool):
-        return False
-    return isinstance(number, int | np.integer) and int(number) >= 0
-
-
-def counter_uniform(seed: int, first: int, count: int, width: int) -> NDArray[np.float64]:
-    """[count, width] numbers in (0, 1) that depend on (seed, item, column) alone.
-
-    A counter-based generator (Philox, Salmon et al. 2011) is set to the item's own position.
-    """
-    words = -(-width // 4) * 4  # Philox hands out four words per count
-    philox = np.random.Philox(key=seed)
-    philox.advance(first * (words // 4))
-    raw = philox.random_raw(count * words).reshape(count, words)[:, :width]
-    return ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-
-
 def build_generator(card: Card) -> nn.Module:
     """The card's generator with random weights."""
     run = Run.from_dict(card.run)
@@ -334,31 +300,3 @@ def build_generator(card: Card) -> nn.Module:
     spec = Spec.from_json(card.spec)
     generator: nn.Module = family.generator(run.model_settings(styles=card.styles), spec)
     return generator
-
-
-def pretrained() -> dict[str, Path]:
-    """Shipped models by name."""
-    folder = Path(str(files("ecgsynth.pretrained")))
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
-
-
-def find_model(model: str | Path) -> Path:
-    """The weights file that a name, file or run folder means.
-
-    Raises
-    ------
-    EcgsynthError: there is none.
-    """
-    path = Path(model)
-    if path.is_dir():
-        path = path / "model.safetensors"
-        if not path.is_file():
-            raise EcgsynthError(f"the run {model} has no model yet; train it further.")
-    if path.is_file():
-        return path
-    shipped = pretrained()
-    if str(model) in shipped:
-        return shipped[str(model)]
-    if path.suffix:
-        raise EcgsynthError(f"there is no model file {path}.")
-    raise EcgsynthError(f"no model named '{model}'.{did_you_mean(str(model), shipped)}")

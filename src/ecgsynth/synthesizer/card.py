@@ -1,0 +1,41 @@
+"""The card of a model: what it is, where it comes from, what it is for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA = 1
+"""Version of the card; a file of a newer one is refused."""
+
+
+class Card(BaseModel):
+    """What a model is, what it learned from and what it is for; inside every weights file.
+
+    members: of a model that holds one generator per class their cards, by class; its own `run`,
+        `scaler` and `prior` are then empty.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    schema_version: int = SCHEMA
+    name: str
+    id: str = ""
+    run: dict[str, Any]
+    spec: dict[str, Any]
+    scaler: dict[str, Any]
+    prior: dict[str, Any]
+    styles: int = 0
+    members: dict[str, dict[str, Any]] = {}
+    data: dict[str, Any] = {}
+    examples_seen: int = 0
+    seed: int = 0
+    commit: str = ""
+    versions: dict[str, str] = {}
+    metrics: dict[str, Any] = {}
+    left_out: dict[str, str] = {}
+    intended_use: str = (
+        "Research: augmentation of rare classes, tests of algorithms and devices, teaching."
+    )
+    warning: str = "Synthetic ECG. Not from a patient and not for diagnosis."

@@ -1,0 +1,148 @@
+"""A synthesizer of several, one a class: the families that are trained class by class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg, Spec, concatenate, one_hot
+from ecgsynth.signals.prior import ContextPrior
+from ecgsynth.synthesizer import BLOCK, Synthesizer, build_generator
+from ecgsynth.synthesizer.card import Card
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Joined(Synthesizer):
+    """Every class is made by its own member; in a file its weights begin with the class and "/".
+
+    Parameters
+    ----------
+    members: by class the synthesizer that makes it. card: of all of them together.
+    """
+
+    def __init__(self, members: Mapping[str, Synthesizer], card: Card) -> None:
+        self.members = dict(members)
+        self.card = card
+        self.spec = Spec.from_json(card.spec)
+        # Only to know which classes and contexts there are: each member draws from its own.
+        groups = {name: member.prior.groups[name] for name, member in self.members.items()}
+        self.prior = ContextPrior(self.spec, groups, np.zeros(0), np.zeros(0))
+
+    def weights(self) -> dict[str, Tensor]:
+        return {
+            f"{name}/{key}": value
+            for name, member in self.members.items()
+            for key, value in member.weights().items()
+        }
+
+    def _block(
+        self, first: int, labels: NDArray[np.int64], seed: int, fixed: dict[str, float]
+    ) -> Ecg:
+        """Each member makes the whole block and gives the items of its class: an item is then the
+        same whatever classes are asked for beside it."""
+        parts, places = [], []
+        for k in np.unique(labels):
+            rows = np.flatnonzero(labels == k)
+            name = self.spec.classes[k]
+            member = self.members[name]
+            own = np.full(BLOCK, member.spec.class_index(name))
+            made = member._block(first, own, seed, fixed)[rows]
+            label = one_hot(labels[rows], len(self.spec.classes))
+            parts.append(replace(made, spec=self.spec, label=label))
+            places.append(rows)
+        whole = concatenate(parts)[np.argsort(np.concatenate(places))]
+        source = SYNTHETIC + (self.card.id or self.card.name)
+        return replace(whole, source=source, card=self.card.model_dump())
+
+
+def join(models: Mapping[str, Synthesizer], name: str) -> Joined:
+    """One synthesizer of several; see `Synthesizer.join`."""
+    if not models:
+        raise EcgsynthError("there is nothing to join; name at least one trained model.")
+    for label, model in models.items():
+        if list(model.prior.groups) != [label] or not label:
+            raise EcgsynthError(
+                f"{model.card.name} makes {', '.join(model.prior.groups) or 'no class'}, not "
+                f"class '{label}' alone; join models that make one class each."
+            )
+    first = next(iter(models.values()))
+    for model in models.values():
+        _check_alike(first, model)
+    spec = replace(first.spec, classes=tuple(models))
+    cards = [model.card for model in models.values()]
+    made_by_none = {
+        label: why for card in cards for label, why in card.left_out.items() if label not in models
+    }
+    card = Card(
+        name=name,
+        run={},
+        spec=spec.to_json(),
+        scaler={},
+        prior={},
+        members={label: model.card.model_dump(mode="json") for label, model in models.items()},
+        data=_joined_data(models),
+        examples_seen=sum(card.examples_seen for card in cards),
+        versions=cards[0].versions,
+        left_out=made_by_none,
+    )
+    return Joined(models, card)
+
+
+def assemble(card: Card, weights: Mapping[str, Tensor]) -> Synthesizer:
+    """The synthesizer that a card describes, with these weights.
+
+    Raises
+    ------
+    EcgsynthError: a member has no weights. RuntimeError and others: they do not fit the card.
+    """
+    if not card.members:
+        generator = build_generator(card)
+        generator.load_state_dict(weights)
+        return Synthesizer(generator, card)
+    members = {}
+    for label, content in card.members.items():
+        head = f"{label}/"
+        own = {n.removeprefix(head): v for n, v in weights.items() if n.startswith(head)}
+        if not own:
+            raise EcgsynthError(
+                f"the weights of class '{label}' are missing from {card.name}; join it again."
+            )
+        members[label] = assemble(Card(**content), own)
+    return Joined(members, card)
+
+
+def _check_alike(first: Synthesizer, other: Synthesizer) -> None:
+    """Refuse models whose signals cannot stand in one set."""
+    for part in fields(Spec):
+        mine, theirs = getattr(first.spec, part.name), getattr(other.spec, part.name)
+        if part.name != "classes" and mine != theirs:
+            raise EcgsynthError(
+                f"{first.card.name} and {other.card.name} cannot be joined: their {part.name} "
+                f"differ ({mine} and {theirs}); train both on signals cut alike."
+            )
+
+
+def _joined_data(models: Mapping[str, Synthesizer]) -> dict[str, Any]:
+    """What the members learned from, class by class."""
+    parts = [model.card.data for model in models.values()]
+
+    def all_of(key: str) -> str:
+        return "; ".join(dict.fromkeys(str(part.get(key, "unknown")) for part in parts))
+
+    return {
+        "source": all_of("source"),
+        "licence": all_of("licence"),
+        "citation": all_of("citation"),
+        "public": all(part.get("public", False) for part in parts),
+        "classes": {
+            label: model.card.data.get("classes", {}).get(label, {})
+            for label, model in models.items()
+        },
+    }

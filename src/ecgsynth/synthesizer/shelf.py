@@ -1,0 +1,36 @@
+"""Where models lie: shipped ones by name, files, run folders."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from ecgsynth.errors import EcgsynthError, did_you_mean
+
+
+def pretrained() -> dict[str, Path]:
+    """Shipped models by name."""
+    folder = Path(str(files("ecgsynth.pretrained")))
+    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+
+
+def find_model(model: str | Path) -> Path:
+    """The weights file that a name, file or run folder means.
+
+    Raises
+    ------
+    EcgsynthError: there is none.
+    """
+    path = Path(model)
+    if path.is_dir():
+        path = path / "model.safetensors"
+        if not path.is_file():
+            raise EcgsynthError(f"the run {model} has no model yet; train it further.")
+    if path.is_file():
+        return path
+    shipped = pretrained()
+    if str(model) in shipped:
+        return shipped[str(model)]
+    if path.suffix:
+        raise EcgsynthError(f"there is no model file {path}.")
+    raise EcgsynthError(f"no model named '{model}'.{did_you_mean(str(model), shipped)}")
