@@ -44,3 +44,12 @@ class Family(Protocol):
 
     @staticmethod
     def sample(generator: nn.Module, latent: Tensor, condition: Condition) -> Tensor: ...
+
+
+class OneStep:
+    """What families share whose generator makes an item in one step."""
+
+    @staticmethod
+    def sample(generator: nn.Module, latent: Tensor, condition: Condition) -> Tensor:
+        made: Tensor = generator(latent, condition)
+        return made

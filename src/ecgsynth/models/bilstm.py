@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ecgsynth.condition import Condition
+from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
 from ecgsynth.models.layers import PlainCondition, Verdict, start_like_keras
 from ecgsynth.registry import MODELS
@@ -19,7 +20,7 @@ SIZE = 16
 
 
 @MODELS.register("bilstm")
-class BiLSTM:
+class BiLSTM(OneStep):
     """BiLSTM-CNN GAN for single beats (LSTM-GAN on LUDB, after Zhu et al. 2019).
 
     As published, for 400 samples of one lead: generator 474,097 parameters, 474,609 here, where
@@ -55,10 +56,6 @@ class BiLSTM:
     @staticmethod
     def critic(settings: Settings, spec: Spec) -> Critic:
         return Critic(settings, spec)
-
-    @staticmethod
-    def sample(generator: nn.Module, latent: Tensor, condition: Condition) -> Tensor:
-        return generator(latent, condition)
 
 
 class Generator(nn.Module):

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor, nn
 
 from ecgsynth.condition import Condition
+from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
 from ecgsynth.models.layers import PlainCondition, Verdict
 from ecgsynth.models.transformer import EncoderBlock
@@ -18,7 +19,7 @@ from ecgsynth.signals.ecg import Spec
 
 
 @MODELS.register("biosgan")
-class BioSGAN:
+class BioSGAN(OneStep):
     """Label-guided transformer GAN with a class head (BioSGAN, after TTS-GAN, Li et al. 2022).
 
     As published, for 187 samples of one lead and 5 classes: generator 211,621 parameters, critic
@@ -71,10 +72,6 @@ class BioSGAN:
     @staticmethod
     def critic(settings: Settings, spec: Spec) -> Critic:
         return Critic(settings, spec)
-
-    @staticmethod
-    def sample(generator: nn.Module, latent: Tensor, condition: Condition) -> Tensor:
-        return generator(latent, condition)
 
 
 class Generator(nn.Module):

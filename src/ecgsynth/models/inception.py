@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecgsynth.condition import Condition
+from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
 from ecgsynth.models.layers import PlainCondition, Verdict, start_like_keras
 from ecgsynth.registry import MODELS
@@ -20,7 +21,7 @@ KERAS_SLOPE = 0.3
 
 
 @MODELS.register("inception")
-class Inception:
+class Inception(OneStep):
     """12-lead GAN with an inception critic, for rare conditions in 10-s records (PTB-XL).
 
     As published, for 12 leads x 1000 samples: generator 220,864 parameters (245,248 with the
@@ -60,10 +61,6 @@ class Inception:
     @staticmethod
     def critic(settings: Settings, spec: Spec) -> Critic:
         return Critic(settings, spec)
-
-    @staticmethod
-    def sample(generator: nn.Module, latent: Tensor, condition: Condition) -> Tensor:
-        return generator(latent, condition)
 
 
 class Generator(nn.Module):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecgsynth.condition import Condition
+from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
 from ecgsynth.models.layers import (
     SLOPE,
@@ -27,7 +28,7 @@ MARGIN = 2
 
 
 @MODELS.register("r3gan")
-class R3GAN:
+class R3GAN(OneStep):
     """Class-, rhythm- and style-conditional 1-D GAN after R3GAN (Huang et al., NeurIPS 2024).
 
     No normalisation layers, residual blocks that start as identity, projection conditioning.
@@ -58,10 +59,6 @@ class R3GAN:
     @staticmethod
     def critic(settings: Settings, spec: Spec) -> Critic:
         return Critic(settings, spec)
-
-    @staticmethod
-    def sample(generator: nn.Module, latent: Tensor, condition: Condition) -> Tensor:
-        return generator(latent, condition)
 
 
 class Generator(nn.Module):

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor, nn
 
 from ecgsynth.condition import Condition
+from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
 from ecgsynth.models.layers import SLOPE, PlainCondition, Verdict
 from ecgsynth.models.transformer import EncoderBlock
@@ -22,7 +23,7 @@ GROWTH = (1, 2, 4, 8, 16, 16)
 
 
 @MODELS.register("tcwgan")
-class TCWGAN:
+class TCWGAN(OneStep):
     """Transformer generator, convolutional Wasserstein critic (TCWGAN-GP, after TransGAN).
 
     Published are the latent of 256, the width of 1024, one lead of 200 to 1800 samples, a critic
@@ -67,10 +68,6 @@ class TCWGAN:
     @staticmethod
     def critic(settings: Settings, spec: Spec) -> Critic:
         return Critic(settings, spec)
-
-    @staticmethod
-    def sample(generator: nn.Module, latent: Tensor, condition: Condition) -> Tensor:
-        return generator(latent, condition)
 
 
 class Generator(nn.Module):

@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ecgsynth.condition import Condition
+from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
 from ecgsynth.models.layers import SLOPE, PlainCondition, Verdict
 from ecgsynth.registry import MODELS
@@ -17,7 +18,7 @@ from ecgsynth.signals.ecg import Spec
 
 
 @MODELS.register("vanilla")
-class Vanilla:
+class Vanilla(OneStep):
     """Fully connected GAN (Goodfellow et al. 2014): three hidden layers here, three there.
 
     As published, for 200 samples of one lead: 100-512-1024-512-200 with batch norm and ReLU,
@@ -50,10 +51,6 @@ class Vanilla:
     @staticmethod
     def critic(settings: Settings, spec: Spec) -> Critic:
         return Critic(settings, spec)
-
-    @staticmethod
-    def sample(generator: nn.Module, latent: Tensor, condition: Condition) -> Tensor:
-        return generator(latent, condition)
 
 
 class Generator(nn.Module):
