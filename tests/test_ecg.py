@@ -232,3 +232,9 @@ def test_impossible_spec_is_refused(wrong: dict, words: str) -> None:
 def test_a_set_introduces_itself_in_one_line() -> None:
     assert repr(make(5)).startswith("Ecg(somewhere:train: 5 items, I/II, 6 samples at 100 Hz, mV; ")
     assert len(repr(make(5000))) < 120
+
+
+def test_sets_without_mv_know_no_converter_step() -> None:
+    spec = Spec(("I",), 125.0, 4, unit="normalised")
+    ecg = Ecg(np.array([[[0.0, 0.0012, 0.5, 1.0]]], np.float32), spec)
+    np.testing.assert_array_equal(ecg.quantised().signal, ecg.signal)

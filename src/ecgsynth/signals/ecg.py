@@ -305,8 +305,10 @@ class Ecg:
         """Rounded to the step of an analogue-digital converter (5 uV in MIT-BIH).
 
         Real and synthetic signals are compared on the same grid, so that no classifier can tell
-        them apart by the converter alone.
+        them apart by the converter alone. Sets that never had mV are given back as they are.
         """
+        if self.spec.unit != "mV":
+            return self
         return replace(self, signal=np.round(self.signal / step_mv).astype(np.float32) * step_mv)
 
 

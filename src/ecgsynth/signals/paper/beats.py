@@ -158,7 +158,9 @@ def _panel(
     for wave in waves:
         sheet.trace(x, y - low, wave, row.fs, row.colour, box, **style)
     if many:
-        sheet.trace(x, y - low, np.nanmedian(waves, 0), row.fs, row.colour, box, lw=1.0)
+        # Where all of them are padded there is no median, and no warning of it either.
+        median = np.ma.median(np.ma.masked_invalid(waves), axis=0).filled(np.nan)
+        sheet.trace(x, y - low, median, row.fs, row.colour, box, lw=1.0)
 
 
 def _width(waves: NDArray, fs: float, speed: float) -> float:
