@@ -10,6 +10,7 @@ import yaml
 
 from ecgsynth.config import Run, parse_override, put, recipes
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.registry import OBJECTIVES
 
 SIMULATED = "simulated-beats"
 
@@ -93,7 +94,6 @@ def test_what_is_no_override_is_refused(text: str) -> None:
         ("training.accelerator=abacus", "'training.accelerator' input should be 'auto'"),
         ("training.precision=8", "'training.precision' input should be"),
         ("seed=-1", "'seed' input should be greater than or equal to 0"),
-        ("model=r3gan", "'model'"),
         ("training.batch.size=3", "'batch' is not a section of the recipe"),
     ],
 )
@@ -227,3 +227,15 @@ def test_what_was_given_is_told_shortly_however_long_it_is() -> None:
     with pytest.raises(EcgsynthError) as caught:
         Run.from_dict(content | {"seed": list(range(10_000))})
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("name", OBJECTIVES.names())
+def test_any_objective_is_a_word_away(name: str) -> None:
+    run = Run.read("tcwgan-s", f"objective={name}")
+    assert run.objective.name == name and run.objective.settings == {}
+    assert Run.from_dict(run.model_dump()).objective == run.objective
+
+
+def test_a_word_that_is_no_objective_is_answered_with_the_nearest() -> None:
+    with pytest.raises(EcgsynthError, match="no objective named 'hing'. Did you mean 'hinge'"):
+        Run.read("tcwgan-s", "objective=hing")

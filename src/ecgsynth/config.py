@@ -28,10 +28,16 @@ class _Part(BaseModel):
 
 
 class _Named(BaseModel):
-    """A registered thing and its own settings, side by side in the YAML."""
+    """A registered thing and its own settings, side by side in the YAML; a name alone takes the
+    settings that it has by itself, as in `objective=hinge`."""
 
     model_config = ConfigDict(extra="allow")
     name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_word(cls, given: Any) -> Any:
+        return {"name": given} if isinstance(given, str) else given
 
     @property
     def settings(self) -> dict[str, Any]:
