@@ -33,6 +33,9 @@ log = logging.getLogger("ecgsynth")
 FULL_SEEDS = 5
 """Networks that are trained for a figure of a full evaluation."""
 
+TOLD = 4
+"""Classes whose reason is told where a metric has no figure at all."""
+
 NEEDS_WORDS = {
     "test": "real held-out items (--against)",
     "train": "the training set (--train)",
@@ -217,7 +220,9 @@ def _reasons(cells: Mapping[str, Estimate]) -> str:
     reasons = {group: e.note or "no value" for group, e in cells.items()}
     if len(set(reasons.values())) <= 1:
         return next(iter(reasons.values()), "no class to measure")
-    return "; ".join(f"{group}: {reason}" for group, reason in reasons.items())
+    told = [f"{group}: {reason}" for group, reason in reasons.items()]
+    more = [f"and {len(told) - TOLD} classes more"] if len(told) > TOLD else []
+    return "; ".join(told[:TOLD] + more)
 
 
 def calibrate(
