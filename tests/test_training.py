@@ -224,15 +224,20 @@ def test_ctrl_c_within_a_step_waits_for_its_end(
 def test_second_ctrl_c_stops_at_once_and_the_last_snapshot_stays(
     finished: Path, beats: Ecg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A suite that runs in the background was started with Ctrl-C ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def twice() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.2)  # two at once may reach Python as one
         os.kill(os.getpid(), signal.SIGINT)
 
-    with monkeypatch.context() as patch:
-        interrupting(patch, 2, twice)
-        with pytest.raises(KeyboardInterrupt):
+    try:
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            interrupting(patch, 2, twice)
             train(tiny_run(6), tmp_path / "run", data=beats)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert Synthesizer.load(tmp_path / "run").card.examples_seen == 2 * BATCH
     train(tiny_run(6), tmp_path / "run", data=beats, resume=True)
     assert same_weights(tmp_path / "run" / SNAPSHOT, finished / SNAPSHOT)
