@@ -12,7 +12,7 @@ import pytest
 import wfdb
 
 from ecgsynth.datasets import load as load_set
-from ecgsynth.datasets import ludb, store
+from ecgsynth.datasets import ludb
 from ecgsynth.datasets.ludb import SPLITS, Ludb, marked_range, paired
 from ecgsynth.datasets.ludb_windows import windows
 from ecgsynth.errors import EcgsynthError
@@ -257,7 +257,7 @@ def test_a_window_that_no_peak_can_lie_in_is_refused(root: Path) -> None:
         load_set("ludb", window=4990, peak_between=(0, 3))
 
 
-@pytest.mark.data
+@pytest.mark.data("ludb")
 def test_few_windows_of_the_real_database_are_bad_and_people_stay_apart() -> None:
     parts = {s: load_set("ludb", s, window=400) for s in ("train", "validation", "test")}
     every = len(load_set("ludb", "all", window=400, quality=False))
@@ -267,12 +267,8 @@ def test_few_windows_of_the_real_database_are_bad_and_people_stay_apart() -> Non
     assert sum(map(len, people)) == len(set.union(*people)) > 190
 
 
-@pytest.mark.data
+@pytest.mark.data("ludb")
 def test_the_real_database_has_the_waves_that_its_readme_counts() -> None:
-    try:
-        store.find_folder("ludb", "1.hea")
-    except EcgsynthError as reason:
-        pytest.skip(str(reason))
     ecg = load_set("ludb", "all")
     assert ecg.marks is not None
     assert len(ecg) == 200

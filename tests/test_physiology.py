@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp, wasserstein_distance
 
-from ecgsynth.datasets import load, store
+from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import NotApplicable, Trial, physiology
 from ecgsynth.evaluation.controls import gaussian, mean_beat
@@ -366,12 +366,8 @@ def test_real_halves_measure_alike_and_a_gaussian_does_not() -> None:
     assert np.nanmedian(trial.intervals[1]["pr"]) == pytest.approx(160, abs=30)
 
 
-@pytest.mark.data
+@pytest.mark.data("ludb")
 def test_its_errors_on_real_marks_are_those_that_it_tells() -> None:
-    try:
-        store.find_folder("ludb", "1.hea")
-    except EcgsynthError as reason:
-        pytest.skip(str(reason))
     ecg = load("ludb", "test", leads=["II"])
     assert ecg.marks is not None
     found = delineate(ecg.signal[:, 0], 500.0)

@@ -130,8 +130,9 @@ class PtbXl:
                 raise EcgsynthError(
                     f"PTB-XL has no statement '{name}'.{did_you_mean(name, words.names)}"
                 )
-        rows = [row for row in _table(folder) if row.fold in FOLDS[split]]
-        arrays, facts = _arrays(folder, settings.fs)
+        table = _table(folder)
+        rows = [row for row in table if row.fold in FOLDS[split]]
+        arrays, facts = _arrays(folder, table, settings.fs)
         place = {int(number): k for k, number in enumerate(arrays["ecg_id"])}
         skipped = [row for row in rows if str(row.ecg_id) in facts["skipped"]]
         if skipped:
@@ -179,7 +180,7 @@ class PtbXl:
         """Reads every record: how many of the database are there, damaged ones, classes."""
         folder = _folder()
         rows = _table(folder)
-        _, facts = _arrays(folder, settings.fs)
+        _, facts = _arrays(folder, rows, settings.fs)
         inventory = Inventory(
             records=len([row for row in rows if row.files]), damaged=facts["skipped"]
         )
@@ -284,9 +285,8 @@ def _table(folder: Path) -> list[Row]:
     return rows
 
 
-def _arrays(folder: Path, fs: float) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    """Every record at `fs` in uV, from the cache where they were parsed before."""
-    rows = _table(folder)
+def _arrays(folder: Path, rows: list[Row], fs: float) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """Every record of the table at `fs` in uV, from the cache where they were parsed before."""
     paths = [file.with_suffix(".dat") for row in rows for file in row.files.values()]
     key = {
         "folder": str(folder.resolve()),

@@ -163,10 +163,10 @@ def tell_apart(real: Ecg, synthetic: Ecg, unit: NDArray[np.int64], seed: int) ->
     state = torch.get_rng_state()
     for learn, held in folds(unit, both.labels_id, 2, seed):
         # About thirty passes: more only learn a small set by heart. Records: ten.
-        steps = int(np.clip(30 * len(learn) / resnet.BATCH, 150, 800))
         if is_record(real.spec):
-            passes = 10 * len(learn) / xresnet.BATCH / RECORD_SHARE
-            steps = int(np.clip(passes, 300, 1500))
+            steps = int(np.clip(10 * len(learn) / xresnet.BATCH / RECORD_SHARE, 300, 1500))
+        else:
+            steps = int(np.clip(30 * len(learn) / resnet.BATCH, 150, 800))
         net = fit(both[learn], None, weighted=False, steps=steps, seed=seed)
         score[held] = predict(net, both[held])[:, 1]
     torch.set_rng_state(state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,57 +177,34 @@ def _pairs(trial: Trial, nearest: bool, relative: bool) -> dict[str, Estimate]:
 _TRAP = "to be read beside the mean beat: a collapsed set beats real data on random pairs"
 
 
-@METRICS.register("rmse_random")
-@metric(
-    "rmse_random",
-    unit="mV",
-    goal="match",
-    needs=("test", "aligned"),
-    question="match",
-    reference=_TRAP,
+_between_pairs = partial(
+    metric, goal="match", needs=("test", "aligned"), question="match", reference=_TRAP
 )
+
+
+@METRICS.register("rmse_random")
+@_between_pairs("rmse_random", unit="mV")
 def rmse_random(trial: Trial) -> dict[str, Estimate]:
     """RMSE between synthetic beats and random real ones of the class."""
     return _pairs(trial, nearest=False, relative=False)
 
 
 @METRICS.register("rmse_nearest")
-@metric(
-    "rmse_nearest",
-    unit="mV",
-    goal="match",
-    needs=("test", "aligned"),
-    question="match",
-    reference=_TRAP,
-)
+@_between_pairs("rmse_nearest", unit="mV")
 def rmse_nearest(trial: Trial) -> dict[str, Estimate]:
     """RMSE between synthetic beats and the nearest real ones of the class."""
     return _pairs(trial, nearest=True, relative=False)
 
 
 @METRICS.register("prd_random")
-@metric(
-    "prd_random",
-    unit="%",
-    goal="match",
-    needs=("test", "aligned"),
-    question="match",
-    reference=_TRAP,
-)
+@_between_pairs("prd_random", unit="%")
 def prd_random(trial: Trial) -> dict[str, Estimate]:
     """PRD = 100 sqrt(sum (x-y)^2 / sum y^2) to random real beats of the class."""
     return _pairs(trial, nearest=False, relative=True)
 
 
 @METRICS.register("prd_nearest")
-@metric(
-    "prd_nearest",
-    unit="%",
-    goal="match",
-    needs=("test", "aligned"),
-    question="match",
-    reference=_TRAP,
-)
+@_between_pairs("prd_nearest", unit="%")
 def prd_nearest(trial: Trial) -> dict[str, Estimate]:
     """PRD to the nearest real beats of the class."""
     return _pairs(trial, nearest=True, relative=True)
