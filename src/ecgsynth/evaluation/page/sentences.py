@@ -107,7 +107,11 @@ def carries(report: Report, row: Row) -> str:
 
 def in_records(text: str) -> str:
     """A sentence about beats as one about records, whose real ones are of other people."""
-    for beat, record in (("beat", "record"), (" of other minutes", " that were trained on")):
+    for beat, record in (
+        ("beat", "record"),
+        (" of other minutes", " that were trained on"),
+        (" of the same people", ""),
+    ):
         text = text.replace(beat, record)
     return text
 
