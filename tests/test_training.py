@@ -840,3 +840,15 @@ def test_short_training_stays_below_one_and_a_half_gigabytes() -> None:
         timeout=200,
     )  # fmt: skip
     assert float(done.stdout.split()[-1]) < 1.5
+
+
+def test_products_are_rounded_in_the_training_alone(beats: Ecg, finished: Path) -> None:
+    before = torch.get_float32_matmul_precision()
+    seen: list[str] = []
+
+    def report(examples: int, total: int, values: dict[str, float]) -> None:
+        seen.append(torch.get_float32_matmul_precision())
+
+    train(tiny_run(6, matmul="medium"), data=beats, report=report)
+    assert set(seen) == {"medium"}
+    assert torch.get_float32_matmul_precision() == before

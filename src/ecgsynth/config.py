@@ -85,6 +85,9 @@ class Training(_Part):
     samples: int = Field(0, ge=0, description="items drawn and kept after every epoch")
     log_every: int = Field(50, gt=0, description="steps between lines of metrics.jsonl")
     precision: Literal["32-true"] = "32-true"  # Fabric's mixed ones refuse gradient penalties
+    matmul: Literal["highest", "high", "medium"] = Field(
+        "highest", description="precision of float32 matrix products: highest | high | medium"
+    )
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: int | str = 1
     threads: int = Field(0, ge=0, le=1024, description="CPU threads; 0 = as PyTorch decides")
