@@ -239,3 +239,9 @@ def test_any_objective_is_a_word_away(name: str) -> None:
 def test_a_word_that_is_no_objective_is_answered_with_the_nearest() -> None:
     with pytest.raises(EcgsynthError, match="no objective named 'hing'. Did you mean 'hinge'"):
         Run.read("tcwgan-s", "objective=hing")
+
+
+def test_a_part_named_by_a_word_takes_settings_of_its_own() -> None:
+    run = Run.read("mitbih-beats", "objective=rpgan", "objective.gamma=0.5", "model=vanilla")
+    assert run.objective.settings == {"gamma": 0.5}
+    assert run.model.settings == {}

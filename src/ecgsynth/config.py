@@ -258,9 +258,12 @@ def put(content: dict[str, Any], key: str, value: Any) -> None:
     """
     *outer, last = key.split(".")
     for part in outer:
-        content = content.setdefault(part, {})
-        if not isinstance(content, dict):
+        section = content.setdefault(part, {})
+        if isinstance(section, str) and part in ("data", "model", "objective"):
+            section = content[part] = {"name": section}  # `objective=hinge objective.classes=1`
+        if not isinstance(section, dict):
             raise EcgsynthError(f"'{key}': '{part}' is not a section of the recipe.")
+        content = section
     content[last] = value
 
 
