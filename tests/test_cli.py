@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -110,7 +110,8 @@ def test_version_is_told(command: Command) -> None:
     [
         [], ["list"], ["data"], ["data", "fetch"], ["data", "check"], ["data", "save"],
         ["data", "build"], ["train"], ["generate"], ["evaluate"], ["turing"], ["plot"], ["demo"],
-        ["join"],
+        ["join"], ["augment"], ["classify", "train"], ["classify", "test"], ["watch"], ["serve"],
+        ["tune"],
     ],
     ids=lambda words: "-".join(words) or "ecgsynth",
 )  # fmt: skip
@@ -195,15 +196,15 @@ def test_resume_goes_on_where_the_snapshot_stands(
 ) -> None:
     from ecgsynth.training.tracking import Tracker
 
-    healthy, left = Tracker.scalars, [3]
+    healthy, left = Tracker.write, [3]
 
-    def interrupt(self: Tracker, examples: int, values: dict[str, float]) -> None:
-        healthy(self, examples, values)
+    def interrupt(self: Tracker, examples: int, values: dict[str, Any], *alarms: Any) -> None:
+        healthy(self, examples, values, *alarms)
         left[0] -= 1
         if left[0] == 0:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Tracker, "scalars", interrupt)
+    monkeypatch.setattr(Tracker, "write", interrupt)
     stopped = command("train", recipe, "--to", tmp_path / "run")
     assert stopped.code == 130
     assert "the same command with --resume goes on" in stopped.err

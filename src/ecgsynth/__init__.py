@@ -15,10 +15,13 @@ _HOME = {
     "Ecg": "signals.ecg",
     "EcgsynthError": "errors",
     "Marks": "signals.ecg",
+    "MixedDataset": "augmentation.mixing",
     "Report": "evaluation.report",
     "Run": "config",
     "Spec": "signals.ecg",
+    "SyntheticSampler": "augmentation.sampler",
     "Synthesizer": "synthesizer",
+    "augment": "augmentation.arrays",
     "concatenate": "signals.ecg",
     "evaluate": "evaluation.judge",
     "load": "datasets",
@@ -31,6 +34,9 @@ _HOME = {
 __all__ = sorted(_HOME)  # noqa: PLE0605
 
 if TYPE_CHECKING:
+    from ecgsynth.augmentation.arrays import augment as augment
+    from ecgsynth.augmentation.mixing import MixedDataset as MixedDataset
+    from ecgsynth.augmentation.sampler import SyntheticSampler as SyntheticSampler
     from ecgsynth.config import Run as Run
     from ecgsynth.datasets import load as load
     from ecgsynth.errors import EcgsynthError as EcgsynthError

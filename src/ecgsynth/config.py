@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -75,7 +76,12 @@ class Training(_Part):
         "global", description="mV divided by the set's SD, its range to [-1, 1], or every beat's"
     )
     balance: float = Field(0.6, ge=0, le=1, description="0 = classes as they come, 1 = equal")
-    augment: float = Field(0.0, ge=0, le=1, description="chance of gain, shift, wander; 0 = none")
+    augment: float | Literal["auto"] = Field(
+        0.0, description="chance of gain, shift, wander; 0 = none, auto = as the critic overfits"
+    )
+    augment_target: float = Field(
+        0.5, gt=0, lt=1, description="of augment=auto: the critic's overfitting that is held"
+    )
     styles: bool = Field(True, description="give the model a code per training person")
     style_minutes: float = Field(
         0.0, ge=0, description="a code per so many minutes of a recording instead; 0 = per person"
@@ -84,6 +90,10 @@ class Training(_Part):
     keep_every: int = Field(0, ge=0, description="examples between kept copies of the model")
     samples: int = Field(0, ge=0, description="items drawn and kept after every epoch")
     log_every: int = Field(50, gt=0, description="steps between lines of metrics.jsonl")
+    health_every: int = Field(100, ge=0, description="steps between looks at its health; 0 = none")
+    on_alarm: Literal["log", "stop", "restore"] = Field(
+        "log", description="log | stop | restore = back to the last good snapshot, at half rates"
+    )
     precision: Literal["32-true"] = "32-true"  # Fabric's mixed ones refuse gradient penalties
     matmul: Literal["highest", "high", "medium"] = Field(
         "highest", description="precision of float32 matrix products: highest | high | medium"
@@ -91,6 +101,13 @@ class Training(_Part):
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: int | str = 1
     threads: int = Field(0, ge=0, le=1024, description="CPU threads; 0 = as PyTorch decides")
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _a_chance(cls, value: Any) -> Any:
+        if value == "auto" or (isinstance(value, int | float) and 0 <= value <= 1):
+            return value
+        raise ValueError("is a chance from 0 to 1, or auto")
 
     @model_validator(mode="after")
     def _one_length(self) -> Training:
@@ -128,6 +145,7 @@ class Run(_Part):
     objective: _Named
     training: Training = Training()
     quick: dict[str, Any] = Field(default_factory=dict, description="overrides of --quick")
+    tune: dict[str, Any] = Field(default_factory=dict, description="what `tune` searches")
     left_out: dict[str, str] = Field(default_factory=dict, description="class -> why it is not")
 
     @field_validator("name")
@@ -145,23 +163,7 @@ class Run(_Part):
         ------
         EcgsynthError: no such recipe, not YAML, an unknown key, a value that does not fit.
         """
-        import yaml
-
-        path = _recipe_path(recipe)
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-            reason = " ".join(str(getattr(problem, "strerror", None) or problem).split())
-            raise EcgsynthError(f"the recipe {path} cannot be read ({reason}); mend it.") from None
-        if not isinstance(content, dict):
-            raise EcgsynthError(f"the recipe {path} is not a mapping of keys to values.")
-        if not all(isinstance(key, str) for key in content):
-            raise EcgsynthError(
-                f"the recipe {path} has keys that are no words; keys should be strings."
-            )
-        content.setdefault("name", path.stem)
-        for override in overrides:
-            put(content, *parse_override(override))
+        content = read_recipe(recipe, overrides, "training")
         return cls.from_dict(content)
 
     @classmethod
@@ -169,7 +171,7 @@ class Run(_Part):
         try:
             run = cls.model_validate(content)
         except ValidationError as problem:
-            raise EcgsynthError(_explain_nested(problem)) from None
+            raise EcgsynthError(explain_nested(problem, cls)) from None
         run.data_settings()
         for registry, part in ((MODELS, run.model), (OBJECTIVES, run.objective)):
             if part.name not in registry.names():
@@ -208,19 +210,67 @@ class Run(_Part):
         return yaml.safe_dump(self.to_dict(), sort_keys=False)
 
 
-def recipes() -> dict[str, str]:
-    """Shipped recipes and what they say of themselves."""
+Kind = Literal["training", "augmentation"]
+"""What a recipe can describe."""
+
+COMMAND: dict[Kind, str] = {"training": "train", "augmentation": "augment"}
+"""The sub-command that takes each kind of recipe."""
+
+
+def read_recipe(recipe: str | Path, overrides: Sequence[str], kind: Kind) -> dict[str, Any]:
+    """The content of a shipped recipe or a YAML file, its name filled in, with the overrides.
+
+    Raises
+    ------
+    EcgsynthError: no such recipe, not YAML, a recipe of another kind, no `key=value`.
+    """
+    import yaml
+
+    path = _recipe_path(recipe, kind)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        reason = " ".join(str(getattr(problem, "strerror", None) or problem).split())
+        raise EcgsynthError(f"the recipe {path} cannot be read ({reason}); mend it.") from None
+    if not isinstance(content, dict):
+        raise EcgsynthError(f"the recipe {path} is not a mapping of keys to values.")
+    if not all(isinstance(key, str) for key in content):
+        raise EcgsynthError(
+            f"the recipe {path} has keys that are no words; keys should be strings."
+        )
+    found = _kind_of(content)
+    if found not in (None, kind):
+        raise EcgsynthError(
+            f"'{recipe}' describes a{'n' * (found == 'augmentation')} {found}, not "
+            f"a{'n' * (kind == 'augmentation')} {kind}; use `ecgsynth {COMMAND[found]} {recipe}`."
+        )
+    content.setdefault("name", path.stem)
+    for override in overrides:
+        put(content, *parse_override(override))
+    return content
+
+
+def _kind_of(content: dict[str, Any]) -> Kind | None:
+    """A training has a model, an augmentation says what each class gets."""
+    if "model" in content:
+        return "training"
+    return "augmentation" if "classes" in content else None
+
+
+def recipes(kind: Kind = "training") -> dict[str, str]:
+    """Shipped recipes of a kind and what they say of themselves."""
     import yaml
 
     found = {}
     for file in sorted(files("ecgsynth.recipes").iterdir(), key=lambda f: f.name):
         if file.name.endswith(".yaml"):
             content = yaml.safe_load(file.read_text(encoding="utf-8"))
-            found[file.name.removesuffix(".yaml")] = str(content.get("description", ""))
+            if _kind_of(content) == kind:
+                found[file.name.removesuffix(".yaml")] = str(content.get("description", ""))
     return found
 
 
-def _recipe_path(recipe: str | Path) -> Path:
+def _recipe_path(recipe: str | Path, kind: Kind) -> Path:
     if str(recipe).endswith((".yaml", ".yml")):
         return Path(recipe)
     shipped = Path(str(files("ecgsynth.recipes"))) / f"{recipe}.yaml"
@@ -228,7 +278,7 @@ def _recipe_path(recipe: str | Path) -> Path:
         return shipped
     if (Path(recipe) / "run.yaml").is_file():
         return Path(recipe) / "run.yaml"
-    raise EcgsynthError(f"no recipe named '{recipe}'.{did_you_mean(str(recipe), recipes())}")
+    raise EcgsynthError(f"no recipe named '{recipe}'.{did_you_mean(str(recipe), recipes(kind))}")
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -267,11 +317,17 @@ def put(content: dict[str, Any], key: str, value: Any) -> None:
     content[last] = value
 
 
-def _explain_nested(problem: ValidationError) -> str:
+def explain_nested(problem: ValidationError, kind: type[BaseModel]) -> str:
+    """A pydantic error of a whole recipe as one sentence; the words of its section are known."""
     error = first_of(problem)
-    kind: type[BaseModel] = Run
+    section: Any = kind
     for part in error["loc"][:-1]:
-        nested = kind.model_fields[str(part)].annotation if part in kind.model_fields else None
-        if isinstance(nested, type) and issubclass(nested, BaseModel):
-            kind = nested
-    return explain(problem, kind, "the recipe")
+        inside = section
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            field = section.model_fields.get(str(part))
+            inside = field.annotation if field else None
+        elif get_origin(section) is dict:  # of a section whose words the user chooses
+            inside = get_args(section)[1]
+        section = inside
+    is_model = isinstance(section, type) and issubclass(section, BaseModel)
+    return explain(problem, section if is_model else kind, "the recipe")

@@ -11,7 +11,23 @@ from typing import Annotated
 import typer
 
 from ecgsynth import __version__
-from ecgsynth.app import data, demo, evaluate, generate, join, listing, plot, train, turing
+from ecgsynth.app import (
+    augment,
+    classify,
+    data,
+    demo,
+    evaluate,
+    generate,
+    join,
+    listing,
+    plot,
+    serve,
+    train,
+    tune,
+    turing,
+    versions,
+    watch,
+)
 from ecgsynth.errors import EcgsynthError
 
 app = typer.Typer(
@@ -26,11 +42,17 @@ app = typer.Typer(
 app.command("list")(listing.list_)
 app.add_typer(data.app, name="data")
 app.command()(train.train)
+app.command()(tune.tune)
+app.command()(watch.watch)
+app.add_typer(versions.app, name="versions")
 app.command()(join.join)
 app.command()(generate.generate)
+app.command()(augment.augment)
 app.command()(evaluate.evaluate)
+app.add_typer(classify.app, name="classify")
 app.command()(turing.turing)
 app.command()(plot.plot)
+app.command()(serve.serve)
 app.command()(demo.demo)
 
 

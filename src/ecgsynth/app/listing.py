@@ -18,20 +18,26 @@ def list_(
     """
     from ecgsynth import registry
     from ecgsynth.app.console import table
-    from ecgsynth.config import recipes
+    from ecgsynth.config import COMMAND, recipes
     from ecgsynth.errors import EcgsynthError, did_you_mean
 
     if kind and kind not in KINDS:
         raise EcgsynthError(f"there is no list of '{kind}'.{did_you_mean(kind, KINDS)}")
     for name in [kind] if kind else KINDS:
+        columns = ["name", "what"]
         if name == "recipes":
-            rows = recipes()
+            columns = ["name", "for", "what"]
+            rows = [
+                [n, word, text]
+                for of_kind, word in COMMAND.items()
+                for n, text in recipes(of_kind).items()
+            ]
         elif name == "pretrained":
-            rows = _pretrained()
+            rows = [[n, text] for n, text in _pretrained().items()]
         else:
-            rows = getattr(registry, name.upper()).descriptions()
-        title = "" if kind else name.upper()
-        table(title, ["name", "what"], ([n, text] for n, text in rows.items()))
+            described = getattr(registry, name.upper()).descriptions()
+            rows = [[n, text] for n, text in described.items()]
+        table("" if kind else name.upper(), columns, rows)
         if not kind:
             typer.echo()
 

@@ -84,6 +84,13 @@ def regroup(chunks: Iterable[Ecg], size: int) -> Iterator[Ecg]:
 
 def statement(ecg: Ecg) -> str:
     """One sentence for people: what the file holds, first of all whether it is synthetic."""
+    mixed = (ecg.card or {}).get("mixed")
+    if mixed:
+        return (
+            f"PARTLY SYNTHETIC ECG: {mixed['synthetic']} of {mixed['items']} items were made by "
+            f"{' and '.join(mixed['by'])} (patient {mixed['patient']}), the others are from "
+            f"{mixed['real']}; not for diagnosis."
+        )
     if ecg.synthetic:
         return (
             f"SYNTHETIC ECG made by {ecg.source.removeprefix(SYNTHETIC)}: not from a patient and "

@@ -21,7 +21,7 @@ from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import VALID, masked, scaler_from_json
 from ecgsynth.synthesizer.card import SCHEMA
 from ecgsynth.synthesizer.card import Card as Card
-from ecgsynth.synthesizer.plan import Plan, counter_uniform, is_count
+from ecgsynth.synthesizer.plan import Drawn, Plan, checked_seed, counter_uniform, is_count
 from ecgsynth.synthesizer.shelf import find_model
 from ecgsynth.synthesizer.shelf import pretrained as pretrained
 
@@ -175,11 +175,7 @@ class Synthesizer:
         """
         plan = self._plan(count, label)
         fixed = self._checked_context(context or {})
-        if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
-            raise EcgsynthError(
-                f"the seed must be a whole number between 0 and 2^63 - 1; got {seed}."
-            )
-        seed = int(seed)
+        seed = checked_seed(seed)
         end = plan.total if stop is None else stop
         if not 0 <= start < end <= plan.total:
             raise EcgsynthError(
@@ -202,10 +198,14 @@ class Synthesizer:
         self, first: int, labels: NDArray[np.int64], seed: int, fixed: dict[str, float]
     ) -> Ecg:
         """Items first ... first + BLOCK - 1, always computed as one full batch; labels: [BLOCK]."""
-        import torch
-        from scipy.special import ndtri
+        drawn = self._drawn(first, labels, seed, fixed)
+        return self._made(drawn, self._scaled(drawn))
 
-        from ecgsynth.condition import Condition
+    def _drawn(
+        self, first: int, labels: NDArray[np.int64], seed: int, fixed: dict[str, float]
+    ) -> Drawn:
+        """All that is random in a block."""
+        from scipy.special import ndtri
 
         width = 1 + self.prior.width
         latent_size = int(getattr(self.generator, "latent"))  # noqa: B009
@@ -216,27 +216,41 @@ class Synthesizer:
             rows = labels == k
             name = self.spec.classes[k] if self.spec.classes else ""
             style[rows], drawn[rows] = self.prior.draw(name, uniform[rows, :width], fixed)
-        context, hidden = np.split(drawn, [len(self.spec.context)], 1)
-        by_name = dict(zip(self.prior.hidden, hidden.T, strict=True))
-        label = one_hot(labels, len(self.spec.classes))
+        latent = ndtri(uniform[:, width:]).astype(np.float32)
+        return Drawn(one_hot(labels, len(self.spec.classes)), style, drawn, latent)
+
+    def _scaled(self, drawn: Drawn) -> NDArray[np.float32]:
+        """[item, lead, sample] as the network gives it, before its scale is undone."""
+        import torch
+
+        from ecgsynth.condition import Condition
+
+        context = drawn.context[:, : len(self.spec.context)]
         condition = Condition(
-            torch.from_numpy(label),
+            torch.from_numpy(drawn.label),
             torch.from_numpy(self.prior.standardise(context)),
-            torch.from_numpy(style),
+            torch.from_numpy(drawn.style),
         )
         device = next(self.generator.parameters()).device
-        latent = torch.from_numpy(ndtri(uniform[:, width:]).astype(np.float32))
+        latent = torch.from_numpy(drawn.latent)
         family = MODELS.get(self.card.run["model"]["name"])
         with torch.inference_mode():
             scaled = family.sample(self.generator, latent.to(device), condition.to(device))
-        signal = self.scaler.inverse(scaled.float().cpu().numpy(), by_name)
+        numbers: NDArray[np.float32] = scaled.float().cpu().numpy()
+        return numbers
+
+    def _made(self, drawn: Drawn, scaled: NDArray[np.float32]) -> Ecg:
+        """The items in mV; scaled: [item, lead, sample], as the network gave them."""
+        context, hidden = np.split(drawn.context, [len(self.spec.context)], 1)
+        by_name = dict(zip(self.prior.hidden, hidden.T, strict=True))
+        signal = self.scaler.inverse(scaled, by_name)
         valid = None
         if VALID in by_name:
             valid = by_name[VALID].round().clip(1, self.spec.samples).astype(np.int32)
         return Ecg(
             signal=masked(np.round(signal, 3), valid),  # to 1 uV
             spec=self.spec,
-            label=label,
+            label=drawn.label,
             context=context.astype(np.float32),
             valid=valid,
             source=SYNTHETIC + (self.card.id or self.card.name),

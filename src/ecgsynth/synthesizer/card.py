@@ -15,6 +15,7 @@ class Card(BaseModel):
 
     members: of a model that holds one generator per class their cards, by class; its own `run`,
         `scaler` and `prior` are then empty.
+    alarms: what went wrong in the training, as in metrics.jsonl: examples, alarm, saw, try.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -35,6 +36,7 @@ class Card(BaseModel):
     versions: dict[str, str] = {}
     metrics: dict[str, Any] = {}
     left_out: dict[str, str] = {}
+    alarms: list[dict[str, Any]] = []
     intended_use: str = (
         "Research: augmentation of rare classes, tests of algorithms and devices, teaching."
     )

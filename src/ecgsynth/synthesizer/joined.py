@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -47,17 +47,22 @@ class Joined(Synthesizer):
     ) -> Ecg:
         """Each member makes the whole block and gives the items of its class: an item is then the
         same whatever classes are asked for beside it."""
-        parts, places = [], []
+        parts = []
         for k in np.unique(labels):
             rows = np.flatnonzero(labels == k)
             name = self.spec.classes[k]
             member = self.members[name]
             own = np.full(BLOCK, member.spec.class_index(name))
-            made = member._block(first, own, seed, fixed)[rows]
-            label = one_hot(labels[rows], len(self.spec.classes))
-            parts.append(replace(made, spec=self.spec, label=label))
-            places.append(rows)
-        whole = concatenate(parts)[np.argsort(np.concatenate(places))]
+            parts.append((name, rows, member._block(first, own, seed, fixed)[rows]))
+        return self.assembled(parts)
+
+    def assembled(self, parts: Sequence[tuple[str, NDArray[np.int64], Ecg]]) -> Ecg:
+        """One set of what the members made; parts: class, places of its items in the set, items."""
+        made = []
+        for name, places, items in parts:
+            label = one_hot(np.full(len(places), self.spec.class_index(name)), len(self.members))
+            made.append(replace(items, spec=self.spec, label=label))
+        whole = concatenate(made)[np.argsort(np.concatenate([places for _, places, _ in parts]))]
         source = SYNTHETIC + (self.card.id or self.card.name)
         return replace(whole, source=source, card=self.card.model_dump())
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
 import numpy as np
 from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
 
 
 class Plan:
@@ -26,11 +31,45 @@ class Plan:
         return self.turns[np.searchsorted(self.ends, items, "right")]
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """All that is random in some items, and what they are asked to be.
+
+    label: [item, class]. style: [item]. context: [item, context], hidden ones last.
+    latent: [item, latent], standard normal.
+    """
+
+    label: NDArray[np.float32]
+    style: NDArray[np.int64]
+    context: NDArray[np.float64]
+    latent: NDArray[np.float32]
+
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> Drawn:
+        return Drawn(*(getattr(self, column.name)[rows] for column in fields(self)))
+
+    @staticmethod
+    def cat(parts: Sequence[Drawn]) -> Drawn:
+        names = [column.name for column in fields(Drawn)]
+        return Drawn(*(np.concatenate([getattr(part, n) for part in parts]) for n in names))
+
+
 def is_count(number: object) -> bool:
     """Whether this is a whole number of items, 0 or more."""
     if isinstance(number, bool):
         return False
     return isinstance(number, int | np.integer) and int(number) >= 0
+
+
+def checked_seed(seed: int) -> int:
+    """The seed as a plain number.
+
+    Raises
+    ------
+    EcgsynthError: it is no whole number, or out of range.
+    """
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+        raise EcgsynthError(f"the seed must be a whole number between 0 and 2^63 - 1; got {seed}.")
+    return int(seed)
 
 
 def counter_uniform(seed: int, first: int, count: int, width: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Where models lie: shipped ones by name, files, run folders."""
+"""Where models lie: shipped ones by name, files, run folders, versions kept by MLflow."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ def pretrained() -> dict[str, Path]:
 
 
 def find_model(model: str | Path) -> Path:
-    """The weights file that a name, file or run folder means.
+    """The weights file that a name, file, run folder or `models:/NAME@ALIAS` means.
 
     Raises
     ------
     EcgsynthError: there is none.
     """
+    if str(model).startswith("models:"):
+        from ecgsynth.synthesizer.tracked import fetched
+
+        return fetched(str(model))
     path = Path(model)
     if path.is_dir():
         path = path / "model.safetensors"

@@ -44,6 +44,10 @@ class Batches:
     data: the set. signal: its signals, scaled. condition: what its items are.
     style: [item]. pairs: whether neighbours in a batch must be of one class and style.
 
+    Attributes
+    ----------
+    shares: class -> its share of what is drawn.
+
     Raises
     ------
     EcgsynthError: a batch of pairs is odd.
@@ -63,6 +67,9 @@ class Batches:
         self.edges = sampling_edges(data, settings.balance)
         self.size = settings.batch
         self.partners = Partners(data, style, settings.batch) if pairs else None
+        chance = np.diff(self.edges.numpy(), prepend=0.0)
+        share = (np.asarray(data.label) > 0).T.astype(float) @ chance
+        self.shares = dict(zip(data.spec.classes, share.tolist(), strict=True))
 
     def draw(self, latent: int, random: torch.Generator, device: torch.device) -> Batch:
         """The next batch of this random generator; latent: size of the noise."""

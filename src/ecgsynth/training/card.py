@@ -34,7 +34,7 @@ def make_card(run: Run, data: Ecg, scaler: Scaler, prior: ContextPrior, styles: 
         },
         seed=run.seed,
         commit=_commit(),
-        versions=_versions(),
+        versions=versions(),
         left_out=run.left_out,
     )
 
@@ -51,7 +51,8 @@ def _commit() -> str:
         return ""
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of this package and of those that numbers depend on."""
     found = {}
     for package in ("ecgsynth", "torch", "numpy", "scipy", "wfdb"):
         try:

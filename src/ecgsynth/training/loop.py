@@ -17,7 +17,6 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from ecgsynth.condition import Condition
 from ecgsynth.config import Run, Training
 from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError
@@ -25,15 +24,17 @@ from ecgsynth.files import written_beside
 from ecgsynth.registry import MODELS, OBJECTIVES
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
-from ecgsynth.signals.scaling import Scaler, fit_scaler, masked, measure_hidden
+from ecgsynth.signals.scaling import Scaler, fit_scaler, measure_hidden
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training import snapshots
 from ecgsynth.training.augment import augment
 from ecgsynth.training.batches import Batches, styles_of
 from ecgsynth.training.card import make_card
+from ecgsynth.training.guard import Guard, diverged
 from ecgsynth.training.optimisers import make_optimiser, share_of_rate
+from ecgsynth.training.prepared import Prepared, heldout_of
 from ecgsynth.training.stopping import stop_between_steps
-from ecgsynth.training.tracking import Tracker
+from ecgsynth.training.tracking import Tracker, pace
 
 log = logging.getLogger("ecgsynth")
 
@@ -78,6 +79,9 @@ def train(
     run.model_settings()
     if to:
         snapshots.check_folder(to, run, resume)
+    elif settings.on_alarm == "restore":
+        raise EcgsynthError("training.on_alarm=restore goes back to a snapshot; name a run folder.")
+    heldout = partial(heldout_of, run) if data is None else None  # of a set handed in none is known
     data = data if data is not None else load(run.data.name, run.data.split, **run.data.settings)
     _check(data)
     fabric = _engine(settings)
@@ -88,7 +92,7 @@ def train(
     kept = snapshots.opened(folder, run) if folder and mine else nullcontext()
     with kept, _matmul(settings.matmul):
         fabric.barrier()
-        return _learn(run, data, scaler, fabric, folder, resume, report)
+        return _learn(run, data, scaler, fabric, folder, resume, report, heldout)
 
 
 def _learn(
@@ -99,6 +103,7 @@ def _learn(
     folder: Path | None,
     resume: bool,
     report: Report | None,
+    heldout: Callable[..., Prepared | None] | None,
 ) -> Synthesizer:
     """What `train` does once the folder is its own."""
     settings = run.training
@@ -106,15 +111,10 @@ def _learn(
     styles, style = styles_of(data, settings)
     hidden = measure_hidden(scaler, data)
     prior = ContextPrior.fit(data, style, hidden)
-    whole = Condition(
-        torch.from_numpy(np.asarray(data.label)),
-        torch.from_numpy(prior.standardise(np.asarray(data.context))),
-        torch.from_numpy(style.astype(np.int64)),
-    )
-    signal = masked(scaler.forward(data.signal, hidden), data.valid)
+    seen = Prepared.of(data, style, scaler, prior, hidden)
     family = MODELS.get(run.model.name)
     model_settings = run.model_settings(styles=styles)
-    batches = Batches(data, signal, whole, style, settings, model_settings.pairs)
+    batches = Batches(data, seen.signal, seen.condition, style, settings, model_settings.pairs)
     objective_settings = run.objective_settings(multilabel=data.spec.multilabel)
     objective = OBJECTIVES.get(run.objective.name)(objective_settings)
 
@@ -126,7 +126,7 @@ def _learn(
     for_critic = make_optimiser(settings, critic.parameters(), settings.rate_critic)
     parts = {"generator": generator, "average": average, "critic": critic}
     optimisers = {"for_generator": for_generator, "for_critic": for_critic}
-    step = snapshots.restore(folder, parts, optimisers) if folder and resume else 0
+    step, state = snapshots.restore(folder, parts, optimisers) if folder and resume else (0, {})
     average.to(fabric.device)
     generator, for_generator = fabric.setup(generator, for_generator)
     critic, for_critic = fabric.setup(critic, for_critic)
@@ -137,6 +137,13 @@ def _learn(
     card = make_card(run, data, scaler, prior, styles)
     synthesizer = Synthesizer(average, card)
     tracker = Tracker(folder, step * per_step) if folder else None
+    # It is watched on items drawn once, some of them held out, by rules over what is seen.
+    guard = Guard(
+        run, seen, partial(heldout, seen, scaler, prior) if heldout else None,
+        nets=(parts["generator"], parts["critic"]), shares=batches.shares, total=total,
+        state=state, past=tracker.past if tracker else [],
+    )  # fmt: skip
+    card.alarms = guard.told
 
     def snapshot() -> None:
         """Everything needed to go on, and the model as it stands."""
@@ -147,8 +154,8 @@ def _learn(
         if not all(
             w.isfinite().all() for part in parts.values() for w in part.state_dict().values()
         ):
-            raise _diverged(card.examples_seen)
-        snapshots.keep(folder, step, run, parts, optimisers)
+            raise diverged(card.examples_seen)
+        snapshots.keep(folder, step, run, parts, optimisers, guard.state)
         synthesizer.save(folder / "model.safetensors")
         with written_beside(folder / "card.json") as beside:
             beside.write_text(card.model_dump_json(indent=1))
@@ -162,6 +169,9 @@ def _learn(
         if tracker and fabric.is_global_zero:
             tracker.epoch(epoch, synthesizer.generate(settings.samples, seed=run.seed))
 
+    if folder and fabric.is_global_zero and settings.on_alarm == "restore" and step == 0:
+        # The least that one can go back to.
+        snapshots.keep(folder, step, run, parts, optimisers, guard.state)
     sums: dict[str, float] = {}
     began, counted, between = time.perf_counter(), 0, True
     waiting = ExitStack()
@@ -171,12 +181,13 @@ def _learn(
             between = False
             progress = step / steps
             share = share_of_rate(settings, progress, step * per_step / len(data))
+            share *= guard.rate
             for_generator.param_groups[0]["lr"] = settings.rate_generator * share
             for_critic.param_groups[0]["lr"] = settings.rate_critic * share
             number = (run.seed * 1_000_003 + step) % 2**63
             random = torch.Generator().manual_seed(number)
             torch.manual_seed(number ^ APART)
-            altered = partial(_altered, fs=data.spec.fs, chance=settings.augment, random=random)
+            altered = partial(_altered, fs=data.spec.fs, chance=guard.augment, random=random)
 
             # Critic: which of the two is real?
             critic.requires_grad_(True)
@@ -207,24 +218,37 @@ def _learn(
             between = True
 
             # Keep watch, keep a log, keep what was reached.
-            if not all(math.isfinite(value) for value in values.values()):
-                raise _diverged(step * per_step)
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value
             counted += 1
-            if step % settings.log_every == 0 or step == steps:
-                seconds = time.perf_counter() - began
-                line = {name: total / counted for name, total in sums.items()}
-                line["examples_per_second"] = counted * per_step / seconds
-                if tracker and fabric.is_global_zero:
-                    tracker.scalars(step * per_step, line)
-                if report:
-                    report(step * per_step, total, line)
+            line = guard.look(step)
+            logged = step % settings.log_every == 0 or step == steps
+            if logged:
+                means = {name: summed / counted for name, summed in sums.items()}
+                left = total - step * per_step
+                means |= pace(counted * per_step, time.perf_counter() - began, left)
+                line |= means
                 sums, counted, began = {}, 0, time.perf_counter()
+            line, values = fabric.broadcast((line, values))  # every process decides alike
+            begun = guard.heed(step * per_step, values, line)
+            if tracker and fabric.is_global_zero:
+                tracker.write(step * per_step, line, begun)
+            if guard.goes_back(begun):
+                assert folder is not None
+                fabric.barrier()
+                step, _ = snapshots.restore(folder, parts, optimisers)
+                guard.rewind(step * per_step)
+                if tracker and fabric.is_global_zero:
+                    tracker.rewind(step * per_step, begun)
+                sums, counted, began = {}, 0, time.perf_counter()
+                continue
+            if report and logged:
+                report(step * per_step, total, means)
             if settings.samples and _crossed(step, per_step, len(data)):
                 sample(step * per_step // len(data))
             due = [settings.snapshot_every, settings.keep_every or settings.snapshot_every]
-            if any(_crossed(step, per_step, every) for every in due) and step < steps:
+            crossed = any(_crossed(step, per_step, every) for every in due)
+            if crossed and step < steps and not guard.doubtful:
                 snapshot()
             if asked.is_set() and step < steps:
                 raise KeyboardInterrupt
@@ -280,14 +304,6 @@ def _matmul(precision: str) -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
-
-
-def _diverged(examples: int) -> EcgsynthError:
-    return EcgsynthError(
-        f"the training diverged after {examples:,} examples (a loss or a weight is not finite); "
-        "what was saved before stays whole. Train into a new folder with lower rates, as in "
-        "training.rate_generator=1e-4 training.rate_critic=1e-4."
-    )
 
 
 def _descend(

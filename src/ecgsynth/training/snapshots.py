@@ -28,6 +28,7 @@ FREE = tuple(
         "snapshot_every",
         "keep_every",
         "log_every",
+        "on_alarm",
         "threads",
         "accelerator",
         "devices",
@@ -101,8 +102,9 @@ def keep(
     run: Run,
     parts: dict[str, nn.Module],
     optimisers: dict[str, torch.optim.Optimizer],
+    decided: dict[str, float],
 ) -> None:
-    """Write the snapshot beside the old one, then take its place."""
+    """Write the snapshot beside the old one, then take its place; decided: `Guard.state`."""
     from safetensors.torch import save
 
     tensors = {
@@ -115,6 +117,7 @@ def keep(
             for name, value in state.items():
                 tensors[f"{part}/{index}/{name}"] = torch.as_tensor(value).detach().cpu().clone()
     position = {"step": str(step), "examples": str(step * run.training.per_step)}
+    position["decided"] = json.dumps(decided)
     # Not save_file: its errors do not say that the disk is full.
     with written_beside(folder / SNAPSHOT) as beside, beside.open("wb") as file:
         file.write(save(tensors, metadata=position))
@@ -124,13 +127,14 @@ def keep(
 
 def restore(
     folder: Path, parts: dict[str, nn.Module], optimisers: dict[str, torch.optim.Optimizer]
-) -> int:
-    """Load the snapshot into models and optimisers; returns the step to go on from."""
+) -> tuple[int, dict[str, float]]:
+    """Load the snapshot into models and optimisers; the step to go on from, `Guard.state`."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(folder / SNAPSHOT, "pt") as file:
-            step = int(file.metadata()["step"])
+            position = file.metadata()
+            step, decided = int(position["step"]), json.loads(position.get("decided", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         for part, module in parts.items():
             module.load_state_dict(_below(tensors, part))
@@ -147,7 +151,7 @@ def restore(
         raise EcgsynthError(
             f"the snapshot in {folder} is damaged ({reason}); train again into a new folder."
         ) from None
-    return step
+    return step, decided
 
 
 def _below(tensors: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
@@ -163,7 +167,7 @@ def _differences(old: Run, new: Run) -> list[str]:
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key)
         and key not in FREE
-        and key.split(".")[0] not in ("quick", "description")
+        and key.split(".")[0] not in ("quick", "description", "tune")
     ]
 
 

@@ -3,37 +3,56 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from ecgsynth.files import written_beside
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.training.alarms import Alarm
 
 
 class Tracker:
     """Writes a run's log; a resumed run goes on where its snapshot stands.
 
     folder: the run. examples: position from which to go on; lines beyond it are dropped, since
-    those steps are made again.
+    those steps are made again. past: the lines up to there.
     """
 
     def __init__(self, folder: Path, examples: int = 0) -> None:
+        self.folder = folder
+        self._open(examples)
+
+    def _open(self, examples: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self.folder = folder
-        path = folder / "metrics.jsonl"
-        kept = [line for line in read_metrics(path) if line["examples"] <= examples]
+        path = self.folder / "metrics.jsonl"
+        self.past = [line for line in read_metrics(path) if line["examples"] <= examples]
         with written_beside(path) as beside:
-            beside.write_text("".join(json.dumps(line) + "\n" for line in kept))
+            beside.write_text("".join(json.dumps(line) + "\n" for line in self.past))
         self._file: IO[str] = path.open("a", buffering=1)
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=examples)
+        self._board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=examples)
 
-    def scalars(self, examples: int, values: dict[str, float]) -> None:
-        """One line of metrics.jsonl and one TensorBoard point per value."""
-        line = {"examples": examples} | {k: round(v, 6) for k, v in values.items()}
-        self._file.write(json.dumps(line) + "\n")
+    def write(self, examples: int, values: dict[str, Any], alarms: Sequence[Alarm] = ()) -> None:
+        """A line of metrics.jsonl, and one for each alarm; in TensorBoard points and texts."""
+        if values:
+            line = {name: rounded(value) for name, value in values.items()}
+            self._file.write(json.dumps({"examples": examples} | line) + "\n")
         for name, value in values.items():
-            self._board.add_scalar(name, value, examples)
+            if isinstance(value, float):
+                self._board.add_scalar(name, value, examples)
+        for alarm in alarms:
+            self._file.write(json.dumps(alarm.to_json()) + "\n")
+            self._board.add_text("alarms", str(alarm), examples)
+
+    def rewind(self, examples: int, alarms: Sequence[Alarm]) -> None:
+        """The training goes back to here; of the alarms that sent it a line stays, of here."""
+        self.close()
+        self._open(examples)
+        for alarm in alarms:
+            line = alarm.to_json() | {"examples": examples, "back_from": alarm.examples}
+            self._file.write(json.dumps(line) + "\n")
 
     def samples(self, examples: int, ecg: Ecg) -> None:
         """A sheet of synthetic items in `samples/` and in TensorBoard."""
@@ -70,6 +89,32 @@ class Tracker:
     def close(self) -> None:
         self._file.close()
         self._board.close()
+
+
+def pace(examples: int, seconds: float, left: int) -> dict[str, float]:
+    """How fast a training is and how much memory it took; left: examples to go."""
+    rate = examples / seconds
+    return {
+        "examples_per_second": rate, "seconds_left": left / rate, "memory_gb": peak_memory_gb()
+    }  # fmt: skip
+
+
+def peak_memory_gb() -> float:
+    """Most memory that this process has held so far, GB."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # Linux; ru_maxrss would begin with that of the parent
+        for text in status.read_text().splitlines():
+            if text.startswith("VmHWM"):
+                return int(text.split()[1]) * 1024 / 1e9
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def rounded(value: Any) -> Any:
+    """Six digits are more than anything here is known to."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

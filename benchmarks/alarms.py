@@ -1,0 +1,140 @@
+"""Do alarms ring where they should, and only there? `python benchmarks/alarms.py [WORD...]`.
+
+Trains the quick recipe of every model family for 500 steps (slow ones 100), whole and broken, with
+five looks each, and prints a Markdown table of the alarms; words choose rows by their names. A
+broken training ends with its first alarm.
+Needs MIT-BIH, LUDB and PTB-XL.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+LOOKS = 5
+
+
+@dataclass(frozen=True)
+class Case:
+    """A training of so many steps; alarm: what should ring, "" for silence. unseen: a class never
+    drawn."""
+
+    name: str
+    recipe: str
+    alarm: str = ""
+    overrides: tuple[str, ...] = ()
+    times: float = 1.0
+    unseen: str = ""
+    steps: int = 500
+
+
+NARROW = ("model.width=24", "model.critic_width=24")
+WHOLE = [
+    Case("r3gan, simulated", "simulated-beats", overrides=NARROW),
+    Case("r3gan", "mitbih-beats", overrides=NARROW),
+    Case("vanilla", "vanilla-mitbih"),
+    Case("vanilla, tuned", "vanilla-mitbih-tuned"),
+    Case("tcwgan", "tcwgan-v"),
+    Case("tcwgan, tuned", "tcwgan-tuned"),
+    Case("inception", "inception-ptbxl", steps=100),
+    Case("inception, tuned", "inception-ptbxl-tuned", steps=100),
+    Case("biosgan", "biosgan-heartbeat", steps=100),
+    Case("bilstm", "bilstm-ludb", steps=100),
+]
+BROKEN = [
+    case
+    for name, recipe, more in (
+        ("r3gan, simulated", "simulated-beats", NARROW),
+        ("r3gan", "mitbih-beats", NARROW),
+        ("vanilla", "vanilla-mitbih", ()),
+        ("vanilla, tuned", "vanilla-mitbih-tuned", ()),
+    )
+    for case in (
+        Case(f"{name}: rates x 100", recipe, "divergence", more, times=100),
+        Case(f"{name}: 50 critic steps", recipe, "dominating-critic",
+             (*more, "training.critic_steps=50", "training.batch=32")),
+        Case(f"{name}: V never drawn", recipe, "dead-class", more, unseen="V"),
+        Case(f"{name}: generator frozen", recipe, "dominating-critic",
+             (*more, "training.rate_generator=1e-12")),
+    )
+]  # fmt: skip
+
+
+def main(words: list[str]) -> None:
+    logging.disable(logging.WARNING)
+    print("| training | steps | expected | alarms (step) |\n|---|---|---|---|")
+    for case in WHOLE + BROKEN:
+        if not words or any(word in case.name for word in words):
+            steps, alarms = train_case(case)
+            told = ", ".join(f"{name} ({step})" for name, step in alarms) or "none"
+            print(f"| {case.name} | {steps} | {case.alarm or 'none'} | {told} |", flush=True)
+
+
+def train_case(case: Case) -> tuple[int, list[tuple[str, int]]]:
+    """Steps made, and the alarms with the step at which each began."""
+    from ecgsynth.config import Run, put
+    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.training.loop import train
+    from ecgsynth.training.tracking import read_metrics
+
+    content = Run.read(case.recipe, *case.overrides).quickened().to_dict()
+    rates = {f"training.{k}": content["training"][k] for k in ("rate_generator", "rate_critic")}
+    changed = {k: rate * case.times for k, rate in rates.items() if case.times != 1}
+    for override in case.overrides:  # the recipe's quick settings do not win over the case's
+        key, _, value = override.partition("=")
+        changed[key] = float(value) if "rate" in key else int(value)
+    changed |= {"training.samples": 0, "training.epochs": 0}
+    changed["training.on_alarm"] = "stop" if case.alarm else "log"  # the first one answers
+    for key, value in changed.items():
+        put(content, key, value)
+    run = Run.from_dict(content)
+    per_step = run.training.per_step
+    run.training.examples = case.steps * per_step
+    run.training.health_every = case.steps // LOOKS
+    with tempfile.TemporaryDirectory() as place, never_drawn(case.unseen):
+        folder, ended = Path(place) / "run", ""
+        try:
+            train(run, folder)
+        except EcgsynthError as problem:
+            ended = str(problem).partition(" (")[0]
+        lines = read_metrics(folder / "metrics.jsonl")
+    last = max((line["examples"] for line in lines), default=0) // per_step
+    alarms = [(line["alarm"], line["examples"] // per_step) for line in lines if "alarm" in line]
+    return last, alarms or ([(ended, last)] if ended else [])
+
+
+@contextmanager
+def never_drawn(name: str) -> Iterator[None]:
+    """A training in which the items of a class are never drawn, though the set has them."""
+    import torch
+
+    from ecgsynth.training import batches
+
+    healthy = batches.Batches.draw
+
+    def draw(self: Any, *args: Any) -> Any:
+        if not hasattr(self, "whole"):
+            mine = np.array(list(self.shares)) == name
+            chance = np.diff(self.edges.numpy(), prepend=0.0)
+            chance *= 1 - self.condition.label.numpy() @ mine
+            self.edges = self.whole = torch.from_numpy(np.cumsum(chance / chance.sum()))
+        return healthy(self, *args)
+
+    if name:
+        batches.Batches.draw = draw  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        batches.Batches.draw = healthy  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,208 @@
+"""`ecgsynth classify`: train the fixed classifiers on any set, and test them on other people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ecgsynth.evaluation.instruments import Instrument
+    from ecgsynth.signals.ecg import Ecg
+
+app = typer.Typer(help="Train a classifier on a set, test it on other people.",
+                  no_args_is_help=True)  # fmt: skip
+
+
+@app.command("train")
+def learn(
+    source: Annotated[str, typer.Argument(metavar="SET", help="NAME:SPLIT, or a file or folder of "
+                                          "real, synthetic or mixed items.")],
+    to: Annotated[Path, typer.Option("--to", help="The classifier, .safetensors.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="settings of NAME as key=value")]
+    = None,
+    validation: Annotated[str, typer.Option("--validation", help="Real items of other people that "
+                          "choose the weights, as SET.")] = "",
+    arm: Annotated[str, typer.Option("--arm", help="Against rare classes: none, weights, jitter, "
+                                     "smote.")] = "weights",
+    one_class: Annotated[bool, typer.Option("--one-class", help="Learn class N alone, to find what "
+                         "is unlike it.")] = False,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps.")] = 5000,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+) -> None:  # fmt: skip
+    """Train the fixed classifier: ResNet-1D for beats, xresnet1d for records.
+
+    Example: ecgsynth classify train svf.npz --validation mitbih:validation --to svf.safetensors
+
+    A detector: ecgsynth classify train mitbih:train --one-class --to novelty.safetensors
+    """
+    from ecgsynth.augmentation import classifying
+    from ecgsynth.augmentation.novelty import Detector
+    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.evaluation.judge import load_real
+    from ecgsynth.progress import bar
+
+    if to.suffix != ".safetensors":
+        raise EcgsynthError(f"a classifier is a .safetensors file; {to} does not end so.")
+    ecg = _loaded(source, overrides or [])
+    told = ", ".join(f"{name} {count:,}" for name, count in ecg.counts().items())
+    if one_class:
+        facts = {"source": ecg.source, "people": classifying.people(ecg), "seed": seed}
+        Detector.fit(ecg, "N", facts, seed).save(to)
+        typer.echo(f"detector: {to} knows class N of {told}")
+    else:
+        choice = load_real(validation, ecg.spec) if validation else None
+        with bar("training") as advance:
+            classifying.learn(
+                ecg, choice, arm=arm, steps=steps, seed=seed,  # type: ignore[arg-type]
+                advance=lambda step: advance("training", step / steps),
+            ).save(to)  # fmt: skip
+        typer.echo(f"classifier: {to} learned {told}")
+    typer.echo(f"try: ecgsynth classify test {to} --on SET, of other people")
+
+
+@app.command("test")
+def examine(
+    classifier: Annotated[Path, typer.Argument(help="What `classify train` wrote.")],
+    on: Annotated[str, typer.Option("--on", metavar="SET", help="Real items of other people; "
+                                    "mitbih:test is looked at once per shipped version.")],
+    json: Annotated[Path | None, typer.Option("--json", help="Every figure as JSON.")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the intervals.")] = 0,
+) -> None:  # fmt: skip
+    """Test it: confusion matrix, Se, +P and F1 (AAMI EC57), AUROC, calibration, records.
+
+    Example: ecgsynth classify test svf.safetensors --on mitbih:validation --json svf.json
+    """
+    from json import dumps
+
+    from ecgsynth.augmentation.classifying import load, test_set
+    from ecgsynth.augmentation.ec57 import novelty, report
+    from ecgsynth.augmentation.novelty import Detector
+    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.evaluation.judge import load_real
+    from ecgsynth.files import written_beside
+
+    if json is not None and json.suffix != ".json":
+        raise EcgsynthError(f"--json names a file that ends in .json; {json} does not.")
+    knower = load(classifier)
+    ecg, notes = test_set(knower, load_real(on, knower.spec))
+    if isinstance(knower, Detector):
+        found = novelty(knower, ecg, seed)
+        _show_novelty(found)
+    else:
+        found = report(ecg, knower.predict(ecg), seed)
+        _show(found, knower)
+    found |= {"classifier": {"file": classifier.name, "sha256": knower.hash, **knower.facts}}
+    found["notes"] = notes
+    for note in notes:
+        typer.echo(note)
+    if json is not None:
+        with written_beside(json) as beside:
+            beside.write_text(dumps(found, indent=1) + "\n", encoding="utf-8")
+        typer.echo(f"figures: {json}")
+
+
+def _loaded(source: str, overrides: list[str]) -> Ecg:
+    """A file or folder, or a split with settings of its data set."""
+    from ecgsynth.config import parse_override
+    from ecgsynth.datasets import load
+    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.formats import read
+    from ecgsynth.registry import DATASETS
+
+    if source.partition(":")[0] in DATASETS.names():
+        return load(source, **dict(parse_override(text) for text in overrides))
+    if overrides:
+        raise EcgsynthError(f"a file has no settings; leave out {overrides[0]}.")
+    return read(source)
+
+
+def _show(found: dict[str, Any], classifier: Instrument) -> None:
+    """The figures as tables."""
+    from ecgsynth.app.console import table
+
+    names = list(found["classes"])
+    rows = [
+        [name, f"{row['items']:,}", *_of_people(row), _share(row.get("sensitivity")),
+         _share(row.get("predictivity")), _figure(row.get("f1")), _figure(row["auroc"])]
+        for name, row in found["classes"].items()
+    ]  # fmt: skip
+    if "without_232" in found:
+        row = found["without_232"]["S"]
+        rows.append(
+            ["S without 232", f"{row['items']:,}", *_of_people(row), _share(row["sensitivity"]),
+             _share(row["predictivity"]), _figure(row["f1"]), _figure(row["auroc"])]
+        )  # fmt: skip
+    heads = ["class", "items", "people", "largest", "Se", "+P", "F1", "AUROC"]
+    who = f"{found['people']} people" if found["people"] else "people not told"
+    table(f"{found['source']}: {found['items']:,} items, {who}", heads, rows)
+    what = "AUROC" if classifier.spec.multilabel else "F1"
+    for group, words in (("NSV", "N, S, V"), ("all", ", ".join(names))):
+        if group in found["macro"]:
+            typer.echo(f"macro {what} over {words}: {_figure(found['macro'][group])}")
+    if classifier.spec.multilabel:
+        return
+    typer.echo()
+    cells = [
+        [name, *(f"{count:,}" for count in line)]
+        for name, line in zip(names, found["confusion"], strict=True)
+    ]
+    table("confusion (row: truth)", ["", *names], cells)
+    fit = found["calibration"]
+    typer.echo()
+    bins = [
+        [f"{b['from']:.2f}-{b['to']:.2f}", f"{b['items']:,}", _share(b["confidence"]),
+         _share(b["accuracy"])]
+        for b in fit["bins"]
+    ]  # fmt: skip
+    table(
+        f"expected calibration error {fit['expected_error']:.3f}",
+        ["confidence", "items", "mean confidence", "right"], bins,
+    )  # fmt: skip
+    typer.echo()
+    lines = [
+        [one["record"], f"{one['items']:,}", _share(one["right"]),
+         *(_rates(one["classes"][name]) for name in names)]
+        for one in found["records"]
+    ]  # fmt: skip
+    table(
+        "records: share that is right; per class items, Se, +P",
+        ["record", "items", "right", *names],
+        lines,
+    )
+
+
+def _show_novelty(found: dict[str, Any]) -> None:
+    from ecgsynth.app.console import table
+
+    rows = [
+        [name, f"{row['items']:,}", *_of_people(row), _figure(row["auroc"])]
+        for name, row in found["classes"].items()
+    ]
+    title = f"{found['source']}: told from class {found['own']} by a detector of it alone"
+    table(title, ["class", "items", "people", "largest", "AUROC"], rows)
+
+
+def _of_people(row: dict[str, Any]) -> list[str]:
+    if "patients" not in row:
+        return ["", ""]
+    return [str(row["patients"]), f"{row['largest_share']:.0%}"]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}".removeprefix("0")
+
+
+def _figure(estimate: dict[str, Any] | None) -> str:
+    if estimate is None:
+        return "-"
+    if estimate["low"] is None:
+        return f"{_share(estimate['value'])} ({estimate.get('note', '')})".removesuffix(" ()")
+    return f"{_share(estimate['value'])} ({_share(estimate['low'])}-{_share(estimate['high'])})"
+
+
+def _rates(row: dict[str, Any]) -> str:
+    if not row["items"]:
+        return ""
+    return f"{row['items']:,}  {_share(row['sensitivity'])} {_share(row['predictivity'])}"

@@ -1,0 +1,95 @@
+"""`ecgsynth serve`: the REST service on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PARTS = ("fastapi", "prometheus_client", "python_multipart", "sqlalchemy", "uvicorn")
+"""Packages of the extra `serve`, by the names they are imported by."""
+
+
+def serve(
+    settings: Annotated[list[str] | None, typer.Argument(help="Limits and times, as in "
+                        "most_items=10000 jobs=2; docs/service.md lists them.")] = None,
+    host: Annotated[str, typer.Option("--host", help="0.0.0.0 is open to the network.")]
+    = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8000,
+    model_dir: Annotated[Path | None, typer.Option("--model-dir", help="Folder of .safetensors "
+                         "files and runs, beside what is shipped.")] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = 1,
+    jobs_db: Annotated[str, typer.Option("--jobs-db", help="SQLAlchemy URL, such as "
+                       "sqlite:///jobs.sqlite or postgresql+psycopg://user@host/name [a file of "
+                       "the user's own].")] = "",
+) -> None:  # fmt: skip
+    """Serve generation and evaluation over HTTP; /docs tells how to ask.
+
+    A key in ECGSYNTH_API_KEY is then asked of every caller.
+
+    Example: ecgsynth serve --port 8000 --model-dir runs/ most_items=100000
+    """
+    import os
+    import tempfile
+    from importlib.util import find_spec
+
+    from ecgsynth.config import parse_override
+    from ecgsynth.errors import EcgsynthError
+
+    absent = [name for name in PARTS if find_spec(name) is None]
+    if absent:
+        raise EcgsynthError(
+            f"the service needs packages that are not here ({', '.join(absent)}); "
+            "run `pip install 'ecgsynth[serve]'`."
+        )
+    import uvicorn
+
+    from ecgsynth.app.service.logs import CONFIG
+    from ecgsynth.app.service.settings import KEY, Settings
+    from ecgsynth.app.service.store import Store
+
+    given = dict(parse_override(text) for text in settings or [])
+    named = {"model_dir": model_dir, "jobs_db": jobs_db}
+    chosen = Settings.read(given | {name: value for name, value in named.items() if value})
+    if chosen.model_dir is not None and not chosen.model_dir.is_dir():
+        raise EcgsynthError(f"there is no folder {chosen.model_dir} to take models from.")
+    Store(chosen.jobs_db).engine.dispose()  # its tables are made once, before the workers start
+    _check_free(host, port)
+    os.environ |= chosen.to_environment()
+    if host not in ("127.0.0.1", "::1", "localhost") and not os.environ.get(KEY):
+        typer.echo(f"Everyone who reaches {host} may use this service: set {KEY}.", err=True)
+    with tempfile.TemporaryDirectory(prefix="ecgsynth-metrics-") as counters:
+        if workers > 1:  # where the workers add up their counters
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = counters
+        typer.echo(f"ecgsynth serves http://{host}:{port} (how to ask: /docs)")
+        uvicorn.run(
+            "ecgsynth.app.service.application:from_environment",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            log_config=CONFIG,
+            access_log=False,
+            server_header=False,
+            backlog=2048,
+            timeout_keep_alive=75,  # s; shorter, a busy client meets a connection that just closed
+            timeout_graceful_shutdown=chosen.stop_seconds,
+        )
+
+
+def _check_free(host: str, port: int) -> None:
+    import socket
+
+    from ecgsynth.errors import EcgsynthError
+
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as problem:
+        raise EcgsynthError(
+            f"{host}:{port} cannot be served ({problem.strerror or problem}); choose another "
+            "--host or --port."
+        ) from None

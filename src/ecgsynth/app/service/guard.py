@@ -1,0 +1,169 @@
+"""What stands before every request: id, key, origin, size, time, and how many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+import time
+import uuid
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ecgsynth.app.service import metrics
+from ecgsynth.app.service.logs import request_id
+from ecgsynth.app.service.problems import Problem, of_error
+from ecgsynth.app.service.settings import Settings
+
+log = logging.getLogger("ecgsynth.serve")
+
+KEYED = ("/v1/", "/metrics")
+"""What needs the key where there is one; pages and the description of the service do not."""
+
+OPEN = ("/v1/health",)
+
+
+class Guard:
+    """Middleware around the whole application.
+
+    Parameters
+    ----------
+    key: callers must send it as `Authorization: Bearer KEY`; "" asks for none.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings, key: str) -> None:
+        self.app = app
+        self.settings = settings
+        self.key = key.encode()
+        self.origins = {o.strip() for o in settings.origins.split(",") if o.strip()}
+        self.in_flight = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        name = given if re.fullmatch(r"[\w.-]{1,64}", given, re.ASCII) else uuid.uuid4().hex
+        token = request_id.set(name)
+        answer = _Answer(send, name, self.settings.stall_seconds)
+        begun = time.perf_counter()
+        self.in_flight += 1
+        metrics.IN_FLIGHT.inc()
+        try:
+            self._admit(scope, headers)
+            body = _Body(receive, self._most(scope["path"]), self.settings.stall_seconds)
+            async with asyncio.timeout(self.settings.seconds):
+                await self.app(scope, body.receive, answer.send)
+        except TimeoutError:
+            await answer.problem(Problem(408, "this took too long; ask for less at a time."))
+        except ClientDisconnect:
+            pass
+        except Exception as problem:
+            await answer.problem(of_error(problem))
+        finally:
+            self.in_flight -= 1
+            metrics.IN_FLIGHT.dec()
+            self._note(scope, answer, time.perf_counter() - begun)
+            request_id.reset(token)
+
+    def _admit(self, scope: Scope, headers: Headers) -> None:
+        """Raise the problem for which the request is not let in."""
+        origin = headers.get("origin", "")
+        own = urlsplit(origin).netloc == headers.get("host") or origin in self.origins
+        if origin and not own:
+            raise Problem(403, f"pages of {origin} may not call this service; see `origins`.")
+        if self.in_flight > self.settings.requests:
+            raise Problem(503, "too many requests at once; ask again in a moment.",
+                          headers={"Retry-After": "1"})  # fmt: skip
+        path = scope["path"]
+        if self.key and path.startswith(KEYED) and path not in OPEN:
+            scheme, _, given = headers.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), self.key):
+                why = "this key is not the one" if given else "a key is needed"
+                raise Problem(401, f"{why}; send it as `Authorization: Bearer KEY`.",
+                              headers={"WWW-Authenticate": "Bearer"})  # fmt: skip
+        most = self._most(path)
+        if int(headers.get("content-length") or 0) > most:
+            raise _too_large(most)
+
+    def _most(self, path: str) -> int:
+        """Bytes of a body; a form has its fields beside the file."""
+        json = self.settings.most_json_kib << 10
+        return (self.settings.most_upload_mib << 20) + json if "evaluations" in path else json
+
+    def _note(self, scope: Scope, answer: _Answer, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "none")
+        status = answer.status if answer.whole else 499  # as nginx calls a client that left
+        metrics.REQUESTS.labels(scope["method"], route, status).inc()
+        metrics.SECONDS.labels(route).observe(seconds)
+        log.info("request", extra={
+            "method": scope["method"], "path": scope["path"], "route": route, "status": status,
+            "ms": round(1000 * seconds, 1), "bytes": answer.bytes,
+        })  # fmt: skip
+
+
+class _Body:
+    """The body of a request as it comes, not longer and not slower than allowed."""
+
+    def __init__(self, receive: Receive, most: int, stall_s: float) -> None:
+        self._receive, self.left, self.most, self.stall_s = receive, most, most, stall_s
+        self.whole = False
+
+    async def receive(self) -> Message:
+        if self.whole:  # now it waits for the client to leave, for as long as the answer takes
+            return await self._receive()
+        try:
+            message = await asyncio.wait_for(self._receive(), self.stall_s)
+        except TimeoutError:
+            raise Problem(408, f"nothing came for {self.stall_s:g} s; send the body at once.",
+                          headers={"Connection": "close"}) from None  # fmt: skip
+        self.left -= len(message.get("body", b""))
+        if self.left < 0:
+            raise _too_large(self.most)
+        self.whole = not message.get("more_body", False)
+        return message
+
+
+class _Answer:
+    """The answer as it goes out: its status, its length, and whether it went out whole."""
+
+    def __init__(self, send: Send, name: str, stall_s: float) -> None:
+        self._send, self.name, self.stall_s = send, name, stall_s
+        self.status = 0
+        self.bytes = 0
+        self.whole = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self.name
+            headers.setdefault("X-Content-Type-Options", "nosniff")
+            headers.setdefault("Cache-Control", "no-store")
+        # Where the client does not read, the server's buffer is full and this does not return.
+        async with asyncio.timeout(self.stall_s):
+            await self._send(message)
+        self.bytes += len(message.get("body", b""))
+        self.whole = message["type"] == "http.response.body" and not message.get("more_body")
+
+    async def problem(self, problem: Problem) -> None:
+        """Say it, where nothing was said yet; else leave the answer visibly unfinished."""
+        if self.status:
+            log.warning("an answer was cut short: %s", problem.detail)
+            return
+        await problem.response()({"type": "http"}, _nothing, self.send)
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
+
+
+def _too_large(most: int) -> Problem:
+    size = f"{most >> 20} MiB" if most >> 20 else f"{most >> 10} KiB"
+    return Problem(413, f"the body is larger than {size}; send less.",
+                   headers={"Connection": "close"})  # fmt: skip

@@ -1,0 +1,47 @@
+"""Logs as one JSON object a line, each with the id of the request that it belongs to."""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+"""Id of the request that is being answered; "" outside of any."""
+
+_USUAL = {*vars(logging.makeLogRecord({})), "message", "color_message", "taskName"}
+
+
+class JsonFormatter(logging.Formatter):
+    """time, level, logger, message, request and whatever was given as `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if request_id.get():
+            said["request"] = request_id.get()
+        said |= {name: value for name, value in vars(record).items() if name not in _USUAL}
+        if record.exc_info:
+            said["exception"] = self.formatException(record.exc_info)
+        return json.dumps(said, default=str)
+
+
+CONFIG: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": f"{__name__}.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        "ecgsynth.serve": {"level": "INFO"},
+        "uvicorn": {"level": "INFO"},
+        "uvicorn.access": {"level": "WARNING"},
+    },
+}
+"""For `logging.config.dictConfig`; requests are logged by the service itself, once each."""

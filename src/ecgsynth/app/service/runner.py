@@ -1,0 +1,175 @@
+"""Runs jobs: claims one, starts its process, tells how far it is, keeps what comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+
+from ecgsynth.app.service.problems import MISSING, Problem
+from ecgsynth.app.service.settings import KEY, PREFIX, Settings
+from ecgsynth.app.service.store import PART, Job, Store
+
+log = logging.getLogger("ecgsynth.serve")
+
+PAUSE_S = 1.0
+"""Between looks at the queue and at a running job's progress."""
+
+SWEEP_S = 600.0
+"""Between the removals of old jobs."""
+
+MOST_LINE = 1 << 20
+"""Bytes of a line that the process tells."""
+
+
+class Runner:
+    """The part of a worker that runs jobs, one after another."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.store = store
+        self.settings = settings
+        self.owner = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        self.wake = asyncio.Event()
+        self._swept = 0.0
+
+    async def run(self) -> None:
+        """For ever; when cancelled, the job in hand goes back to the queue."""
+        while True:
+            self.wake.clear()
+            job = None
+            try:
+                job = await asyncio.to_thread(
+                    self.store.claim, self.owner, self.settings.jobs, self.settings.lease_seconds
+                )
+                if job is not None:
+                    await self._one(job)
+                await self._sweep()
+            except DBAPIError as problem:
+                log.error("the jobs database failed: %s", problem.orig)
+            except OSError as problem:
+                log.error("a job could not be started: %s", problem)
+                if job is not None:
+                    await asyncio.to_thread(self.store.release, job.id, self.owner)
+            if job is None:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.wake.wait(), PAUSE_S)
+
+    async def _sweep(self) -> None:
+        if time.time() - self._swept > SWEEP_S:
+            self._swept = time.time()
+            keep_s = self.settings.keep_days * 86400
+            await asyncio.to_thread(self.store.forget_before, time.time() - keep_s)
+
+    async def _one(self, job: Job) -> None:
+        log.info("job started", extra={"job": job.id, "kind": job.kind, "start": job.starts})
+        folder = Path(tempfile.mkdtemp(prefix="ecgsynth-job-"))
+        process = None
+        try:
+            await asyncio.to_thread(self._fetch, job, folder)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "ecgsynth.app.service.judging",
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=MOST_LINE,
+                env={name: value for name, value in os.environ.items() if not _is_ours(name)},
+            )  # fmt: skip
+            asked = {
+                **job.asked, "job": job.id, "folder": str(folder),
+                "memory_mib": self.settings.job_memory_mib,
+            }  # fmt: skip
+            assert process.stdin is not None
+            process.stdin.write(json.dumps(asked).encode() + b"\n")
+            told = _Told()
+            follow = asyncio.create_task(told.follow(process))
+            try:
+                mine = await self._watch(job, told, follow)
+            finally:
+                follow.cancel()
+            if mine:
+                await asyncio.to_thread(self._keep, job, told, folder)
+        except asyncio.CancelledError:
+            await asyncio.shield(asyncio.to_thread(self.store.release, job.id, self.owner))
+            log.info("job goes back to the queue", extra={"job": job.id})
+            raise
+        finally:
+            if process is not None and process.returncode is None:
+                process.kill()
+                await asyncio.shield(process.wait())
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _fetch(self, job: Job, folder: Path) -> None:
+        with open(folder / job.asked["name"], "wb") as file:
+            for piece in self.store.file(job.id, "upload"):
+                file.write(piece)
+
+    async def _watch(self, job: Job, told: _Told, follow: asyncio.Task[None]) -> bool:
+        """Until the process ends; False where the job was cancelled or is another worker's."""
+        begun = time.monotonic()
+        while not (await asyncio.wait({follow}, timeout=PAUSE_S))[0]:
+            if time.monotonic() - begun > self.settings.job_seconds:
+                told.end = {
+                    "error": f"it took longer than {self.settings.job_seconds:g} s; judge a "
+                    "smaller set, or with quick=true."
+                }
+                return True
+            mine = await asyncio.to_thread(
+                self.store.renew, job.id, self.owner, self.settings.lease_seconds, told.share,
+                told.doing,
+            )  # fmt: skip
+            if not mine:
+                log.info("job cancelled", extra={"job": job.id})
+                return False
+        return True
+
+    def _keep(self, job: Job, told: _Told, folder: Path) -> None:
+        if told.end.get("done"):
+            result = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+            files = {"report.html": _pieces(folder / "report.html")}
+            self.store.finish(job.id, self.owner, result, files)
+        else:
+            fallback = "the evaluation died of this file; send a smaller or another one."
+            kind = MISSING if told.end.get("missing") else ""
+            problem = Problem(422, told.end.get("error", fallback), kind)
+            self.store.fail(job.id, self.owner, problem.document())
+        log.info("job ended", extra={"job": job.id, "told": told.end})
+
+
+class _Told:
+    """What the process said last."""
+
+    def __init__(self) -> None:
+        self.share = 0.0
+        self.doing = "starting"
+        self.end: dict[str, Any] = {}
+
+    async def follow(self, process: asyncio.subprocess.Process) -> None:
+        """Read its lines until it ends."""
+        assert process.stdout is not None
+        async for line in process.stdout:
+            said = json.loads(line)
+            if "share" in said:
+                self.share, self.doing = float(said["share"]), str(said["doing"])
+            else:
+                self.end = said
+        await process.wait()
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a variable is the service's own: the key, the password of the database."""
+    return name == KEY or name.startswith(PREFIX)
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        while piece := file.read(PART):
+            yield piece

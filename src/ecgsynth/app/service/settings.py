@@ -1,0 +1,77 @@
+"""What an administrator may set: places, limits and times, by option or by environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ecgsynth.datasets import make_settings
+
+PREFIX = "ECGSYNTH_SERVE_"
+"""`ECGSYNTH_SERVE_MOST_ITEMS=1000` in the environment is `most_items=1000` on the command line."""
+
+KEY = "ECGSYNTH_API_KEY"
+"""The key stands in the environment alone: a command line can be read by every user."""
+
+
+def default_jobs_db() -> str:
+    """A SQLite file among the user's own."""
+    from platformdirs import user_state_path
+
+    return f"sqlite:///{user_state_path('ecgsynth') / 'jobs.sqlite'}"
+
+
+class Settings(BaseModel):
+    """Settings of the service."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    model_dir: Path | None = Field(None, description="folder of .safetensors files and runs")
+    jobs_db: str = Field(default_factory=default_jobs_db, description="SQLAlchemy URL of the jobs")
+    origins: str = Field("", description="other web origins that may call, comma between")
+
+    most_items: int = Field(1_000_000, ge=1, description="items of one request")
+    most_json_kib: int = Field(64, ge=1, description="body of a JSON request, KiB")
+    most_upload_mib: int = Field(64, ge=1, description="uploaded file, MiB")
+    most_unpacked_mib: int = Field(512, ge=1, description="the same unpacked, MiB")
+    most_files: int = Field(20_000, ge=1, description="files in an uploaded archive")
+
+    seconds: float = Field(900, gt=0, description="longest request, s")
+    stall_seconds: float = Field(30, gt=0, description="longest wait for a client that stalls, s")
+    stop_seconds: int = Field(30, ge=1, description="for requests in flight at a stop, s")
+    batch_ms: float = Field(3, ge=0, le=1000, description="small requests wait for others, ms")
+
+    requests: int = Field(256, ge=1, description="requests in flight, per worker")
+    streams: int = Field(2, ge=1, description="large requests computing at once, per worker")
+    models_loaded: int = Field(4, ge=1, description="models kept in memory, per worker")
+
+    jobs: int = Field(1, ge=0, description="evaluations running at once, of all workers together")
+    jobs_waiting: int = Field(32, ge=0, description="evaluations in the queue")
+    job_seconds: float = Field(3600, gt=0, description="longest evaluation, s")
+    job_memory_mib: int = Field(8192, ge=512, description="memory of an evaluation, MiB")
+    lease_seconds: float = Field(15, ge=1, description="a worker silent for so long is dead, s")
+    keep_days: float = Field(7, gt=0, description="ended jobs and their reports are kept so long")
+
+    @classmethod
+    def read(cls, given: Mapping[str, object] | None = None) -> Settings:
+        """Defaults, over them the environment, over it what is given.
+
+        Raises
+        ------
+        EcgsynthError: an unknown word, or a value that does not fit.
+        """
+        named = {
+            name.removeprefix(PREFIX).lower(): value
+            for name, value in os.environ.items()
+            if name.startswith(PREFIX)
+        }
+        settings: Settings = make_settings(cls, {**named, **(given or {})}, "the service")
+        return settings
+
+    def to_environment(self) -> dict[str, str]:
+        """The same as variables: how they reach the workers."""
+        said = self.model_dump(mode="json", exclude_none=True)
+        return {PREFIX + name.upper(): str(value) for name, value in said.items()}

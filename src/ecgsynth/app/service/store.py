@@ -1,0 +1,309 @@
+"""Jobs and their files in a database, so that no restart loses any and no two workers run one."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+
+from ecgsynth.errors import EcgsynthError
+
+QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
+STATES = (QUEUED, RUNNING, DONE, FAILED, CANCELLED)
+OPEN = (QUEUED, RUNNING)
+
+MOST_STARTS = 3
+"""A job whose worker died so often is what kills it."""
+
+PART = 1 << 20
+"""Bytes of a file in one row: neither side ever holds a file whole."""
+
+_metadata = MetaData()
+
+_jobs = Table(
+    "ecgsynth_jobs",
+    _metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("asked", JSON, nullable=False),  # what the client wants
+    Column("created", Float, nullable=False),  # times are seconds since 1970
+    Column("started", Float),
+    Column("ended", Float),
+    Column("share", Float, nullable=False, default=0.0),
+    Column("doing", String(200), nullable=False, default=""),
+    Column("starts", Integer, nullable=False, default=0),
+    Column("owner", String(64)),
+    Column("lease", Float),  # until when the owner is taken to be alive
+    Column("slot", Integer, unique=True),  # no more jobs run at once than there are slots
+    Column("result", JSON),
+    Column("problem", JSON),
+)
+
+_parts = Table(
+    "ecgsynth_job_files",
+    _metadata,
+    Column("job", String(32), ForeignKey("ecgsynth_jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row of the table."""
+
+    id: str
+    kind: str
+    state: str
+    asked: dict[str, Any]
+    created: float
+    started: float | None
+    ended: float | None
+    share: float
+    doing: str
+    starts: int
+    owner: str | None
+    lease: float | None
+    slot: int | None
+    result: dict[str, Any] | None
+    problem: dict[str, Any] | None
+
+
+class Store:
+    """The jobs of all workers.
+
+    Parameters
+    ----------
+    url: of SQLAlchemy; `sqlite:///FILE` or `postgresql+psycopg://...`.
+
+    Raises
+    ------
+    EcgsynthError: not a URL, its driver is not installed, or the database cannot be used.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            address = make_url(url)
+            if address.get_backend_name() == "sqlite" and address.database:
+                from pathlib import Path
+
+                Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+            self.engine = create_engine(address, pool_pre_ping=True)
+            if address.get_backend_name() == "sqlite":
+                event.listen(self.engine, "connect", _tune_sqlite)
+            _metadata.create_all(self.engine)
+        except ArgumentError:
+            raise EcgsynthError(
+                f"'{url}' is no URL of a database; write sqlite:///jobs.sqlite or "
+                "postgresql+psycopg://user@host/name."
+            ) from None
+        except ModuleNotFoundError as problem:
+            raise EcgsynthError(
+                f"the database needs the package '{problem.name}'; for PostgreSQL "
+                "`pip install psycopg[binary]` and a URL that begins with postgresql+psycopg://."
+            ) from None
+        except (DBAPIError, OSError) as problem:
+            reason = " ".join(str(getattr(problem, "orig", problem)).split())
+            shown = address.render_as_string(hide_password=True)
+            raise EcgsynthError(
+                f"the jobs database {shown} cannot be used ({reason}); mend --jobs-db."
+            ) from None
+
+    def add(self, kind: str, asked: dict[str, Any], files: dict[str, Iterator[bytes]]) -> str:
+        """A new job at the end of the queue, with its files by name; whole or not at all."""
+        name = uuid.uuid4().hex
+        with self.engine.begin() as db:
+            db.execute(insert(_jobs).values(
+                id=name, kind=kind, state=QUEUED, asked=asked, created=time.time()
+            ))  # fmt: skip
+            for file, pieces in files.items():
+                _put(db, name, file, pieces)
+        return name
+
+    def get(self, name: str) -> Job | None:
+        with self.engine.connect() as db:
+            row = db.execute(select(_jobs).where(_jobs.c.id == name)).first()
+        return Job(*row) if row else None
+
+    def counts(self) -> dict[str, int]:
+        """Jobs by state."""
+        query = select(_jobs.c.state, func.count()).group_by(_jobs.c.state)
+        with self.engine.connect() as db:
+            found = {str(state): int(count) for state, count in db.execute(query)}
+        return {state: found.get(state, 0) for state in STATES}
+
+    def file(self, job: str, name: str) -> Iterator[bytes]:
+        """A file of a job, part by part; nothing where it has none of that name."""
+        number = 0
+        while True:
+            query = select(_parts.c.content).where(
+                _parts.c.job == job, _parts.c.name == name, _parts.c.part == number
+            )
+            with self.engine.connect() as db:
+                content = db.execute(query).scalar()
+            if content is None:
+                return
+            yield bytes(content)
+            number += 1
+
+    def claim(self, owner: str, slots: int, lease_s: float) -> Job | None:
+        """The next job for this worker: one whose owner is dead, else the oldest of the queue.
+
+        Two workers may choose the same; the row then changes for the first of them alone.
+        """
+        now = time.time()
+        with self.engine.connect() as db:
+            dead = db.execute(
+                select(_jobs)
+                .where(_jobs.c.state == RUNNING, _jobs.c.lease < now)
+                .order_by(_jobs.c.created)
+            ).first()
+            oldest = db.execute(
+                select(_jobs).where(_jobs.c.state == QUEUED).order_by(_jobs.c.created)
+            ).first()
+            taken = set(db.execute(select(_jobs.c.slot).where(_jobs.c.slot.is_not(None))).scalars())
+        if dead is not None:
+            job = Job(*dead)
+            slot = job.slot
+            if job.starts >= MOST_STARTS:
+                self._given_up(job)
+                return None
+        elif oldest is not None:
+            job = Job(*oldest)
+            slot = next((n for n in range(slots) if n not in taken), None)
+            if slot is None:
+                return None
+        else:
+            return None
+        change = (
+            update(_jobs)
+            .where(_jobs.c.id == job.id, _jobs.c.state == job.state, _jobs.c.starts == job.starts)
+            .where(_jobs.c.lease == job.lease if job.lease else _jobs.c.lease.is_(None))
+            .values(
+                state=RUNNING, owner=owner, slot=slot, starts=job.starts + 1, started=now,
+                lease=now + lease_s, share=0.0, doing="starting",
+            )
+        )  # fmt: skip
+        try:
+            with self.engine.begin() as db:
+                won = db.execute(change).rowcount == 1
+        except IntegrityError:  # another worker has just taken that slot
+            return None
+        return self.get(job.id) if won else None
+
+    def renew(self, name: str, owner: str, lease_s: float, share: float, doing: str) -> bool:
+        """Say that the job goes on, and how far it is; False where it is no longer the owner's."""
+        return self._change(
+            name, owner, lease=time.time() + lease_s, share=share, doing=doing[:200]
+        )
+
+    def finish(
+        self, name: str, owner: str, result: dict[str, Any], files: dict[str, Iterator[bytes]]
+    ) -> bool:
+        """Keep what came out and forget what was uploaded; False where it is not the owner's."""
+        with self.engine.begin() as db:
+            change = _mine(name, owner).values(
+                state=DONE, ended=time.time(), share=1.0, doing="done", result=result, owner=None,
+                lease=None, slot=None,
+            )  # fmt: skip
+            if db.execute(change).rowcount != 1:
+                return False
+            db.execute(delete(_parts).where(_parts.c.job == name))
+            for file, pieces in files.items():
+                _put(db, name, file, pieces)
+        return True
+
+    def fail(self, name: str, owner: str, problem: dict[str, Any]) -> bool:
+        return self._end(_mine(name, owner), name, FAILED, problem)
+
+    def release(self, name: str, owner: str) -> bool:
+        """Back to the queue: the worker stops, which is no fault of the job."""
+        return self._change(
+            name, owner, state=QUEUED, owner=None, lease=None, slot=None, share=0.0, doing="",
+            starts=_jobs.c.starts - 1,
+        )  # fmt: skip
+
+    def cancel(self, name: str) -> bool:
+        """Whether there was something to cancel; the worker notices at its next renewal."""
+        open_one = update(_jobs).where(_jobs.c.id == name, _jobs.c.state.in_(OPEN))
+        return self._end(open_one, name, CANCELLED, None)
+
+    def forget(self, name: str) -> None:
+        """Delete an ended job with its files."""
+        self._delete(_jobs.c.id == name)
+
+    def forget_before(self, moment: float) -> None:
+        """Delete the jobs that ended before a time."""
+        self._delete(_jobs.c.ended < moment)
+
+    def _delete(self, which: Any) -> None:
+        ended = select(_jobs.c.id).where(which, _jobs.c.state.not_in(OPEN))
+        with self.engine.begin() as db:
+            names = [*db.execute(ended).scalars()]
+            db.execute(delete(_parts).where(_parts.c.job.in_(names)))
+            db.execute(delete(_jobs).where(_jobs.c.id.in_(names)))
+
+    def _given_up(self, job: Job) -> None:
+        """A job whose worker died again and again."""
+        gone = update(_jobs).where(
+            _jobs.c.id == job.id, _jobs.c.state == RUNNING, _jobs.c.lease == job.lease
+        )
+        detail = f"the server died {job.starts} times over it; judge a smaller set."
+        self._end(gone, job.id, FAILED, {"status": 500, "detail": detail})
+
+    def _end(self, which: Any, name: str, state: str, problem: dict[str, Any] | None) -> bool:
+        change = which.values(
+            state=state, ended=time.time(), doing=state, problem=problem, owner=None, lease=None,
+            slot=None,
+        )  # fmt: skip
+        with self.engine.begin() as db:
+            if db.execute(change).rowcount != 1:
+                return False
+            db.execute(delete(_parts).where(_parts.c.job == name))
+        return True
+
+    def _change(self, name: str, owner: str, /, **values: Any) -> bool:
+        with self.engine.begin() as db:
+            return bool(db.execute(_mine(name, owner).values(**values)).rowcount == 1)
+
+
+def _mine(name: str, owner: str) -> Any:
+    return update(_jobs).where(_jobs.c.id == name, _jobs.c.owner == owner, _jobs.c.state == RUNNING)
+
+
+def _put(db: Any, job: str, name: str, pieces: Iterator[bytes]) -> None:
+    for number, piece in enumerate(pieces):
+        db.execute(insert(_parts).values(job=job, name=name, part=number, content=piece))
+
+
+def _tune_sqlite(connection: Any, _record: Any) -> None:
+    """Several processes read while one writes, and wait for each other."""
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "busy_timeout=30000", "synchronous=NORMAL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

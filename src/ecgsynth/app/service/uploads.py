@@ -1,0 +1,135 @@
+"""What was uploaded: looked at before anything reads it, unpacked without leaving its folder."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from ecgsynth.errors import EcgsynthError
+
+KINDS = {".npz": "npz", ".csv": "csv", ".zip": "wfdb"}
+"""What may be uploaded, by the ending of its name; .zip holds WFDB records."""
+
+MOST_RATIO = 200
+"""Signals are not packed more tightly than this; bombs are."""
+
+PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+"""A name without a way in it."""
+
+
+def kind_of(name: str) -> str:
+    """npz, csv or wfdb.
+
+    Raises
+    ------
+    EcgsynthError: the ending is none of theirs.
+    """
+    ending = PurePosixPath(name).suffix.lower()
+    if ending not in KINDS:
+        raise EcgsynthError(
+            f"'{name[:80]}' is of no kind that is judged here; upload .npz, .csv, or a .zip of "
+            "WFDB records."
+        )
+    return KINDS[ending]
+
+
+def check(file: BinaryIO, kind: str, most_bytes: int, most_files: int) -> None:
+    """Refuse what is not of its kind, is cut short, unpacks to too much or leaves its folder.
+
+    Nothing is unpacked: only the table of an archive is read.
+
+    Raises
+    ------
+    EcgsynthError: any of these.
+    """
+    file.seek(0)
+    if kind == "csv":
+        if b"\0" in file.read(4096):
+            raise EcgsynthError("the file is no CSV: it holds bytes that are no text.")
+        file.seek(0)
+        return
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = [m for m in archive.infolist() if not m.is_dir()]
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as problem:
+        raise EcgsynthError(
+            f"the file is not a whole archive ({problem}); it is damaged or cut short, send it "
+            "again."
+        ) from None
+    file.seek(0)
+    size = sum(member.file_size for member in members)
+    packed = sum(member.compress_size for member in members)
+    if len(members) > most_files:
+        raise EcgsynthError(
+            f"the archive holds {len(members)} files; {most_files} are allowed, so send fewer."
+        )
+    if size > most_bytes or size > MOST_RATIO * max(packed, 1024):
+        raise EcgsynthError(
+            f"the archive unpacks from {packed:,} to {size:,} bytes, which is more than is read "
+            f"here ({most_bytes:,}, and {MOST_RATIO} times its size); send fewer items."
+        )
+    for member in members:
+        _check_member(member, kind)
+    names = [PurePosixPath(member.filename).name for member in members]
+    if kind == "wfdb" and not any(name.endswith(".hea") for name in names):
+        raise EcgsynthError("the archive holds no .hea file, so it has no WFDB records.")
+    if kind == "npz" and not all(name.endswith(".npy") for name in names):
+        raise EcgsynthError("the file is a zip, but no NPZ: not all in it are .npy arrays.")
+
+
+def _check_member(member: zipfile.ZipInfo, kind: str) -> None:
+    parts = PurePosixPath(member.filename.replace("\\", "/")).parts
+    if not all(PLAIN.fullmatch(part) for part in parts) or (kind == "npz" and len(parts) != 1):
+        raise EcgsynthError(
+            f"the archive holds '{member.filename[:80]}', which is no plain name of a file inside "
+            "it; pack it again from within its folder."
+        )
+    if member.flag_bits & 1:
+        raise EcgsynthError("the archive is locked by a password; send it without.")
+    if (member.external_attr >> 16) & 0o170000 == 0o120000:
+        raise EcgsynthError(f"the archive holds a link ('{member.filename[:80]}'); send files.")
+
+
+def unpack(archive: Path, folder: Path) -> Path:
+    """The records of a checked archive; returns the folder that holds them.
+
+    Raises
+    ------
+    EcgsynthError: a file is damaged, or a header names a file that was not sent with it.
+    """
+    try:
+        with zipfile.ZipFile(archive) as file:
+            for member in file.infolist():
+                file.extract(member, folder)  # at most as many bytes as its table says
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as problem:
+        raise EcgsynthError(f"the archive is damaged ({problem}); send it again.") from None
+    headers = sorted(folder.rglob("*.hea"))
+    places = {header.parent for header in headers}
+    if len(places) != 1:
+        raise EcgsynthError("the archive holds records in several folders; put them into one.")
+    (place,) = places
+    there = {path.name for path in place.iterdir()}
+    for header in headers:
+        _check_header(header, there)
+    listed = place / "RECORDS"
+    if listed.is_file():
+        for name in listed.read_text(encoding="utf-8", errors="replace").split():
+            if f"{name}.hea" not in there:
+                raise EcgsynthError(f"RECORDS names '{name[:80]}', which was not sent with it.")
+    return place
+
+
+def _check_header(header: Path, there: set[str]) -> None:
+    """A WFDB header names its signal files: they must be beside it, and nowhere else."""
+    text = header.read_text(encoding="utf-8", errors="replace")
+    rows = [row.split() for row in text.splitlines() if row.strip() and row[0] != "#"]
+    if rows and "/" in rows[0][0]:
+        raise EcgsynthError(f"{header.name} is a record of several segments; send them one by one.")
+    for row in rows[1:]:
+        if row[0] not in there or not PLAIN.fullmatch(row[0]):
+            raise EcgsynthError(
+                f"{header.name} names the file '{row[0][:80]}', which was not sent with it."
+            )

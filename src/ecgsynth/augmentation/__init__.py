@@ -1,0 +1,1 @@
+"""Augmentation: a real set and synthesizers give a set whose rare classes are filled up."""

@@ -1,0 +1,218 @@
+"""What a synthetic item must be like, class by class: ranges that real items fill themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.evaluation import blocks
+from ecgsynth.evaluation.classifiers import fit, predict
+from ecgsynth.evaluation.delineation import SHORTEST_S, delineate
+from ecgsynth.evaluation.fidelity import folds
+from ecgsynth.evaluation.instruments import instrument
+from ecgsynth.evaluation.privacy import SHIFT_S, nearest
+from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.fiducials import measure, out_of_reach
+from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
+
+Values = dict[str, NDArray[np.float64]]
+"""Name of a measurement -> [item]; NaN where it cannot be taken."""
+
+Say = Callable[[Ecg], NDArray[np.floating]]
+"""Items -> [item, class] probabilities."""
+
+STILL = 1e-3
+"""A step below this share of the item's height is none: the signal stands still."""
+
+MOST_FAIL = 0.1
+"""Where a measurement fails on a larger share of real items, its failing says nothing."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """What real items fill: low and high edge, and whether a value that is missing is refused."""
+
+    low: float
+    high: float
+    needed: bool
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64], tail: float, widen: float) -> Range:
+        """Of real values, without `tail` of them at either end, widened by a share of its width.
+
+        No value of them known: everything is in range.
+        """
+        known = values[np.isfinite(values)]
+        if not len(known):
+            return cls(-np.inf, np.inf, False)
+        low, high = np.quantile(known, [tail, 1 - tail])
+        more = widen * (high - low)
+        return cls(float(low - more), float(high + more), 1 - len(known) / len(values) < MOST_FAIL)
+
+    def holds(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """[item] whether the value lies inside."""
+        inside = (values >= self.low) & (values <= self.high)
+        return np.where(np.isnan(values), not self.needed, inside)
+
+
+def quality(ecg: Ecg) -> Values:
+    """Height (log of the largest lead's peak to peak), slope (log of its RMS) and longest
+    standstill (s) of every item; NaN where an item is not finite or a flat line.
+
+    A clipped signal stands still at its clip, a saturated one at its rail.
+    """
+    signal = ecg.signal.astype(np.float64)
+    finite = np.asarray(np.isfinite(signal).all((1, 2)))
+    signal = np.where(finite[:, None, None], signal, 0.0)
+    height = np.ptp(signal, axis=2)
+    step = np.abs(np.diff(signal, axis=2))
+    still = np.zeros(len(ecg))
+    run = np.zeros(height.shape)
+    for column in np.moveaxis(step <= STILL * height[..., None], 2, 0):
+        run = (run + 1) * column
+        still = np.maximum(still, run.max(1))
+    whole = finite & (height > 0).all(1)
+    with np.errstate(divide="ignore"):
+        found = {
+            "height": np.log(height.max(1)),
+            "slope": np.log(np.sqrt((step**2).mean((1, 2)))),
+            "standstill": still / ecg.spec.fs,
+        }
+    return {name: np.where(whole, values, np.nan) for name, values in found.items()}
+
+
+def intervals(ecg: Ecg) -> Values:
+    """Every number of the context, and the QRS duration (ms) where the items can hold one."""
+    assert ecg.context is not None
+    found = dict(zip(ecg.spec.context, ecg.context.T.astype(np.float64), strict=True))
+    if holds_qrs(ecg.spec):
+        spec = ecg.spec
+        lead = next((spec.leads.index(name) for name in ("II", "MLII") if name in spec.leads), 0)
+        signal = np.ascontiguousarray(ecg.quantised().signal[:, lead])
+        points = delineate(signal, spec.fs)
+        found["qrs"] = measure(signal, points, r_sample=spec.r_sample)["qrs"]
+    return found
+
+
+def holds_qrs(spec: Spec) -> bool:
+    """Whether the QRS duration can be measured in such items."""
+    return spec.unit == "mV" and spec.seconds >= SHORTEST_S and "qrs" not in out_of_reach(spec)
+
+
+def shift_of(spec: Spec) -> int:
+    """Samples by which a copy may be moved and is still one."""
+    return min(max(1, round(SHIFT_S * spec.fs)), (spec.samples - 1) // 2)
+
+
+def distance(items: Ecg, real: Ecg) -> NDArray[np.float64]:
+    """[item] distance to the nearest real one, moved by up to 3 ms (see `privacy.nearest`)."""
+    return nearest(items.signal, real.signal, shift_of(real.spec))[0]
+
+
+def spacing(real: Ecg, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """[row] distance of these real items to the nearest other one, measured alike."""
+    from sklearn.neighbors import NearestNeighbors
+
+    shift = shift_of(real.spec)
+    stop = real.spec.samples - shift
+    flat = real.signal[..., shift:stop].reshape(len(real), -1)
+    search = NearestNeighbors(n_neighbors=2).fit(flat)
+    best = np.full(len(rows), np.inf)
+    for move in range(-shift, shift + 1):
+        moved = real.signal[rows, :, shift + move : stop + move].reshape(len(rows), -1)
+        far, at = search.kneighbors(moved)
+        own = at[:, 0] == rows
+        best = np.minimum(best, np.where(own, far[:, 1], far[:, 0]))
+    return best
+
+
+@dataclass(frozen=True)
+class Judge:
+    """An independent classifier, and which of its classes each class of the set is.
+
+    name: what it is. say: items to probabilities. column: class of the set -> its column.
+    held_out: [item, class] what it says of the real items without having learned from them;
+        None where it may say it of any of them.
+    """
+
+    name: str
+    say: Say
+    column: Mapping[str, int]
+    held_out: NDArray[np.floating] | None = None
+
+
+def judge(real: Ecg, labels: Mapping[str, str], kind: str, steps: int, seed: int) -> Judge:
+    """The shipped classifier that knows such items, or one fitted on them.
+
+    labels: class of the set -> what the generator calls it; such names, and WFDB's beat codes,
+    are understood by the shipped one. kind: shipped, fitted or either.
+
+    Raises
+    ------
+    EcgsynthError: the shipped one was asked for and does not know these items or classes.
+    """
+    known = instrument(real.spec)
+    if known is not None and kind != "fitted":
+        names = known.spec.classes
+        asked = {own: _class_of(labels.get(own, own), names) for own in real.spec.classes}
+        column = {own: names.index(name) for own, name in asked.items() if name}
+        if set(labels) <= set(column):
+            return Judge("the shipped classifier", known.predict, column)
+    if kind == "shipped":
+        raise EcgsynthError(
+            "the shipped classifier does not know such items or not all of their classes; set "
+            "gate.classifier=fitted, or gate.adherence=false."
+        )
+    if sum(count > 0 for count in real.counts().values()) < 2:
+        raise EcgsynthError(
+            "a classifier needs items of two classes to tell apart; give the whole real set, or "
+            "set gate.adherence=false."
+        )
+    return _fitted(real, steps, seed)
+
+
+def _class_of(name: str, known: tuple[str, ...]) -> str:
+    """The classifier's class of that name or of that beat code; "" where it has none."""
+    other = AAMI_OF_SYMBOL.get(name, "")
+    return name if name in known else other if other in known else ""
+
+
+def _fitted(real: Ecg, steps: int, seed: int) -> Judge:
+    """Two networks, each of one half of the time blocks; real items are judged by the other's."""
+    grid, nets = real.quantised(), []
+    held_out = np.full((len(real), len(real.spec.classes)), np.nan)
+    unit, label = blocks(real), np.asarray(real.labels_id)
+    for k in np.unique(label):  # a class within one block would be missing from one half
+        rows = np.flatnonzero(label == k)
+        if len(np.unique(unit[rows])) < 2:
+            unit[rows] = unit.max() + 1 + np.arange(len(rows))
+    for learn, held in folds(unit, label, 2, seed):
+        nets.append(fit(grid[learn], None, steps=steps, seed=seed))
+        held_out[held] = predict(nets[-1], grid[held])
+
+    def say(ecg: Ecg) -> NDArray[np.floating]:
+        return np.mean([predict(net, ecg) for net in nets], 0)
+
+    column = {name: k for k, name in enumerate(real.spec.classes)}
+    return Judge("a classifier fitted on the real items", say, column, held_out)
+
+
+def chance(judge: Judge, ecg: Ecg, name: str) -> NDArray[np.float64]:
+    """[item] probability of a class of the set, among those that the set has."""
+    said = np.asarray(judge.say(ecg.quantised()), np.float64)
+    return share_of(said, judge.column, name, ecg.spec.multilabel)
+
+
+def share_of(
+    said: NDArray, column: Mapping[str, int], name: str, multilabel: bool
+) -> NDArray[np.float64]:
+    """[item] probability of one class; of items with one class as a share of the set's classes."""
+    own = said[:, column[name]]
+    if multilabel:
+        return own
+    every = said[:, sorted(set(column.values()))].sum(1)
+    return own / np.maximum(every, 1e-12)

@@ -1,0 +1,178 @@
+"""What a classifier is worth on other people: the figures of ANSI/AAMI EC57, and their doubts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.augmentation.novelty import Detector
+from ecgsynth.evaluation import Estimate
+from ecgsynth.evaluation.auc import auc, bootstrap_auc
+from ecgsynth.evaluation.scores import AUC_DRAWS, DOMINATES, scores
+from ecgsynth.signals.ecg import Ecg
+
+BINS = 15
+"""Of confidence, equally wide; as Guo et al., ICML 2017."""
+
+LARGE_RECORD = "232"
+"""The MIT-BIH record that gives three quarters of the S beats of DS2: S is told without it too."""
+
+ONE_PATIENT = "one patient"
+
+
+def report(test: Ecg, said: NDArray[np.floating], seed: int = 0) -> dict[str, Any]:
+    """Every figure of a classifier on a test set, JSON-able.
+
+    Per class: items, people, the largest one's share, sensitivity, positive predictivity, F1 and
+    AUROC (with 95 % intervals from resampled people; none where one of them gives over 80 % of the
+    class). Macro F1 over N, S, V and over all classes; confusion matrix; calibration; records.
+    Of items that carry several classes: AUROC alone.
+
+    test: [item] with the classifier's classes. said: [item, class] probabilities.
+    """
+    random = np.random.default_rng([seed, *b"ec57"])
+    estimates = scores(test, said[None], random)
+    found: dict[str, Any] = {
+        "source": test.source,
+        "items": len(test),
+        "people": _people(test),
+        "classes": _classes(test, said, estimates, seed),
+        "macro": _macro(test, estimates),
+    }
+    if test.spec.multilabel:
+        return found
+    found["confusion"] = confusion(test, said).tolist()
+    found["calibration"] = calibration(test, said)
+    found["records"] = _records(test, said)
+    if test.record is not None and "S" in test.spec.classes and LARGE_RECORD in test.record:
+        rest = test.record != LARGE_RECORD
+        some = scores(test[rest], said[None, rest], np.random.default_rng([seed, *b"ec57"]))
+        found["without_232"] = {
+            "S": _classes(test[rest], said[rest], some, seed)["S"],
+            "macro": _macro(test[rest], some),
+        }
+    return found
+
+
+def confusion(test: Ecg, said: NDArray[np.floating]) -> NDArray[np.int64]:
+    """[true class, said class] items."""
+    count = len(test.spec.classes)
+    cell = test.labels_id * count + said.argmax(1)
+    return np.bincount(cell, minlength=count * count).reshape(count, count)
+
+
+def calibration(test: Ecg, said: NDArray[np.floating]) -> dict[str, Any]:
+    """Expected calibration error and the table that it comes from.
+
+    Of the likeliest class: how sure the classifier is, and how often it is right, by bins of
+    confidence; the error is the mean gap, weighted by items (Guo et al., ICML 2017).
+    """
+    sure, right = said.max(1), said.argmax(1) == test.labels_id
+    place = np.minimum((sure * BINS).astype(np.int64), BINS - 1)
+    items = np.bincount(place, minlength=BINS)
+    some = np.maximum(items, 1)
+    confidence = np.bincount(place, sure, BINS) / some
+    accuracy = np.bincount(place, right, BINS) / some
+    error = float((items * np.abs(confidence - accuracy)).sum() / len(test))
+    table = [
+        {"from": k / BINS, "to": (k + 1) / BINS, "items": int(items[k]),
+         "confidence": float(confidence[k]), "accuracy": float(accuracy[k])}
+        for k in np.flatnonzero(items)
+    ]  # fmt: skip
+    return {"expected_error": error, "bins": table}
+
+
+def novelty(detector: Detector, test: Ecg, seed: int = 0) -> dict[str, Any]:
+    """How well a one-class detector tells each other class from its own: AUROC with an interval."""
+    score, own = detector.score(test), detector.facts["label"]
+    facts, label = test.people_per_class(), np.asarray(test.label)
+    found: dict[str, Any] = {
+        "source": test.source, "items": len(test), "people": _people(test), "own": own,
+        "classes": {},
+    }  # fmt: skip
+    normal = label[:, test.spec.class_index(own)] > 0
+    for name in test.spec.classes:
+        rows = np.flatnonzero(normal | (label[:, test.spec.class_index(name)] > 0))
+        if name == own or not (~normal[rows]).any() or not normal[rows].any():
+            continue
+        estimate = _auroc(~normal[rows], score[rows], test[rows], facts[name], seed)
+        found["classes"][name] = facts[name] | {"auroc": _told(estimate)}
+    return found
+
+
+def _macro(test: Ecg, estimates: dict[str, Estimate]) -> dict[str, Any]:
+    """Means over N, S, V and over all classes; none where a class of them has no items."""
+    counts, found = test.counts(), {}
+    for group, name, over in (("NSV", "macro NSV", "NSV"), ("all", "all", test.spec.classes)):
+        if name in estimates and all(counts[one] for one in over):
+            found[group] = _told(estimates[name])
+    return found
+
+
+def _people(test: Ecg) -> int | None:
+    return None if test.patient is None else len(np.unique(test.patient))
+
+
+def _classes(
+    test: Ecg, said: NDArray[np.floating], estimates: dict[str, Estimate], seed: int
+) -> dict[str, dict[str, Any]]:
+    table = None if test.spec.multilabel else confusion(test, said)
+    found = {}
+    for k, (name, facts) in enumerate(test.people_per_class().items()):
+        row: dict[str, Any] = dict(facts)
+        truth = np.asarray(test.label)[:, k] > 0
+        row["auroc"] = _told(_auroc(truth, said[:, k], test, facts, seed))
+        if table is not None:
+            row["sensitivity"] = _share(table[k, k], table[k].sum())
+            row["predictivity"] = _share(table[k, k], table[:, k].sum())
+            row["f1"] = _told(estimates[name]) if facts["items"] else None
+        found[name] = row
+    return found
+
+
+def _auroc(
+    truth: NDArray, score: NDArray, test: Ecg, facts: dict[str, float], seed: int
+) -> Estimate:
+    value = auc(truth, score)
+    if not np.isfinite(value):
+        return Estimate(value)
+    if facts.get("largest_share", 0) > DOMINATES:
+        return Estimate(value, note=ONE_PATIENT)
+    who = test.patient if test.patient is not None else np.arange(len(test))
+    person = np.unique(who, return_inverse=True)[1]
+    low, high = np.nanquantile(bootstrap_auc(truth, score, person, seed, AUC_DRAWS), [0.025, 0.975])
+    return Estimate(value, float(low), float(high))
+
+
+def _records(test: Ecg, said: NDArray[np.floating]) -> list[dict[str, Any]]:
+    """Per record (or person): items, share that is right, and both rates of every class there."""
+    names = test.record if test.record is not None else test.patient
+    found = []
+    for name in np.unique(names) if names is not None else ():
+        rows = np.flatnonzero(names == name)
+        table = confusion(test[rows], said[rows])
+        classes = {
+            one: {
+                "items": int(table[k].sum()),
+                "sensitivity": _share(table[k, k], table[k].sum()),
+                "predictivity": _share(table[k, k], table[:, k].sum()),
+            }
+            for k, one in enumerate(test.spec.classes)
+        }
+        right = float(np.trace(table) / table.sum())
+        found.append({"record": str(name), "items": len(rows), "right": right, "classes": classes})
+    return found
+
+
+def _share(part: int, whole: int) -> float | None:
+    return float(part / whole) if whole else None
+
+
+def _told(estimate: Estimate) -> dict[str, Any] | None:
+    """The estimate as JSON; None where it has no value."""
+    if not np.isfinite(estimate.value):
+        return None
+    found: dict[str, Any] = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+    return found | ({"note": estimate.note} if estimate.note else {})

@@ -1,0 +1,122 @@
+"""A data set for PyTorch that mixes real and synthetic items while it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ecgsynth.augmentation.arrays import DEFAULT_MODEL, Model
+from ecgsynth.augmentation.matching import brought, checked
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
+from ecgsynth.synthesizer import BLOCK, Synthesizer
+from ecgsynth.synthesizer.plan import counter_uniform
+
+
+class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Real items, of which a share is replaced by synthetic ones, drawn anew every epoch.
+
+    Item k is (signal [lead, sample] in mV, label): a class number, or [class] where items carry
+    several. Whether it is synthetic, of which class and with which numbers depends on
+    (seed, epoch, k) alone: the same with any number of workers, in any order. Synthetic items are
+    made in blocks when one of them is first asked for, in every worker that asks, and kept until
+    the next epoch.
+
+    Parameters
+    ----------
+    real: the real set. model: a generator, or synthetic items that are drawn from, such as those
+        that passed a gate.
+    ratio: share of synthetic items, 0 to 1.
+    label: classes of the synthetic ones, which take turns; those of both sets when left out.
+
+    Raises
+    ------
+    EcgsynthError: a ratio outside 0 to 1, signals that cannot be matched, an unknown class.
+    """
+
+    def __init__(
+        self,
+        real: Ecg,
+        model: Model | Ecg = DEFAULT_MODEL,
+        *,
+        ratio: float = 0.5,
+        label: str | Sequence[str] | None = None,
+        seed: int = 0,
+    ) -> None:
+        if not 0 <= ratio <= 1:
+            raise EcgsynthError(f"the ratio is a share of synthetic items, 0 to 1; got {ratio}.")
+        if not isinstance(model, Ecg | Synthesizer):
+            model = Synthesizer.load(model)
+        makes: tuple[str, ...] = () if isinstance(model, Ecg) else tuple(model.prior.groups)
+        names = [label] if isinstance(label, str) else list(label or ())
+        if isinstance(model, Ecg):
+            makes = tuple(name for name, count in model.counts().items() if count)
+        names = names or [name for name in real.spec.classes if name in makes]
+        for name in names:
+            real.spec.class_index(name)
+            if name not in makes:
+                raise EcgsynthError(
+                    f"there is nothing that makes class {name}; choose from {', '.join(makes)}."
+                )
+        if not len(real) or not names:
+            raise EcgsynthError("the real set is empty or shares no class with the model.")
+        checked(model.spec, real.spec, "the model" if isinstance(model, Synthesizer) else "the set")
+        self.real, self.model, self.ratio, self.seed = real, model, ratio, seed
+        self.names = names
+        self.pool = (
+            {name: brought(model.of_class(name), real.spec, name).signal for name in names}
+            if isinstance(model, Ecg)
+            else {}
+        )
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Other synthetic items in other places; call it before each pass, as with samplers."""
+        words = np.random.SeedSequence([self.seed, epoch]).generate_state(2, np.uint32)
+        self.epoch_seed = int(words[0]) << 31 | int(words[1]) >> 1
+        uniform = counter_uniform(self.epoch_seed, 0, len(self.real), 2)
+        self.synthetic: NDArray[np.bool_] = uniform[:, 0] < self.ratio
+        self.drawn = uniform[:, 1]
+        # The synthetic items are numbered one after another, so that no block has idle ones.
+        self.number = np.cumsum(self.synthetic) - 1
+        self.blocks: dict[int, NDArray[np.float32]] = {}
+
+    def __len__(self) -> int:
+        return len(self.real)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        index %= len(self)
+        real = self.real
+        if self.synthetic[index]:
+            name = self.names[int(self.number[index]) % len(self.names)]
+            signal, number = self._made(index, name), real.spec.class_index(name)
+            row = one_hot([number], len(real.spec.classes))[0]
+        else:
+            assert real.label is not None
+            signal, row = real.signal[index], real.label[index]
+        if real.spec.multilabel:
+            label = torch.from_numpy(np.array(row))
+        else:
+            label = torch.tensor(int(row.argmax()))
+        return torch.from_numpy(np.array(signal)), label
+
+    def _made(self, index: int, name: str) -> NDArray[np.float32]:
+        """[lead, sample] of a synthetic item, as the real ones are cut."""
+        if name in self.pool:
+            return self.pool[name][int(self.drawn[index] * len(self.pool[name]))]
+        block, place = divmod(int(self.number[index]), BLOCK)
+        if block not in self.blocks:
+            assert isinstance(self.model, Synthesizer)
+            stream = self.model.stream(
+                BLOCK * (block + 1), self.names, self.epoch_seed, start=BLOCK * block
+            )
+            made = concatenate(list(stream))
+            self.blocks[block] = brought(made, self.real.spec, name).signal
+        return self.blocks[block][place]

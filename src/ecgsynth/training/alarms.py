@@ -1,0 +1,231 @@
+"""Alarms: what is seen in a training that goes wrong, and what to try.
+
+A rule is one function of the looks at a training's health so far; it answers with what it saw, or
+with nothing. Where the thresholds come from is told in docs/training.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+Look = dict[str, Any]
+"""One line of metrics: examples, the figures of `ecgsynth.training.health`, losses where due."""
+
+LOOKS = 3
+"""Looks in a row in which a rule must see the same: one alone may be chance."""
+
+LOWER_RATES = "try lower rates, as in training.rate_generator=1e-4 training.rate_critic=1e-4"
+
+LOUD = 10.0
+"""Amplitude, real items' own being 1; untrained generators stand at 3.6 or less."""
+HIGH = 1000.0
+"""Loss, whatever the objective; healthy ones stay below a tenth of it."""
+SURE = 0.99
+"""Share of real items that a critic rates above their synthetic ones when it is never wrong."""
+NO_LOSS = 0.02
+"""Adversarial loss from which a critic learns no more, where the loss cannot go below 0."""
+SAME = 0.1
+"""Spread within a class, real items' own being 1, below which items are copies of each other."""
+GROWN = 0.5
+"""Amplitude from which items are grown: before that they differ little because they are small."""
+LEARNT_BY_HEART = 0.5
+"""Share of the critic's gap that held-out real items do not have."""
+UNHEARD, HEARD = 0.1, 0.5
+"""How a class is told that the generator does not know, and the best one when it knows others."""
+SEEN = 2000
+"""Examples of a class after which a generator can be expected to know it."""
+AT_BOUNDS = 0.05
+"""Share of samples at the ends of the range, above that of real items."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """saw: of all looks so far a sentence, or "". looks: how many it needs."""
+
+    saw: Callable[[Sequence[Look]], str]
+    advice: str
+    looks: int
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A rule that began to speak; examples: where."""
+
+    examples: int
+    name: str
+    saw: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.name} after {self.examples:,} examples: {self.saw}; {self.advice}"
+
+    def to_json(self) -> dict[str, Any]:
+        """A line of metrics.jsonl, and what the card keeps."""
+        return {
+            "examples": self.examples, "alarm": self.name, "saw": self.saw, "try": self.advice
+        }  # fmt: skip
+
+
+def alarm_of(line: Look) -> Alarm:
+    """The alarm of a line of metrics; a training that went back wrote where it had come from."""
+    at = line["back_from"] if "back_from" in line else line["examples"]
+    return Alarm(at, line["alarm"], line["saw"], line["try"])
+
+
+RULES: dict[str, Rule] = {}
+
+
+def rule(name: str, advice: str, looks: int = LOOKS) -> Callable[[Any], Any]:
+    """Registers a rule under its public name."""
+
+    def decorate(saw: Any) -> Any:
+        RULES[name] = Rule(saw, advice, looks)
+        return saw
+
+    return decorate
+
+
+@dataclass
+class Alarms:
+    """The rules over a training; each is told once, when it begins to speak.
+
+    shares: of each class in the examples that are drawn. active: rules that speak now.
+    doubtful: whether the last look alone gives reason to.
+    """
+
+    shares: dict[str, float]
+    active: set[str] = field(default_factory=set)
+    doubtful: bool = False
+    _past: list[Look] = field(default_factory=list)
+
+    def see(self, look: Look) -> list[Alarm]:
+        """What begins with this look."""
+        drawn = {f"drawn/{name}": share * look["examples"] for name, share in self.shares.items()}
+        self._past.append({name: v for name, v in look.items() if name != "samples"} | drawn)
+        begun = []
+        for name, rule in RULES.items():
+            enough = len(self._past) >= rule.looks
+            saw = rule.saw(self._past) if enough else ""
+            if saw and name not in self.active:
+                begun.append(Alarm(look["examples"], name, saw, rule.advice))
+            (self.active.add if saw else self.active.discard)(name)
+        # Were the last look to last, a rule would speak.
+        lasting = self._past[:1] + self._past[-1:] * LOOKS
+        self.doubtful = any(rule.saw(lasting) for rule in RULES.values())
+        return begun
+
+    def rewind(self, examples: int) -> None:
+        """Know what was known here and nothing later."""
+        kept = [look for look in self._past if look["examples"] <= examples]
+        self.active.clear()
+        self._past.clear()
+        self.doubtful = False
+        for look in kept:
+            self.see(look)
+
+
+@rule("divergence", LOWER_RATES, looks=1)
+def divergence(past: Sequence[Look]) -> str:
+    """Losses or signals grow without bound; NaN comes next."""
+    look = past[-1]
+    losses = {n: abs(v) for n, v in look.items() if n.startswith(("critic/", "generator/"))}
+    worst = max(losses, key=losses.__getitem__, default="")
+    if losses and not losses[worst] <= HIGH:
+        return f"the loss {worst} stands at {losses[worst]:.2g}"
+    loud = look["health/amplitude"]
+    return "" if loud <= LOUD else f"synthetic items are {loud:.2g} times as large as real ones"
+
+
+@rule(
+    "dominating-critic",
+    "try a smaller training.critic_steps or training.rate_critic, a larger penalty "
+    "(objective.gamma, objective.gradient_penalty), or look whether the generator learns at all",
+)
+def dominating_critic(past: Sequence[Look]) -> str:
+    """The critic is never wrong, and has nothing left to learn.
+
+    A Wasserstein critic's loss has no bottom; it cannot be too good, and never rings.
+    """
+    last = past[-LOOKS:]
+    if min(look["health/accuracy"] for look in last) < SURE:
+        return ""
+    losses = [look.get("critic/adversarial", 1.0) for look in last]
+    if not all(0 <= loss < NO_LOSS for loss in losses):
+        return ""
+    return f"the critic was right of {SURE:.0%} or more, and its loss is down to {losses[-1]:.1g}"
+
+
+@rule(
+    "mode-collapse",
+    "try an objective that compares pairs (objective=rpgan, model.pairs=true), a lower "
+    "training.rate_generator, or more training.critic_steps",
+)
+def mode_collapse(past: Sequence[Look]) -> str:
+    """Whatever the noise, the same items come."""
+    last = past[-LOOKS:]
+    spreads = [by_class(look, "health/spread").values() for look in last]
+    if not all(spreads) or min(look["health/amplitude"] for look in last) < GROWN:
+        return ""
+    if max(median(spread) for spread in spreads) >= SAME:
+        return ""
+    return f"synthetic items of a class differ by {median(spreads[-1]):.1%} of what real ones do"
+
+
+@rule(
+    "overfitting-critic",
+    "try training.augment=auto or 0.3, more data, a smaller model.critic_width, or stop here",
+)
+def overfitting_critic(past: Sequence[Look]) -> str:
+    """The critic knows the training items by heart and rates others like them as synthetic."""
+    last = past[-LOOKS:]
+    known = [look.get("health/overfitting", 0.0) for look in last]
+    if min(known) < LEARNT_BY_HEART:
+        return ""
+    return (
+        f"held-out real items lack {known[-1]:.0%} of what the critic sees between the training "
+        "items and synthetic ones"
+    )
+
+
+@rule(
+    "dead-class",
+    "try a larger training.balance, look at the class's items, or leave it out of data.classes",
+)
+def dead_class(past: Sequence[Look]) -> str:
+    """The generator makes one class's items as it makes the others', or always the same one."""
+    last = past[-LOOKS:]
+    told = [by_class(look, "health/told") for look in last]
+    spread = [by_class(look, "health/spread") for look in last]
+    dead = [
+        name
+        for name, drawn in by_class(last[0], "drawn").items()
+        if drawn >= SEEN
+        and (
+            all(t.get(name, 1.0) < UNHEARD and max(t.values()) > HEARD for t in told)
+            or all(s.get(name, 1.0) < SAME / 3 and median(s.values()) > 3 * SAME for s in spread)
+        )
+    ]
+    if not dead:
+        return ""
+    return f"items asked for as {', '.join(dead)} are no nearer to real ones of it than others are"
+
+
+@rule(
+    "saturation",
+    "try model.bounded=false where the family has it, training.scaler=global, or lower rates",
+)
+def saturation(past: Sequence[Look]) -> str:
+    """Samples stand at the ends of the range."""
+    shares_there = [look["health/at_bounds"] for look in past[-LOOKS:]]
+    if min(shares_there) <= AT_BOUNDS:
+        return ""
+    return f"{shares_there[-1]:.0%} more of the samples stand at the bounds than of real ones"
+
+
+def by_class(look: Look, kind: str) -> dict[str, float]:
+    """Class -> figure of `kind/class`."""
+    head = f"{kind}/"
+    return {name.removeprefix(head): v for name, v in look.items() if name.startswith(head)}

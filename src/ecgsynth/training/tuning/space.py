@@ -1,0 +1,153 @@
+"""What a study searches: the section `tune` of a recipe, and the run that a trial trains."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ecgsynth.config import Run, explain_nested, put
+from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.registry import METRICS
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+SECTIONS = ("data", "model", "objective", "training")
+"""Of a recipe, in which a setting can be searched."""
+LENGTH = ("training.examples", "training.epochs")
+"""Set by the study: what a trial may see is the same for all."""
+
+
+class Axis(BaseModel):
+    """Where one setting is searched: from `low` to `high`, or among `choices`."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    low: int | float | None = None
+    high: int | float | None = None
+    log: bool = Field(False, description="evenly over the orders of magnitude")
+    choices: list[Any] = Field([], description="instead of low and high")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Axis:
+        if self.choices:
+            if self.low is not None or self.high is not None or self.log:
+                raise ValueError("has choices, or low and high; not both")
+            if len({json.dumps(one) for one in self.choices}) < max(2, len(self.choices)):
+                raise ValueError("needs two choices or more, each once")
+        elif self.low is None or self.high is None or not self.low < self.high:
+            raise ValueError("needs choices, or low below high")
+        elif self.log and self.low <= 0:
+            raise ValueError("is searched by its logarithm, so low must be above 0")
+        return self
+
+    @property
+    def ends(self) -> list[Any]:
+        """Values between or among which all others are."""
+        return self.choices or [self.low, self.high]
+
+    def distribution(self) -> BaseDistribution:
+        """As Optuna has it; a choice is written as JSON, since it may be a list."""
+        from optuna.distributions import (
+            CategoricalDistribution,
+            FloatDistribution,
+            IntDistribution,
+        )
+
+        if self.choices:
+            return CategoricalDistribution([json.dumps(one) for one in self.choices])
+        assert self.low is not None and self.high is not None
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return IntDistribution(self.low, self.high, log=self.log)
+        return FloatDistribution(self.low, self.high, log=self.log)
+
+    def value(self, drawn: Any) -> Any:
+        """The setting that a drawn value means."""
+        return json.loads(drawn) if self.choices else drawn
+
+
+class Tune(BaseModel):
+    """The section `tune` of a recipe."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    space: dict[str, Axis] = Field(min_length=1, description="setting -> where it is searched")
+    examples: int = Field(60_000, gt=0, description="that a trial sees")
+    measures: int = Field(4, ge=1, description="times that a trial is scored, the end included")
+    score: list[str] = Field(
+        ["frechet_ratio", "coverage"], min_length=1, description="the judge's figures it is made of"
+    )
+    against: str = Field("", description="split to score on; the held-out one when left out")
+    items: int = Field(200, ge=20, description="most items of a class, real and synthetic")
+
+    @model_validator(mode="after")
+    def _settings_of_a_recipe(self) -> Tune:
+        for key in self.space:
+            section, _, word = key.partition(".")
+            if section not in SECTIONS or not word or key in LENGTH:
+                raise ValueError(
+                    f"searches '{key}', which is no setting of {', '.join(SECTIONS)}, or is the "
+                    "length of a trial (tune.examples)"
+                )
+        return self
+
+
+def tune_of(run: Run) -> Tune:
+    """The recipe's section, checked: its words, its figures, and the settings at every end.
+
+    Raises
+    ------
+    EcgsynthError: there is none, or something in it cannot be.
+    """
+    if not run.tune:
+        raise EcgsynthError(
+            f"the recipe '{run.name}' does not say what to search; give it a section `tune`, as "
+            "that of vanilla-mitbih has it."
+        )
+    try:
+        tune = Tune.model_validate(run.tune)
+    except ValidationError as problem:
+        sentence = explain_nested(problem, Tune)
+        raise EcgsynthError(sentence.replace("the recipe", "the section `tune`", 1)) from None
+    for name in tune.score:
+        if METRICS.get(name).goal == "match":
+            better = [n for n in METRICS.names() if METRICS.get(n).goal != "match"]
+            raise EcgsynthError(
+                f"tune.score: '{name}' is neither to be raised nor to be lowered."
+                f"{did_you_mean(name, better)}"
+            )
+    for key, axis in tune.space.items():
+        for end in axis.ends:
+            _check(trial_run(run, tune, {key: end}))
+    return tune
+
+
+def trial_run(run: Run, tune: Tune, settings: dict[str, Any]) -> Run:
+    """What a trial trains: the recipe with these settings, as long as all trials."""
+    content = with_settings(run, settings).to_dict()
+    every = -(-tune.examples // tune.measures)
+    put(content, "training.epochs", 0)
+    put(content, "training.examples", tune.examples)
+    put(content, "training.snapshot_every", every)
+    put(content, "training.keep_every", 0)
+    put(content, "training.samples", 0)
+    found = Run.from_dict(content)
+    # What is scored is what the log has come past: four lines between two scores at least.
+    steps = max(1, every // found.training.per_step // 4)
+    found.training.log_every = min(found.training.log_every, steps)
+    return found
+
+
+def with_settings(run: Run, settings: dict[str, Any]) -> Run:
+    """The recipe with other settings and nothing more to search."""
+    content = run.to_dict() | {"tune": {}}
+    for key, value in settings.items():
+        put(content, key, value)
+    return Run.from_dict(content)
+
+
+def _check(run: Run) -> None:
+    run.model_settings()
+    run.objective_settings()

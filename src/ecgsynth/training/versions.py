@@ -1,0 +1,298 @@
+"""Versions of a model: runs registered with MLflow, promoted under aliases, compared, put back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ecgsynth.config import Run
+from ecgsynth.datasets import load
+from ecgsynth.errors import EcgsynthError, MissingRecordingsError
+from ecgsynth.synthesizer import Card, Synthesizer
+from ecgsynth.synthesizer.shelf import find_model
+from ecgsynth.synthesizer.tracked import (
+    SHA,
+    digest,
+    local_file,
+    opened,
+    registered,
+    tracking_uri,
+    version_of,
+    versions_of,
+)
+from ecgsynth.training.snapshots import _flat
+from ecgsynth.training.tracking import read_metrics
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+    from mlflow.entities.model_registry import ModelVersion
+
+log = logging.getLogger("ecgsynth")
+
+EXPERIMENT = "ecgsynth"
+PRODUCTION = "production"
+HISTORY = "ecgsynth.history."
+"""Tag of a model, by alias: the versions that had it before, newest last."""
+LINES = 200
+"""Lines of metrics.jsonl that are registered, evenly over the training; the file itself is kept."""
+AT_ONCE = 1000
+"""Metrics that MLflow takes in one request; of settings 100."""
+DATA = "ecgsynth.data.sha256"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a model; number: from 1. facts: settings, data, commit, figures by name."""
+
+    name: str
+    number: int
+    aliases: tuple[str, ...]
+    created: float
+    facts: dict[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.number}"
+
+
+def add(run: str | Path, name: str = "", report: Path | None = None) -> Version:
+    """Register a run: recipe, data hash, git commit, metrics, card, samples and model file.
+
+    Parameters
+    ----------
+    run: a run folder, or a model file. name: of the model; the card's when left out.
+    report: JSON of `ecgsynth evaluate`, whose figures are kept with it.
+
+    Raises
+    ------
+    EcgsynthError: the run has no model, or it is damaged; see `opened` for the store.
+    """
+    path = find_model(run)
+    card = Synthesizer.load(path).card
+    name, sha = name or card.name, digest(path)
+    figures = _figures(report) if report else {}
+    with opened() as client:
+        known = {model.name for model in client.search_registered_models(max_results=1000)}
+        if name in known:
+            for one in versions_of(client, name):
+                if one.tags.get(SHA) == sha:
+                    log.warning("%s is version %s of %s already.", path, one.version, name)
+                    return _version(client, one)
+        tracked = client.create_run(_experiment(client), run_name=card.id or card.name)
+        number = tracked.info.run_id
+        try:
+            _describe(client, number, card, figures, path.parent)
+            folder = Path(run) if Path(run).is_dir() else None
+            for file in (path, report, *_beside(folder)):
+                if file is not None:
+                    place = None if file.parent == folder or file in (path, report) else "samples"
+                    client.log_artifact(number, str(file), place)
+            client.log_dict(number, card.model_dump(mode="json"), "card.json")
+            if name not in known:
+                client.create_registered_model(name)
+            made = client.create_model_version(
+                name, tracked.info.artifact_uri, number, tags={SHA: sha, "ecgsynth.card": card.id}
+            )
+        except BaseException:
+            client.set_terminated(number, "FAILED")
+            raise
+        client.set_terminated(number)
+        return _version(client, made)
+
+
+def versions(name: str = "") -> list[Version]:
+    """All versions of a model, or of all models."""
+    with opened() as client:
+        models = client.search_registered_models(max_results=1000)
+        names = [registered(client, name).name] if name else sorted(m.name for m in models)
+        return [_version(client, one) for name in names for one in versions_of(client, name)]
+
+
+def promote(reference: str, alias: str = PRODUCTION) -> tuple[Version, int | None]:
+    """Give a version an alias; also returns the number of the one that had it.
+
+    Raises
+    ------
+    EcgsynthError: there is no such version; MLflow does not allow such an alias.
+    """
+    with opened() as client:
+        new = version_of(client, reference)
+        model = registered(client, new.name)
+        old = model.aliases.get(alias)
+        if old is not None and str(old) != str(new.version):
+            before = [*_history(model.tags, alias), int(old)]
+            client.set_registered_model_tag(new.name, HISTORY + alias, json.dumps(before))
+        client.set_registered_model_alias(new.name, alias, str(new.version))
+        return _version(client, version_of(client, f"{new.name}/{new.version}")), (
+            None if old is None else int(old)
+        )
+
+
+def rollback(name: str, alias: str = PRODUCTION) -> tuple[Version, int]:
+    """Give an alias back to the version that had it before; also the number that has it no more.
+
+    Raises
+    ------
+    EcgsynthError: no such model or alias, or no version had it before.
+    """
+    with opened() as client:
+        now = int(version_of(client, f"{name}@{alias}").version)
+        model = registered(client, name)
+        there = {int(one.version) for one in versions_of(client, name)}
+        before = [number for number in _history(model.tags, alias) if number in there]
+        if not before:
+            raise EcgsynthError(
+                f"no version of '{name}' had the alias '{alias}' before {now}; promote another one."
+            )
+        last = before.pop()
+        client.set_registered_model_alias(name, alias, str(last))
+        client.set_registered_model_tag(name, HISTORY + alias, json.dumps(before))
+        return _version(client, version_of(client, f"{name}/{last}")), now
+
+
+def compare(references: list[str]) -> tuple[list[Version], dict[str, list[str]]]:
+    """The versions, and every fact in which they differ, with the value of each.
+
+    Raises
+    ------
+    EcgsynthError: there is no such version.
+    """
+    with opened() as client:
+        found = [_version(client, version_of(client, one)) for one in references]
+    keys = dict.fromkeys(key for one in found for key in one.facts)
+    rows = {key: [one.facts.get(key, "") for one in found] for key in keys}
+    return found, {key: row for key, row in rows.items() if len(set(row)) > 1}
+
+
+def data_hash(run: Run) -> str:
+    """SHA-256 of the training set as the recipe cuts it: signals, labels and who gave them.
+
+    Raises
+    ------
+    MissingRecordingsError: the recordings are not on this machine.
+    """
+    data = load(run.data.name, run.data.split, **run.data.settings)
+    found = hashlib.sha256(json.dumps(data.spec.to_json(), sort_keys=True).encode())
+    for part in (data.signal, data.label, data.context, data.patient, data.valid):
+        if part is not None:
+            found.update(np.ascontiguousarray(part).tobytes())
+    return found.hexdigest()
+
+
+def _describe(
+    client: MlflowClient, number: str, card: Card, figures: Mapping[str, float], folder: Path
+) -> None:
+    """Settings, origin and figures of a run."""
+    from mlflow.entities import Param, RunTag
+
+    settings = _flat(card.run) or {f"members.{k}": one["id"] for k, one in card.members.items()}
+    params = [Param(_clean(key), value[:6000]) for key, value in settings.items()]
+    for k in range(0, len(params), 100):
+        client.log_batch(number, params=params[k : k + 100])
+    tags = {
+        "mlflow.source.git.commit": card.commit,
+        "ecgsynth.data": str(card.data.get("source", "")),
+        DATA: _data_hash(card),
+        "ecgsynth.seed": str(card.seed),
+        **{f"ecgsynth.version.{package}": one for package, one in card.versions.items()},
+    }
+    client.log_batch(number, tags=[RunTag(key, value) for key, value in tags.items() if value])
+    metrics = list(_metrics(card, figures, folder))
+    for k in range(0, len(metrics), AT_ONCE):
+        client.log_batch(number, metrics=metrics[k : k + AT_ONCE])
+
+
+def _metrics(card: Card, figures: Mapping[str, float], folder: Path) -> Iterator[Metric]:
+    """The curves of the training, over examples seen, and the judge's figures at its end."""
+    import time
+
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    lines = [line for line in read_metrics(folder / "metrics.jsonl") if "alarm" not in line]
+    rows = np.unique(np.linspace(0, len(lines) - 1, min(LINES, len(lines))).round().astype(int))
+    for line in (lines[row] for row in rows):
+        for key, value in line.items():
+            if key != "examples" and isinstance(value, int | float) and np.isfinite(value):
+                yield Metric(_clean(key), float(value), now, int(line["examples"]))
+    yield Metric("examples", float(card.examples_seen), now, card.examples_seen)
+    for key, value in figures.items():
+        yield Metric(_clean(key), value, now, card.examples_seen)
+
+
+def _data_hash(card: Card) -> str:
+    if not card.run:  # joined of several, each of which has its own
+        return ""
+    try:
+        return data_hash(Run.from_dict(card.run))
+    except MissingRecordingsError as problem:
+        log.warning("the version is kept without a hash of its data: %s", problem)
+        return ""
+
+
+def _figures(report: Path) -> dict[str, float]:
+    """`judge/coverage/V` -> value, of a report's JSON."""
+    try:
+        rows = json.loads(report.read_text(encoding="utf-8"))["rows"]
+        return {
+            f"judge/{row['metric']}/{row['group']}": float(row["value"])
+            for row in rows
+            if row["value"] is not None
+        }
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        reason = " ".join(str(problem).split())
+        raise EcgsynthError(
+            f"{report} is no report in JSON ({reason}); take the .json that `ecgsynth evaluate` "
+            "wrote."
+        ) from None
+
+
+def _beside(folder: Path | None) -> list[Path]:
+    """What of a run folder is kept beside the model."""
+    if folder is None:
+        return []
+    names = [folder / "run.yaml", folder / "metrics.jsonl"]
+    return [file for file in (*names, *sorted(folder.glob("samples/*.png"))[-1:]) if file.is_file()]
+
+
+def _experiment(client: MlflowClient) -> str:
+    """The experiment of all runs; a local store keeps its files beside its database."""
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is not None:
+        return str(found.experiment_id)
+    file = local_file(tracking_uri())
+    place = file.with_suffix("").resolve().as_uri() if file else None
+    return str(client.create_experiment(EXPERIMENT, place))
+
+
+def _version(client: MlflowClient, one: ModelVersion) -> Version:
+    """A version with what is known of its run."""
+    aliases = registered(client, one.name).aliases
+    run = client.get_run(str(one.run_id))
+    tags = {key: text for key, text in run.data.tags.items() if not key.startswith("mlflow.")}
+    facts = {
+        "commit": run.data.tags.get("mlflow.source.git.commit", ""),
+        "card": one.tags.get("ecgsynth.card", ""),
+        **{key.removeprefix("ecgsynth."): text for key, text in sorted(tags.items())},
+        **dict(sorted(run.data.params.items())),
+        **{key: f"{value:.4g}" for key, value in sorted(run.data.metrics.items())},
+    }
+    mine = tuple(sorted(n for n, number in aliases.items() if str(number) == str(one.version)))
+    return Version(one.name, int(one.version), mine, one.creation_timestamp / 1000, facts)
+
+
+def _history(tags: Mapping[str, str], alias: str) -> list[int]:
+    return [int(number) for number in json.loads(tags.get(HISTORY + alias, "[]"))]
+
+
+def _clean(key: str) -> str:
+    """A name as MLflow allows it."""
+    return re.sub(r"[^\w\-. /:]", "_", key)

@@ -1,0 +1,74 @@
+"""A service on a loopback port, in this process or as a command of its own; for several tests."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+
+from ecgsynth.app.service.application import create_app
+from ecgsynth.app.service.settings import Settings
+
+
+@contextmanager
+def served(settings: Settings, key: str = "") -> Iterator[httpx.Client]:
+    """A client of a service that runs in a thread of this process."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            create_app(settings, key), log_config=None, timeout_graceful_shutdown=2
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with httpx.Client(base_url=address, timeout=60) as client:
+            wait_for(lambda: server.started)
+            try:
+                yield client
+            finally:
+                client.close()
+                server.should_exit = True
+                thread.join(30)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def started(port: int, log: Path, *words: str, **environment: str) -> subprocess.Popen[bytes]:
+    """`ecgsynth serve` as a process; it answers when this returns."""
+    command = [sys.executable, "-m", "ecgsynth", "serve", "--port", str(port), *words]
+    with open(log, "ab") as out:
+        process = subprocess.Popen(
+            command, stdout=out, stderr=out, env={**os.environ, **environment}
+        )
+
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/v1/health").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    wait_for(answers, 120)
+    return process
+
+
+def wait_for(ready: Any, seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < until, "this did not come about in time"
+        time.sleep(0.02)

@@ -1,0 +1,198 @@
+"""The gate: real beats of the same hearts pass, copies, strangers and artefacts do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from phantoms import halves
+
+from ecgsynth.augmentation.criteria import Range, quality, spacing
+from ecgsynth.augmentation.gate import Gate
+from ecgsynth.augmentation.plan import Gating, Plan
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.synthesizer import Synthesizer
+
+FITTED = Gating(classifier="fitted", steps=60)
+
+
+@pytest.fixture(scope="module")
+def crowd() -> tuple[Ecg, Ecg]:
+    return halves()
+
+
+@pytest.fixture(scope="module")
+def gate(crowd: tuple[Ecg, Ecg]) -> Gate:
+    return Gate.fit(crowd[0], ["S", "V"], FITTED)
+
+
+def share(gate: Gate, items: Ecg, criterion: str, name: str = "V") -> float:
+    return float(gate.passes(items, name)[criterion].mean())
+
+
+def changed(ecg: Ecg, change: Callable[[Any], Any]) -> Ecg:
+    return replace(ecg, signal=change(np.array(ecg.signal)).astype(np.float32))
+
+
+@pytest.mark.parametrize("name", ["S", "V"])
+def test_other_beats_of_the_same_hearts_pass(crowd: tuple[Ecg, Ecg], gate: Gate, name: str) -> None:
+    met = gate.passes(crowd[1].of_class(name), name)
+    assert set(met) == {"quality", "intervals", "copies", "outliers", "adherence"}
+    assert {criterion: held.mean() > 0.85 for criterion, held in met.items()} == dict.fromkeys(
+        met, True
+    )
+
+
+def test_a_copy_is_refused_and_so_is_one_moved_by_a_sample(
+    crowd: tuple[Ecg, Ecg], gate: Gate
+) -> None:
+    real = crowd[0].of_class("V")
+    assert share(gate, real, "copies") == 0
+    assert share(gate, changed(real, lambda x: np.roll(x, 1, axis=2)), "copies") < 0.05
+    assert share(gate, real, "outliers") == 1
+
+
+def flat(x: Any) -> Any:
+    return np.zeros_like(x)
+
+
+def flat_stretch(x: Any) -> Any:
+    x[..., 60:140] = x[..., 60:61]
+    return x
+
+
+def clipped(x: Any) -> Any:
+    top = 0.3 * np.abs(x).max(2, keepdims=True)
+    return np.clip(x, -top, top)
+
+
+def not_a_number(x: Any) -> Any:
+    x[:, 0, 50] = np.nan
+    return x
+
+
+def noisy(x: Any) -> Any:
+    return x + 0.3 * np.random.default_rng(0).standard_normal(x.shape)
+
+
+@pytest.mark.parametrize(
+    "spoil, criterion",
+    [
+        (flat, "quality"), (flat_stretch, "quality"), (clipped, "quality"),
+        (not_a_number, "quality"), (noisy, "quality"), (noisy, "outliers"),
+        (lambda x: 5 * x, "quality"), (lambda x: x / 5, "quality"),
+    ],
+)  # fmt: skip
+def test_an_artefact_is_refused(
+    crowd: tuple[Ecg, Ecg], gate: Gate, spoil: Callable[[Any], Any], criterion: str
+) -> None:
+    assert share(gate, changed(crowd[1].of_class("V"), spoil), criterion) < 0.1
+
+
+def test_a_flipped_beat_is_refused(crowd: tuple[Ecg, Ecg], gate: Gate) -> None:
+    flipped = changed(crowd[1].of_class("S"), np.negative)
+    assert np.logical_and.reduce([*gate.passes(flipped, "S").values()]).mean() < 0.1
+
+
+def test_nan_is_refused_even_where_quality_is_off(crowd: tuple[Ecg, Ecg]) -> None:
+    off = Gating(quality=False, intervals=False, outliers=False, copies=False, adherence=False)
+    gate = Gate.fit(crowd[0], ["V"], off)
+    part = crowd[1].of_class("V")
+    assert [*gate.passes(part, "V")] == ["quality"]
+    assert gate.passes(part, "V")["quality"].all()
+    assert not gate.passes(changed(part, not_a_number), "V")["quality"].any()
+
+
+def test_an_rr_that_the_class_never_has_is_refused(crowd: tuple[Ecg, Ecg], gate: Gate) -> None:
+    part = crowd[1].of_class("S")
+    late = replace(part, context=np.full_like(part.context, 2.9))
+    assert share(gate, part, "intervals", "S") > 0.9
+    assert share(gate, late, "intervals", "S") == 0
+
+
+def test_a_wide_qrs_is_none_of_a_supraventricular_beat(crowd: tuple[Ecg, Ecg], gate: Gate) -> None:
+    supra, ventricular = (crowd[1].of_class(name) for name in "SV")
+    rr = supra.context[np.arange(len(ventricular)) % len(supra)]
+    wide = replace(ventricular, context=rr)  # so that the QRS alone can tell
+    assert share(gate, wide, "intervals", "S") < 0.3
+
+
+def test_a_beat_of_another_class_does_not_adhere(crowd: tuple[Ecg, Ecg], gate: Gate) -> None:
+    assert share(gate, crowd[1].of_class("N"), "adherence") < 0.1
+
+
+def test_the_shipped_classifier_judges_beats_that_it_knows(crowd: tuple[Ecg, Ecg]) -> None:
+    gate = Gate.fit(crowd[0], ["V"], Gating(classifier="shipped"))
+    assert gate.judge is not None and gate.judge.name == "the shipped classifier"
+    assert share(gate, crowd[1].of_class("N"), "adherence") < 0.2
+    # Beat codes mean their AAMI class to it.
+    codes = replace(crowd[0], spec=replace(crowd[0].spec, classes=("N", "A", "V")))
+    coded = Gate.fit(codes, ["V", "A"], Gating(classifier="shipped"))
+    assert coded.judge is not None and coded.judge.column["A"] == gate.judge.column["S"]
+    assert coded.bounds["V"].least == pytest.approx(gate.bounds["V"].least)
+
+
+def test_what_the_shipped_classifier_does_not_know_is_said(crowd: tuple[Ecg, Ecg]) -> None:
+    short = replace(crowd[0].spec, samples=200, r_sample=90)
+    cut = replace(crowd[0], signal=crowd[0].signal[..., 6:206], spec=short)
+    with pytest.raises(EcgsynthError, match="does not know such items"):
+        Gate.fit(cut, ["V"], Gating(classifier="shipped"))
+    with pytest.raises(EcgsynthError, match="two classes"):
+        Gate.fit(crowd[0].of_class("V"), ["V"], FITTED)
+
+
+def test_bounds_come_from_the_real_items_alone(crowd: tuple[Ecg, Ecg]) -> None:
+    one = Gate.fit(crowd[0], ["V"], Gating(adherence=False)).bounds["V"]
+    twice = changed(crowd[0], lambda x: 2 * x)
+    other = Gate.fit(twice, ["V"], Gating(adherence=False)).bounds["V"]
+    assert other.near == pytest.approx(2 * one.near, rel=1e-3)
+    assert other.quality["height"].low == pytest.approx(one.quality["height"].low + np.log(2))
+    assert other.quality["standstill"] == one.quality["standstill"]
+
+
+def test_widening_lets_more_through(crowd: tuple[Ecg, Ecg]) -> None:
+    part = crowd[1].of_class("V")
+    narrow, wide = (
+        Gate.fit(crowd[0], ["V"], Gating(adherence=False, widen=by, tail=0.1)) for by in (0, 1)
+    )
+    assert share(narrow, part, "quality") < 0.8 < share(wide, part, "quality")
+
+
+def test_a_measurement_that_fails_on_real_items_refuses_nothing() -> None:
+    half = np.array([1.0, np.nan] * 50)
+    assert Range.of(half, 0.0, 0.0).holds(np.array([np.nan, 1.0, 2.0])).tolist() == [
+        True, True, False,
+    ]  # fmt: skip
+    assert not Range.of(np.ones(50), 0.0, 0.0).holds(np.array([np.nan]))[0]
+    assert Range.of(np.full(9, np.nan), 0.0, 0.0).holds(np.array([np.nan, 7.0])).all()
+
+
+def test_standstill_is_told_in_seconds(crowd: tuple[Ecg, Ecg]) -> None:
+    part = changed(crowd[1].of_class("N")[:5], flat_stretch)
+    np.testing.assert_allclose(quality(part)["standstill"], 80 / 360, atol=3 / 360)
+
+
+def test_a_twin_among_the_real_items_makes_the_spacing_nought(crowd: tuple[Ecg, Ecg]) -> None:
+    part = crowd[0].of_class("V")
+    twins = part[np.repeat(np.arange(10), 2)]
+    np.testing.assert_allclose(spacing(twins, np.arange(20)), 0, atol=1e-6)
+    assert spacing(part, np.arange(len(part))).min() > 0
+
+
+@pytest.mark.data("mitbih")
+def test_beats_of_the_shipped_model_pass_beside_those_it_learned_from_and_copies_do_not() -> None:
+    plan = Plan.read("augment-svf", "classes.F.enabled=false", "classes.V.enabled=false")
+    assert plan.data is not None
+    real = plan.data.load()
+    gate = Gate.fit(real, ["S"], plan.gate, seed=1)
+    made = Synthesizer.load("mitbih-beats").generate(256, label="S", seed=3)
+    every = np.logical_and.reduce([*gate.passes(made, "S").values()])
+    assert every.mean() > 0.85
+    noise = 0.01 * np.random.default_rng(0).standard_normal(real.of_class("S").signal.shape)
+    copies = changed(real.of_class("S"), lambda x: x + noise)
+    assert not gate.passes(copies, "S")["copies"].any()
+    assert share(gate, real.of_class("N")[:500], "adherence", "S") < 0.02

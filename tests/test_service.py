@@ -1,0 +1,633 @@
+"""The service: what it makes is what the library makes; every slip is a typed problem."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import shutil
+import socket
+import time
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from serving import served, wait_for
+from tiny import tiny_synthesizer
+
+from ecgsynth.app import cli
+from ecgsynth.app.service import bodies, problems
+from ecgsynth.app.service.application import create_app
+from ecgsynth.app.service.batching import Batcher
+from ecgsynth.app.service.settings import Settings
+from ecgsynth.app.service.shelf import Shelf
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats import read
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.synthesizer import BLOCK, Synthesizer
+from ecgsynth.synthesizer.together import SIZES, Together
+
+
+@pytest.fixture(scope="module")
+def models(simulated_beats: Ecg, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    tiny_synthesizer(simulated_beats).save(folder / "tiny.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiny(models: Path) -> Synthesizer:
+    return Synthesizer.load(models / "tiny.safetensors")
+
+
+@pytest.fixture(scope="module")
+def settings(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    database = tmp_path_factory.mktemp("jobs") / "jobs.sqlite"
+    return Settings(
+        model_dir=models, jobs_db=f"sqlite:///{database}", jobs=0, most_items=20_000,
+        most_json_kib=4, most_upload_mib=1, stall_seconds=1.5, jobs_waiting=1,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def client(settings: Settings) -> Iterator[httpx.Client]:
+    with served(settings) as client:
+        yield client
+
+
+def made(client: httpx.Client, **wanted: Any) -> httpx.Response:
+    answer = client.post("/v1/ecgs", json={"model": "tiny", **wanted})
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def problem(answer: httpx.Response, status: int) -> str:
+    """The sentence of a problem document of this status."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    said = answer.json()
+    assert said["status"] == status
+    assert said["type"].startswith("urn:ecgsynth:problem:")
+    assert said["title"] == problems.TITLES[status]
+    return str(said["detail"])
+
+
+# What goes well.
+
+
+def test_an_ecg_over_the_wire_is_the_librarys(client: httpx.Client, tiny: Synthesizer) -> None:
+    answer = made(client, label="V", count=3, seed=7, context={"rr_before_s": 0.5})
+    first, *items, last = [json.loads(line) for line in answer.text.splitlines()]
+    expected = tiny.generate(3, label="V", seed=7, context={"rr_before_s": 0.5})
+    assert first["synthetic"] is True
+    assert "not from a patient" in first["statement"]
+    assert first["model"] == tiny.card.id == answer.headers["x-ecgsynth-model"]
+    assert last == {"items": 3}
+    assert [item["label"] for item in items] == ["V"] * 3
+    assert [item["context"]["rr_before_s"] for item in items] == [0.5] * 3
+    signal = np.array([item["signal"]["MLII"] for item in items], np.float32)
+    assert np.array_equal(signal, expected.signal[:, 0])
+
+
+@pytest.mark.parametrize("count", [5, BLOCK + 44])
+@pytest.mark.parametrize("format", [name for name in bodies.formats() if name != bodies.NDJSON])
+def test_every_registered_format_reads_back(
+    client: httpx.Client, tiny: Synthesizer, tmp_path: Path, format: str, count: int
+) -> None:
+    answer = client.post(
+        "/v1/ecgs", json={"model": "tiny", "count": count, "seed": 2, "format": format}
+    )
+    if answer.status_code == 422:  # a format that holds no sets of beats says so
+        assert len(problem(answer, 422)) > 20
+        return
+    assert answer.status_code == 200, answer.text
+    if format == "parquet":
+        path = tmp_path / "set.parquet"
+        path.write_bytes(answer.content)
+    else:
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            archive.extractall(tmp_path)
+        (path,) = tmp_path.iterdir()
+    ecg = read(path, format)
+    expected = tiny.generate(count, seed=2)
+    assert ecg.synthetic
+    assert np.abs(ecg.signal - expected.signal).max() < 0.0011  # 1 uV, a file's finest step
+
+
+def test_a_large_request_is_the_same_as_at_once(client: httpx.Client, tiny: Synthesizer) -> None:
+    lines = made(client, count=2500, seed=5).text.splitlines()
+    expected = tiny.generate(2500, seed=5)
+    assert len(lines) == 2502
+    for row in (0, 1023, 1024, 2499):
+        item = json.loads(lines[1 + row])
+        assert item["item"] == row
+        assert np.array_equal(np.float32(item["signal"]["MLII"]), expected.signal[row, 0])
+
+
+def test_models_and_cards_are_told(client: httpx.Client, tiny: Synthesizer) -> None:
+    found = {one["name"]: one for one in client.get("/v1/models").json()["models"]}
+    assert found["tiny"]["id"] == tiny.card.id
+    assert found["tiny"]["classes"] == ["N", "S", "V", "F"]
+    for word in ("tiny", tiny.card.id):
+        assert client.get(f"/v1/models/{word}/card").json()["warning"] == tiny.card.warning
+
+
+def test_every_answer_has_a_request_id_of_the_clients_choice(client: httpx.Client) -> None:
+    answer = client.get("/v1/health", headers={"X-Request-ID": "mine-1"})
+    assert answer.headers["x-request-id"] == "mine-1"
+    answer = client.get("/v1/nothing", headers={"X-Request-ID": 'a"b'})
+    assert len(answer.headers["x-request-id"]) == 32
+
+
+def test_metrics_count_what_was_sent(client: httpx.Client, tiny: Synthesizer) -> None:
+    name = f'ecgsynth_items_total{{format="ndjson",model="{tiny.card.id}"}}'
+
+    def count() -> float:
+        lines = client.get("/metrics").text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+    before = count()
+    made(client, count=11)
+    assert count() == before + 11
+    assert 'ecgsynth_jobs{state="queued"} 0.0' in client.get("/metrics").text
+
+
+def test_pages_load_nothing_from_another_host(client: httpx.Client) -> None:
+    page = client.get("/docs")
+    assert page.headers["content-security-policy"].startswith("default-src 'self'")
+    for path in ("/docs", "/static/docs.js", "/static/docs.css"):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert "http://" not in answer.text
+        assert "https://" not in answer.text
+
+
+def test_openapi_has_examples_and_our_problems(client: httpx.Client) -> None:
+    said = client.get("/openapi.json").json()
+    wanted = said["components"]["schemas"]["Wanted"]
+    for example in wanted["examples"]:
+        assert set(example) <= set(wanted["properties"])
+    assert "HTTPValidationError" not in json.dumps(said)
+    assert {"/v1/health", "/v1/models", "/v1/models/{id}/card", "/v1/ecgs", "/v1/evaluations",
+            "/v1/jobs/{id}", "/v1/jobs/{id}/report", "/metrics"} == set(said["paths"])  # fmt: skip
+
+
+# Together, yet alone.
+
+
+def test_an_order_among_others_is_to_the_bit_what_it_is_alone(tiny: Synthesizer) -> None:
+    together = Together(tiny)
+    assert together.sizes, "on this machine every order is made by itself"
+    asked: list[dict[str, Any]] = [
+        {"count": 1, "seed": 0},
+        {"count": 5, "label": "V", "seed": 3},
+        {"count": 100, "label": ["N", "S"], "seed": 9, "context": {"rr_before_s": 0.5}},
+        {"count": {"F": 3, "N": 2}, "seed": 2**62},
+        {"count": BLOCK, "seed": 1},
+    ]
+    for some in (asked, asked[::-1], asked[:1], asked[1:3]):
+        made = together.make([together.order(**one) for one in some])
+        for one, ecg in zip(some, made, strict=True):
+            expected = tiny.generate(**one)
+            assert np.array_equal(ecg.signal, expected.signal)
+            assert np.array_equal(ecg.context, expected.context)
+            assert np.array_equal(ecg.label, expected.label)
+            assert ecg.source == expected.source
+
+
+def test_orders_of_a_joined_model_are_what_they_are_alone(tiny: Synthesizer) -> None:
+    from dataclasses import replace
+
+    from ecgsynth.signals.prior import ContextPrior
+
+    members = {}
+    for name in ("N", "V"):
+        member = Synthesizer(tiny.generator, tiny.card.model_copy())
+        groups = {name: tiny.prior.groups[name]}
+        member.prior = ContextPrior(tiny.spec, groups, tiny.prior.mean, tiny.prior.sd)
+        member.prior = replace(member.prior, hidden=tiny.prior.hidden)
+        members[name] = member
+    joined = Synthesizer.join(members)
+    together = Together(joined)
+    asked: list[dict[str, Any]] = [{"count": 5, "seed": 3}, {"count": 2, "label": "V", "seed": 4}]
+    made = together.make([together.order(**one) for one in asked])
+    for one, ecg in zip(asked, made, strict=True):
+        expected = joined.generate(**one)
+        assert np.array_equal(ecg.signal, expected.signal)
+        assert ecg.labels_str.tolist() == expected.labels_str.tolist()
+
+
+def test_where_rows_depend_on_their_batch_every_order_is_made_by_itself(
+    tiny: Synthesizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Synthesizer._scaled
+    monkeypatch.setattr(
+        Synthesizer, "_scaled",
+        lambda self, drawn: right(self, drawn) + np.arange(len(drawn.style))[:, None, None] * 1e-3,
+    )  # fmt: skip
+    together = Together(tiny)
+    assert together.sizes == ()
+    ecg = together.make([together.order(2, seed=1), together.order(3, seed=4)])[1]
+    assert np.array_equal(ecg.signal, tiny.generate(3, seed=4).signal)
+
+
+def test_a_batch_size_that_rounds_otherwise_is_not_used(
+    tiny: Synthesizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Synthesizer._scaled
+    monkeypatch.setattr(
+        Synthesizer, "_scaled",
+        lambda self, drawn: right(self, drawn) + (1e-6 if len(drawn.style) == SIZES[0] else 0),
+    )  # fmt: skip
+    assert SIZES[0] not in Together(tiny).sizes
+    assert BLOCK in Together(tiny).sizes
+
+
+def test_requests_that_come_together_are_computed_together(tiny: Synthesizer) -> None:
+    together = Together(tiny)
+    passes: list[int] = []
+    alone = together.make
+
+    def counted(orders: Any) -> list[Ecg]:
+        passes.append(len(orders))
+        return alone(orders)
+
+    together.make = counted  # type: ignore[method-assign]
+
+    async def many() -> list[Ecg]:
+        batcher = Batcher(together, 0.01)
+        return await asyncio.gather(*(batcher.make(together.order(1, seed=k)) for k in range(20)))
+
+    made = asyncio.run(many())
+    assert passes == [20]
+    for seed, ecg in enumerate(made):
+        assert np.array_equal(ecg.signal, tiny.generate(1, seed=seed).signal)
+
+
+def test_concurrent_clients_each_get_their_own(client: httpx.Client, tiny: Synthesizer) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        texts = [*pool.map(lambda seed: made(client, seed=seed).text, range(48))]
+    for seed in (0, 20, 47):
+        item = json.loads(texts[seed].splitlines()[1])
+        expected = tiny.generate(1, seed=seed)
+        assert np.array_equal(np.float32(item["signal"]["MLII"]), expected.signal[0, 0])
+
+
+# What goes wrong.
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({"modle": "tiny"}, "no field 'modle'. Did you mean 'model'?"),
+        ({"count": 1}, "the field 'model' is missing"),
+        ({"model": "tinny"}, "no model named 'tinny'. Did you mean 'tiny'?"),
+        ({"model": "../tiny.safetensors"}, "no model named '../tiny.safetensors'"),
+        ({"model": "tiny", "label": "X"}, "knows no class 'X'"),
+        ({"model": "tiny", "label": 5}, "'label'"),
+        ({"model": "tiny", "format": "wfbd"}, "no format named 'wfbd'. Did you mean 'wfdb'?"),
+        ({"model": "tiny", "context": {"rr_befor_s": 1}}, "Did you mean 'rr_before_s'?"),
+        ({"model": "tiny", "context": {"rr_before_s": -1}}, "above 0 s"),
+        ({"model": "tiny", "count": 0}, "at least 1"),
+        ({"model": "tiny", "count": True}, "'count'"),
+        ({"model": "tiny", "count": 10**30}, "more than one request may ask for here (20000)"),
+        ({"model": "tiny", "count": {"N": 20_000, "V": 1}}, "20001 items are more than"),
+        ({"model": "tiny", "count": {"N": -5, "V": 6}}, "'count.N': input should be greater"),
+        ({"model": "tiny", "count": {"N": 1}, "label": "V"}, "not both"),
+        ({"model": "tiny", "seed": 2**63}, "'seed'"),
+        ({"model": "tiny", "seed": 1.5}, "'seed'"),
+        ([1], "'the body'"),
+    ],
+)
+def test_a_slip_is_told_in_one_sentence(client: httpx.Client, body: Any, sentence: str) -> None:
+    assert sentence in problem(client.post("/v1/ecgs", json=body), 422)
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "sentence"),
+    [
+        ('{"model": "tiny", "context": {"rr_before_s": NaN}}', 422, "finite number"),
+        ('{"model": "tiny", "count": NaN}', 422, "'count'"),
+        ('{"model": "tiny", "seed": Infinity}', 422, "'seed'"),
+        ('{"model": ', 400, "not JSON"),
+        ('{"model": "tiny", "seed": ' + "9" * 4000 + "}", 422, "'seed'"),
+        ("[" * 4000, 400, ""),
+        ("\xff\xfe", 400, ""),
+        ("", 422, "the body is missing"),
+    ],
+)
+def test_a_body_that_is_no_json_is_told(
+    client: httpx.Client, text: str, status: int, sentence: str
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = client.post("/v1/ecgs", content=text.encode("latin-1"), headers=headers)
+    assert sentence in problem(answer, status)
+
+
+def test_another_kind_of_content_is_told(client: httpx.Client) -> None:
+    answer = client.post("/v1/ecgs", data={"model": "tiny"})
+    assert "send application/json" in problem(answer, 415)
+    answer = client.post("/v1/evaluations", json={})
+    assert "send multipart/form-data" in problem(answer, 415)
+
+
+def test_other_addresses_and_methods_are_told(client: httpx.Client) -> None:
+    assert "/docs" in problem(client.get("/v1/ecg"), 404)
+    assert "/docs" in problem(client.get("/v1/ecgs"), 405)
+    assert "Did you mean 'tiny'?" in problem(client.get("/v1/models/tinny/card"), 404)
+    assert problem(client.get("/static/..%2fsettings.py"), 404)
+
+
+def test_a_body_that_is_too_large_is_told(client: httpx.Client) -> None:
+    def pieces() -> Iterator[bytes]:  # without a length in advance
+        for _ in range(100):
+            yield b" " * 1000
+
+    for content in (b" " * 5000, pieces()):
+        headers = {"Content-Type": "application/json"}
+        answer = client.post("/v1/ecgs", content=content, headers=headers)
+        assert "larger than 4 KiB" in problem(answer, 413)
+
+
+def test_pages_of_other_origins_are_refused(client: httpx.Client) -> None:
+    answer = client.post("/v1/ecgs", json={"model": "tiny"}, headers={"Origin": "http://other"})
+    assert "http://other may not call" in problem(answer, 403)
+    own = str(client.base_url).rstrip("/")
+    assert client.get("/v1/models", headers={"Origin": own}).status_code == 200
+
+
+def test_named_origins_may_call(settings: Settings) -> None:
+    with served(settings.model_copy(update={"origins": "http://other"})) as client:
+        asked = {"Origin": "http://other", "Access-Control-Request-Method": "POST"}
+        assert client.options("/v1/ecgs", headers=asked).status_code == 200
+        answer = client.get("/v1/models", headers={"Origin": "http://other"})
+        assert answer.headers["access-control-allow-origin"] == "http://other"
+
+
+def test_the_key_opens_and_nothing_else_does(settings: Settings) -> None:
+    with served(settings, key="sesame") as client:
+        assert "a key is needed" in problem(client.get("/v1/models"), 401)
+        wrong = client.get("/v1/models", headers={"Authorization": "Bearer sesam"})
+        assert "this key is not the one" in problem(wrong, 401)
+        assert wrong.headers["www-authenticate"] == "Bearer"
+        odd = client.get(
+            "/metrics", headers={"Authorization": "Bearer s\xe9same".encode("latin-1")}
+        )
+        problem(odd, 401)
+        right = {"Authorization": "Bearer sesame"}
+        assert client.get("/v1/models", headers=right).status_code == 200
+        for path in ("/v1/health", "/docs", "/openapi.json"):
+            assert client.get(path).status_code == 200
+        assert client.get("/openapi.json").json()["security"] == [{"key": []}]
+
+
+def test_more_requests_than_allowed_are_sent_away(settings: Settings) -> None:
+    with served(settings.model_copy(update={"requests": 1})) as client:
+        body = {"model": "tiny", "count": 20_000}
+        with client.stream("POST", "/v1/ecgs", json=body) as answer:
+            assert answer.status_code == 200
+            refused = httpx.get(f"{client.base_url}/v1/models")
+            assert refused.headers["retry-after"] == "1"
+            problem(refused, 503)
+
+
+def test_a_request_that_takes_too_long_is_ended(settings: Settings) -> None:
+    short = settings.model_copy(update={"seconds": 0.3})
+    with served(short) as client:
+        body = {"model": "tiny", "count": 20_000, "format": "csv"}
+        assert "too long" in problem(client.post("/v1/ecgs", json=body), 408)
+
+
+def test_a_client_that_sends_slowly_is_told_and_left(client: httpx.Client) -> None:
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as line:
+        line.sendall(
+            b"POST /v1/ecgs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 100\r\n\r\n{"
+        )
+        line.settimeout(10)
+        assert line.recv(1000).startswith(b"HTTP/1.1 408")
+
+
+def sent_items(client: httpx.Client, model: str) -> float:
+    name = f'ecgsynth_items_total{{format="ndjson",model="{model}"}}'
+    lines = client.get("/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+
+@pytest.mark.parametrize("leaves", [True, False], ids=["leaves", "stalls"])
+def test_work_stops_for_a_client_that_is_gone(
+    client: httpx.Client, tiny: Synthesizer, leaves: bool
+) -> None:
+    body = json.dumps({"model": "tiny", "count": 20_000}).encode()
+    before = sent_items(client, tiny.card.id)
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as line:
+        line.sendall(
+            b"POST /v1/ecgs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+        )
+        line.recv(1000)
+        if not leaves:
+            wait_for(lambda: "in_flight 1.0" in client.get("/metrics").text, 10)
+    wait_for(lambda: "in_flight 1.0" in client.get("/metrics").text, 10)  # this request alone
+    assert sent_items(client, tiny.card.id) - before < 20_000
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import errno
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("ecgsynth.formats.npz.np.save", full)
+    answer = client.post("/v1/ecgs", json={"model": "tiny", "format": "npz"})
+    assert "disk of the server is full" in problem(answer, 507)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_files_are_gone_when_they_are_sent(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    made(client, format="wfdb", count=3)
+    wait_for(lambda: not [*tmp_path.iterdir()])
+
+
+def test_a_fault_is_a_problem_and_tells_nothing_of_the_inside(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*_: Any) -> Any:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(Shelf, "models", fault)
+    answer = client.get("/v1/models")
+    assert "secret" not in problem(answer, 500)
+    assert client.get("/docs").status_code == 200
+
+
+# Files of models come and go.
+
+
+def test_a_model_replaced_while_serving_is_noticed(
+    settings: Settings, models: Path, tiny: Synthesizer, tmp_path: Path
+) -> None:
+    shutil.copy(models / "tiny.safetensors", tmp_path / "mine.safetensors")
+    mine = settings.model_copy(update={"model_dir": tmp_path})
+    with served(mine) as client:
+        old = client.post("/v1/ecgs", json={"model": "mine", "seed": 1})
+        assert old.headers["x-ecgsynth-model"] == tiny.card.id
+        other = Synthesizer.load(models / "tiny.safetensors")
+        for value in other.generator.parameters():
+            value.data.mul_(1.5)
+        other.save(tmp_path / "mine.safetensors")
+        new = client.post("/v1/ecgs", json={"model": "mine", "seed": 1})
+        assert new.headers["x-ecgsynth-model"] == other.card.id != tiny.card.id
+        assert new.headers["x-ecgsynth-sha256"] != old.headers["x-ecgsynth-sha256"]
+        item = json.loads(new.text.splitlines()[1])
+        expected = other.generate(1, seed=1).signal[0, 0]
+        assert np.array_equal(np.float32(item["signal"]["MLII"]), expected)
+        gone = client.post("/v1/ecgs", json={"model": tiny.card.id})
+        assert "no model named" in problem(gone, 422)
+
+
+def test_a_damaged_model_is_listed_with_its_reason_and_harms_no_other(
+    settings: Settings, models: Path, tmp_path: Path
+) -> None:
+    shutil.copy(models / "tiny.safetensors", tmp_path / "good.safetensors")
+    content = (models / "tiny.safetensors").read_bytes()
+    (tmp_path / "half.safetensors").write_bytes(content[: len(content) // 2])
+    (tmp_path / "text.safetensors").write_text("no model")
+    with served(settings.model_copy(update={"model_dir": tmp_path})) as client:
+        said = client.get("/v1/models").json()
+        assert {"half", "text"} == set(said["left_out"])
+        answer = client.post("/v1/ecgs", json={"model": "half"})
+        assert "copy or train it again" in problem(answer, 422)
+        assert client.post("/v1/ecgs", json={"model": "good"}).status_code == 200
+
+
+def test_no_more_models_stay_in_memory_than_allowed(models: Path, tmp_path: Path) -> None:
+    for scale in (1.1, 1.2, 1.3):
+        other = Synthesizer.load(models / "tiny.safetensors")
+        for value in other.generator.parameters():
+            value.data.mul_(scale)
+        other.save(tmp_path / f"m{scale}.safetensors")
+    shelf = Shelf(tmp_path, 2, 0.001)
+
+    async def all_of_them() -> None:
+        for name in ("m1.1", "m1.2", "m1.3", "m1.1"):
+            await shelf.load(name)
+
+    asyncio.run(all_of_them())
+    assert len(shelf._loaded) == 2
+
+
+# Settings.
+
+
+def test_settings_come_from_the_environment_and_words_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECGSYNTH_SERVE_MOST_ITEMS", "7")
+    monkeypatch.setenv("ECGSYNTH_SERVE_JOBS", "3")
+    assert (Settings.read().most_items, Settings.read().jobs) == (7, 3)
+    assert Settings.read({"jobs": 2}).jobs == 2
+    with pytest.raises(EcgsynthError, match="no setting 'most_itms'. Did you mean 'most_items'"):
+        Settings.read({"most_itms": 7})
+
+
+def test_settings_reach_the_workers_whole(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in settings.to_environment().items():
+        monkeypatch.setenv(name, value)
+    assert Settings.read() == settings
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("nonsense", "is no URL of a database"),
+        ("sqlite:////proc/none/jobs.sqlite", "cannot be used"),
+        ("nobase://x/y", "is no URL of a database"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_told(
+    settings: Settings, url: str, sentence: str
+) -> None:
+    with pytest.raises(EcgsynthError, match=sentence):
+        create_app(settings.model_copy(update={"jobs_db": url}))
+
+
+# The command.
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str) -> str:
+    """The one sentence of `ecgsynth serve ...`."""
+    monkeypatch.setattr("sys.argv", ["ecgsynth", "serve", *words.split()])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("ecgsynth: ")
+    return line
+
+
+def test_without_the_extra_the_command_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from importlib import util
+
+    monkeypatch.setattr(util, "find_spec", lambda _: None)
+    assert "pip install 'ecgsynth[serve]'" in refused(monkeypatch, capsys, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("most_itms=5", "no setting 'most_itms'. Did you mean 'most_items'"),
+        ("most_items=0", "'most_items' input should be greater than or equal to 1"),
+        ("jobs", "'jobs' is not an override"),
+        ("--model-dir absent", "there is no folder absent"),
+        ("--jobs-db nonsense", "no URL of a database"),
+        ("--host 192.0.2.1", "192.0.2.1:8000 cannot be served"),
+    ],
+)
+def test_a_slip_of_the_command_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    words: str, sentence: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("ECGSYNTH_SERVE_JOBS_DB", f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    assert sentence in refused(monkeypatch, capsys, words)
+
+
+def test_a_taken_port_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ECGSYNTH_SERVE_JOBS_DB", f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert "choose another --host or --port" in refused(monkeypatch, capsys, f"--port {port}")
+
+
+def test_a_million_items_are_computed_step_by_step(tiny: Synthesizer) -> None:
+    chunks = tiny.stream(1_000_000, chunk=1024)
+    begun = time.monotonic()
+    kept = []
+
+    async def some() -> None:
+        pool = ThreadPoolExecutor(1)
+        async for text in bodies.lines(chunks, "tiny", 0, kept.append, pool):
+            assert len(text) < 8 << 20
+            if len(kept) == 2:
+                return
+
+    asyncio.run(some())
+    assert kept == [1024, 1024]
+    assert time.monotonic() - begun < 60

@@ -1,0 +1,596 @@
+"""Jobs: none is lost, none runs twice, and nothing that is uploaded does harm."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from serving import free_port, served, started, wait_for
+
+from ecgsynth.app.service import judging, store, uploads
+from ecgsynth.app.service.settings import Settings
+from ecgsynth.app.service.store import Job, Store
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats import write
+from ecgsynth.signals.ecg import Ecg
+
+FORM = {"against": "simulated:test", "train": "simulated:train", "metrics": "amplitude_w1"}
+"""An evaluation that needs no recordings and no minutes."""
+
+
+# The databases.
+
+
+def postgres_tool(name: str) -> Path | None:
+    found = shutil.which(name)
+    folders = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return Path(found) if found else (folders[-1] if folders else None)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server of this session's own."""
+    initdb, pg_ctl = postgres_tool("initdb"), postgres_tool("pg_ctl")
+    if initdb is None or pg_ctl is None:
+        pytest.skip("PostgreSQL is not installed on this machine (apt-get install postgresql)")
+    pytest.importorskip("psycopg", reason="psycopg is not installed (pip install psycopg[binary])")
+    folder = Path(tempfile.mkdtemp(prefix="ecgsynth-pg-"))
+    root = os.geteuid() == 0
+    if root:  # the server refuses to run as root
+        if shutil.which("runuser") is None:
+            pytest.skip("PostgreSQL does not run as root, and there is no runuser")
+        shutil.chown(folder, "postgres")
+
+    def run(*words: object) -> None:
+        whose = ["runuser", "-u", "postgres", "--"] if root else []
+        command = [*whose, *(str(word) for word in words)]
+        subprocess.run(command, check=True, capture_output=True, cwd="/", timeout=120)
+
+    port = free_port()
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
+    try:
+        run(initdb, "-D", folder / "data", "-A", "trust", "-U", "ecg", "--no-sync")
+        run(pg_ctl, "-D", folder / "data", "-o", options, "-l", folder / "log", "-w", "start")
+        yield f"postgresql+psycopg://ecg@127.0.0.1:{port}/postgres"
+        run(pg_ctl, "-D", folder / "data", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres"))
+    return f"sqlite:///{tmp_path / 'jobs.sqlite'}"
+
+
+@pytest.fixture
+def keep(url: str) -> Iterator[Store]:
+    """An empty store."""
+    from sqlalchemy import text
+
+    kept = Store(url)
+    with kept.engine.begin() as db:
+        for table in ("ecgsynth_job_files", "ecgsynth_jobs"):
+            db.execute(text(f"DELETE FROM {table}"))
+    yield kept
+    kept.engine.dispose()
+
+
+def got(keep: Store, name: str) -> Job:
+    job = keep.get(name)
+    assert job is not None
+    return job
+
+
+def test_a_job_and_its_files_come_back_as_they_went_in(keep: Store) -> None:
+    name = keep.add("evaluation", {"seed": 3}, {"upload": iter([b"ab\0", b"cd"])})
+    job = got(keep, name)
+    assert (job.state, job.asked, job.starts) == ("queued", {"seed": 3}, 0)
+    assert [*keep.file(name, "upload")] == [b"ab\0", b"cd"]
+    assert [*keep.file(name, "other")] == []
+
+
+def test_a_job_whose_file_breaks_off_is_not_there(keep: Store) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"half"
+        raise OSError("the client left")
+
+    with pytest.raises(OSError, match="left"):
+        keep.add("evaluation", {}, {"upload": broken()})
+    assert sum(keep.counts().values()) == 0
+
+
+def test_many_workers_claim_every_job_once(keep: Store) -> None:
+    names = {keep.add("evaluation", {}, {}) for _ in range(12)}
+
+    def worker(number: int) -> list[str]:
+        mine = []
+        for _ in range(200):
+            job = keep.claim(f"w{number}", slots=3, lease_s=60)
+            if job is not None:
+                mine.append(job.id)
+                assert keep.finish(job.id, f"w{number}", {}, {})
+            elif not keep.counts()["queued"]:
+                break
+        return mine
+
+    with ThreadPoolExecutor(6) as pool:
+        claimed = [name for mine in pool.map(worker, range(6)) for name in mine]
+    assert sorted(claimed) == sorted(names)
+    assert keep.counts()["done"] == 12
+
+
+def test_no_more_jobs_run_at_once_than_there_are_slots(keep: Store) -> None:
+    for _ in range(5):
+        keep.add("evaluation", {}, {})
+    with ThreadPoolExecutor(5) as pool:
+        for _ in range(4):
+            [*pool.map(lambda k: keep.claim(f"w{k}", slots=2, lease_s=60), range(5))]
+    assert keep.counts()["running"] == 2
+
+
+def test_the_oldest_job_goes_first(keep: Store) -> None:
+    names = [keep.add("evaluation", {"n": n}, {}) for n in range(3)]
+    claimed = [keep.claim("w", slots=9, lease_s=60) for _ in names]
+    assert [job.id for job in claimed if job] == names
+
+
+def test_the_job_of_a_dead_worker_is_taken_over_and_the_dead_one_changes_nothing(
+    keep: Store,
+) -> None:
+    name = keep.add("evaluation", {}, {"upload": iter([b"x"])})
+    assert keep.claim("dead", slots=1, lease_s=0.05)
+    assert keep.claim("other", slots=1, lease_s=60) is None  # it may live
+    time.sleep(0.1)
+    taken = keep.claim("other", slots=1, lease_s=60)
+    assert taken is not None
+    assert (taken.id, taken.owner, taken.starts) == (name, "other", 2)
+    assert not keep.renew(name, "dead", 60, 0.5, "")
+    assert not keep.finish(name, "dead", {"wrong": 1}, {})
+    assert not keep.fail(name, "dead", {})
+    assert keep.finish(name, "other", {"right": 1}, {"report.html": iter([b"page"])})
+    assert got(keep, name).result == {"right": 1}
+    assert [*keep.file(name, "upload")] == []  # what was uploaded is not kept
+    assert [*keep.file(name, "report.html")] == [b"page"]
+
+
+def test_a_job_that_kills_its_workers_is_given_up(keep: Store) -> None:
+    name = keep.add("evaluation", {}, {})
+    for number in range(store.MOST_STARTS):
+        assert keep.claim(f"w{number}", slots=1, lease_s=0.01)
+        time.sleep(0.02)
+    assert keep.claim("last", slots=1, lease_s=60) is None
+    job = got(keep, name)
+    assert job.state == "failed"
+    assert "died 3 times" in str(job.problem)
+    assert job.slot is None
+
+
+def test_a_released_job_waits_again_and_no_start_is_counted(keep: Store) -> None:
+    name = keep.add("evaluation", {}, {})
+    for _ in range(5):
+        assert keep.claim("w", slots=1, lease_s=60)
+        assert keep.release(name, "w")
+    assert (got(keep, name).state, got(keep, name).starts) == ("queued", 0)
+
+
+def test_a_cancelled_job_is_nobodys(keep: Store) -> None:
+    waiting, running = keep.add("evaluation", {}, {}), keep.add("evaluation", {}, {})
+    assert keep.cancel(waiting)
+    assert keep.claim("w", slots=1, lease_s=60)
+    assert keep.cancel(running)
+    assert not keep.cancel(running)
+    assert not keep.renew(running, "w", 60, 0.5, "")
+    assert keep.claim("w", slots=1, lease_s=60) is None
+    assert keep.counts()["cancelled"] == 2
+
+
+def test_old_jobs_are_forgotten_and_open_ones_are_not(keep: Store) -> None:
+    ended, waiting = keep.add("evaluation", {}, {}), keep.add("evaluation", {}, {})
+    keep.cancel(ended)
+    keep.forget(waiting)
+    keep.forget_before(time.time() + 1)
+    assert keep.get(ended) is None
+    assert got(keep, waiting).state == "queued"
+
+
+# What is uploaded.
+
+
+@pytest.fixture(scope="module")
+def beats(simulated_beats: Ecg, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """beats.npz, beats.csv and beats.zip (WFDB) of the same 120 beats."""
+    folder = tmp_path_factory.mktemp("beats")
+    some = simulated_beats[:120]
+    write(some, folder / "beats.npz")
+    write(some, folder / "beats.csv")
+    write(some, folder / "wfdb/")
+    shutil.make_archive(str(folder / "beats"), "zip", folder / "wfdb")
+    return folder
+
+
+def zipped(files: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", compression) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def npy(array: Any, **more: Any) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array, **more)
+    return out.getvalue()
+
+
+def linked() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        info = zipfile.ZipInfo("a.hea")
+        info.external_attr = 0o120777 << 16
+        archive.writestr(info, "/etc/passwd")
+    return out.getvalue()
+
+
+HEADER = b"a 1 360 100\n%b 16 1000 16 0 0 0 0 MLII\n"
+
+HOSTILE: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "bomb": ("x.npz", lambda: zipped({"data.npy": bytes(60 << 20)}), "unpacks from"),
+    "way out": ("x.zip", lambda: zipped({"../a.hea": HEADER % b"a.dat"}), "no plain name"),
+    "root": ("x.zip", lambda: zipped({"/etc/a.hea": b""}), "no plain name"),
+    "backslash": ("x.zip", lambda: zipped({"..\\a.hea": b""}), "no plain name"),
+    "link": ("x.zip", linked, "a link"),
+    "no npz": ("x.npz", lambda: zipped({"a.txt": b"hello"}), "not all in it are .npy"),
+    "no records": ("x.zip", lambda: zipped({"a.txt": b"hello"}), "no .hea file"),
+    "text": ("x.npz", lambda: b"hello", "not a whole archive"),
+    "empty": ("x.npz", lambda: b"", "not a whole archive"),
+    "half": ("x.npz", lambda: zipped({"data.npy": npy(np.ones((9, 9)))})[:-30], "not a whole"),
+    "binary": ("x.csv", lambda: b"\0\1\2", "no CSV"),
+    "pickle": ("x.pkl", lambda: pickle.dumps([1]), "no kind that is judged here"),
+    "no ending": ("x", lambda: b"", "no kind that is judged here"),
+    "many": ("x.npz", lambda: zipped({f"a{k}.npy": b"" for k in range(60)}), "60 files; 50"),
+}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    database = tmp_path_factory.mktemp("db") / "jobs.sqlite"
+    return Settings(
+        jobs_db=f"sqlite:///{database}", most_upload_mib=1, most_unpacked_mib=50, most_files=50,
+        jobs_waiting=100, jobs=0,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def idle(settings: Settings) -> Iterator[httpx.Client]:
+    """A service that takes evaluations and runs none."""
+    with served(settings) as client:
+        yield client
+
+
+def sentence(answer: httpx.Response, status: int = 422) -> str:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    return str(answer.json()["detail"])
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_or_broken_upload_is_refused_before_it_is_read(
+    idle: httpx.Client, case: str
+) -> None:
+    name, content, expected = HOSTILE[case]
+    answer = idle.post("/v1/evaluations", data=FORM, files={"file": (name, content())})
+    assert expected in sentence(answer)
+    assert idle.get("/v1/health").json()["jobs"]["queued"] == 0
+
+
+def test_what_is_too_large_is_refused(idle: httpx.Client) -> None:
+    answer = idle.post("/v1/evaluations", data=FORM, files={"file": ("x.npz", bytes(2 << 20))})
+    assert "larger than 1 MiB" in sentence(answer, 413)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"against": "simulatd:test"}, "no data set named 'simulatd'. Did you mean 'simulated'?"),
+        ({"against": "simulated:tset"}, "no split 'tset'. Did you mean 'test'?"),
+        ({"against": "/etc/passwd"}, "no data set named '/etc/passwd'"),
+        ({"against": "folder:all"}, "no data set named 'folder'"),
+        ({"metrics": "coverag"}, "no metric named 'coverag'. Did you mean 'coverage'?"),
+        ({"seed": "-1"}, "'seed'"),
+        ({"agianst": "simulated:test"}, "no field 'agianst'. Did you mean 'against'?"),
+    ],
+)
+def test_a_slip_in_the_form_is_told(
+    idle: httpx.Client, beats: Path, change: dict[str, str], expected: str
+) -> None:
+    with open(beats / "beats.npz", "rb") as file:
+        answer = idle.post("/v1/evaluations", data=FORM | change, files={"file": file})
+    assert expected in sentence(answer)
+
+
+def test_absent_recordings_are_told_by_a_type_of_their_own(
+    idle: httpx.Client, beats: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ECGSYNTH_DATA", str(tmp_path))
+    with open(beats / "beats.npz", "rb") as file:
+        answer = idle.post("/v1/evaluations", files={"file": file})
+    assert "the server has no recordings of 'mitbih'" in sentence(answer)
+    assert answer.json()["type"] == "urn:ecgsynth:problem:missing-recordings"
+
+
+def test_a_full_queue_sends_away(settings: Settings, beats: Path, tmp_path: Path) -> None:
+    mine = {"jobs_waiting": 1, "jobs_db": f"sqlite:///{tmp_path / 'jobs.sqlite'}"}
+    with served(settings.model_copy(update=mine)) as client:
+        content = (beats / "beats.npz").read_bytes()
+        codes = []
+        for _ in range(2):
+            answer = client.post("/v1/evaluations", data=FORM, files={"file": ("a.npz", content)})
+            codes.append(answer.status_code)
+        assert codes == [202, 429]
+        assert answer.headers["retry-after"] == "60"
+        id = client.get("/v1/health").json()["jobs"]
+        assert id["queued"] == 1
+
+
+def archive_of(folder: Path, files: dict[str, bytes]) -> Path:
+    path = folder / "upload.zip"
+    path.write_bytes(zipped(files))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"a.hea": HEADER % b"/etc/passwd"}, "names the file '/etc/passwd'"),
+        ({"a.hea": HEADER % b"../../secret.dat"}, "which was not sent with it"),
+        ({"a.hea": HEADER % b"b.dat"}, "names the file 'b.dat'"),
+        ({"a.hea": b"a/2 1 360 100\nb 50\nc 50\n"}, "several segments"),
+        ({"a.hea": HEADER % b"a.dat", "a.dat": b"", "RECORDS": b"../../x\n"}, "RECORDS names"),
+        ({"a.hea": HEADER % b"a.dat", "a.dat": b"", "b/c.hea": b""}, "several folders"),
+    ],
+)
+def test_a_record_reaches_no_file_that_was_not_sent(
+    tmp_path: Path, files: dict[str, bytes], expected: str
+) -> None:
+    with pytest.raises(EcgsynthError, match=expected.replace("'", ".")):
+        uploads.unpack(archive_of(tmp_path, files), tmp_path / "out")
+
+
+def test_an_archive_with_a_wrong_checksum_is_told(tmp_path: Path) -> None:
+    content = zipped({"a.hea": HEADER % b"a.dat"}, zipfile.ZIP_STORED)
+    (tmp_path / "upload.zip").write_bytes(content.replace(b"MLII", b"MLIX", 1))
+    with pytest.raises(EcgsynthError, match="archive is damaged"):
+        uploads.unpack(tmp_path / "upload.zip", tmp_path / "out")
+
+
+# From upload to verdict.
+
+
+@pytest.fixture(scope="module")
+def busy(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A service that runs what it takes."""
+    database = tmp_path_factory.mktemp("busy") / "jobs.sqlite"
+    mine = {"jobs": 2, "jobs_db": f"sqlite:///{database}", "most_unpacked_mib": 512,
+            "job_memory_mib": 1536}  # fmt: skip
+    with served(settings.model_copy(update=mine)) as client:
+        yield client
+
+
+def posted(client: httpx.Client, path: Path, wait: int = 60, **form: str) -> httpx.Response:
+    with open(path, "rb") as file:
+        return client.post(
+            "/v1/evaluations", data=FORM | form, files={"file": file},
+            headers={"Prefer": f"wait={wait}"}, timeout=90,
+        )  # fmt: skip
+
+
+def test_a_set_is_judged_and_its_upload_forgotten(busy: httpx.Client, beats: Path) -> None:
+    answer = posted(busy, beats / "beats.zip")
+    assert answer.status_code == 200, answer.text
+    job = answer.json()
+    assert (job["state"], job["share"]) == ("done", 1.0)
+    assert {row["metric"] for row in job["result"]["rows"]} == {"amplitude_w1"}
+    assert busy.get(answer.headers["location"]).json()["result"] == job["result"]
+    page = busy.get(job["report"])
+    assert "amplitude" in page.text.lower()
+    assert page.text.rstrip().endswith("</html>")
+    assert page.headers["content-security-policy"].startswith("sandbox")
+    assert busy.delete(answer.headers["location"]).status_code == 204
+    assert busy.get(answer.headers["location"]).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["beats.npz", "beats.csv", "beats.zip"])
+def test_every_kind_of_upload_gives_the_same_verdict(
+    simulated_beats: Ecg, beats: Path, tmp_path: Path, name: str
+) -> None:
+    shutil.copy(beats / name, tmp_path / f"upload{Path(name).suffix}")
+    asked = {
+        "against": "simulated:test", "train": "", "metrics": ["amplitude_w1"], "quick": True,
+        "seed": 0, "upload_kind": uploads.kind_of(name), "name": f"upload{Path(name).suffix}",
+    }  # fmt: skip
+    heard: list[tuple[str, float]] = []
+    judging.judge(tmp_path, asked, lambda doing, share: heard.append((doing, share)))
+    verdict = json.loads((tmp_path / "report.json").read_text())
+    assert verdict["counts"] == simulated_beats[:120].counts()
+    assert verdict["rows"][0]["metric"] == "amplitude_w1"
+    assert heard[0] == ("reading", 0.0)
+    assert heard[-1] == ("done", 1.0)
+
+
+def test_pickled_objects_are_never_opened(busy: httpx.Client, tmp_path: Path) -> None:
+    class Harm:
+        def __reduce__(self) -> Any:
+            return open, (str(tmp_path / "harm"), "w")
+
+    array = np.empty(1, object)
+    array[0] = Harm()
+    path = tmp_path / "x.npz"
+    path.write_bytes(zipped({"data.npy": npy(array, allow_pickle=True), "fs.npy": npy(360)}))
+    answer = posted(busy, path)
+    assert "damaged" in sentence(answer)
+    assert "upload.npz" in sentence(answer)
+    assert tempfile.gettempdir() not in sentence(answer)
+    assert not (tmp_path / "harm").exists()
+
+
+def test_a_header_that_promises_too_much_harms_the_one_process_alone(
+    busy: httpx.Client, beats: Path, tmp_path: Path
+) -> None:
+    lines = (beats / "beats.csv").read_text().splitlines()
+    lines[1] = lines[1].replace('"samples": 256', '"samples": 4000000000')
+    assert "4000000000" in lines[1]
+    (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
+    before = busy.get("/v1/health").status_code
+    assert sentence(posted(busy, tmp_path / "x.csv"))
+    assert before == busy.get("/v1/health").status_code == 200
+
+
+def test_a_process_that_dies_is_told_and_the_next_job_runs(
+    busy: httpx.Client, beats: Path, wrong: Path
+) -> None:
+    where = posted(busy, beats / "beats.npz", wait=0, metrics="").headers["location"]
+    wait_for(lambda: busy.get(where).json()["doing"] == "reading")
+    for child in Path("/proc").glob("[0-9]*"):
+        if judging_of_ours(child):
+            os.kill(int(child.name), signal.SIGKILL)
+    wait_for(lambda: busy.get(where).json()["state"] == "failed")
+    assert "died of this file" in busy.get(where).json()["problem"]["detail"]
+    assert "has no array 'data'" in sentence(posted(busy, wrong))
+
+
+def judging_of_ours(process: Path) -> bool:
+    """Whether a process judges a set for this very process."""
+    try:
+        words = (process / "cmdline").read_bytes().split(b"\0")
+        parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+        secret = b"ECGSYNTH_API_KEY" in (process / "environ").read_bytes()
+    except OSError:
+        return False
+    ours = b"ecgsynth.app.service.judging" in words and parent == os.getpid()
+    assert not (ours and secret), "it is given the key"
+    return ours
+
+
+def test_a_running_job_is_cancelled_at_once(busy: httpx.Client, beats: Path) -> None:
+    answer = posted(busy, beats / "beats.npz", wait=0, metrics="")
+    assert answer.status_code == 202
+    where = answer.headers["location"]
+    wait_for(lambda: busy.get(where).json()["state"] == "running")
+    assert busy.get(f"{where}/report").status_code == 409
+    assert busy.delete(where).json()["state"] == "cancelled"
+    assert busy.get(where).json()["state"] == "cancelled"
+    wait_for(lambda: not [*Path(tempfile.gettempdir()).glob("ecgsynth-job-*")])
+
+
+# Kill and restart.
+
+
+@pytest.fixture
+def wrong(tmp_path: Path) -> Path:
+    """A set that is refused as soon as it is read."""
+    path = tmp_path / "wrong.npz"
+    np.savez(path, other=np.ones(3))
+    return path
+
+
+def test_a_killed_server_loses_no_job(beats: Path, wrong: Path, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log"
+    words = ("--jobs-db", f"sqlite:///{tmp_path / 'jobs.sqlite'}", "lease_seconds=1")
+    first = started(port, log, *words)
+    second = None
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            sets = (beats / "beats.npz", wrong)
+            where = [posted(client, path, wait=0).headers["location"] for path in sets]
+            wait_for(lambda: client.get(where[0]).json()["state"] == "running")
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        second = started(port, log, *words)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            wait_for(lambda: client.get(where[0]).json()["state"] == "done", 120)
+            wait_for(lambda: client.get(where[1]).json()["state"] == "failed", 120)
+            assert [client.get(w).json()["starts"] for w in where] == [2, 1]
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(60) in (0, 143, -15)
+    finally:
+        for process in (first, second):
+            if process is not None and process.poll() is None:
+                process.kill()
+    for line in log.read_text().splitlines():
+        if line.startswith("{"):
+            assert {"time", "level", "logger", "message"} <= set(json.loads(line))
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_stop_waits_for_requests_and_gives_jobs_back(beats: Path, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log"
+    database = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
+    process = started(port, log, "--jobs-db", database)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            answer = posted(client, beats / "beats.npz", wait=0, metrics="")
+            where = answer.headers["location"]
+            wait_for(lambda: client.get(where).json()["state"] == "running")
+            body = {"model": "mitbih-beats", "count": 3000}
+            with client.stream("POST", "/v1/ecgs", json=body) as stream:
+                lines = stream.iter_lines()
+                next(lines)
+                process.send_signal(signal.SIGTERM)
+                assert [*lines][-1] == '{"items": 3000}'
+        process.wait(60)
+    finally:
+        process.kill()
+    kept = Store(database)
+    assert kept.counts()["queued"] == 1
+    assert got(kept, where.rpartition("/")[2]).starts == 0
+
+
+def test_two_workers_run_every_job_once(wrong: Path, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log"
+    database = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
+    words = ("--jobs-db", database, "--workers", "2", "jobs=2", "models_loaded=1")
+    process = started(port, log, *words)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            where = [posted(client, wrong, wait=0).headers["location"] for _ in range(5)]
+            wait_for(lambda: all(client.get(w).json()["state"] == "failed" for w in where), 120)
+            assert [client.get(w).json()["starts"] for w in where] == [1] * 5
+            # Counters of both workers come out of either.
+            told = [
+                float(line.split()[-1])
+                for line in client.get("/metrics").text.splitlines()
+                if line.startswith("ecgsynth_requests_total{") and "/v1/evaluations" in line
+            ]
+            assert told == [5.0]
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+@pytest.mark.data("mitbih")
+def test_shipped_beats_are_judged_against_real_ones(busy: httpx.Client, tmp_path: Path) -> None:
+    from ecgsynth.synthesizer import Synthesizer
+
+    ecg = Synthesizer.load("mitbih-beats").generate(60, label="V", seed=1)
+    path = write(ecg, tmp_path / "v.npz")
+    form = {"against": "mitbih:heldout", "train": "mitbih:train"}
+    answer = posted(busy, path, **form)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["result"]["against"] == "mitbih:heldout"

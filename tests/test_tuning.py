@@ -1,0 +1,357 @@
+"""Tuning: what is searched, how it is scored, and a study that no kill can spoil."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from importlib.util import find_spec
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from ecgsynth.app import cli
+from ecgsynth.config import Run
+from ecgsynth.datasets import load
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.training.snapshots import check_folder
+from ecgsynth.training.tuning import results, tune
+from ecgsynth.training.tuning.score import Scorer
+from ecgsynth.training.tuning.space import trial_run, tune_of
+
+needs_optuna = pytest.mark.skipif(
+    find_spec("optuna") is None, reason="Optuna is not here: pip install 'ecgsynth[tune]'"
+)
+SPACE: dict[str, Any] = {
+    "training.rate_generator": {"low": 1e-5, "high": 1e-2, "log": True},
+    "training.betas": {"choices": [[0.0, 0.9], [0.5, 0.999]]},
+}
+
+
+def recipe(space: dict[str, Any] = SPACE, **section: Any) -> Run:
+    """Eight steps a trial on simulated people."""
+    return Run.from_dict({
+        "name": "tiny",
+        "seed": 3,
+        "data": {"name": "simulated", "patients": 5, "beats": 100, "classes": ["N"]},
+        "model": {"name": "vanilla"},
+        "objective": "bce",
+        "training": {
+            "epochs": 3, "batch": 16, "styles": False, "health_every": 0, "accelerator": "cpu"
+        },
+        "tune": {"examples": 128, "measures": 2, "items": 20, "space": space, **section},
+    })  # fmt: skip
+
+
+class Told:
+    """Stands for the scorer: these scores, one after the other, the last one for ever."""
+
+    def __init__(self, *scores: float) -> None:
+        self.scores = list(scores)
+
+    def of(self, _model: object) -> float:
+        return self.scores.pop(0) if len(self.scores) > 1 else self.scores[0]
+
+
+@pytest.fixture(scope="module")
+def scorer() -> Scorer:
+    run = recipe()
+    return Scorer(run, tune_of(run))
+
+
+# What is searched.
+
+
+def test_shipped_example_searches_rates_betas_batch_and_average() -> None:
+    found = tune_of(Run.read("vanilla-mitbih"))
+    words = {key.partition(".")[2] for key in found.space}
+    assert words == {"rate_generator", "rate_critic", "betas", "batch", "ema_half_life"}
+
+
+@pytest.mark.parametrize(
+    ("section", "says"),
+    [
+        ({"space": {"training.rate_generatr": {"low": 1, "high": 2}}}, "'rate_generator'"),
+        ({"space": {"model.widht": {"low": 1, "high": 2}}}, "no setting 'widht'"),
+        ({"space": {"training.batch": {"low": 64, "high": 32}}}, "low below high"),
+        ({"space": {"training.batch": {"low": 0, "high": 32}}}, "training.batch"),
+        ({"space": {"training.rate_end": {"low": 0, "high": 1, "log": True}}}, "logarithm"),
+        ({"space": {"training.batch": {"choices": [32]}}}, "two choices"),
+        ({"space": {"training.batch": {"choices": [32, 64], "low": 1}}}, "not both"),
+        ({"space": {"training.batch": {"lowest": 1, "high": 2}}}, "no setting"),
+        ({"space": {"training.epochs": {"low": 1, "high": 2}}}, "tune.examples"),
+        ({"space": {}}, "space"),
+        ({"exampels": 100}, "Did you mean 'examples'"),
+        ({"score": ["coverige"]}, "Did you mean 'coverage'"),
+        ({"score": ["density"]}, "neither to be raised nor to be lowered"),
+    ],
+)
+def test_slip_in_the_section_is_told_at_the_door(section: dict[str, Any], says: str) -> None:
+    with pytest.raises(EcgsynthError) as told:
+        tune_of(recipe(**section))
+    assert says in str(told.value)
+
+
+def test_recipe_that_searches_nothing_is_refused() -> None:
+    with pytest.raises(EcgsynthError, match="does not say what to search"):
+        tune_of(Run.read("simulated-beats"))
+
+
+def test_trial_is_the_recipe_with_its_settings_as_long_as_the_study_says() -> None:
+    run = recipe()
+    found = trial_run(run, tune_of(run), {"training.betas": [0.5, 0.999]})
+    assert found.training.betas == (0.5, 0.999)
+    assert found.training.length(10**6) == 128
+    assert found.training.snapshot_every == 64
+    assert found.tune == {}
+
+
+def test_number_written_as_yaml_takes_for_a_word_is_a_number() -> None:
+    run = recipe({"training.rate_critic": {"low": "1e-5", "high": "1e-3", "log": True}})
+    assert tune_of(run).space["training.rate_critic"].ends == [1e-5, 1e-3]
+
+
+def test_what_is_searched_does_not_stop_a_training_from_resuming(tmp_path: Path) -> None:
+    (tmp_path / "resume.safetensors").touch()
+    (tmp_path / "run.yaml").write_text(recipe().to_yaml())
+    check_folder(tmp_path, recipe(examples=999), resume=True)
+
+
+# How it is scored.
+
+
+def test_real_items_score_near_one_and_noise_far_from_it(scorer: Scorer) -> None:
+    items = load("simulated:train", patients=5, beats=100, classes=("N",))[::2]
+    random = np.random.default_rng(0)
+    noise = random.normal(size=items.signal.shape).astype(np.float32)
+    assert 0.7 < scorer.real < 2.5
+    assert scorer(replace(items, signal=noise)) > 10 * scorer.real
+
+
+def test_one_beat_over_and_over_scores_worse_than_beats_that_differ(scorer: Scorer) -> None:
+    items = load("simulated:train", patients=5, beats=100, classes=("N",))[::2]
+    same = np.repeat(items.signal[:1], len(items), 0)
+    assert scorer(replace(items, signal=same)) > 3 * scorer(items)
+
+
+def test_same_set_has_the_same_score(scorer: Scorer) -> None:
+    items = load("simulated:train", patients=5, beats=100, classes=("N",))[::2]
+    assert scorer(items) == scorer(items)
+
+
+@pytest.mark.parametrize(
+    ("split", "says"),
+    [
+        ("test", "neither training nor test"),
+        ("train", "neither training nor test"),
+        ("heldaut", "Did you mean 'heldout'"),
+    ],
+)
+def test_study_scores_on_no_test_items(split: str, says: str) -> None:
+    run = recipe(against=split)
+    with pytest.raises(EcgsynthError, match=says):
+        Scorer(run, tune_of(run))
+
+
+# A study.
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Any:
+    """(folder, Optuna's study) in an empty folder."""
+    from ecgsynth.training.tuning.study import Folder
+
+    folder = Folder.create(tmp_path / "study", recipe(), resume=False)
+    return folder, folder.open()
+
+
+def run_trials(folder: Any, study: Any, scorer: Any, trials: int) -> None:
+    from ecgsynth.training.tuning.worker import attempt
+
+    while True:
+        with folder.next(study, trials) as trial:
+            if trial is None:
+                return
+            attempt(folder, study, scorer, trial)
+
+
+def tell_trials(folder: Any, study: Any, scores: list[float]) -> None:
+    """Trials of these scores that nobody trained."""
+    for score in scores:
+        with folder.next(study, 99) as trial:
+            trial.report(score, 1)
+            study.tell(trial, score)
+
+
+@needs_optuna
+def test_same_seed_makes_the_same_trials(tmp_path: Path) -> None:
+    from ecgsynth.training.tuning.study import Folder
+
+    found = []
+    for name in ("one", "other"):
+        folder = Folder.create(tmp_path / name, recipe(), resume=False)
+        study = folder.open()
+        tell_trials(folder, study, [3.0] * 2)
+        tell_trials(folder, folder.open(), [3.0])  # stopped and taken up again
+        found.append([one.params for one in study.get_trials()])
+    assert found[0] == found[1]
+    assert found[0][0] != found[0][1]
+
+
+@needs_optuna
+def test_trial_worse_than_the_others_half_way_is_cut_short(study: Any) -> None:
+    folder, optuna = study
+    tell_trials(folder, optuna, [1.0] * 5)
+    run_trials(folder, optuna, Told(9.0), 6)
+    last = optuna.trials[-1]
+    assert last.state.name == "PRUNED"
+    assert list(last.intermediate_values) == [1]  # of two
+    assert "worse than half" in last.user_attrs["why"]
+
+
+@needs_optuna
+def test_trial_that_diverges_ends_itself_alone(tmp_path: Path) -> None:
+    from ecgsynth.training.tuning.study import Folder
+
+    space = {"training.rate_generator": {"low": 1e30, "high": 1e31}}
+    folder = Folder.create(tmp_path / "study", recipe(space), resume=False)
+    study = folder.open()
+    run_trials(folder, study, Told(1.0), 2)
+    assert [one.state.name for one in study.trials] == ["PRUNED"] * 2
+    with pytest.raises(EcgsynthError, match="came to its end; .* diverged"):
+        results(folder, study)
+
+
+@needs_optuna
+def test_best_trial_is_a_whole_recipe(study: Any) -> None:
+    folder, optuna = study
+    tell_trials(folder, optuna, [5.0, 2.0, 4.0, 3.0])
+    optuna.set_user_attr("real", 1.5)
+    found = results(folder, optuna)
+    best = Run.read(folder.path / "best.yaml")
+    assert found.score == 2.0
+    assert best.training.rate_generator == optuna.trials[1].params["training.rate_generator"]
+    assert best.training.epochs == 3  # as long as the recipe, not as a trial
+    assert best.tune == {}
+    assert {path.name for path in found.pictures} == {"importance.png", "parallel.png"}
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in found.pictures)
+
+
+@needs_optuna
+def test_study_is_not_mixed_with_another(tmp_path: Path) -> None:
+    from ecgsynth.training.tuning.study import Folder
+
+    Folder.create(tmp_path / "study", recipe(), resume=False)
+    with pytest.raises(EcgsynthError, match="already holds a study; go on with --resume"):
+        Folder.create(tmp_path / "study", recipe(), resume=False)
+    wider = SPACE | {"training.rate_generator": {"low": 1e-6, "high": 1e-2, "log": True}}
+    with pytest.raises(EcgsynthError, match=r"rate_generator\.low: 1e-05 -> 1e-06"):
+        Folder.create(tmp_path / "study", recipe(wider), resume=True)
+    with pytest.raises(EcgsynthError, match="no study to resume"):
+        Folder.create(tmp_path / "elsewhere", recipe(), resume=True)
+
+
+@needs_optuna
+def test_damaged_database_is_told(study: Any) -> None:
+    folder, _ = study
+    (folder.path / "study.sqlite3").write_bytes(b"no database" * 100)
+    with pytest.raises(EcgsynthError, match="is damaged"):
+        folder.open()
+
+
+def begin(path: str) -> None:
+    """In a process of its own: a trial that never ends."""
+    import time
+
+    from ecgsynth.training.tuning.study import Folder
+
+    folder = Folder.read(Path(path))
+    with folder.next(folder.open(), 3):
+        time.sleep(600)
+
+
+@needs_optuna
+@pytest.mark.skipif(sys.platform == "win32", reason="no kill -9 on Windows")
+def test_trial_of_a_killed_process_is_begun_anew(study: Any) -> None:
+    folder, optuna = study
+    process = get_context("spawn").Process(target=begin, args=(str(folder.path),))
+    process.start()
+    while not [one for one in optuna.get_trials(deepcopy=False) if not one.state.is_finished()]:
+        assert process.is_alive()
+        process.join(0.1)
+    with folder.next(optuna, 3) as second:  # it lives: nobody takes its trial
+        assert second.number == 1
+        process.kill()
+        process.join()
+    tell_trials(folder, optuna, [1.0] * 3)
+    states = [one.state.name for one in optuna.trials]
+    # Trial 1 was left by this test's own process, which lives but holds it no more.
+    assert states == ["FAIL", "FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
+    assert optuna.trials[2].params == optuna.trials[0].params
+    assert [path.name for path in (folder.path / "trials").glob(".*.lock")] == []
+
+
+@needs_optuna
+def test_trial_that_kills_its_process_is_given_up(study: Any) -> None:
+    folder, optuna = study
+    seen: list[tuple[Any, ...]] = []
+    for _ in range(4):
+        with folder.next(optuna, 9) as trial:  # left running, as by a kill
+            seen.append(tuple(trial.params.items()))
+    assert len(set(seen[:3])) == 1
+    assert seen[3] != seen[0]
+
+
+@needs_optuna
+def test_two_processes_make_one_study(tmp_path: Path) -> None:
+    told: list[tuple[str, float]] = []
+    found = tune(
+        recipe(), tmp_path / "study", 2, processes=2, advance=lambda *now: told.append(now)
+    )
+    assert len(found.trials) == 2
+    assert found.score == min(one.value or 0.0 for one in found.trials)
+    shares = [share for _, share in told]
+    assert shares == sorted(shares) and shares[-1] <= 1
+    assert len(list((tmp_path / "study" / "trials").glob("*/model.safetensors"))) == 2
+
+
+# The command.
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["simulated-beats"], "does not say what to search"),
+        (["{recipe}", "--trials", "0"], "trials must be 1 or more"),
+        (["{recipe}", "--resume"], "no study to resume"),
+    ],
+)
+@needs_optuna
+def test_slip_is_one_sentence(
+    words: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(recipe().to_dict()))
+    monkeypatch.chdir(tmp_path)
+    words = [word.format(recipe=path) for word in words]
+    monkeypatch.setattr(sys, "argv", ["ecgsynth", "tune", *words])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    err = capsys.readouterr().err
+    assert end.value.code == 2
+    assert says in err and "Traceback" not in err
+
+
+def test_without_optuna_the_sentence_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda *_: None)
+    with pytest.raises(EcgsynthError, match=r"pip install 'ecgsynth\[tune\]'"):
+        tune(recipe(), tmp_path / "study")

@@ -1,0 +1,310 @@
+"""Versions: registered, promoted, put back, compared and generated from, in a real MLflow store."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from tiny import tiny_run
+
+from ecgsynth.app import cli
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.synthesizer.tracked import PARTS, local_file, tracking_uri
+from ecgsynth.training import versions
+from ecgsynth.training.loop import train
+
+needs_mlflow = pytest.mark.skipif(
+    not all(find_spec(name) for name in PARTS),
+    reason="MLflow is not here: pip install 'ecgsynth[track]'",
+)
+needs_server = pytest.mark.skipif(
+    find_spec("flask") is None, reason="MLflow's lean edition has no server (no Flask)"
+)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two run folders that differ in a learning rate."""
+    folder = tmp_path_factory.mktemp("runs")
+    for number, rate in enumerate((1e-3, 2e-3)):
+        train(tiny_run(3, rate_generator=rate), folder / str(number))
+    return [folder / "0", folder / "1"]
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database as MLflow makes it; that takes seconds, so it is made once and copied."""
+    path = tmp_path_factory.mktemp("empty") / "versions.sqlite3"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ECGSYNTH_TRACKING_URI", f"sqlite:///{path}")
+        assert versions.versions() == []
+    return path
+
+
+@pytest.fixture
+def store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty store, and a cache of its own."""
+    path = Path(shutil.copy(empty_store, tmp_path / "versions.sqlite3"))
+    monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"sqlite:///{path}")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return path
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def run(*words: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["ecgsynth", *map(str, words)])
+        capsys.readouterr()
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return Outcome(code, *capsys.readouterr())
+
+    return run
+
+
+@needs_mlflow
+def test_version_keeps_all_that_a_run_left_behind(store: Path, runs: list[Path]) -> None:
+    made = versions.add(runs[0])
+    assert str(made) == "tiny/1"
+    assert made.facts["training.rate_generator"] == "0.001"
+    assert made.facts["examples"] == "48"
+    assert "critic/adversarial" in made.facts
+    assert len(made.facts["data.sha256"]) == 64
+    kept = {path.name for path in store.with_suffix("").rglob("*") if path.is_file()}
+    assert kept >= {"model.safetensors", "card.json", "run.yaml", "metrics.jsonl", "000000048.png"}
+
+
+@needs_mlflow
+def test_generate_takes_the_version_that_has_the_alias(store: Path, runs: list[Path]) -> None:
+    first, second = (versions.add(run) for run in runs)
+    versions.promote(str(first))
+    versions.promote(str(second), "candidate")
+    for name, run in (("production", runs[0]), ("candidate", runs[1])):
+        mine = Synthesizer.load(f"models:/tiny@{name}").generate(5, seed=1)
+        assert np.array_equal(mine.signal, Synthesizer.load(run).generate(5, seed=1).signal)
+    assert Synthesizer.load("models:/tiny/2").card.id == Synthesizer.load(runs[1]).card.id
+
+
+@needs_mlflow
+def test_rollback_gives_an_alias_back_step_by_step(store: Path, runs: list[Path]) -> None:
+    first, second = (versions.add(run) for run in runs)
+    assert versions.promote(str(first))[1] is None
+    assert versions.promote(str(second))[1] == 1
+    assert versions.promote(str(second))[1] == 2  # again: nothing to go back to is added
+    back, was = versions.rollback("tiny")
+    assert (back.number, was) == (1, 2)
+    assert back.aliases == ("production",)
+    with pytest.raises(EcgsynthError, match="had the alias 'production' before 1"):
+        versions.rollback("tiny")
+
+
+@needs_mlflow
+def test_compare_shows_what_differs_and_nothing_else(store: Path, runs: list[Path]) -> None:
+    names = [str(versions.add(run)) for run in runs]
+    _, rows = versions.compare(names)
+    assert rows["training.rate_generator"] == ["0.001", "0.002"]
+    assert not {"training.rate_critic", "data.sha256", "commit", "examples"} & set(rows)
+    assert versions.compare(names[:1] * 2)[1] == {}
+
+
+@needs_mlflow
+def test_same_model_is_registered_once(store: Path, runs: list[Path]) -> None:
+    assert str(versions.add(runs[0])) == str(versions.add(runs[0])) == "tiny/1"
+    assert len(versions.versions("tiny")) == 1
+
+
+@needs_mlflow
+def test_figures_of_a_report_are_kept(store: Path, runs: list[Path], tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    report.write_text('{"rows": [{"metric": "coverage", "group": "V", "value": 0.5}]}')
+    assert versions.add(runs[0], report=report).facts["judge/coverage/V"] == "0.5"
+    report.write_text("[]")
+    with pytest.raises(EcgsynthError, match="is no report in JSON"):
+        versions.add(runs[1], report=report)
+
+
+@needs_mlflow
+def test_command_from_run_to_beats(
+    store: Path, runs: list[Path], tmp_path: Path, command: Callable[..., Outcome]
+) -> None:
+    assert "no versions yet" in command("versions", "list").out
+    assert command("versions", "add", runs[0]).code == 0
+    assert command("versions", "promote", "tiny/1").code == 0
+    listed = command("versions", "list", "tiny").out
+    assert "tiny/1" in listed and "production" in listed
+    done = command("generate", "models:/tiny@production", "--count", 3, "--to", tmp_path / "x.npz")
+    assert (done.code, (tmp_path / "x.npz").is_file()) == (0, True)
+
+
+@needs_mlflow
+@pytest.mark.parametrize(
+    ("reference", "says"),
+    [
+        ("models:/tiny@producton", "no alias 'producton'. Did you mean 'production'"),
+        ("models:/tini@production", "named 'tini'. Did you mean 'tiny'"),
+        ("models:/tiny/7", "no version 7. Known: 1"),
+        ("models:/tiny", "names no version; write NAME@ALIAS"),
+    ],
+)
+def test_unknown_version_is_told(reference: str, says: str, store: Path, runs: list[Path]) -> None:
+    versions.promote(str(versions.add(runs[0])))
+    with pytest.raises(EcgsynthError) as told:
+        Synthesizer.load(reference)
+    assert says in str(told.value)
+
+
+@needs_mlflow
+def test_model_file_that_was_altered_is_refused(store: Path, runs: list[Path]) -> None:
+    versions.add(runs[0])
+    (kept,) = store.with_suffix("").rglob("model.safetensors")
+    shutil.copy(runs[1] / "model.safetensors", kept)
+    with pytest.raises(EcgsynthError, match="is not the one that was registered"):
+        Synthesizer.load("models:/tiny/1")
+
+
+@needs_mlflow
+def test_run_without_a_model_is_told(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with pytest.raises(EcgsynthError, match="has no model yet"):
+        versions.add(tmp_path / "run")
+    assert versions.versions() == []
+
+
+@needs_mlflow
+def test_locked_store_is_told(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecgsynth.synthesizer.tracked.WAIT_S", 0.1)
+    with closing(sqlite3.connect(store)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(EcgsynthError, match="database is locked"):
+            versions.versions()
+
+
+@needs_mlflow
+@pytest.mark.parametrize(
+    ("schema", "says"),
+    [
+        ("ffffffffffff", "newer MLflow (schema ffffffffffff); run `pip install -U"),
+        ("451aebb31d03", "older MLflow (schema 451aebb31d03); keep a copy and run `mlflow db"),
+    ],
+)
+def test_store_of_another_schema_is_told(schema: str, says: str, store: Path) -> None:
+    with closing(sqlite3.connect(store)) as base, base:
+        base.execute("UPDATE alembic_version SET version_num = ?", [schema])
+    with pytest.raises(EcgsynthError) as told:
+        versions.versions()
+    assert says in str(told.value)
+
+
+@needs_mlflow
+def test_damaged_store_is_told(store: Path) -> None:
+    store.write_bytes(b"no database" * 1000)
+    with pytest.raises(EcgsynthError, match="is damaged"):
+        versions.versions()
+
+
+@needs_mlflow
+def test_server_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(EcgsynthError, match="cannot be reached"):
+        versions.versions()
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture
+def server(empty_store: Path, tmp_path: Path) -> Iterator[str]:
+    """The address of a tracking server of this machine."""
+    path, port = shutil.copy(empty_store, tmp_path / "served.sqlite3"), free_port()
+    words = [
+        sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1",
+        "--backend-store-uri", f"sqlite:///{path}",
+        "--artifacts-destination", str(tmp_path / "art"),
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}, start_new_session=True,
+    )  # fmt: skip
+    try:
+        for _ in range(600):
+            with closing(socket.socket()) as one:
+                if one.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, 9)
+        process.wait()
+
+
+@needs_mlflow
+@needs_server
+def test_server_keeps_versions_as_a_file_does(
+    server: str, runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ECGSYNTH_TRACKING_URI", server)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    versions.promote(str(versions.add(runs[0])))
+    card = Synthesizer.load("models:/tiny@production").card
+    assert card.id == Synthesizer.load(runs[0]).card.id
+
+
+# Without MLflow.
+
+
+def test_without_mlflow_the_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda *_: None)
+    with pytest.raises(EcgsynthError, match=r"pip install 'ecgsynth\[track\]'"):
+        Synthesizer.load("models:/mitbih-beats@production")
+
+
+def test_models_of_other_names_never_touch_mlflow() -> None:
+    code = (
+        "import sys; from ecgsynth.synthesizer.shelf import find_model; import ecgsynth.app.cli; "
+        "import ecgsynth.training.versions; find_model('mitbih-beats'); "
+        "print('mlflow' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_store_is_among_the_users_data_unless_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("ECGSYNTH_TRACKING_URI", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    file = local_file(tracking_uri())
+    assert file is not None and file.name == "versions.sqlite3" and "ecgsynth" in file.parts
+    monkeypatch.setenv("ECGSYNTH_TRACKING_URI", "http://host:5000")
+    assert (tracking_uri(), local_file(tracking_uri())) == ("http://host:5000", None)
