@@ -25,6 +25,8 @@ LOOK_S = 0.5
 """Between looks at how far the trials are."""
 STOP_S = 30.0
 """So long processes have to end their step after Ctrl-C."""
+REFUSED = 2
+"""Exit code of a process that told its reason."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def _work(
         _end(workers)
         raise
     codes = [worker.exitcode for worker in workers if worker.exitcode]
-    if codes:
+    if codes and _progress(folder, study, trials)[1] < 1:  # else the others did its trials
         told = folder.path / "problem.txt"
         reason = told.read_text() if codes[0] == REFUSED and told.is_file() else ""
         raise EcgsynthError(
@@ -131,10 +133,6 @@ def _work(
             or f"a process of the study ended with code {codes[0]} (-9: killed, perhaps for "
             f"want of memory); go on with --resume in {folder.path}."
         )
-
-
-REFUSED = 2
-"""Exit code of a process that told its reason."""
 
 
 def _in_process(path: Path, trials: int, until: float | None, threads: int) -> None:
@@ -190,6 +188,7 @@ def results(folder: Folder, study: Study) -> Tuned:
     """
     from ecgsynth.training.tuning.plots import draw
     from ecgsynth.training.tuning.space import with_settings
+    from ecgsynth.training.tuning.study import counts
     from ecgsynth.training.tuning.worker import WHY
 
     trials = study.get_trials(deepcopy=False)
@@ -207,9 +206,9 @@ def results(folder: Folder, study: Study) -> Tuned:
     best.name = f"{folder.run.name}-best"
     figures = " and ".join(folder.tune.score)
     best.description = (
-        f"{folder.run.name} as trial {first.number} of {len(trials)} had it (score "
-        f"{first.value:.3g} of {figures} after {folder.tune.examples:,} examples; real items "
-        f"{real:.3g})."
+        f"{folder.run.name} as trial {first.number} had it, the best of {sum(map(counts, trials))} "
+        f"(score {first.value:.3g} of {figures} after {folder.tune.examples:,} examples; real "
+        f"items {real:.3g})."
     )
     with written_beside(folder.path / "best.yaml") as beside:
         beside.write_text(best.to_yaml())

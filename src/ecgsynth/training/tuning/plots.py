@@ -44,7 +44,10 @@ def draw(study: Study, folder: Path) -> list[Path]:
         }
         for name, (title, paint) in titles.items():
             axes = paint(study, target=_decades, target_name=SCALE)
-            axes.set_title(title)
+            axes.set_title("")
+            axes.set_title(title, loc="left")  # Optuna has it here or there
+            if axes.get_legend():  # it would lie on a bar
+                axes.get_legend().remove()
             if name == "parallel":  # whole names; Optuna cuts them short
                 axes.set_xticks(axes.get_xticks(), [SCALE, *sorted(whole[0].params)])
             figure = axes.figure

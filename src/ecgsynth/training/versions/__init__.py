@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ecgsynth.config import Run
-from ecgsynth.datasets import load
-from ecgsynth.errors import EcgsynthError, MissingRecordingsError
-from ecgsynth.synthesizer import Card, Synthesizer
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.shelf import find_model
 from ecgsynth.synthesizer.tracked import (
     SHA,
@@ -28,12 +22,10 @@ from ecgsynth.synthesizer.tracked import (
     version_of,
     versions_of,
 )
-from ecgsynth.training.snapshots import _flat
-from ecgsynth.training.tracking import read_metrics
+from ecgsynth.training.versions.facts import describe, figures_of, kept_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric
     from mlflow.entities.model_registry import ModelVersion
 
 log = logging.getLogger("ecgsynth")
@@ -42,11 +34,6 @@ EXPERIMENT = "ecgsynth"
 PRODUCTION = "production"
 HISTORY = "ecgsynth.history."
 """Tag of a model, by alias: the versions that had it before, newest last."""
-LINES = 200
-"""Lines of metrics.jsonl that are registered, evenly over the training; the file itself is kept."""
-AT_ONCE = 1000
-"""Metrics that MLflow takes in one request; of settings 100."""
-DATA = "ecgsynth.data.sha256"
 
 
 @dataclass(frozen=True)
@@ -78,7 +65,7 @@ def add(run: str | Path, name: str = "", report: Path | None = None) -> Version:
     path = find_model(run)
     card = Synthesizer.load(path).card
     name, sha = name or card.name, digest(path)
-    figures = _figures(report) if report else {}
+    figures = figures_of(report) if report else {}
     with opened() as client:
         known = {model.name for model in client.search_registered_models(max_results=1000)}
         if name in known:
@@ -89,9 +76,9 @@ def add(run: str | Path, name: str = "", report: Path | None = None) -> Version:
         tracked = client.create_run(_experiment(client), run_name=card.id or card.name)
         number = tracked.info.run_id
         try:
-            _describe(client, number, card, figures, path.parent)
+            describe(client, number, card, figures, path.parent)
             folder = Path(run) if Path(run).is_dir() else None
-            for file in (path, report, *_beside(folder)):
+            for file in (path, report, *kept_of(folder)):
                 if file is not None:
                     place = None if file.parent == folder or file in (path, report) else "samples"
                     client.log_artifact(number, str(file), place)
@@ -172,97 +159,6 @@ def compare(references: list[str]) -> tuple[list[Version], dict[str, list[str]]]
     return found, {key: row for key, row in rows.items() if len(set(row)) > 1}
 
 
-def data_hash(run: Run) -> str:
-    """SHA-256 of the training set as the recipe cuts it: signals, labels and who gave them.
-
-    Raises
-    ------
-    MissingRecordingsError: the recordings are not on this machine.
-    """
-    data = load(run.data.name, run.data.split, **run.data.settings)
-    found = hashlib.sha256(json.dumps(data.spec.to_json(), sort_keys=True).encode())
-    for part in (data.signal, data.label, data.context, data.patient, data.valid):
-        if part is not None:
-            found.update(np.ascontiguousarray(part).tobytes())
-    return found.hexdigest()
-
-
-def _describe(
-    client: MlflowClient, number: str, card: Card, figures: Mapping[str, float], folder: Path
-) -> None:
-    """Settings, origin and figures of a run."""
-    from mlflow.entities import Param, RunTag
-
-    settings = _flat(card.run) or {f"members.{k}": one["id"] for k, one in card.members.items()}
-    params = [Param(_clean(key), value[:6000]) for key, value in settings.items()]
-    for k in range(0, len(params), 100):
-        client.log_batch(number, params=params[k : k + 100])
-    tags = {
-        "mlflow.source.git.commit": card.commit,
-        "ecgsynth.data": str(card.data.get("source", "")),
-        DATA: _data_hash(card),
-        "ecgsynth.seed": str(card.seed),
-        **{f"ecgsynth.version.{package}": one for package, one in card.versions.items()},
-    }
-    client.log_batch(number, tags=[RunTag(key, value) for key, value in tags.items() if value])
-    metrics = list(_metrics(card, figures, folder))
-    for k in range(0, len(metrics), AT_ONCE):
-        client.log_batch(number, metrics=metrics[k : k + AT_ONCE])
-
-
-def _metrics(card: Card, figures: Mapping[str, float], folder: Path) -> Iterator[Metric]:
-    """The curves of the training, over examples seen, and the judge's figures at its end."""
-    import time
-
-    from mlflow.entities import Metric
-
-    now = int(time.time() * 1000)
-    lines = [line for line in read_metrics(folder / "metrics.jsonl") if "alarm" not in line]
-    rows = np.unique(np.linspace(0, len(lines) - 1, min(LINES, len(lines))).round().astype(int))
-    for line in (lines[row] for row in rows):
-        for key, value in line.items():
-            if key != "examples" and isinstance(value, int | float) and np.isfinite(value):
-                yield Metric(_clean(key), float(value), now, int(line["examples"]))
-    yield Metric("examples", float(card.examples_seen), now, card.examples_seen)
-    for key, value in figures.items():
-        yield Metric(_clean(key), value, now, card.examples_seen)
-
-
-def _data_hash(card: Card) -> str:
-    if not card.run:  # joined of several, each of which has its own
-        return ""
-    try:
-        return data_hash(Run.from_dict(card.run))
-    except MissingRecordingsError as problem:
-        log.warning("the version is kept without a hash of its data: %s", problem)
-        return ""
-
-
-def _figures(report: Path) -> dict[str, float]:
-    """`judge/coverage/V` -> value, of a report's JSON."""
-    try:
-        rows = json.loads(report.read_text(encoding="utf-8"))["rows"]
-        return {
-            f"judge/{row['metric']}/{row['group']}": float(row["value"])
-            for row in rows
-            if row["value"] is not None
-        }
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        reason = " ".join(str(problem).split())
-        raise EcgsynthError(
-            f"{report} is no report in JSON ({reason}); take the .json that `ecgsynth evaluate` "
-            "wrote."
-        ) from None
-
-
-def _beside(folder: Path | None) -> list[Path]:
-    """What of a run folder is kept beside the model."""
-    if folder is None:
-        return []
-    names = [folder / "run.yaml", folder / "metrics.jsonl"]
-    return [file for file in (*names, *sorted(folder.glob("samples/*.png"))[-1:]) if file.is_file()]
-
-
 def _experiment(client: MlflowClient) -> str:
     """The experiment of all runs; a local store keeps its files beside its database."""
     found = client.get_experiment_by_name(EXPERIMENT)
@@ -291,8 +187,3 @@ def _version(client: MlflowClient, one: ModelVersion) -> Version:
 
 def _history(tags: Mapping[str, str], alias: str) -> list[int]:
     return [int(number) for number in json.loads(tags.get(HISTORY + alias, "[]"))]
-
-
-def _clean(key: str) -> str:
-    """A name as MLflow allows it."""
-    return re.sub(r"[^\w\-. /:]", "_", key)
