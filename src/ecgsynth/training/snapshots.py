@@ -161,7 +161,7 @@ def _below(tensors: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tenso
 
 def _differences(old: Run, new: Run) -> list[str]:
     """`key: old -> new` of all settings that change what is learned."""
-    before, after = _flat(old.to_dict()), _flat(new.to_dict())
+    before, after = flat(old.to_dict()), flat(new.to_dict())
     return [
         f"{key}: {before.get(key)} -> {after.get(key)}"
         for key in sorted({*before, *after})
@@ -171,11 +171,11 @@ def _differences(old: Run, new: Run) -> list[str]:
     ]
 
 
-def _flat(content: dict, prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
+def flat(content: dict, prefix: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
     for key, value in content.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
+            found |= flat(value, f"{prefix}{key}.")
         else:
-            flat[prefix + key] = json.dumps(value)
-    return flat
+            found[prefix + key] = json.dumps(value)
+    return found

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
-from ecgsynth.training.snapshots import _flat
+from ecgsynth.training.snapshots import flat
 from ecgsynth.training.tuning.space import Tune, tune_of
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def counts(trial: FrozenTrial) -> bool:
 
 def _differences(old: Run, new: Run) -> list[str]:
     """`key: old -> new` of all settings that change what a trial is."""
-    before, after = _flat(old.to_dict()), _flat(new.to_dict())
+    before, after = flat(old.to_dict()), flat(new.to_dict())
     return [
         f"{key}: {before.get(key, 'not there')} -> {after.get(key, 'not there')}"
         for key in sorted({*before, *after})

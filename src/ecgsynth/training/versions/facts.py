@@ -16,7 +16,7 @@ from ecgsynth.config import Run
 from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError
 from ecgsynth.synthesizer import Card
-from ecgsynth.training.snapshots import _flat
+from ecgsynth.training.snapshots import flat
 from ecgsynth.training.tracking import read_metrics
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def describe(
     """Settings, origin and figures of a run."""
     from mlflow.entities import Param, RunTag
 
-    settings = _flat(card.run) or {f"members.{k}": one["id"] for k, one in card.members.items()}
+    settings = flat(card.run) or {f"members.{k}": one["id"] for k, one in card.members.items()}
     params = [Param(_clean(key), value[:6000]) for key, value in settings.items()]
     for k in range(0, len(params), 100):
         client.log_batch(number, params=params[k : k + 100])
