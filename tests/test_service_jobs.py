@@ -388,7 +388,7 @@ def busy(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """A service that runs what it takes."""
     database = tmp_path_factory.mktemp("busy") / "jobs.sqlite"
     mine = {"jobs": 2, "jobs_db": f"sqlite:///{database}", "most_unpacked_mib": 512,
-            "job_memory_mib": 1536}  # fmt: skip
+            "job_memory_mib": 4096}  # fmt: skip
     with served(settings.model_copy(update=mine)) as client:
         yield client
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import secrets
@@ -25,6 +26,9 @@ KEYED = ("/v1/", "/metrics")
 """What needs the key where there is one; pages and the description of the service do not."""
 
 OPEN = ("/v1/health",)
+
+LINGER_S, LINGER_BYTES = 2.0, 64 << 20
+"""For so long, and so much, a refused body is still taken in."""
 
 
 class Guard:
@@ -54,9 +58,9 @@ class Guard:
         begun = time.perf_counter()
         self.in_flight += 1
         metrics.IN_FLIGHT.inc()
+        body = _Body(receive, self._most(scope["path"]), self.settings.stall_seconds)
         try:
             self._admit(scope, headers)
-            body = _Body(receive, self._most(scope["path"]), self.settings.stall_seconds)
             async with asyncio.timeout(self.settings.seconds):
                 await self.app(scope, body.receive, answer.send)
         except TimeoutError:
@@ -64,6 +68,7 @@ class Guard:
         except ClientDisconnect:
             pass
         except Exception as problem:
+            await body.discard()
             await answer.problem(of_error(problem))
         finally:
             self.in_flight -= 1
@@ -127,6 +132,17 @@ class _Body:
             raise _too_large(self.most)
         self.whole = not message.get("more_body", False)
         return message
+
+    async def discard(self) -> None:
+        """Take in what is still on its way: closing on bytes that nobody read resets the
+        connection, and the client never sees why it was refused."""
+        left = LINGER_BYTES
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                while not self.whole and left > 0:
+                    message = await self._receive()
+                    left -= len(message.get("body", b""))
+                    self.whole = not message.get("more_body", False)
 
 
 class _Answer:

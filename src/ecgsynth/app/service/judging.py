@@ -21,6 +21,10 @@ from ecgsynth.app.service.logs import CONFIG, request_id
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError
 
 
+NO_MEMORY = ("could not create a primitive", "can't allocate memory")
+"""How oneDNN and PyTorch say it, in a RuntimeError."""
+
+
 def main() -> None:
     asked = json.loads(sys.stdin.readline())
     folder = Path(asked["folder"])
@@ -45,7 +49,10 @@ def main() -> None:
         tell(error=sentence, missing=isinstance(problem, MissingRecordingsError))
     except MemoryError:
         tell(error="not enough memory to judge this set; send fewer items.")
-    except Exception:
+    except Exception as problem:
+        if any(words in str(problem) for words in NO_MEMORY):
+            tell(error="not enough memory to judge this set; send fewer items.")
+            return
         logging.getLogger("ecgsynth.serve").exception("an evaluation failed")
         sys.exit(1)
     else:
