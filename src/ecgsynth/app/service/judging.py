@@ -20,7 +20,6 @@ from ecgsynth.app.service import uploads
 from ecgsynth.app.service.logs import CONFIG, request_id
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError
 
-
 NO_MEMORY = ("could not create a primitive", "can't allocate memory")
 """How oneDNN and PyTorch say it, in a RuntimeError."""
 
