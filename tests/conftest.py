@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from outcome import Command, Outcome
 
 from ecgsynth.datasets import store
 from ecgsynth.errors import EcgsynthError
@@ -62,3 +64,26 @@ def simulated_beats() -> Ecg:
 def simulated_record() -> Ecg:
     """10 s of a simulated person at 72 beats/min: 12 leads, 500 Hz, no noise, every beat normal."""
     return simulate_record(10.0, 500.0, heart_rate=72, seed=1)
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Run `ecgsynth ...` here, in an empty folder."""
+    from ecgsynth.app import cli
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "400")  # tables in one line a row
+
+    def run(*words: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["ecgsynth", *map(str, words)])
+        capsys.readouterr()
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return Outcome(code, *capsys.readouterr())
+
+    return run

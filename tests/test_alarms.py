@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import BATCH, tiny_run
+from tiny import BATCH, stop_after, tiny_run
 
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
@@ -227,12 +227,8 @@ def test_a_loss_of_nan_sends_back_too_and_resuming_then_equals_not_stopping(
     assert [line["alarm"] for line in told(tmp_path / "whole")] == ["divergence"]
     sick_steps.append(2)
 
-    def stop(examples: int, total: int, values: dict[str, float]) -> None:
-        if examples == 5 * BATCH:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        train(run, tmp_path / "run", data=beats, report=stop)
+        train(run, tmp_path / "run", data=beats, report=stop_after(5))
     assert Synthesizer.load(train(run, tmp_path / "run", data=beats, resume=True).save(
         tmp_path / "made.safetensors"
     ))  # fmt: skip
@@ -297,13 +293,9 @@ def test_a_resumed_training_augments_as_if_it_had_not_stopped(
     overfitting(monkeypatch, 0.9)
     run = tiny_run(6, health_every=1, augment="auto")
 
-    def stop(examples: int, total: int, values: dict[str, float]) -> None:
-        if examples == 3 * BATCH:
-            raise KeyboardInterrupt
-
     train(run, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        train(run, tmp_path / "run", report=stop)
+        train(run, tmp_path / "run", report=stop_after(3))
     train(run, tmp_path / "run", resume=True)
     assert chances(tmp_path / "run") == chances(tmp_path / "whole")
     one, other = (load_file(tmp_path / name / SNAPSHOT) for name in ("run", "whole"))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from outcome import Command
 from phantoms import Phantoms, halves
 
-from ecgsynth.app import cli
 from ecgsynth.augmentation.applying import Augmented, augmented, fingerprint
 from ecgsynth.augmentation.plan import Plan
 from ecgsynth.config import Run, recipes
@@ -263,26 +262,8 @@ def test_a_training_and_an_augmentation_are_not_confused() -> None:
         Plan.read("mitbih-beats")
 
 
-@pytest.fixture
-def command(tmp_path: Path, monkeypatch: Any, capsys: Any) -> Callable[..., tuple[int, str, str]]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["ecgsynth", *words])
-        capsys.readouterr()
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return code, *capsys.readouterr()
-
-    return run
-
-
 def test_the_command_writes_the_set_and_its_manifest_and_the_same_again(
-    command: Callable[..., tuple[int, str, str]], crowd: tuple[Ecg, Ecg], tmp_path: Path
+    command: Command, crowd: tuple[Ecg, Ecg], tmp_path: Path
 ) -> None:
     # Without a gate: simulated hearts are not those that the shipped model learned from.
     write(crowd[0], tmp_path / "real.npz")
@@ -301,7 +282,7 @@ def test_the_command_writes_the_set_and_its_manifest_and_the_same_again(
 
 
 def test_the_command_refuses_a_training_recipe_and_lists_both_kinds(
-    command: Callable[..., tuple[int, str, str]],
+    command: Command,
 ) -> None:
     code, _, err = command("augment", "mitbih-beats")
     assert code == 2 and "describes a training" in err

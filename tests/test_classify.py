@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from outcome import Command
 
-from ecgsynth.app import cli
 from ecgsynth.augmentation import ec57
 from ecgsynth.augmentation.arms import armed
 from ecgsynth.augmentation.classifying import learn, load, people, refuse_shared, test_set
@@ -23,8 +22,6 @@ from ecgsynth.signals.ecg import Ecg, Spec, concatenate, one_hot
 from ecgsynth.signals.simulator import Noise, simulate_beats
 
 test_set.__test__ = False  # type: ignore[attr-defined]  (it is no test)
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 def crowd(seed: int, count: int = 400) -> Ecg:
@@ -46,24 +43,6 @@ def sides() -> tuple[Ecg, Ecg]:
 @pytest.fixture(scope="module")
 def classifier(sides: tuple[Ecg, Ecg]) -> Instrument:
     return learn(sides[0], steps=60)
-
-
-@pytest.fixture
-def command(tmp_path: Path, monkeypatch: Any, capsys: Any) -> Command:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "220")
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["ecgsynth", *map(str, words)])
-        capsys.readouterr()
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def by_hand(counts: list[list[int]], classes: tuple[str, ...] = ("N", "S", "V")) -> Any:

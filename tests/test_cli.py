@@ -7,53 +7,23 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from outcome import Command, Outcome
 from tiny import tiny_run, tiny_synthesizer
 
 import ecgsynth
-from ecgsynth.app import cli, listing
+from ecgsynth.app import listing
 from ecgsynth.config import Run
 from ecgsynth.datasets import load
 from ecgsynth.formats import read
 from ecgsynth.registry import DATASETS, MODELS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.synthesizer import Synthesizer
-
-
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Outcome]
-
-
-@pytest.fixture
-def command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    """Run `ecgsynth ...` here, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "400")  # tables in one line a row
-
-    def run(*words: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["ecgsynth", *(str(word) for word in words)])
-        capsys.readouterr()
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return Outcome(code, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny import BATCH, tiny_run, tiny_synthesizer
+from tiny import stop_after, tiny_run, tiny_synthesizer
 from torch import Tensor, nn
 
 from ecgsynth.config import Run
@@ -108,13 +108,9 @@ def beats(simulated_beats: Ecg) -> Ecg:
 def test_a_resumed_training_sees_the_same_health(tmp_path: Path) -> None:
     run = tiny_run(6, health_every=1)
 
-    def stop(examples: int, total: int, values: dict[str, float]) -> None:
-        if examples == 3 * BATCH:
-            raise KeyboardInterrupt
-
     train(run, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        train(run, tmp_path / "run", report=stop)
+        train(run, tmp_path / "run", report=stop_after(3))
     train(run, tmp_path / "run", resume=True)
     assert columns(tmp_path / "run") == columns(tmp_path / "whole")
     assert {"health/accuracy", "health/accuracy_heldout", "health/told/V"} <= {

@@ -44,7 +44,7 @@ def postgres_tool(name: str) -> Path | None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL server of this session's own."""
+    """The URL of a PostgreSQL server that the tests start for themselves."""
     initdb, pg_ctl = postgres_tool("initdb"), postgres_tool("pg_ctl")
     if initdb is None or pg_ctl is None:
         pytest.skip("PostgreSQL is not installed on this machine (apt-get install postgresql)")

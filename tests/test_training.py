@@ -19,7 +19,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
-from tiny import BATCH, tiny_run
+from tiny import BATCH, stop_after, tiny_run
 
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
@@ -54,14 +54,6 @@ def finished(beats: Ecg, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "whole"
     train(tiny_run(6), folder, data=beats)
     return folder
-
-
-def stop_after(step: int) -> Any:
-    def report(examples: int, total: int, values: dict[str, float]) -> None:
-        if examples == step * BATCH:
-            raise KeyboardInterrupt
-
-    return report
 
 
 def stopped(
@@ -843,7 +835,7 @@ def test_short_training_stays_below_one_and_a_half_gigabytes() -> None:
     assert float(done.stdout.split()[-1]) < 1.5
 
 
-def test_products_are_rounded_in_the_training_alone(beats: Ecg, finished: Path) -> None:
+def test_products_are_rounded_in_the_training_alone(beats: Ecg) -> None:
     before = torch.get_float32_matmul_precision()
     seen: list[str] = []
 

@@ -9,17 +9,16 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
+from outcome import Command
 from tiny import tiny_run
 
-from ecgsynth.app import cli
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.tracked import PARTS, local_file, tracking_uri
@@ -61,31 +60,6 @@ def store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"sqlite:///{path}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return path
-
-
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Outcome]:
-    monkeypatch.setenv("COLUMNS", "300")
-
-    def run(*words: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["ecgsynth", *map(str, words)])
-        capsys.readouterr()
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return Outcome(code, *capsys.readouterr())
-
-    return run
 
 
 @needs_mlflow
@@ -151,7 +125,7 @@ def test_figures_of_a_report_are_kept(store: Path, runs: list[Path], tmp_path: P
 
 @needs_mlflow
 def test_command_from_run_to_beats(
-    store: Path, runs: list[Path], tmp_path: Path, command: Callable[..., Outcome]
+    store: Path, runs: list[Path], tmp_path: Path, command: Command
 ) -> None:
     assert "no versions yet" in command("versions", "list").out
     assert command("versions", "add", runs[0]).code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ecgsynth.config import Run
@@ -32,3 +33,13 @@ def tiny_synthesizer(data: Ecg) -> Synthesizer:
     from ecgsynth.training.loop import train
 
     return train(tiny_run(1), data=data)
+
+
+def stop_after(step: int) -> Callable[[int, int, dict[str, float]], None]:
+    """A report that presses Ctrl-C after so many steps."""
+
+    def report(examples: int, total: int, values: dict[str, float]) -> None:
+        if examples == step * BATCH:
+            raise KeyboardInterrupt
+
+    return report
