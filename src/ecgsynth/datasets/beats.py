@@ -25,9 +25,6 @@ WINDOW_FS = 360.0
 LONGEST_S = 10.0
 """Longest window around a beat, s."""
 
-RR = ("rr_before_s", "rr_after_s")
-"""What a beat's context holds."""
-
 
 class Cutting(Settings):
     """How recordings are filtered and beats are cut from them.
@@ -101,7 +98,7 @@ def cut_beats(
 
     Returns
     -------
-    signal [beat, lead, sample], label, rr [beat, 2] (s, over all beats, before any is left out),
+    signal [beat, lead, sample], label, rr [beat, 3] (s, over all beats, before any is left out),
     onset_s, and start and end of the window as shares of the recording.
 
     Raises

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from ecgsynth.datasets import Inventory, store
-from ecgsynth.datasets.beats import RR, Cutting, cut_beats, settings_like
+from ecgsynth.datasets.beats import Cutting, cut_beats, settings_like
 from ecgsynth.datasets.people import Person, of_headers
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import Recording, read_recording
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg, Spec, one_hot
 from ecgsynth.signals.noise import Kind, add_noise
+from ecgsynth.signals.segments import RR
 from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
 
 log = logging.getLogger("ecgsynth")

@@ -19,7 +19,7 @@ from ecgsynth.errors import MissingRecordingsError
 
 log = logging.getLogger("ecgsynth")
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 """Part of every cache key; raise it when parsing changes."""
 
 

@@ -11,24 +11,35 @@ from ecgsynth.evaluation import is_record, resnet, xresnet
 from ecgsynth.evaluation.resnet import ResNet1D
 from ecgsynth.evaluation.xresnet import XResNet1D
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.segments import RR
 
 Network = ResNet1D | XResNet1D
 
 STEPS, QUICK_STEPS = 5000, 400
+
+USUAL_RR_S = 0.8
+"""Of a heart at rest."""
 
 RECORD_SHARE = 0.2
 """A step on records costs as much as five on beats: so many of the steps are made on them."""
 
 
 def rr_features(ecg: Ecg) -> NDArray[np.float32]:
-    """[item, 3]: RR before, RR after (s, 0.8 where unknown), and the log of their ratio."""
-    rr = np.full((len(ecg), 2), 0.8, np.float32)
-    for column, name in enumerate(("rr_before_s", "rr_after_s")):
+    """[item, 5]: logs of RR before and after, of their ratio, and of both as shares of the mean RR
+    of the recording (de Chazal et al. 2004), in units of a third: about their spread.
+
+    What is not known is the mean; without a mean, .8 s.
+    """
+    known = np.full((len(ecg), len(RR)), np.nan, np.float32)
+    for column, name in enumerate(RR):
         if name in ecg.spec.context:
             assert ecg.context is not None
-            rr[:, column] = np.nan_to_num(ecg.context[:, ecg.spec.context.index(name)], nan=0.8)
-    rr = np.clip(rr, 0.15, 3.0)
-    return np.concatenate([rr, np.log(rr[:, :1] / rr[:, 1:])], 1)
+            known[:, column] = ecg.context[:, ecg.spec.context.index(name)]
+    mean = np.nan_to_num(known[:, 2:], nan=USUAL_RR_S)
+    before, after = np.where(np.isnan(known[:, :2]), mean, known[:, :2]).clip(0.15, 3.0).T
+    mean = mean[:, 0].clip(0.15, 3.0)
+    ratios = (before / USUAL_RR_S, after / USUAL_RR_S, before / after, before / mean, after / mean)
+    return 3 * np.log(np.stack(ratios, 1))
 
 
 def fit(

@@ -9,12 +9,14 @@ from torch.nn import functional as F
 BATCH = 128
 WIDTHS = (32, 64, 128, 128)
 KERNEL = 7
+RR_FEATURES, RR_WIDTH = 5, 32
 
 
 class ResNet1D(nn.Module):
-    """4 stages 32-64-128-128, kernel 7, about .4 M parameters; RR joins at the last layer.
+    """4 stages 32-64-128-128, kernel 7, about .4 M parameters; RR joins at the last layer, through
+    two small ones of its own: what is early follows from several intervals together.
 
-    ([batch, lead, sample] mV, [batch, 3] RR features) -> (logits [batch, class],
+    ([batch, lead, sample] mV, [batch, 5] RR features) -> (logits [batch, class],
     penultimate layer [batch, 128]).
 
     leads, classes: sizes. scale: the training signals' SD in mV, by which inputs are divided.
@@ -30,14 +32,17 @@ class ResNet1D(nn.Module):
             Stage(before, after)
             for before, after in zip((WIDTHS[0], *WIDTHS[:-1]), WIDTHS, strict=True)
         )
-        self.head = nn.Linear(WIDTHS[-1] + 3, classes)
+        self.rhythm = nn.Sequential(
+            nn.Linear(RR_FEATURES, RR_WIDTH), nn.ReLU(), nn.Linear(RR_WIDTH, RR_WIDTH), nn.ReLU()
+        )
+        self.head = nn.Linear(WIDTHS[-1] + RR_WIDTH, classes)
 
     def forward(self, signal: Tensor, rr: Tensor) -> tuple[Tensor, Tensor]:
         x = self.stem(signal / self.scale)
         for stage in self.stages:
             x = stage(x)
         shape = F.relu(x).mean(-1)
-        return self.head(torch.cat([shape, rr], 1)), shape
+        return self.head(torch.cat([shape, self.rhythm(rr)], 1)), shape
 
 
 class Stage(nn.Module):

@@ -23,10 +23,21 @@ def cut(
     return np.ascontiguousarray(views[:, starts].swapaxes(0, 1)), inside
 
 
+RR = ("rr_before_s", "rr_after_s", "rr_mean_s")
+"""What `rr_intervals` gives, by name."""
+
+
 def rr_intervals(samples: NDArray[np.int64], fs: float) -> NDArray[np.float32]:
-    """[beat, 2]: seconds to the beat before and to the beat after; NaN at the ends."""
+    """[beat, 3]: seconds to the beat before and to the beat after (NaN at the ends), and the mean
+    of the recording.
+
+    An early beat is early for its own heart: against the mean RR of its recording, as de Chazal et
+    al. (IEEE TBME 2004) have it.
+    """
     gaps = np.diff(np.asarray(samples, np.float64)) / fs
     nothing = np.array([np.nan])
+    mean = np.full(len(samples), gaps.mean() if len(gaps) else np.nan)
     return np.stack(
-        [np.concatenate([nothing, gaps]), np.concatenate([gaps, nothing])], axis=1
-    ).astype(np.float32)
+        [np.concatenate([nothing, gaps])[: len(samples)],
+         np.concatenate([gaps, nothing])[: len(samples)], mean], axis=1,
+    ).astype(np.float32)  # fmt: skip

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.signals.ecg import Ecg, Marks, Spec, concatenate, one_hot
 from ecgsynth.signals.hearts import Heart, dipole_of, rhythm, waves_of
-from ecgsynth.signals.segments import cut, rr_intervals
+from ecgsynth.signals.segments import RR, cut, rr_intervals
 from ecgsynth.signals.vocabulary import FIDUCIALS, LEADS_12, twelve_leads
 
 SOURCE = "synthetic:simulator"
@@ -133,7 +133,7 @@ def simulate_beats(
 
     count: beats in all, spread evenly over `patients` (None = one for every 150 beats).
     window: samples before and after R. beats: shares (None = `SHARES`) or a pattern; the rest as
-    in `simulate_record`. Context: rr_before_s, rr_after_s. Marks: all that lie in the window.
+    in `simulate_record`. Context: `segments.RR`. Marks: all that lie in the window.
 
     Raises
     ------
@@ -180,7 +180,7 @@ def beats_of(record: Ecg, count: int, window: tuple[int, int]) -> Ecg:
     item = np.repeat(np.arange(len(rows)), last - first)
     spec = Spec(
         leads=record.spec.leads, fs=record.spec.fs, samples=sum(window), classes=CLASSES,
-        context=("rr_before_s", "rr_after_s"), r_sample=window[0],
+        context=RR, r_sample=window[0],
     )  # fmt: skip
     return Ecg(
         signal=windows[known[inside]][:count],

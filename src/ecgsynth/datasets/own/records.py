@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.datasets import store
-from ecgsynth.datasets.beats import RR, Cutting, cut_beats, prepare
+from ecgsynth.datasets.beats import Cutting, cut_beats, prepare
 from ecgsynth.datasets.own import people
 from ecgsynth.datasets.own.found import (
     Found,
@@ -27,6 +27,7 @@ from ecgsynth.datasets.own.tables import is_ours
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import Recording, read_recording
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, Spec, one_hot
+from ecgsynth.signals.segments import RR
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 
 if TYPE_CHECKING:
