@@ -4,18 +4,28 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check chromium bench clean
 
 demo: $(VENV)/core.stamp  ## generate, judge and train, on real recordings where they are found
 	$(BIN)/ecgsynth demo
 
-test: check  ## every check and the whole suite
+test: check chromium  ## every check and the whole suite
 	$(BIN)/python -m pytest
 
 check: $(VENV)/dev.stamp  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+chromium:  ## the browser in which the page is tested; without one these tests are skipped
+	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
+	elif command -v apt-get && [ "$$(id -u)" = 0 ]; then \
+		echo "installing Chromium, in which the page is tested" >&2; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		{ apt-get update && apt-get install -y --no-install-recommends chromium; } 2>&1 || \
+			echo "Chromium could not be installed: the tests of the page are skipped" >&2; \
+	else echo "no Chromium here (apt-get install chromium): the tests of the page are skipped" >&2; \
+	fi >/dev/null
 
 bench: $(VENV)/dev.stamp  ## speed, as printed in docs/results.md
 	$(BIN)/python benchmarks/speed.py

@@ -1,6 +1,7 @@
 """The service under load on the loopback: start, latency, many clients, throughput, memory.
 
 python benchmarks/service.py [--workers 1] [--requests 2000]
+python benchmarks/service.py --endure 100000 --stream 1000000 --jobs 20    (these take half an hour)
 
 Clients and server share this machine's cores; over a network of its own it is rather quicker.
 """
@@ -35,27 +36,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--requests", type=int, default=2000)
+    parser.add_argument("--endure", type=int, default=0, help="requests while memory is watched")
+    parser.add_argument("--stream", type=int, default=0, help="beats of one answer, likewise")
+    parser.add_argument("--jobs", type=int, default=0, help="jobs over which the server is killed")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
         server, address = start(Path(folder), asked.workers)
         try:
             figures = measure(server, address, begun, asked.requests)
+            if asked.endure:
+                figures |= endured(server, address, asked.endure)
+            if asked.stream:
+                figures |= streamed(server, address, asked.stream)
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(60)
+        if asked.jobs:
+            figures |= killed(Path(folder), asked.workers, asked.jobs)
     machine = f"{platform.machine()}, {os.cpu_count()} cores, {asked.workers} worker(s)"
     print(json.dumps({"machine": machine, **figures}, indent=1))
 
 
-def start(folder: Path, workers: int) -> tuple[subprocess.Popen[bytes], str]:
+def start(folder: Path, workers: int, *words: str) -> tuple[subprocess.Popen[bytes], str]:
     """A server of its own, which need not answer yet."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
         sys.executable, "-m", "ecgsynth", "serve", "--port", str(port), "--workers", str(workers),
-        "--jobs-db", f"sqlite:///{folder / 'jobs.sqlite'}",
+        "--jobs-db", f"sqlite:///{folder / 'jobs.sqlite'}", *words,
     ]  # fmt: skip
     quiet = subprocess.DEVNULL
     return subprocess.Popen(command, stdout=quiet, stderr=quiet), f"http://127.0.0.1:{port}"
@@ -93,6 +103,76 @@ def measure(
         "memory before, after N, after 2 N requests, MiB": [before, after, last],
         "memory after the streams, after them again, MiB": memory,
     }
+
+
+def endured(server: subprocess.Popen[bytes], address: str, requests: int) -> dict[str, Any]:
+    """Memory over many requests of `CLIENTS`, in ten parts."""
+    memory, errors = [memory_mib(server.pid)], 0
+    for _ in range(10):
+        errors += asyncio.run(many(address, requests // 10))[2]
+        memory.append(memory_mib(server.pid))
+    return {
+        f"{requests} requests, errors": errors,
+        f"{requests} requests, memory at every tenth, MiB": memory,
+    }
+
+
+def streamed(server: subprocess.Popen[bytes], address: str, beats: int) -> dict[str, Any]:
+    """Memory while one answer is read to its end."""
+    memory, lines, begun = [memory_mib(server.pid)], 0, time.perf_counter()
+    body = {"model": MODEL, "count": beats}
+    with (
+        httpx.Client(base_url=address, timeout=120) as client,
+        client.stream("POST", "/v1/ecgs", json=body) as answer,
+    ):
+        answer.raise_for_status()
+        for piece in answer.iter_bytes(1 << 20):
+            before, lines = lines, lines + piece.count(b"\n")
+            if lines * 20 // beats > before * 20 // beats:
+                memory.append(memory_mib(server.pid))
+    assert lines == beats + 2, "the stream was cut short"
+    return {
+        f"{beats} beats in one stream, beats/s": round(beats / (time.perf_counter() - begun)),
+        f"{beats} beats in one stream, memory at every twentieth, MiB": memory,
+    }
+
+
+def killed(folder: Path, workers: int, jobs: int) -> dict[str, Any]:
+    """Small evaluations, over which the server is killed when the first has ended."""
+    from ecgsynth.formats import write
+    from ecgsynth.signals.simulator import simulate_beats
+
+    file = write(simulate_beats(120, patients=4, seed=1), folder / "beats.npz")
+    form = {"against": "simulated:test", "train": "", "metrics": "amplitude_w1"}
+    server, address = start(folder, workers, "lease_seconds=2")
+    with httpx.Client(base_url=address, timeout=120) as client:
+        first_answer(lambda: client.get("/v1/health"), 0)
+        where = []
+        for _ in range(jobs):
+            with open(file, "rb") as content:
+                answer = client.post("/v1/evaluations", data=form, files={"file": content})
+            where.append(answer.raise_for_status().headers["location"])
+        wait_until(lambda: client.get("/v1/health").json()["jobs"]["done"] > 0)
+    for one in [*children(server.pid), server.pid]:
+        os.kill(one, signal.SIGKILL)
+    server.wait()
+    server, address = start(folder, workers, "lease_seconds=2")
+    try:
+        with httpx.Client(base_url=address, timeout=120) as client:
+            first_answer(lambda: client.get("/v1/health"), 0)
+            wait_until(lambda: client.get("/v1/health").json()["jobs"]["done"] == jobs)
+            starts = [client.get(one).raise_for_status().json()["starts"] for one in where]
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(60)
+    return {f"{jobs} jobs, done after kill -9": jobs, f"{jobs} jobs, begun twice": starts.count(2)}
+
+
+def wait_until(ready: Callable[[], bool]) -> None:
+    until = time.monotonic() + 3600
+    while not ready():
+        assert time.monotonic() < until, "this did not come about in an hour"
+        time.sleep(0.2)
 
 
 def first_answer(ask: Callable[[], httpx.Response], begun: float) -> float:

@@ -22,12 +22,13 @@ from ecgsynth.app.service.settings import Settings
 
 @contextmanager
 def served(settings: Settings, key: str = "") -> Iterator[httpx.Client]:
-    """A client of a service that runs in a thread of this process."""
+    """A client of a service that runs in a thread of this process; models are loaded when asked
+    for, since most tests ask for none."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            create_app(settings, key), log_config=None, timeout_graceful_shutdown=2
-        )
+        app = create_app(settings, key)
+        app.state.shelf.warm = _nothing
+        config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
@@ -40,6 +41,10 @@ def served(settings: Settings, key: str = "") -> Iterator[httpx.Client]:
                 client.close()
                 server.should_exit = True
                 thread.join(30)
+
+
+async def _nothing() -> None:
+    return
 
 
 def free_port() -> int:

@@ -21,16 +21,20 @@ from serving import served, wait_for
 from tiny import tiny_synthesizer
 
 from ecgsynth.app import cli
-from ecgsynth.app.service import bodies, problems
+from ecgsynth.app.service import bodies, pages, problems
 from ecgsynth.app.service.application import create_app
 from ecgsynth.app.service.batching import Batcher
+from ecgsynth.app.service.measuring import NAMES, measured
 from ecgsynth.app.service.settings import Settings
 from ecgsynth.app.service.shelf import Shelf
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.evaluation.physiology import measured as by_judge
 from ecgsynth.formats import read
-from ecgsynth.signals.ecg import Ecg
+from ecgsynth.registry import FORMATS
+from ecgsynth.signals.ecg import Ecg, Spec
 from ecgsynth.synthesizer import BLOCK, Synthesizer
 from ecgsynth.synthesizer.together import SIZES, Together
+from ecgsynth.training.versions import Version
 
 
 @pytest.fixture(scope="module")
@@ -132,9 +136,92 @@ def test_a_large_request_is_the_same_as_at_once(client: httpx.Client, tiny: Synt
 def test_models_and_cards_are_told(client: httpx.Client, tiny: Synthesizer) -> None:
     found = {one["name"]: one for one in client.get("/v1/models").json()["models"]}
     assert found["tiny"]["id"] == tiny.card.id
-    assert found["tiny"]["classes"] == ["N", "S", "V", "F"]
+    assert [one["name"] for one in found["tiny"]["classes"]] == ["N", "S", "V", "F"]
+    assert found["tiny"]["kind"] == "beat"
+    assert found["tiny"]["real"] is False
+    assert found["tiny"]["seconds"] == pytest.approx(256 / 360)
+    before, after = found["tiny"]["contexts"][:2]
+    assert (before["name"], before["unit"], after["name"]) == ("rr_before_s", "s", "rr_after_s")
+    assert (before["low"], before["high"]) == pytest.approx(
+        tiny.prior.range_of("rr_before_s"), abs=1e-4
+    )
+    drawn = tiny.generate(2000, seed=1).context[:, 0]
+    assert before["median"] == pytest.approx(float(np.median(drawn)), abs=0.05)
     for word in ("tiny", tiny.card.id):
         assert client.get(f"/v1/models/{word}/card").json()["warning"] == tiny.card.warning
+
+
+def test_formats_sets_and_plans_are_told(client: httpx.Client) -> None:
+    formats = {one["name"]: one for one in client.get("/v1/formats").json()["formats"]}
+    assert [*formats] == FORMATS.names()
+    assert (formats["npz"]["suffix"], formats["npz"]["single_file"]) == (".npz", True)
+    assert (formats["wfdb"]["suffix"], formats["wfdb"]["single_file"]) == ("/", False)
+    sets = {one["name"]: one for one in client.get("/v1/datasets").json()["datasets"]}
+    assert "folder" not in sets
+    assert sets["simulated"]["here"] is True
+    assert "heldout" in sets["mitbih"]["splits"]
+    (plan,) = client.get("/v1/plans").json()["plans"]
+    assert plan["classes"]["S"] == {
+        "model": "mitbih-beats", "label": "", "times": 4.0, "enabled": True
+    }  # fmt: skip
+
+
+def test_versions_are_told_or_why_there_are_none(
+    client: httpx.Client, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"sqlite:///{tmp_path / 'v.sqlite3'}")
+    said = client.get("/v1/versions").json()
+    assert said["versions"] == []
+    assert "versions add" in said["reason"]
+    assert not (tmp_path / "v.sqlite3").exists()
+    (tmp_path / "v.sqlite3").write_text("no database, but long enough for sqlite to look at it")
+    said = client.get("/v1/versions").json()
+    assert "damaged" in said["reason"]
+    assert str(tmp_path) not in said["reason"]
+    kept = [
+        Version("tiny", 1, (), 1e9, {"card": "tiny-1"}),
+        Version("tiny", 2, ("production",), 2e9,
+                {"judge/coverage/N": "0.5", "judge/coverage/V": "0.7"}),
+    ]  # fmt: skip
+    monkeypatch.setattr("ecgsynth.training.versions.versions", lambda: kept)
+    newest, first = client.get("/v1/versions").json()["versions"]
+    assert (newest["version"], newest["aliases"]) == (2, ["production"])
+    assert newest["score"] == pytest.approx(0.6)
+    assert (first["run"], first["score"]) == ("tiny-1", None)
+    assert first["created"].startswith("2001-09-09T01:46:40")
+
+
+def test_every_item_is_measured_as_the_judge_does(client: httpx.Client) -> None:
+    model = Synthesizer.load("mitbih-beats")
+    wanted = {"model": "mitbih-beats", "label": ["N", "V"], "count": 20, "seed": 3}
+    answer = client.post("/v1/ecgs", json={**wanted, "measure": True})
+    assert answer.status_code == 200, answer.text
+    _, *items, last = [json.loads(line) for line in answer.text.splitlines()]
+    assert last == {"items": 20}
+    expected = by_judge(model.generate(20, label=["N", "V"], seed=3))
+    for name, of_judge in NAMES.items():
+        values = [item["measured"][name] for item in items]
+        mine = np.array([np.nan if value is None else value for value in values])
+        assert np.allclose(mine, expected[of_judge], atol=0.06, equal_nan=True)
+    assert np.isfinite(expected["qrs"]).sum() >= 15
+    context = np.array([item["context"]["rr_before_s"] for item in items])
+    rates = [item["measured"]["heart_rate_bpm"] for item in items]
+    assert rates == pytest.approx((60 / context).tolist(), abs=0.06)
+    plain = client.post("/v1/ecgs", json=wanted).text.splitlines()[1]
+    assert json.loads(plain) == {n: v for n, v in items[0].items() if n != "measured"}
+
+
+def test_what_a_window_cannot_hold_is_null() -> None:
+    short = Ecg(np.zeros((2, 1, 100), np.float32), Spec(("II",), 500.0, 100))
+    assert measured(short) == [dict.fromkeys(NAMES)] * 2
+    flat = Ecg(np.zeros((1, 1, 5000), np.float32), Spec(("II",), 500.0, 5000))
+    assert measured(flat) == [dict.fromkeys(NAMES)]
+
+
+def test_a_known_heart_is_measured_right(simulated_record: Ecg) -> None:
+    (found,) = measured(simulated_record)
+    assert found["heart_rate_bpm"] == pytest.approx(72, abs=1.5)
+    assert all(value is not None for value in found.values())
 
 
 def test_every_answer_has_a_request_id_of_the_clients_choice(client: httpx.Client) -> None:
@@ -167,14 +254,29 @@ def test_pages_load_nothing_from_another_host(client: httpx.Client) -> None:
         assert "https://" not in answer.text
 
 
+def test_the_page_needs_no_key_and_is_missed_politely(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert page.headers["content-security-policy"].startswith("default-src 'self'")
+    monkeypatch.setattr(pages, "STATIC", tmp_path)
+    for path, name in (("/", "index.html"), ("/docs", "docs.html")):
+        assert f"has no {name}" in problem(client.get(path), 404)
+
+
 def test_openapi_has_examples_and_our_problems(client: httpx.Client) -> None:
     said = client.get("/openapi.json").json()
     wanted = said["components"]["schemas"]["Wanted"]
     for example in wanted["examples"]:
         assert set(example) <= set(wanted["properties"])
     assert "HTTPValidationError" not in json.dumps(said)
-    assert {"/v1/health", "/v1/models", "/v1/models/{id}/card", "/v1/ecgs", "/v1/evaluations",
-            "/v1/jobs/{id}", "/v1/jobs/{id}/report", "/metrics"} == set(said["paths"])  # fmt: skip
+    assert {
+        "/metrics", "/v1/health", "/v1/models", "/v1/models/{id}/card", "/v1/formats",
+        "/v1/datasets", "/v1/plans", "/v1/ecgs", "/v1/evaluations", "/v1/augmentations",
+        "/v1/jobs/{id}", "/v1/jobs/{id}/report", "/v1/jobs/{id}/result", "/v1/runs",
+        "/v1/runs/{id}", "/v1/runs/{id}/events", "/v1/runs/{id}/samples", "/v1/versions",
+    } == set(said["paths"])  # fmt: skip
 
 
 # Together, yet alone.
@@ -300,6 +402,8 @@ def test_concurrent_clients_each_get_their_own(client: httpx.Client, tiny: Synth
         ({"model": "tiny", "count": {"N": -5, "V": 6}}, "'count.N': input should be greater"),
         ({"model": "tiny", "count": {"N": 1}, "label": "V"}, "not both"),
         ({"model": "tiny", "seed": 2**63}, "'seed'"),
+        ({"model": "tiny", "measure": "yes"}, "'measure'"),
+        ({"model": "tiny", "measure": True, "format": "npz"}, "'measure' adds to lines of JSON"),
         ({"model": "tiny", "seed": 1.5}, "'seed'"),
         ([1], "'the body'"),
     ],
@@ -381,7 +485,7 @@ def test_the_key_opens_and_nothing_else_does(settings: Settings) -> None:
         problem(odd, 401)
         right = {"Authorization": "Bearer sesame"}
         assert client.get("/v1/models", headers=right).status_code == 200
-        for path in ("/v1/health", "/docs", "/openapi.json"):
+        for path in ("/", "/static/page.js", "/v1/health", "/docs", "/openapi.json"):
             assert client.get(path).status_code == 200
         assert client.get("/openapi.json").json()["security"] == [{"key": []}]
 

@@ -29,6 +29,7 @@ from ecgsynth.app import (
     watch,
 )
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.processes import first_here
 
 app = typer.Typer(
     name="ecgsynth",
@@ -67,7 +68,8 @@ def _root(
 
 def main() -> None:
     """Run the command; problems that a user can mend become one sentence and exit code 2."""
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    level = logging.WARNING if first_here() else logging.CRITICAL
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=level)
     # A `kill` without -9 unwinds like Ctrl-C, so that nothing half-written is left.
     with suppress(ValueError):  # only the main thread may say so
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -77,7 +79,7 @@ def main() -> None:
     try:
         app()
     except EcgsynthError as problem:
-        _fail(str(problem))
+        _fail(str(problem) if first_here() else "")  # the others met the same
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
@@ -94,5 +96,6 @@ def main() -> None:
 
 
 def _fail(sentence: str) -> None:
-    typer.echo(f"ecgsynth: {sentence}", err=True)
+    if sentence:
+        typer.echo(f"ecgsynth: {sentence}", err=True)
     sys.exit(2)

@@ -1,4 +1,4 @@
-"""`ecgsynth serve`: the REST service on this machine."""
+"""`ecgsynth serve`: the page and the REST service on this machine."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ def serve(
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8000,
     model_dir: Annotated[Path | None, typer.Option("--model-dir", help="Folder of .safetensors "
                          "files and runs, beside what is shipped.")] = None,
+    runs: Annotated[Path | None, typer.Option("--runs", help="Folder of runs, which the page "
+                    "shows while they train [runs].")] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = 1,
     jobs_db: Annotated[str, typer.Option("--jobs-db", help="SQLAlchemy URL, such as "
                        "sqlite:///jobs.sqlite or postgresql+psycopg://user@host/name [a file of "
                        "the user's own].")] = "",
 ) -> None:  # fmt: skip
-    """Serve generation and evaluation over HTTP; /docs tells how to ask.
+    """Serve the page and the API: generate, judge, augment, watch; /docs tells how to ask.
 
     A key in ECGSYNTH_API_KEY is then asked of every caller.
 
@@ -50,7 +52,7 @@ def serve(
     from ecgsynth.app.service.store import Store
 
     given = dict(parse_override(text) for text in settings or [])
-    named = {"model_dir": model_dir, "jobs_db": jobs_db}
+    named = {"model_dir": model_dir, "runs": runs, "jobs_db": jobs_db}
     chosen = Settings.read(given | {name: value for name, value in named.items() if value})
     if chosen.model_dir is not None and not chosen.model_dir.is_dir():
         raise EcgsynthError(f"there is no folder {chosen.model_dir} to take models from.")
@@ -62,7 +64,7 @@ def serve(
     with tempfile.TemporaryDirectory(prefix="ecgsynth-metrics-") as counters:
         if workers > 1:  # where the workers add up their counters
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = counters
-        typer.echo(f"ecgsynth serves http://{host}:{port} (how to ask: /docs)")
+        typer.echo(f"ecgsynth serves http://{host}:{port} (API: /docs)")
         uvicorn.run(
             "ecgsynth.app.service.application:from_environment",
             factory=True,

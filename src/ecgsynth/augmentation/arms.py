@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal, get_args
 
@@ -18,12 +19,15 @@ NEIGHBOURS = 5
 """Of SMOTE, as published."""
 
 
-def armed(train: Ecg, arm: Arm, seed: int = 0) -> tuple[Ecg, bool]:
+def armed(
+    train: Ecg, arm: Arm, seed: int = 0, more: Mapping[str, int] | None = None
+) -> tuple[Ecg, bool]:
     """The training set of an arm, and whether the loss is class-weighted.
 
     jitter: every class is drawn, with repetition, up to the size of the largest; what is repeated
     gets another gain, position and baseline (`training.augment`). smote: likewise, interpolated
     between nearest items of the class (Chawla et al., JAIR 2002), RR included.
+    more: items to add by class, instead.
 
     Raises
     ------
@@ -38,13 +42,14 @@ def armed(train: Ecg, arm: Arm, seed: int = 0) -> tuple[Ecg, bool]:
         raise EcgsynthError(f"items of several classes cannot be balanced by {arm}; take none.")
     bare = replace(train, marks=None)
     counts = {name: count for name, count in bare.counts().items() if count}
-    short = {name: max(counts.values()) - count for name, count in counts.items()}
+    if more is None:
+        more = {name: max(counts.values()) - count for name, count in counts.items()}
     parts = [bare]
-    for name, count in short.items():
+    make = _jittered if arm == "jitter" else _interpolated
+    for name, count in more.items():
         if count:
             random = np.random.default_rng([seed, *name.encode()])
-            more = _jittered if arm == "jitter" else _interpolated
-            parts.append(more(bare.of_class(name), count, random, float(train.signal.std())))
+            parts.append(make(bare.of_class(name), count, random, float(train.signal.std())))
     return concatenate(parts), False
 
 

@@ -86,9 +86,13 @@ def quality(ecg: Ecg) -> Values:
 
 
 def intervals(ecg: Ecg) -> Values:
-    """Every number of the context, and the QRS duration (ms) where the items can hold one."""
+    """Every number of the context, and the QRS duration (ms) where the items can hold one.
+
+    A number that no item has, since the generator does not know it, is left out.
+    """
     assert ecg.context is not None
-    found = dict(zip(ecg.spec.context, ecg.context.T.astype(np.float64), strict=True))
+    columns = zip(ecg.spec.context, ecg.context.T.astype(np.float64), strict=True)
+    found = {name: column for name, column in columns if np.isfinite(column).any()}
     if holds_qrs(ecg.spec):
         spec = ecg.spec
         lead = next((spec.leads.index(name) for name in ("II", "MLII") if name in spec.leads), 0)

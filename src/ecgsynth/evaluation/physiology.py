@@ -133,29 +133,31 @@ def looked_at(trial: Trial, ecg: Ecg, group: str) -> NDArray[np.int64]:
 
 
 def intervals(trial: Trial, ecg: Ecg) -> dict[str, NDArray[np.float64]]:
-    """Measurement -> [item], NaN where it failed or the item was not looked at.
+    """Measurement -> [item], NaN where it failed or the item was not looked at."""
+    rows = np.unique(np.concatenate([looked_at(trial, ecg, group) for group in trial.groups]))
+    found = {}
+    for name, values in measured(ecg[rows]).items():
+        found[name] = np.full(len(ecg), np.nan)
+        found[name][rows] = values
+    return found
+
+
+def measured(ecg: Ecg) -> dict[str, NDArray[np.float64]]:
+    """Measurement -> [item], NaN where it failed or the items cannot hold it.
 
     In lead II or MLII where there is one, else the first; on the converter's grid of 5 uV. RR
     before a single beat comes from its context.
     """
     spec = ecg.spec
-    rows = np.unique(np.concatenate([looked_at(trial, ecg, group) for group in trial.groups]))
     lead = next((spec.leads.index(name) for name in ("II", "MLII") if name in spec.leads), 0)
-    part = ecg[rows].quantised() if spec.unit == "mV" else ecg[rows]
-    signal = np.ascontiguousarray(part.signal[:, lead])
+    signal = np.ascontiguousarray(ecg.quantised().signal[:, lead])
     points = Fiducials(_delineated(signal.tobytes(), signal.shape[1], spec.fs), spec.fs)
     rr = None
     if "rr_before_s" in spec.context and spec.r_sample is not None:
-        assert part.context is not None
-        rr = part.context[:, spec.context.index("rr_before_s")]
-    values = measure(signal, points, r_sample=spec.r_sample, rr_s=rr)
-    found = {}
-    for name in MEASUREMENTS:
-        found[name] = np.full(len(ecg), np.nan)
-        found[name][rows] = values[name]
-    for name in out_of_reach(spec):
-        found[name][:] = np.nan
-    return found
+        assert ecg.context is not None
+        rr = ecg.context[:, spec.context.index("rr_before_s")]
+    found = measure(signal, points, r_sample=spec.r_sample, rr_s=rr)
+    return found | {name: np.full(len(ecg), np.nan) for name in out_of_reach(spec)}
 
 
 @lru_cache(maxsize=4)

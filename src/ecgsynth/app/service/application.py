@@ -6,30 +6,40 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
+import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.responses import FileResponse
-from fastapi.staticfiles import StaticFiles
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
 
 from ecgsynth import __version__
-from ecgsynth.app.service import ecgs, evaluations, health, jobs, metrics, models, problems
+from ecgsynth.app.service import (
+    augmentations,
+    choices,
+    ecgs,
+    evaluations,
+    health,
+    jobs,
+    metrics,
+    models,
+    pages,
+    problems,
+    runs,
+    versions,
+)
 from ecgsynth.app.service.guard import Guard
+from ecgsynth.app.service.runlog import Runs
 from ecgsynth.app.service.runner import Runner
 from ecgsynth.app.service.settings import KEY, Settings
 from ecgsynth.app.service.shelf import Shelf
 from ecgsynth.app.service.store import Store
 
-STATIC = Path(__file__).parent / "static"
-"""Pages and what they need; everything in it is served under /static."""
-
-PAGE_POLICY = "default-src 'self'; frame-ancestors 'none'"
-"""Nothing of a page may come from another host."""
+RESOURCES = (
+    health, models, choices, ecgs, evaluations, augmentations, jobs, runs, versions, metrics
+)  # fmt: skip
 
 ABOUT = """Labelled synthetic ECG in mV, and verdicts on synthetic sets of any origin.
 
@@ -54,9 +64,10 @@ def create_app(settings: Settings, key: str = "") -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         threads = ThreadPoolExecutor(min(settings.requests + 8, 64), "ecgsynth")
         asyncio.get_running_loop().set_default_executor(threads)
-        app.state.runner = Runner(store, settings)
+        app.state.runner = Runner(store, settings, app.state.shelf)
         work = [app.state.shelf.warm(), *(app.state.runner.run() for _ in range(settings.jobs))]
         running = [asyncio.create_task(one) for one in work]
+        _tell_of_stop(app.state.stopping)
         try:
             yield
         finally:
@@ -79,13 +90,14 @@ def create_app(settings: Settings, key: str = "") -> FastAPI:
     )
     app.state.settings = settings
     app.state.store = store
+    app.state.runs = Runs(settings.runs)
+    app.state.stopping = asyncio.Event()
     app.state.shelf = Shelf(settings.model_dir, settings.models_loaded, settings.batch_ms / 1000)
     app.state.computing = ThreadPoolExecutor(settings.streams, "ecgsynth-lines")
     app.state.writing = ThreadPoolExecutor(settings.streams, "ecgsynth-files")
-    for resource in (health, models, ecgs, evaluations, jobs, metrics):
+    for resource in RESOURCES:
         app.include_router(resource.router)
-    app.get("/docs", include_in_schema=False)(_docs)
-    app.mount("/static", _Static(directory=STATIC), "static")
+    pages.install(app)
     problems.install(app)
     app.add_middleware(Guard, settings=settings, key=key)
     origins = [origin.strip() for origin in settings.origins.split(",") if origin.strip()]
@@ -108,17 +120,23 @@ def from_environment() -> FastAPI:
     return create_app(Settings.read(), os.environ.get(KEY, ""))
 
 
-async def _docs() -> Response:
-    return FileResponse(STATIC / "docs.html", headers={"Content-Security-Policy": PAGE_POLICY})
+def _tell_of_stop(stopping: asyncio.Event) -> None:
+    """Set the event at the signals that stop the server, before whoever else hears of them.
 
+    The server waits for open requests, and a stream of events would stay open for ever.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before = signal.getsignal(number)
 
-class _Static(StaticFiles):
-    """Files that say, as pages do, that nothing may come from another host."""
+        def heard(number: int, frame: Any, before: Any = before) -> None:
+            loop.call_soon_threadsafe(stopping.set)
+            if callable(before):
+                before(number, frame)
 
-    def file_response(self, *given: Any, **named: Any) -> Response:
-        response = super().file_response(*given, **named)
-        response.headers["Content-Security-Policy"] = PAGE_POLICY
-        return response
+        signal.signal(number, heard)
 
 
 def _described(app: FastAPI, keyed: bool) -> Callable[[], dict[str, Any]]:

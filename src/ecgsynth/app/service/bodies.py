@@ -18,6 +18,7 @@ import numpy as np
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from ecgsynth.app.service.measuring import measured
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.formats import write
 from ecgsynth.formats.stream import statement
@@ -40,19 +41,20 @@ async def lines(
     seed: int,
     count: Callable[[int], None],
     computing: Executor,
+    measure: bool = False,
 ) -> AsyncIterator[bytes]:
     """NDJSON: a line on the set, a line an item, a line that counts them, so that a body cut
     short is known by it.
 
     count: called with the items of every chunk sent. computing: its few threads are shared by all
-    large requests, which so take turns. Nothing is computed ahead: a slow client holds the work
-    up, one that left ends it.
+    large requests, which so take turns. measure: whether every item is delineated. Nothing is
+    computed ahead: a slow client holds the work up, one that left ends it.
     """
     number = 0
 
     def step() -> tuple[int, bytes]:
         chunk = next(chunks, None)
-        return (len(chunk), _encode(chunk, number, model, seed)) if chunk else (0, b"")
+        return (len(chunk), _encode(chunk, number, model, seed, measure)) if chunk else (0, b"")
 
     loop = asyncio.get_running_loop()
     while True:
@@ -68,14 +70,14 @@ async def lines(
 def few_lines(chunks: Iterator[Ecg], model: str, seed: int) -> bytes:
     """The same lines at once, for a set of one chunk."""
     ecg = next(chunks)
-    return _encode(ecg, 0, model, seed) + _last(len(ecg))
+    return _encode(ecg, 0, model, seed, False) + _last(len(ecg))
 
 
 def _last(number: int) -> bytes:
     return json.dumps({"items": number}).encode() + b"\n"
 
 
-def _encode(ecg: Ecg, first: int, model: str, seed: int) -> bytes:
+def _encode(ecg: Ecg, first: int, model: str, seed: int, measure: bool) -> bytes:
     """The lines of a chunk; before its first one, of the first chunk, the line on the set."""
     spec = ecg.spec
     said: list[Any] = []
@@ -89,6 +91,7 @@ def _encode(ecg: Ecg, first: int, model: str, seed: int) -> bytes:
     signal = np.round(ecg.signal.astype(np.float64), 3 if spec.unit == "mV" else 7) + 0.0
     context = np.round(ecg.context.astype(np.float64), 6)
     labels = ecg.labels_str.tolist()
+    intervals = measured(ecg) if measure else None
     for row in range(len(ecg)):
         values = dict(zip(spec.context, context[row].tolist(), strict=True))
         item: dict[str, Any] = {
@@ -99,6 +102,8 @@ def _encode(ecg: Ecg, first: int, model: str, seed: int) -> bytes:
         }
         if ecg.valid is not None:
             item["valid"] = int(ecg.valid[row])
+        if intervals is not None:
+            item["measured"] = intervals[row]
         said.append(item)
     return b"".join(json.dumps(one, allow_nan=False).encode() + b"\n" for one in said)
 
@@ -161,7 +166,7 @@ async def file_body(path: Path) -> AsyncIterator[bytes]:
 
 async def zip_body(path: Path) -> AsyncIterator[bytes]:
     """A file, or a folder with what is in it, as a zip that is packed while it is sent."""
-    pieces = _zipped(path)
+    pieces = zipped(path)
     while piece := await asyncio.to_thread(next, pieces, None):
         yield piece
 
@@ -180,7 +185,7 @@ class FileResponse(StreamingResponse):
             shutil.rmtree(self.path.parent, ignore_errors=True)
 
 
-def _zipped(path: Path) -> Iterator[bytes]:
+def zipped(path: Path) -> Iterator[bytes]:
     sink = _Sink()
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:

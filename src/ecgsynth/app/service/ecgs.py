@@ -62,6 +62,9 @@ class Wanted(BaseModel):
     format: str = Field(
         "ndjson", description="ndjson, parquet, or any other registered format as a zip"
     )
+    measure: bool = Field(
+        False, strict=True, description="each line with its measured rate and intervals; ndjson"
+    )
 
     @property
     def total(self) -> int:
@@ -91,6 +94,11 @@ async def ecgs(request: Request, wanted: Wanted) -> Response:
     model; `X-Ecgsynth-Model` is the id that makes the same again with the same seed."""
     state = request.app.state
     bodies.checked_format(wanted.format)
+    if wanted.measure and wanted.format != bodies.NDJSON:
+        raise EcgsynthError(
+            f"'measure' adds to lines of JSON, and {wanted.format} has none; leave it out or ask "
+            f"for format={bodies.NDJSON}."
+        )
     if wanted.total > state.settings.most_items:
         raise EcgsynthError(
             f"{wanted.total} items are more than one request may ask for here "
@@ -105,12 +113,12 @@ async def ecgs(request: Request, wanted: Wanted) -> Response:
         "X-Ecgsynth-Sha256": model.served.sha256,
         "X-Ecgsynth-Seed": str(wanted.seed),
     }
-    if wanted.format == bodies.NDJSON and wanted.total <= FEW:
+    if wanted.format == bodies.NDJSON and wanted.total <= FEW and not wanted.measure:
         text = bodies.few_lines(chunks, id, wanted.seed)
         sent.inc(wanted.total)
         return Response(text, headers=headers, media_type=MEDIA["ndjson"])
     if wanted.format == bodies.NDJSON:
-        lines = bodies.lines(chunks, id, wanted.seed, sent.inc, state.computing)
+        lines = bodies.lines(chunks, id, wanted.seed, sent.inc, state.computing, wanted.measure)
         return StreamingResponse(lines, headers=headers, media_type=MEDIA["ndjson"])
     try:
         path = await bodies.written(

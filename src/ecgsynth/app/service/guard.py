@@ -19,6 +19,7 @@ from ecgsynth.app.service import metrics
 from ecgsynth.app.service.logs import request_id
 from ecgsynth.app.service.problems import Problem, of_error
 from ecgsynth.app.service.settings import Settings
+from ecgsynth.app.service.uploads import FORMS
 
 log = logging.getLogger("ecgsynth.serve")
 
@@ -99,7 +100,7 @@ class Guard:
     def _most(self, path: str) -> int:
         """Bytes of a body; a form has its fields beside the file."""
         json = self.settings.most_json_kib << 10
-        return (self.settings.most_upload_mib << 20) + json if "evaluations" in path else json
+        return (self.settings.most_upload_mib << 20) + json if path in FORMS else json
 
     def _note(self, scope: Scope, answer: _Answer, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "none")

@@ -1,8 +1,9 @@
-"""`GET` and `DELETE /v1/jobs/{id}`, `GET /v1/jobs/{id}/report`: long work and what came of it."""
+"""`/v1/jobs/{id}` with its report or its file: long work and what came of it."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -15,7 +16,11 @@ from ecgsynth.app.service.problems import Problem, ProblemDocument
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-REPORT = "report.html"
+REPORT, FILE = "report.html", "result"
+"""What is kept of a job, by its name in the store."""
+
+KEPT = {"evaluation": REPORT, "augmentation": FILE}
+"""Which of them a job of a kind leaves."""
 
 REPORT_POLICY = "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; " \
                 "script-src 'unsafe-inline'; img-src data:; font-src data:"  # fmt: skip
@@ -25,7 +30,8 @@ REPORT_POLICY = "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-in
 class JobView(BaseModel):
     """A job: share is from 0 to 1, doing says what is done now, starts how often it was begun.
 
-    result: the verdict, where it is done. problem: why it failed. report: address of the page.
+    result: the verdict or the manifest, where it is done. problem: why it failed. report, file:
+    addresses of the verdict as a page, and of the set that was made.
     """
 
     id: str
@@ -41,6 +47,7 @@ class JobView(BaseModel):
     result: dict[str, Any] | None
     problem: ProblemDocument | None
     report: str | None
+    file: str | None
 
     @classmethod
     def of(cls, job: store.Job) -> JobView:
@@ -54,8 +61,13 @@ class JobView(BaseModel):
             created=created, started=moment(job.started), ended=moment(job.ended),
             starts=job.starts, asked=job.asked, result=job.result,
             problem=ProblemDocument(**job.problem) if job.problem else None,
-            report=f"/v1/jobs/{job.id}/report" if job.state == store.DONE else None,
+            report=_address(job, REPORT, "report"), file=_address(job, FILE, "result"),
         )  # fmt: skip
+
+
+def _address(job: store.Job, kept: str, word: str) -> str | None:
+    there = job.state == store.DONE and KEPT.get(job.kind) == kept
+    return f"/v1/jobs/{job.id}/{word}" if there else None
 
 
 async def found(request: Request, id: str) -> store.Job:
@@ -98,8 +110,36 @@ async def cancel(request: Request, id: str) -> Any:
 )  # fmt: skip
 async def report(request: Request, id: str) -> StreamingResponse:
     """One self-contained page, as `ecgsynth evaluate --to report.html` writes it."""
-    if (await found(request, id)).state != store.DONE:
-        raise Problem(409, "this job has no report (yet); see its state.")
-    pieces = request.app.state.store.file(id, REPORT)
+    pieces = await _kept(request, id, REPORT, "report")
     headers = {"Content-Security-Policy": REPORT_POLICY}
     return StreamingResponse(pieces, headers=headers, media_type="text/html")
+
+
+@router.get(
+    "/{id}/result", summary="The set that was made", response_class=StreamingResponse,
+    responses={200: {"content": {
+        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+    }}},
+)  # fmt: skip
+async def result(request: Request, id: str) -> StreamingResponse:
+    """The file of an augmentation, in the format that was asked for; a folder as a zip."""
+    pieces = await _kept(request, id, FILE, "file")
+    facts = (await found(request, id)).result or {}
+    headers = {"Content-Disposition": f'attachment; filename="{facts.get("file", FILE)}"'}
+    return StreamingResponse(pieces, headers=headers, media_type="application/octet-stream")
+
+
+async def _kept(request: Request, id: str, name: str, what: str) -> Iterator[bytes]:
+    """A file that a job left.
+
+    Raises
+    ------
+    Problem: there is no such job, it is not done, or it leaves no such file.
+    """
+    job = await found(request, id)
+    if KEPT.get(job.kind) != name:
+        raise Problem(404, f"this job is an {job.kind}, which leaves no {what}; see its result.")
+    if job.state != store.DONE:
+        raise Problem(409, f"this job has no {what} (yet); see its state.")
+    pieces: Iterator[bytes] = request.app.state.store.file(id, name)
+    return pieces

@@ -3,47 +3,88 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
+import numpy as np
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
 from ecgsynth.app.service.problems import Problem
 from ecgsynth.app.service.shelf import NoSuchModelError, Served
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.ecg import Spec
+from ecgsynth.signals.prior import LEVELS, ContextPrior
+from ecgsynth.signals.vocabulary import AAMI_NAMES
 
 router = APIRouter(prefix="/v1", tags=["models"])
+
+UNITS = {"heart_rate": "1/min", "age": "years"}
+"""Of contexts; those that end in _s are seconds, others have no unit."""
+
+
+class ModelClass(BaseModel):
+    """A class that the model makes; title: as people say it."""
+
+    name: str
+    title: str
+
+
+class Context(BaseModel):
+    """What may be held fixed; low, median, high: of what the model draws by itself."""
+
+    name: str
+    unit: str
+    low: float
+    median: float
+    high: float
 
 
 class Model(BaseModel):
     """A model: `id` names these very weights, `name` whatever has that name now.
 
-    samples: of an item, at fs Hz. context: what may be held fixed. sha256: of its file.
+    kind: of an item, which has so many samples at fs Hz. sha256: of its file.
     """
 
     model_config = ConfigDict(protected_namespaces=())
 
     id: str
     name: str
+    description: str
     shipped: bool
     sha256: str
-    classes: list[str]
+    kind: Literal["beat", "record"]
+    classes: list[ModelClass]
+    multilabel: bool
     leads: list[str]
     samples: int
     fs: float
+    seconds: float
     unit: str
-    context: list[str]
+    contexts: list[Context]
     examples_seen: int
     source: str
+    real: Literal[False] = False
     warning: str
 
     @classmethod
     def of(cls, served: Served) -> Model:
-        card, spec = served.card, served.card["spec"]
-        made = [n for n in spec.get("classes", []) if n not in card.get("left_out", {})]
+        """What a card says of its model.
+
+        Raises
+        ------
+        EcgsynthError: it is damaged.
+        """
+        card, spec = served.card, Spec.from_json(served.card["spec"])
+        made = [name for name in spec.classes if name not in card.get("left_out", {})]
+        titles = _titles()
         return cls(
             id=served.id, name=served.name, shipped=served.shipped, sha256=served.sha256,
-            classes=made, leads=spec["leads"], samples=spec["samples"], fs=spec["fs"],
-            unit=spec.get("unit", "mV"), context=spec.get("context", []),
+            description=str(card.get("run", {}).get("description", "")),
+            kind="record" if spec.r_sample is None else "beat",
+            classes=[ModelClass(name=name, title=titles.get(name, name)) for name in made],
+            multilabel=spec.multilabel, leads=[*spec.leads], samples=spec.samples, fs=spec.fs,
+            seconds=spec.seconds, unit=spec.unit, contexts=_contexts(card, spec),
             examples_seen=card.get("examples_seen", 0),
             source=str(card.get("data", {}).get("source", "unknown")),
             warning=card.get("warning", ""),
@@ -61,8 +102,17 @@ class Models(BaseModel):
 async def models(request: Request) -> Models:
     """Shipped models and those of the server's folder."""
     shelf = request.app.state.shelf
-    found = await asyncio.to_thread(shelf.models)
-    return Models(models=[Model.of(one) for one in found.values()], left_out=shelf.left_out)
+
+    def found() -> Models:
+        models, left_out = [], {}
+        for one in shelf.models().values():
+            try:
+                models.append(Model.of(one))
+            except (EcgsynthError, KeyError, TypeError, ValueError, AttributeError) as problem:
+                left_out[one.name] = f"its card is damaged ({problem}); copy or train it again."
+        return Models(models=models, left_out={**shelf.left_out, **left_out})
+
+    return await asyncio.to_thread(found)
 
 
 @router.get("/models/{id}/card", summary="What a model is, learned from and is for")
@@ -73,3 +123,36 @@ async def card(request: Request, id: str) -> dict[str, Any]:
     except NoSuchModelError as problem:
         raise Problem(404, str(problem)) from None
     return served.card
+
+
+@lru_cache(maxsize=1)
+def _titles() -> dict[str, str]:
+    """Readable names of classes; of PTB-XL's statements where its table is on this machine."""
+    from ecgsynth.datasets.statements import SUPERCLASSES, Vocabulary
+    from ecgsynth.datasets.store import find_folder
+
+    try:
+        folder = find_folder("ptbxl", "scp_statements.csv")
+        statements = dict(Vocabulary.read(folder / "scp_statements.csv").description)
+    except EcgsynthError:
+        statements = {}
+    return {**statements, **SUPERCLASSES, **AAMI_NAMES}
+
+
+def _contexts(card: dict[str, Any], spec: Spec) -> list[Context]:
+    """Range and median of every context, over all classes and styles."""
+    cards = [*card.get("members", {}).values()] or [card]
+    priors = [ContextPrior.from_json(Spec.from_json(one["spec"]), one["prior"]) for one in cards]
+    groups = [group for prior in priors for of_class in prior.groups.values() for group in of_class]
+    found = []
+    for column, name in enumerate(spec.context):
+        values = np.array([group.quantiles[column] for group in groups])
+        weight = np.repeat([group.share for group in groups], len(LEVELS))
+        order = values.ravel().argsort()
+        half = np.searchsorted(weight[order].cumsum(), weight.sum() / 2)
+        found.append(Context(
+            name=name, unit="s" if name.endswith("_s") else UNITS.get(name, ""),
+            low=round(float(values.min()), 4), median=round(float(values.ravel()[order][half]), 4),
+            high=round(float(values.max()), 4),
+        ))  # fmt: skip
+    return found

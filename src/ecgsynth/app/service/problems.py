@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from ecgsynth.app.service.uploads import FORMS
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError, did_you_mean
 
 log = logging.getLogger("ecgsynth.serve")
@@ -131,7 +132,7 @@ def of_validation(request: Request, problem: RequestValidationError) -> Problem:
     """One sentence for what pydantic found in a body or a parameter."""
     errors = problem.errors()
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    form = request.url.path.endswith("/evaluations")
+    form = request.url.path in FORMS
     wanted = "multipart/form-data" if form else "application/json"
     if request.method == "POST" and media != wanted:
         said = f"the body is '{media}'" if media else "the body says no Content-Type"

@@ -20,7 +20,9 @@ from sqlalchemy.exc import DBAPIError
 
 from ecgsynth.app.service.problems import MISSING, Problem
 from ecgsynth.app.service.settings import KEY, PREFIX, Settings
+from ecgsynth.app.service.shelf import Shelf
 from ecgsynth.app.service.store import PART, Job, Store
+from ecgsynth.errors import EcgsynthError
 
 log = logging.getLogger("ecgsynth.serve")
 
@@ -37,9 +39,10 @@ MOST_LINE = 1 << 20
 class Runner:
     """The part of a worker that runs jobs, one after another."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, shelf: Shelf) -> None:
         self.store = store
         self.settings = settings
+        self.shelf = shelf
         self.owner = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self.wake = asyncio.Event()
         self._swept = 0.0
@@ -77,15 +80,22 @@ class Runner:
         folder = Path(tempfile.mkdtemp(prefix="ecgsynth-job-"))
         process = None
         try:
-            await asyncio.to_thread(self._fetch, job, folder)
+            try:
+                paths = await asyncio.to_thread(self._fetch, job, folder)
+            except EcgsynthError as problem:  # a model that was there when it was asked for
+                await asyncio.to_thread(
+                    self.store.fail, job.id, self.owner, Problem(422, str(problem)).document()
+                )
+                return
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "ecgsynth.app.service.judging",
+                sys.executable, "-m", "ecgsynth.app.service.work",
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=MOST_LINE,
                 env={name: value for name, value in os.environ.items() if not _is_ours(name)},
             )  # fmt: skip
             asked = {
-                **job.asked, "job": job.id, "folder": str(folder),
-                "memory_mib": self.settings.job_memory_mib,
+                **job.asked, "job": job.id, "kind": job.kind, "folder": str(folder),
+                "paths": paths, "memory_mib": self.settings.job_memory_mib,
+                "most_items": self.settings.most_items,
             }  # fmt: skip
             assert process.stdin is not None
             process.stdin.write(json.dumps(asked).encode() + b"\n")
@@ -107,10 +117,15 @@ class Runner:
                 await asyncio.shield(process.wait())
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _fetch(self, job: Job, folder: Path) -> None:
+    def _fetch(self, job: Job, folder: Path) -> dict[str, str]:
+        """Put what was uploaded into the folder; returns where the models lie that it names."""
+        paths = {
+            name: str(self.shelf.find(id).path) for name, id in job.asked.get("models", {}).items()
+        }
         with open(folder / job.asked["name"], "wb") as file:
             for piece in self.store.file(job.id, "upload"):
                 file.write(piece)
+        return paths
 
     async def _watch(self, job: Job, told: _Told, follow: asyncio.Task[None]) -> bool:
         """Until the process ends; False where the job was cancelled or is another worker's."""
@@ -118,8 +133,8 @@ class Runner:
         while not (await asyncio.wait({follow}, timeout=PAUSE_S))[0]:
             if time.monotonic() - begun > self.settings.job_seconds:
                 told.end = {
-                    "error": f"it took longer than {self.settings.job_seconds:g} s; judge a "
-                    "smaller set, or with quick=true."
+                    "error": f"it took longer than {self.settings.job_seconds:g} s; send a "
+                    "smaller set or ask for less."
                 }
                 return True
             mine = await asyncio.to_thread(
@@ -133,11 +148,11 @@ class Runner:
 
     def _keep(self, job: Job, told: _Told, folder: Path) -> None:
         if told.end.get("done"):
-            result = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-            files = {"report.html": _pieces(folder / "report.html")}
+            result = json.loads((folder / told.end["result"]).read_text(encoding="utf-8"))
+            files = {name: _pieces(folder / file) for name, file in told.end["files"].items()}
             self.store.finish(job.id, self.owner, result, files)
         else:
-            fallback = "the evaluation died of this file; send a smaller or another one."
+            fallback = "the work died of this file; send a smaller or another one."
             kind = MISSING if told.end.get("missing") else ""
             problem = Problem(422, told.end.get("error", fallback), kind)
             self.store.fail(job.id, self.owner, problem.document())

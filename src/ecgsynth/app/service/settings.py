@@ -30,6 +30,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     model_dir: Path | None = Field(None, description="folder of .safetensors files and runs")
+    runs: Path = Field(Path("runs"), description="folder of runs that are watched")
     jobs_db: str = Field(default_factory=default_jobs_db, description="SQLAlchemy URL of the jobs")
     origins: str = Field("", description="other web origins that may call, comma between")
 
@@ -48,12 +49,12 @@ class Settings(BaseModel):
     streams: int = Field(2, ge=1, description="large requests computing at once, per worker")
     models_loaded: int = Field(4, ge=1, description="models kept in memory, per worker")
 
-    jobs: int = Field(1, ge=0, description="evaluations running at once, of all workers together")
-    jobs_waiting: int = Field(32, ge=0, description="evaluations in the queue")
-    job_seconds: float = Field(3600, gt=0, description="longest evaluation, s")
-    job_memory_mib: int = Field(8192, ge=512, description="memory of an evaluation, MiB")
+    jobs: int = Field(1, ge=0, description="jobs running at once, of all workers together")
+    jobs_waiting: int = Field(32, ge=0, description="jobs in the queue")
+    job_seconds: float = Field(3600, gt=0, description="longest job, s")
+    job_memory_mib: int = Field(8192, ge=512, description="memory of a job, MiB")
     lease_seconds: float = Field(15, ge=1, description="a worker silent for so long is dead, s")
-    keep_days: float = Field(7, gt=0, description="ended jobs and their reports are kept so long")
+    keep_days: float = Field(7, gt=0, description="ended jobs and what came of them are kept, days")
 
     @classmethod
     def read(cls, given: Mapping[str, object] | None = None) -> Settings:

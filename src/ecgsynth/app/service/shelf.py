@@ -153,6 +153,9 @@ class Shelf:
                 await self.load(id)
             except EcgsynthError as problem:
                 log.warning("%s is not loaded: %s", id, problem)
+        from ecgsynth.evaluation.delineation import delineator
+
+        await asyncio.to_thread(delineator)  # of requests with `measure`
 
     def close(self) -> None:
         self._computing.shutdown(wait=False, cancel_futures=True)

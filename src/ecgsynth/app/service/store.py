@@ -8,28 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    Column,
-    Float,
-    ForeignKey,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    create_engine,
-    delete,
-    event,
-    func,
-    insert,
-    select,
-    update,
-)
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.app.service.tables import jobs as _jobs
+from ecgsynth.app.service.tables import opened
+from ecgsynth.app.service.tables import parts as _parts
 
 QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
 STATES = (QUEUED, RUNNING, DONE, FAILED, CANCELLED)
@@ -40,37 +24,6 @@ MOST_STARTS = 3
 
 PART = 1 << 20
 """Bytes of a file in one row: neither side ever holds a file whole."""
-
-_metadata = MetaData()
-
-_jobs = Table(
-    "ecgsynth_jobs",
-    _metadata,
-    Column("id", String(32), primary_key=True),
-    Column("kind", String(32), nullable=False),
-    Column("state", String(16), nullable=False, index=True),
-    Column("asked", JSON, nullable=False),  # what the client wants
-    Column("created", Float, nullable=False),  # times are seconds since 1970
-    Column("started", Float),
-    Column("ended", Float),
-    Column("share", Float, nullable=False, default=0.0),
-    Column("doing", String(200), nullable=False, default=""),
-    Column("starts", Integer, nullable=False, default=0),
-    Column("owner", String(64)),
-    Column("lease", Float),  # until when the owner is taken to be alive
-    Column("slot", Integer, unique=True),  # no more jobs run at once than there are slots
-    Column("result", JSON),
-    Column("problem", JSON),
-)
-
-_parts = Table(
-    "ecgsynth_job_files",
-    _metadata,
-    Column("job", String(32), ForeignKey("ecgsynth_jobs.id", ondelete="CASCADE"), primary_key=True),
-    Column("name", String(64), primary_key=True),
-    Column("part", Integer, primary_key=True),
-    Column("content", LargeBinary, nullable=False),
-)
 
 
 @dataclass(frozen=True)
@@ -103,36 +56,11 @@ class Store:
 
     Raises
     ------
-    EcgsynthError: not a URL, its driver is not installed, or the database cannot be used.
+    EcgsynthError: see `ecgsynth.app.service.tables.opened`.
     """
 
     def __init__(self, url: str) -> None:
-        try:
-            address = make_url(url)
-            if address.get_backend_name() == "sqlite" and address.database:
-                from pathlib import Path
-
-                Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-            self.engine = create_engine(address, pool_pre_ping=True)
-            if address.get_backend_name() == "sqlite":
-                event.listen(self.engine, "connect", _tune_sqlite)
-            _metadata.create_all(self.engine)
-        except ArgumentError:
-            raise EcgsynthError(
-                f"'{url}' is no URL of a database; write sqlite:///jobs.sqlite or "
-                "postgresql+psycopg://user@host/name."
-            ) from None
-        except ModuleNotFoundError as problem:
-            raise EcgsynthError(
-                f"the database needs the package '{problem.name}'; for PostgreSQL "
-                "`pip install psycopg[binary]` and a URL that begins with postgresql+psycopg://."
-            ) from None
-        except (DBAPIError, OSError) as problem:
-            reason = " ".join(str(getattr(problem, "orig", problem)).split())
-            shown = address.render_as_string(hide_password=True)
-            raise EcgsynthError(
-                f"the jobs database {shown} cannot be used ({reason}); mend --jobs-db."
-            ) from None
+        self.engine = opened(url)
 
     def add(self, kind: str, asked: dict[str, Any], files: dict[str, Iterator[bytes]]) -> str:
         """A new job at the end of the queue, with its files by name; whole or not at all."""
@@ -273,7 +201,7 @@ class Store:
         gone = update(_jobs).where(
             _jobs.c.id == job.id, _jobs.c.state == RUNNING, _jobs.c.lease == job.lease
         )
-        detail = f"the server died {job.starts} times over it; judge a smaller set."
+        detail = f"the server died {job.starts} times over it; send a smaller set."
         self._end(gone, job.id, FAILED, {"status": 500, "detail": detail})
 
     def _end(self, which: Any, name: str, state: str, problem: dict[str, Any] | None) -> bool:
@@ -299,11 +227,3 @@ def _mine(name: str, owner: str) -> Any:
 def _put(db: Any, job: str, name: str, pieces: Iterator[bytes]) -> None:
     for number, piece in enumerate(pieces):
         db.execute(insert(_parts).values(job=job, name=name, part=number, content=piece))
-
-
-def _tune_sqlite(connection: Any, _record: Any) -> None:
-    """Several processes read while one writes, and wait for each other."""
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "busy_timeout=30000", "synchronous=NORMAL"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()

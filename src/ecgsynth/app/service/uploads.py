@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ecgsynth.errors import EcgsynthError
+
+if TYPE_CHECKING:
+    from ecgsynth.signals.ecg import Ecg
+
+FORMS = ("/v1/evaluations", "/v1/augmentations")
+"""Addresses that take a form with a file."""
 
 KINDS = {".npz": "npz", ".csv": "csv", ".zip": "wfdb"}
 """What may be uploaded, by the ending of its name; .zip holds WFDB records."""
@@ -30,7 +37,7 @@ def kind_of(name: str) -> str:
     ending = PurePosixPath(name).suffix.lower()
     if ending not in KINDS:
         raise EcgsynthError(
-            f"'{name[:80]}' is of no kind that is judged here; upload .npz, .csv, or a .zip of "
+            f"'{name[:80]}' is of no kind that is read here; upload .npz, .csv, or a .zip of "
             "WFDB records."
         )
     return KINDS[ending]
@@ -91,6 +98,21 @@ def _check_member(member: zipfile.ZipInfo, kind: str) -> None:
         raise EcgsynthError("the archive is locked by a password; send it without.")
     if (member.external_attr >> 16) & 0o170000 == 0o120000:
         raise EcgsynthError(f"the archive holds a link ('{member.filename[:80]}'); send files.")
+
+
+def read(folder: Path, asked: Mapping[str, Any]) -> Ecg:
+    """The set that a job was given, from its folder.
+
+    Raises
+    ------
+    EcgsynthError: it cannot be read.
+    """
+    from ecgsynth.formats import read
+
+    file = folder / asked["name"]
+    if asked["upload_kind"] == "wfdb":
+        file = unpack(file, folder / "records")
+    return read(file, asked["upload_kind"])
 
 
 def unpack(archive: Path, folder: Path) -> Path:

@@ -1,0 +1,30 @@
+"""Rates and intervals of every item, as the judge measures them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ecgsynth.signals.ecg import Ecg
+
+NAMES = {
+    "heart_rate_bpm": "heart_rate", "pr_ms": "pr", "qrs_ms": "qrs", "qt_ms": "qt", "qtc_ms": "qtcf"
+}  # fmt: skip
+"""Name in an answer -> name in `ecgsynth.signals.fiducials.MEASUREMENTS`."""
+
+
+def measured(ecg: Ecg) -> list[dict[str, float | None]]:
+    """An entry an item; None where its window cannot hold the interval or nothing was found."""
+    from ecgsynth.evaluation.delineation import SHORTEST_S
+    from ecgsynth.evaluation.physiology import measured as by_name
+
+    if ecg.spec.seconds < SHORTEST_S:
+        return [dict.fromkeys(NAMES) for _ in range(len(ecg))]
+    found = by_name(ecg)
+    columns = [found[name].round(1).tolist() for name in NAMES.values()]
+    return [
+        {
+            name: value if np.isfinite(value) else None
+            for name, value in zip(NAMES, row, strict=True)
+        }
+        for row in zip(*columns, strict=True)
+    ]

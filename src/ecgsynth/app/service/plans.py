@@ -1,0 +1,61 @@
+"""Plans that clients send: read without trust, and bound to the models that are served here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from ecgsynth.app.service.shelf import Shelf
+from ecgsynth.augmentation.plan import Plan
+from ecgsynth.config import read_recipe, recipes
+from ecgsynth.errors import EcgsynthError, did_you_mean
+
+
+def read(text: str, shelf: Shelf, most: int) -> tuple[Plan, dict[str, str]]:
+    """The plan of a shipped name or of YAML or JSON, and the id of every model that it names.
+
+    A plan names models that are served, and nothing else: no file, run or registry of the server.
+
+    Raises
+    ------
+    EcgsynthError: no such plan, no YAML, unknown words, a model that is not served, data of its
+        own, longer than `most` bytes.
+    """
+    shipped = recipes("augmentation")
+    if text.strip() in shipped:
+        content = read_recipe(text.strip(), [], "augmentation")
+        content.pop("data", None)
+    else:
+        content = _parsed(text, most)
+        if not isinstance(content, dict):
+            raise EcgsynthError(f"no plan named '{text[:80]}'.{did_you_mean(text[:80], shipped)}")
+        if not all(isinstance(key, str) for key in content):
+            raise EcgsynthError("the plan has keys that are no words; keys should be strings.")
+        if content.get("data") is not None:
+            raise EcgsynthError(
+                "'data' has no place in the plan: the uploaded file is the real set; leave it out."
+            )
+    plan = Plan.from_dict(content)
+    return plan, {one.model: shelf.find(one.model).id for one in plan.shares.values()}
+
+
+def _parsed(text: str, most: int) -> Any:
+    if len(text.encode("utf-8", "replace")) > most:
+        raise EcgsynthError(f"the plan is longer than {most >> 10} KiB; plans are short.")
+    try:
+        return yaml.load(text, _Plain)
+    except RecursionError:
+        raise EcgsynthError("the plan is nested too deeply; plans are flat.") from None
+    except (yaml.YAMLError, ValueError) as problem:
+        reason = " ".join(str(getattr(problem, "problem", None) or problem).split())
+        raise EcgsynthError(f"the plan is neither YAML nor JSON ({reason[:200]}).") from None
+
+
+class _Plain(yaml.SafeLoader):
+    """YAML without aliases: some hundred bytes of them can stand for gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it has aliases, which are not read here")
+        return super().compose_node(parent, index)

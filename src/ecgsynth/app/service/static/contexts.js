@@ -1,0 +1,82 @@
+// Sliders for what a model is told beside the class: drawn from its prior until somebody moves one.
+
+import { figure, make } from "./dom.js";
+
+const SAID = {
+  rr_before_s: "RR before", rr_after_s: "RR after", rr_mean_s: "Mean RR", heart_rate: "Heart rate",
+  age: "Age", sex: "Sex",
+};
+const SEXES = [["", "drawn from the prior"], ["0", "male"], ["1", "female"]];
+
+const titleOf = (name) => SAID[name] || name.replace(/_s$/, "").replaceAll("_", " ");
+
+/** What a value says: a time between beats as a rate, too. */
+function told({ name, unit }, value) {
+  if (unit !== "s") return `${figure(value, value % 1 ? 1 : 0)}${unit ? ` ${unit.replace("1/min", "/min")}` : ""}`;
+  const rate = name.startsWith("rr_") ? ` · ${figure(60 / value)} /min` : "";
+  return `${figure(value, 2)} s${rate}`;
+}
+
+/** Fill `place`, a fieldset, with a row for each context. */
+export function contexts(place, known) {
+  const legend = place.querySelector("legend");
+  const rows = known.map((one) => (one.name === "sex" ? list(one) : slider(one)));
+  place.replaceChildren(legend, ...(rows.length ? rows
+    : [make("p", { class: "hint" }, "This model is told nothing but the class.")]));
+}
+
+function list({ name }) {
+  return make("div", { class: "context" }, make("label", { for: `context-${name}` }, titleOf(name)),
+    make("select", { id: `context-${name}`, "data-context": name },
+      ...SEXES.map(([value, text]) => make("option", { value }, text))));
+}
+
+function slider(one) {
+  const id = `context-${one.name}`;
+  const step = one.unit === "s" ? 0.01 : one.high - one.low > 20 ? 1 : 0.1;
+  const round = (value) => Math.round(value / step) * step;
+  const range = make("input", {
+    id, type: "range", min: String(round(one.low)), max: String(round(one.high)), step: String(step),
+    value: String(round(one.median)), "data-context": one.name, "data-drawn": "true",
+  });
+  const said = make("output", { for: id, class: "told" });
+  const again = make("button", { type: "button", class: "small", "aria-label": `Draw ${titleOf(one.name)} from the prior` }, "Draw");
+  const tell = () => {
+    const drawn = range.dataset.drawn === "true";
+    said.textContent = drawn ? "drawn from the prior" : told(one, range.valueAsNumber);
+    range.setAttribute("aria-valuetext", said.textContent);
+    again.hidden = drawn;
+  };
+  range.addEventListener("input", () => {
+    range.dataset.drawn = "false";
+    tell();
+  });
+  again.addEventListener("click", () => {
+    range.value = String(round(one.median));
+    range.dataset.drawn = "true";
+    tell();
+    range.focus();
+  });
+  tell();
+  return make("div", { class: "context" }, make("label", { for: id }, titleOf(one.name)), said, range, again);
+}
+
+/** What is held fixed. */
+export function chosenContext(place) {
+  const fixed = [...place.querySelectorAll("[data-context]")].filter((one) =>
+    one.tagName === "SELECT" ? one.value : one.dataset.drawn === "false");
+  return Object.fromEntries(fixed.map((one) => [one.dataset.context, Number(one.value)]));
+}
+
+/** Hold a context fixed, as a link asks; beyond the slider's ends the slider gives way. */
+export function choose(place, name, value) {
+  const input = place.querySelector(`[data-context="${CSS.escape(name)}"]`);
+  if (!input || !Number.isFinite(value)) return;
+  if (input.type === "range") {
+    input.min = String(Math.min(Number(input.min), value));
+    input.max = String(Math.max(Number(input.max), value));
+    input.step = "any";
+  }
+  input.value = String(value);
+  input.dispatchEvent(new Event("input"));
+}

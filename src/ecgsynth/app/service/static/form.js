@@ -1,0 +1,83 @@
+// The form of a generation: models, conditions, contexts, how many, which seed.
+
+import { choose, chosenContext, contexts } from "./contexts.js";
+import { by, figure, make, options } from "./dom.js";
+
+let models = [];
+
+/** What can be chosen from. */
+export function offer(known) {
+  models = known;
+  options(by("model"), models.map((one) => [one.id, titleOf(one)]));
+}
+
+const titleOf = (one) =>
+  `${one.name} · ${one.leads.length > 1 ? `${one.leads.length} leads` : one.leads[0]}, ${figure(one.seconds, one.seconds < 3 ? 2 : 0)} s` +
+  (one.unit === "mV" ? "" : ", a.u.");
+
+/** The model that is chosen. */
+export const model = () => models.find((one) => one.id === by("model").value);
+const count = () => by("count").valueAsNumber;
+
+/** Fill the form for a model. */
+export function pick(one) {
+  by("model").value = one.id;
+  by("model-about").textContent = [one.description, `${one.fs} Hz.`, one.unit === "mV" ? "" : "Without calibration: amplitudes in a.u."].filter(Boolean).join(" ");
+  condition(one);
+  contexts(by("contexts"), one.contexts);
+  if (one.seconds >= 3 && count() > 4) by("count").value = 1;
+  else if (one.seconds < 3 && count() === 1) by("count").value = 12;
+}
+
+/** Few classes as buttons, many as a list. */
+function condition(one) {
+  const legend = make("legend", {}, "Condition");
+  const place = by("condition");
+  if (!one.classes.length) {
+    place.replaceChildren(legend, make("p", { class: "hint" }, "This model knows no classes."));
+  } else if (one.classes.length > 8) {
+    place.replaceChildren(legend, make("select", { id: "label", "aria-label": "Condition" },
+      make("option", { value: "" }, `All ${one.classes.length} in turn`),
+      ...one.classes.map(({ name, title }) => make("option", { value: name }, title === name ? name : `${name}: ${title}`))));
+  } else {
+    const choice = (value, name, title) => make("label", { class: "choice" },
+      make("input", { type: "radio", name: "label", value, checked: !value }), make("span", {}, make("b", {}, name), ` ${title}`));
+    place.replaceChildren(legend, make("div", { class: "choices" }, choice("", "All", "in turn"),
+      ...one.classes.map(({ name, title }) => choice(name, name, title === name ? "" : title))));
+  }
+}
+
+function label() {
+  const list = by("label");
+  return list ? list.value : document.querySelector('input[name="label"]:checked')?.value || "";
+}
+
+function setLabel(value) {
+  const list = by("label");
+  if (list) list.value = value;
+  else for (const one of document.querySelectorAll('input[name="label"]')) one.checked = one.value === value;
+}
+
+/** The request that the form stands for.
+
+    Throws an Error with a sentence where a number is none. */
+export function asked() {
+  const wanted = { model: by("model").value, count: count(), seed: by("seed").valueAsNumber };
+  if (label()) wanted.label = label();
+  const context = chosenContext(by("contexts"));
+  if (Object.keys(context).length) wanted.context = context;
+  if (!Number.isInteger(wanted.count) || wanted.count < 1) throw new Error("How many must be a whole number from 1 on.");
+  if (!Number.isSafeInteger(wanted.seed) || wanted.seed < 0) throw new Error("The seed must be a whole number from 0 to 9007199254740991.");
+  return wanted;
+}
+
+/** Fill the form as a link asks. */
+export function follow(one, link) {
+  pick(one);
+  setLabel(link.get("label") || "");
+  by("seed").value = link.get("seed") || "0";
+  by("count").value = link.get("count") || "1";
+  for (const [key, value] of link) {
+    if (key.startsWith("context.")) choose(by("contexts"), key.slice(8), Number(value));
+  }
+}

@@ -1,0 +1,224 @@
+// Judge: a set that is uploaded and its verdict; rare classes of a real set filled up.
+
+import { call, get, keyed } from "./api.js";
+import { by, figure, hand, make, options } from "./dom.js";
+import { Work } from "./jobs.js";
+
+const QUESTIONS = { match: "Is it like real ECG?", utility: "Does it help with new patients?", privacy: "Does it betray patients?" };
+let file = null;
+let models = [];
+let judging = null;
+let augmenting = null;
+
+export async function begin() {
+  judging = new Work("judge", "/v1/evaluations", verdict);
+  augmenting = new Work("augment", "/v1/augmentations", augmented);
+  listen();
+  document.addEventListener("back", () => (by("against").options.length ? null : fill()));
+  await fill();
+  judging.resume();
+  augmenting.resume();
+}
+
+async function fill() {
+  try {
+    const [{ datasets }, { formats }, { plans }, said] = await Promise.all(
+      ["/v1/datasets", "/v1/formats", "/v1/plans", "/v1/models"].map((path) => get(path)));
+    sources(datasets);
+    options(by("augment-format"), formats.map((one) => [one.name, one.name.toUpperCase()]));
+    by("augment-format").value = "npz";
+    options(by("plan"), [...plans.map((one) => [one.name, `${one.name}: ${gets(one.classes)}`]), ["", "Own factors"]]);
+    models = said.models.filter((one) => one.classes.length);
+    options(by("plan-model"), models.map((one) => [one.id, one.name]));
+    const usual = models.find((one) => one.name === "mitbih-beats");
+    if (usual) by("plan-model").value = usual.id;
+    factors();
+  } catch (problem) {
+    by("judge-problem").textContent = problem.message;
+  }
+}
+
+const gets = (classes) => Object.entries(classes).map(([name, { times, count }]) => (times ? `${name} × ${times}` : `${name} + ${count}`)).join(", ");
+
+/** Sets that the server has; of those it lacks the names, so that one knows what could be. */
+function sources(datasets) {
+  const group = (one) => make("optgroup", { label: one.here ? one.name : `${one.name}: not on this server`, disabled: !one.here },
+    ...one.splits.map((split) => make("option", { value: `${one.name}:${split}` }, `${one.name}:${split}`)));
+  const order = [...datasets].sort((a, b) => b.here - a.here);
+  by("against").replaceChildren(...order.map(group));
+  by("train").replaceChildren(make("option", { value: "" }, "not said: no privacy figures"), ...order.map(group));
+  for (const [id, value] of [["against", "mitbih:heldout"], ["train", "mitbih:train"]]) {
+    const wanted = [...by(id).options].find((one) => one.value === value && !one.parentElement.disabled)
+      || [...by(id).options].find((one) => one.value && !one.parentElement.disabled);
+    if (wanted) wanted.selected = true;
+  }
+}
+
+function pick(chosen) {
+  file = chosen || null;
+  by("chosen").textContent = file ? `${file.name}, ${size(file.size)}` : "No file yet";
+  by("drop").classList.toggle("full", Boolean(file));
+}
+
+const size = (bytes) => (bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1000))} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+
+function judge(event) {
+  event.preventDefault();
+  if (!file) {
+    by("judge-problem").textContent = "Choose a file first: .npz, .csv, or a .zip of WFDB records.";
+    by("file").focus();
+    return;
+  }
+  const form = new FormData();
+  form.append("file", file);
+  form.append("against", by("against").value);
+  form.append("train", by("train").value);
+  form.append("quick", by("depth").value);
+  form.append("seed", by("judge-seed").value || "0");
+  if (by("verdict").querySelector("table")) by("verdict").replaceChildren();
+  judging.start(form);
+}
+
+/** The table of a report, and the report itself. */
+function verdict({ id, result }) {
+  const groups = new Map();
+  for (const row of result.rows) groups.set(row.question, [...(groups.get(row.question) || []), row]);
+  const table = make("table", { class: "verdict" }, make("caption", {}, `${result.synthetic} against ${result.against}; ${Object.entries(result.counts).map(([name, number]) => `${number.toLocaleString("en-US")} ${name}`).join(", ")}`),
+    make("thead", {}, make("tr", {}, ...["Figure", "Of", "Value", "95 %", "Floor", "Ceiling", "On the way"].map((text) => make("th", { scope: "col" }, text)))),
+    ...[...groups].map(([question, rows]) => make("tbody", {},
+      make("tr", {}, make("th", { colspan: "7", scope: "colgroup", class: "question" }, QUESTIONS[question] || question)),
+      ...figures(rows))));
+  const address = `/v1/jobs/${id}/report`;
+  const absent = left(result.left_out);
+  by("verdict").replaceChildren(
+    make("div", { class: "scroll tall", role: "region", "aria-label": "Verdict", tabindex: "0" }, table),
+    make("p", { class: "hint" }, "Floor: a Gaussian of the same classes. Ceiling: real beats judged in the same way. The bar is how far the set is from the one to the other; a dash where the two are too close to tell. Of every figure the worst class is shown; the button beside it opens the others."),
+    ...result.notes.map((text) => make("p", { class: "hint" }, text)),
+    ...(absent.length ? [make("details", {}, make("summary", {}, "What was not measured, and why"), ...absent.map((text) => make("p", { class: "hint" }, text)))] : []),
+    make("div", { class: "row" }, ...(keyed() ? [] : [make("a", { class: "button", href: address, target: "_blank", rel: "noopener" }, "Full report in a new tab")]),
+      make("button", { type: "button", onclick: () => keep(address, "report.html", "judge") }, "Save the report")),
+    // A browser sends no key with a frame; then the report is saved instead.
+    ...(keyed() ? [] : [make("iframe", { class: "report", sandbox: "allow-scripts", src: address, title: "Full report", loading: "lazy" })]),
+  );
+}
+
+/** What was not measured, a reason at a time. */
+function left(leftOut) {
+  const reasons = new Map();
+  for (const [name, why] of Object.entries(leftOut)) reasons.set(why, [...(reasons.get(why) || []), name]);
+  return [...reasons].map(([why, names]) => `${names.join(", ")}: ${why}.`);
+}
+
+/** A figure in its worst class, the other classes behind a button. */
+function figures(rows) {
+  const metrics = new Map();
+  for (const row of rows) metrics.set(row.metric, [...(metrics.get(row.metric) || []), row]);
+  return [...metrics.values()].flatMap((each) => {
+    const [worst, ...others] = [...each].sort((a, b) => (a.score ?? 9) - (b.score ?? 9));
+    const shown = line(worst);
+    const more = others.map((row) => Object.assign(line(row, true), { hidden: true }));
+    if (more.length) {
+      const open = make("button", { type: "button", class: "small", "aria-expanded": "false", title: `${more.length} more classes`, "aria-label": `Other classes of ${worst.title}` }, `+${more.length}`);
+      open.addEventListener("click", () => {
+        const on = open.getAttribute("aria-expanded") !== "true";
+        open.setAttribute("aria-expanded", String(on));
+        open.textContent = on ? "–" : `+${more.length}`;
+        for (const one of more) one.hidden = !on;
+      });
+      shown.children[1].append(" ", open);
+    }
+    return [shown, ...more];
+  });
+}
+
+function line(row, again = false) {
+  const decimals = (value) => (value === null || value === undefined ? 0 : Math.abs(value) >= 10 ? 1 : 3);
+  const tell = (value) => figure(value, decimals(value));
+  const share = row.score === null ? null : Math.max(0, Math.min(1, row.score));
+  return make("tr", { title: row.note || "" }, make("th", { scope: "row" }, ...(again ? [make("span", { class: "bare" }, row.title)] : [row.title, make("small", {}, [row.metric, row.unit].filter(Boolean).join(", "))])),
+    make("td", {}, row.group), make("td", { class: "value" }, tell(row.value)),
+    make("td", {}, row.low === null || row.high === null ? "–" : `${tell(row.low)} to ${tell(row.high)}`),
+    make("td", {}, tell(row.controls.gaussian)), make("td", {}, tell(row.controls.real)),
+    make("td", {}, share === null ? "–" : make("meter", { min: 0, max: 1, value: share, "aria-label": `${Math.round(100 * share)} %` }), share === null ? "" : make("small", {}, `${Math.round(100 * row.score)} %`)));
+}
+
+async function keep(address, name, where) {
+  try {
+    const answer = await call(address);
+    const named = (answer.headers.get("Content-Disposition") || "").match(/filename="([^"]+)"/);
+    hand(await answer.blob(), named ? named[1] : name);
+  } catch (problem) {
+    by(`${where}-problem`).textContent = problem.message;
+  }
+}
+
+// Augmentation.
+
+function factors() {
+  by("factors").hidden = Boolean(by("plan").value);
+  const one = models.find(({ id }) => id === by("plan-model").value);
+  by("times").replaceChildren(...(one?.classes || []).map(({ name, title }) => make("label", { title }, make("b", {}, name), " × ",
+    make("input", { type: "number", min: "1", max: "1000", step: "0.5", value: "1", "data-class": name, inputmode: "decimal" }))));
+}
+
+function plan() {
+  if (by("plan").value) return by("plan").value;
+  const model = by("plan-model").value;
+  const classes = {};
+  for (const one of by("times").querySelectorAll("input")) {
+    const times = one.valueAsNumber;
+    if (!(times >= 1)) throw new Error(`The factor of ${one.dataset.class} must be a number from 1 on.`);
+    if (times > 1) classes[one.dataset.class] = { model, times };
+  }
+  if (!Object.keys(classes).length) throw new Error("Give at least one class a factor above 1.");
+  return JSON.stringify({ name: "page", classes });
+}
+
+function augment(event) {
+  event.preventDefault();
+  const [chosen] = by("real").files;
+  const form = new FormData();
+  try {
+    if (!chosen) throw new Error("Choose a real set first: .npz, .csv, or a .zip of WFDB records.");
+    form.append("file", chosen);
+    form.append("plan", plan());
+    form.append("format", by("augment-format").value);
+  } catch (problem) {
+    by("augment-problem").textContent = problem.message;
+    return;
+  }
+  if (by("augmented").querySelector("table")) by("augmented").replaceChildren();
+  augmenting.start(form);
+}
+
+function augmented({ id, result }) {
+  const manifest = result.manifest || result;
+  const classes = manifest.classes || {};
+  const acceptance = manifest.acceptance || result.acceptance || {};
+  by("augmented").replaceChildren(
+    make("div", { class: "scroll", role: "region", "aria-label": "Counts", tabindex: "0" }, make("table", {},
+      make("thead", {}, make("tr", {}, ...["Class", "Real", "Synthetic", "Passed the gate"].map((text) => make("th", { scope: "col" }, text)))),
+      make("tbody", {}, ...Object.entries(classes).map(([name, said]) => make("tr", {}, make("th", { scope: "row" }, name),
+        make("td", {}, said.real.toLocaleString("en-US")), make("td", {}, said.synthetic.toLocaleString("en-US")),
+        make("td", {}, acceptance[name] ? `${Math.round(100 * acceptance[name].rate)} %` : "–")))))),
+    ...(manifest.notes || []).map((text) => make("p", { class: "hint" }, text)),
+    make("button", { type: "button", class: "primary", onclick: () => keep(`/v1/jobs/${id}/result`, "augmented", "augment") }, "Download the set"));
+}
+
+function listen() {
+  by("file").addEventListener("change", (event) => pick(event.target.files[0]));
+  by("judging").addEventListener("submit", judge);
+  by("augmenting").addEventListener("submit", augment);
+  by("plan").addEventListener("change", factors);
+  by("plan-model").addEventListener("change", factors);
+  const drop = by("drop");
+  for (const name of ["dragover", "dragenter"]) drop.addEventListener(name, (event) => {
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+  for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    pick(event.dataTransfer.files[0]);
+  });
+}

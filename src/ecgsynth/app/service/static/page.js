@@ -1,0 +1,74 @@
+// The page: tabs, colours, and what its three parts share.
+
+import { get } from "./api.js";
+import { by } from "./dom.js";
+import * as generate from "./generate.js";
+import * as judge from "./judge.js";
+import * as training from "./training.js";
+
+const PARTS = { generate, judge, training };
+const THEME = "ecgsynth-theme";
+const tabs = [...document.querySelectorAll('[role="tab"]')];
+const begun = new Set();
+
+/** Show a part; it begins its work when it is first shown. */
+function show(name, focus = false) {
+  for (const tab of tabs) {
+    const chosen = tab.id === `tab-${name}`;
+    tab.setAttribute("aria-selected", String(chosen));
+    tab.tabIndex = chosen ? 0 : -1;
+    if (chosen && focus) tab.focus();
+  }
+  for (const [part, { turned }] of Object.entries(PARTS)) {
+    by(`part-${part}`).hidden = part !== name;
+    if (begun.has(part)) turned?.(part === name);
+  }
+  if (!begun.has(name)) {
+    begun.add(name);
+    PARTS[name].begin();
+  }
+}
+
+function byAddress() {
+  const said = location.hash.slice(1);
+  if (said === "main") return;
+  show(said in PARTS ? said : "generate");
+  if (said.includes("=")) generate.byLink(said);
+}
+
+for (const [k, tab] of tabs.entries()) {
+  const name = tab.id.replace("tab-", "");
+  tab.addEventListener("click", () => {
+    history.replaceState(null, "", name === "generate" ? generate.address() : `#${name}`);
+    show(name);
+  });
+  tab.addEventListener("keydown", (event) => {
+    const to = { ArrowRight: k + 1, ArrowLeft: k - 1, Home: 0, End: tabs.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    const next = tabs[(to + tabs.length) % tabs.length];
+    next.click();
+    next.focus();
+  });
+}
+
+/** Colours as the system says, or as was chosen. */
+function colour(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
+  document.dispatchEvent(new Event("colours"));
+}
+
+by("theme").value = localStorage.getItem(THEME) || "";
+colour(by("theme").value);
+by("theme").addEventListener("change", (event) => {
+  localStorage.setItem(THEME, event.target.value);
+  colour(event.target.value);
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => colour(by("theme").value));
+window.addEventListener("hashchange", byAddress);
+byAddress();
+
+get("/openapi.json").then((said) => {
+  by("server").textContent = `ecgsynth ${said.info.version}`;
+}).catch(() => {});
