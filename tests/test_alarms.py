@@ -66,6 +66,7 @@ ILLNESSES: dict[str, list[dict[str, float]]] = {
     "dominating-critic": [
         {"health__accuracy": 1.0, "critic__adversarial": 1e-4},
     ],
+    "idle-generator": [classes("distance", 2.0, 2.1, 1.9)],
     "mode-collapse": [classes("spread", 0.02, 0.03, 0.01)],
     "overfitting-critic": [{"health__overfitting": 0.8}],
     "dead-class": [classes("told", 0.9, 0.8, 0.01), classes("spread", 0.7, 0.5, 0.001)],
@@ -110,6 +111,11 @@ def test_a_wasserstein_critic_that_is_always_right_does_not_dominate() -> None:
 def test_items_that_are_small_yet_are_not_collapsed() -> None:
     small = {"health__amplitude": 0.1, **classes("spread", 0.05, 0.05, 0.05)}
     assert rung([look(n, **small) for n in range(1, 8)]) == []
+
+
+def test_generator_that_had_no_time_to_move_is_not_idle() -> None:
+    ill = ILLNESSES["idle-generator"][0]
+    assert rung([look(n, **ill) | {"examples": 100 * n} for n in range(1, 6)]) == []
 
 
 def test_a_class_that_was_hardly_drawn_yet_is_not_dead() -> None:
@@ -160,6 +166,15 @@ def test_alarms_are_logged_counted_and_kept_in_the_card(
     assert [r.message for r in caplog.records if "a test" in r.message] == [
         f"test after {3 * BATCH} examples: a test; try nothing"
     ]
+
+
+def test_every_look_has_the_losses_that_rules_ask_for(beats: Ecg, tmp_path: Path) -> None:
+    train(tiny_run(6, health_every=2, log_every=5), tmp_path / "run", data=beats)
+    lines = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    assert [line["examples"] // BATCH for line in lines] == [2, 4, 5, 6]
+    looks = [line for line in lines if "health/accuracy" in line]
+    assert len(looks) == 3
+    assert all("critic/adversarial" in line for line in looks)
 
 
 def test_card_that_knows_no_alarms_still_loads(beats: Ecg, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ FLOORS: list[set[str]] = [
     {"condition"},
     {"formats"},
     {"signals"},
-    {"files", "progress", "registry"},
+    {"files", "processes", "progress", "registry"},
     {"errors"},
 ]
 """From the top down; rooms of one floor are strangers. `recipes` and `pretrained` hold no code."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import replace
 from importlib.util import find_spec
 from multiprocessing import get_context
@@ -20,7 +22,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.training.snapshots import check_folder
 from ecgsynth.training.tuning import results, tune
 from ecgsynth.training.tuning.score import Scorer
-from ecgsynth.training.tuning.space import trial_run, tune_of
+from ecgsynth.training.tuning.space import as_it_stands, trial_run, tune_of
 
 needs_optuna = pytest.mark.skipif(
     find_spec("optuna") is None, reason="Optuna is not here: pip install 'ecgsynth[tune]'"
@@ -106,6 +108,7 @@ def test_trial_is_the_recipe_with_its_settings_as_long_as_the_study_says() -> No
     assert found.training.betas == (0.5, 0.999)
     assert found.training.length(10**6) == 128
     assert found.training.snapshot_every == 64
+    assert not found.training.sheets
     assert found.tune == {}
 
 
@@ -260,6 +263,54 @@ def test_damaged_database_is_told(study: Any) -> None:
     (folder.path / "study.sqlite3").write_bytes(b"no database" * 100)
     with pytest.raises(EcgsynthError, match="is damaged"):
         folder.open()
+
+
+@needs_optuna
+def test_database_that_another_program_holds_is_told(
+    study: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ecgsynth.training.tuning.study.PATIENCE_S", 0.1)
+    folder, _ = study
+    with closing(sqlite3.connect(folder.path / "study.sqlite3")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(EcgsynthError, match="another program holds .*study.sqlite3"):
+            folder.open()
+    folder.open()
+
+
+@needs_optuna
+def test_database_of_a_newer_optuna_is_told(study: Any) -> None:
+    folder, _ = study
+    with closing(sqlite3.connect(folder.path / "study.sqlite3")) as base, base:
+        base.execute("UPDATE alembic_version SET version_num = 'v99.0.0'")
+    with pytest.raises(EcgsynthError, match="or of another version of Optuna"):
+        folder.open()
+
+
+@needs_optuna
+def test_first_trial_is_the_recipe_itself_where_it_lies_within_the_search(tmp_path: Path) -> None:
+    from ecgsynth.training.tuning.study import Folder
+
+    space = {
+        "training.rate_generator": {"low": 1e-5, "high": 1e-2, "log": True},  # the recipe's: 3e-4
+        "training.betas": {"choices": [[0.5, 0.999], [0.0, 0.99]]},
+        "model.width": {"choices": [256, 512]},  # not in the recipe: the family's own
+    }
+    folder = Folder.create(tmp_path / "study", recipe(space), resume=False)
+    study = folder.open()
+    tell_trials(folder, study, [5.0, 2.0])
+    folder.open()  # taken up again it is not asked for twice
+    tell_trials(folder, study, [4.0])
+    own = {"training.rate_generator": 3e-4, "training.betas": "[0.0, 0.99]", "model.width": "512"}
+    assert [one.params == own for one in study.trials] == [True, False, False]
+    study.set_user_attr("real", 1.5)
+    found = results(folder, study)
+    assert (found.own, found.score) == (5.0, 2.0)
+    assert "the recipe itself 5" in found.best.description
+
+
+def test_recipe_outside_its_own_search_is_no_trial() -> None:
+    assert as_it_stands(recipe(), tune_of(recipe())) == {}  # its betas are no choice
 
 
 def begin(path: str) -> None:

@@ -209,6 +209,33 @@ def test_server_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         versions.versions()
 
 
+@needs_mlflow
+def test_store_that_fails_halfway_gets_the_run_later(
+    store: Path, runs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was begun counts for nothing; the run folder has all that is needed to add it again."""
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    def out_of_reach(*_: object, **__: object) -> None:
+        raise MlflowException("API request failed: Max retries exceeded")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "create_model_version", out_of_reach)
+        with pytest.raises(EcgsynthError, match="Max retries"):
+            versions.add(runs[0])
+    assert versions.versions() == []
+    assert str(versions.add(runs[0])) == "tiny/1"
+    assert [one.number for one in versions.versions("tiny")] == [1]
+
+
+def test_training_asks_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is locked or out of reach cannot stop it; what was trained is added afterwards."""
+    monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setattr("ecgsynth.synthesizer.tracked.opened", None)  # not to be called
+    assert train(tiny_run(2), tmp_path / "run").card.examples_seen == 32
+
+
 def free_port() -> int:
     with closing(socket.socket()) as one:
         one.bind(("127.0.0.1", 0))

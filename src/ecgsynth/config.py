@@ -89,6 +89,7 @@ class Training(_Part):
     snapshot_every: int = Field(50_000, gt=0, description="examples between resumable snapshots")
     keep_every: int = Field(0, ge=0, description="examples between kept copies of the model")
     samples: int = Field(0, ge=0, description="items drawn and kept after every epoch")
+    sheets: bool = Field(True, description="a sheet of samples with every snapshot")
     log_every: int = Field(50, gt=0, description="steps between lines of metrics.jsonl")
     health_every: int = Field(100, ge=0, description="steps between looks at its health; 0 = none")
     on_alarm: Literal["log", "stop", "restore"] = Field(

@@ -23,6 +23,7 @@ def train(
     """
     from ecgsynth.config import Run
     from ecgsynth.errors import EcgsynthError
+    from ecgsynth.processes import first_here
 
     run = Run.read(recipe, *(overrides or []))
     if quick:
@@ -41,8 +42,9 @@ def train(
         typer.echo(f"# would train into {folder}")
         return
     train_with_bar(run, folder, resume)
-    typer.echo(f"model: {folder / 'model.safetensors'}")
-    typer.echo(f"try:   ecgsynth generate {folder} --count 100 --to {folder}/beats.npz")
+    if first_here():
+        typer.echo(f"model: {folder / 'model.safetensors'}")
+        typer.echo(f"try:   ecgsynth generate {folder} --count 100 --to {folder}/beats.npz")
 
 
 def _again(content: dict, overrides: list[str]) -> dict:
@@ -57,9 +59,12 @@ def _again(content: dict, overrides: list[str]) -> dict:
 def train_with_bar(run, folder: Path, resume: bool = False):  # type: ignore[no-untyped-def]
     """Train with a bar of examples, losses and rate; returns the synthesizer."""
     from ecgsynth.app.console import console, progress
+    from ecgsynth.processes import first_here
     from ecgsynth.training.loop import train as train_run
 
-    with progress("examples") as bar:
+    bar = progress("examples")
+    bar.disable = not first_here()
+    with bar:
         task = bar.add_task("reading the recordings", total=None)
 
         def report(examples: int, total: int, values: dict[str, float]) -> None:
@@ -70,6 +75,6 @@ def train_with_bar(run, folder: Path, resume: bool = False):  # type: ignore[no-
         try:
             return train_run(run, folder, resume=resume, report=report)
         except KeyboardInterrupt:
-            if (folder / "resume.safetensors").is_file():
+            if first_here() and (folder / "resume.safetensors").is_file():
                 console().print(f"stopped; the same command with --resume goes on in {folder}.")
             raise

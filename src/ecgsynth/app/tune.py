@@ -59,6 +59,8 @@ def show(found: Tuned) -> None:
         for one in found.trials[:SHOWN]
     ]
     title = f"{len(found.trials)} whole trials; lower is better, real items reach {found.real:.3g}"
+    if found.own is not None:
+        title += f", the recipe itself {found.own:.3g}"
     table(title, ["trial", "score", *keys], rows)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from ecgsynth.condition import Condition
 from ecgsynth.config import Training
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.processes import mine
 from ecgsynth.signals.ecg import Ecg
 
 
@@ -72,12 +73,14 @@ class Batches:
         self.shares = dict(zip(data.spec.classes, share.tolist(), strict=True))
 
     def draw(self, latent: int, random: torch.Generator, device: torch.device) -> Batch:
-        """The next batch of this random generator; latent: size of the noise."""
+        """The next batch of this random generator, or this process's share of it; latent: size of
+        the noise."""
         at = torch.rand(self.size, generator=random, dtype=torch.float64)
         rows = torch.searchsorted(self.edges, at).clamp_(max=len(self.edges) - 1)
         if self.partners is not None:
             rows = self.partners.beside(rows[: self.size // 2], at[self.size // 2 :])
-        noise = torch.randn(self.size, latent, generator=random)
+        noise = mine(torch.randn(self.size, latent, generator=random))
+        rows = mine(rows)
         valid = None if self.valid is None else self.valid[rows].to(device)
         return Batch(
             self.signal[rows].to(device), self.condition[rows].to(device), noise.to(device), valid

@@ -91,9 +91,13 @@ class Guard:
         """Whether a snapshot of this moment is none to go back to."""
         return self._settings.on_alarm == "restore" and self._alarms.doubtful
 
+    def looks(self, step: int) -> bool:
+        """Whether a look is due after this step; rules compare what it finds with the losses."""
+        return self._health is not None and step % self._settings.health_every == 0
+
     def look(self, step: int) -> dict[str, Any]:
         """The figures after this step, for the log; nothing between two looks."""
-        if self._health is None or step % self._settings.health_every:
+        if self._health is None or not self.looks(step):
             return {}
         found: dict[str, Any] = dict(self._health.look(*self._nets))
         if self._automatic:

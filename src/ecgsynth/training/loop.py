@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
 
-from ecgsynth.config import Run, Training
+from ecgsynth.config import Run
 from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
@@ -30,6 +32,14 @@ from ecgsynth.training import snapshots
 from ecgsynth.training.augment import augment
 from ecgsynth.training.batches import Batches, styles_of
 from ecgsynth.training.card import make_card
+from ecgsynth.training.engine import (
+    agreed,
+    average_gradients,
+    ending_with_the_others,
+    engine,
+    matmul,
+    refuse_uneven,
+)
 from ecgsynth.training.guard import Guard, diverged
 from ecgsynth.training.optimisers import make_optimiser, share_of_rate
 from ecgsynth.training.prepared import Prepared, heldout_of
@@ -57,7 +67,8 @@ def train(
     """Train a generator; progress is counted in examples (real items) seen.
 
     The random numbers of a step depend on (seed, step) alone, so that resuming equals not
-    stopping and needs no random state on disk.
+    stopping and needs no random state on disk. Several processes, each with its share of a batch,
+    come to what one would; the first of them writes.
 
     Parameters
     ----------
@@ -68,7 +79,8 @@ def train(
     Raises
     ------
     EcgsynthError: an empty class, a used folder without `resume`, nothing to resume, a recipe
-        that differs from the snapshot's, a loss that is not finite (the last snapshot stays).
+        that differs from the snapshot's, a loss that is not finite (the last snapshot stays),
+        another process that ended.
     KeyboardInterrupt: after a snapshot and a usable model were written; Ctrl-C and SIGTERM wait
         for the end of the step, a second one does not and leaves the last snapshot as it is.
     """
@@ -84,13 +96,13 @@ def train(
     heldout = partial(heldout_of, run) if data is None else None  # of a set handed in none is known
     data = data if data is not None else load(run.data.name, run.data.split, **run.data.settings)
     _check(data)
-    fabric = _engine(settings)
+    fabric = engine(settings)
 
     scaler = fit_scaler(settings.scaler, data)  # refuses flat signals before anything is written
     folder = Path(to) if to else None
-    mine = folder is not None and fabric.is_global_zero
-    kept = snapshots.opened(folder, run) if folder and mine else nullcontext()
-    with kept, _matmul(settings.matmul):
+    writes = folder is not None and fabric.is_global_zero
+    kept = snapshots.opened(folder, run) if folder and writes else nullcontext()
+    with kept, matmul(settings.matmul), ending_with_the_others():
         fabric.barrier()
         return _learn(run, data, scaler, fabric, folder, resume, report, heldout)
 
@@ -119,29 +131,27 @@ def _learn(
     objective = OBJECTIVES.get(run.objective.name)(objective_settings)
 
     torch.manual_seed(run.seed)
-    generator = family.generator(model_settings, data.spec)
-    critic = family.critic(model_settings, data.spec)
+    generator = family.generator(model_settings, data.spec).to(fabric.device)
+    critic = family.critic(model_settings, data.spec).to(fabric.device)
+    refuse_uneven(fabric, run, (generator, critic), model_settings.pairs)
     average = deepcopy(generator).requires_grad_(False).eval()
     for_generator = make_optimiser(settings, generator.parameters(), settings.rate_generator)
     for_critic = make_optimiser(settings, critic.parameters(), settings.rate_critic)
     parts = {"generator": generator, "average": average, "critic": critic}
     optimisers = {"for_generator": for_generator, "for_critic": for_critic}
     step, state = snapshots.restore(folder, parts, optimisers) if folder and resume else (0, {})
-    average.to(fabric.device)
-    generator, for_generator = fabric.setup(generator, for_generator)
-    critic, for_critic = fabric.setup(critic, for_critic)
 
     total = settings.length(len(data))
     per_step = settings.per_step
     steps = math.ceil(total / per_step)
     card = make_card(run, data, scaler, prior, styles)
     synthesizer = Synthesizer(average, card)
-    tracker = Tracker(folder, step * per_step) if folder else None
+    tracker = Tracker(folder, step * per_step) if folder and fabric.is_global_zero else None
     # It is watched on items drawn once, some of them held out, by rules over what is seen.
     guard = Guard(
         run, seen, partial(heldout, seen, scaler, prior) if heldout else None,
-        nets=(parts["generator"], parts["critic"]), shares=batches.shares, total=total,
-        state=state, past=tracker.past if tracker else [],
+        nets=(generator, critic), shares=batches.shares, total=total,
+        state=state, past=fabric.broadcast(tracker.past if tracker else []),
     )  # fmt: skip
     card.alarms = guard.told
 
@@ -149,33 +159,33 @@ def _learn(
         """Everything needed to go on, and the model as it stands."""
         synthesizer.generator.eval()
         card.examples_seen = step * per_step
-        if folder is None or not fabric.is_global_zero:
-            return
-        if not all(
-            w.isfinite().all() for part in parts.values() for w in part.state_dict().values()
-        ):
-            raise diverged(card.examples_seen)
-        snapshots.keep(folder, step, run, parts, optimisers, guard.state)
-        synthesizer.save(folder / "model.safetensors")
-        with written_beside(folder / "card.json") as beside:
-            beside.write_text(card.model_dump_json(indent=1))
-        if settings.keep_every and _crossed(step, per_step, settings.keep_every):
-            synthesizer.save(folder / "kept" / f"{step * per_step:09d}.safetensors")
-        if tracker:
-            tracker.samples(step * per_step, synthesizer.generate(24, seed=0))
+        if folder and tracker:
+            if not all(
+                w.isfinite().all() for part in parts.values() for w in part.state_dict().values()
+            ):
+                raise diverged(card.examples_seen)
+            snapshots.keep(folder, step, run, parts, optimisers, guard.state)
+            synthesizer.save(folder / "model.safetensors")
+            with written_beside(folder / "card.json") as beside:
+                beside.write_text(card.model_dump_json(indent=1))
+            if settings.keep_every and _crossed(step, per_step, settings.keep_every):
+                synthesizer.save(folder / "kept" / f"{step * per_step:09d}.safetensors")
+            if settings.sheets:
+                tracker.samples(step * per_step, synthesizer.generate(24, seed=0))
+        fabric.barrier()  # a launcher that sees one process end, ends the others
 
     def sample(epoch: int) -> None:
         """What the model makes after this epoch, of the same noise as after every other."""
-        if tracker and fabric.is_global_zero:
+        if tracker:
             tracker.epoch(epoch, synthesizer.generate(settings.samples, seed=run.seed))
 
-    if folder and fabric.is_global_zero and settings.on_alarm == "restore" and step == 0:
+    if folder and tracker and settings.on_alarm == "restore" and step == 0:
         # The least that one can go back to.
         snapshots.keep(folder, step, run, parts, optimisers, guard.state)
     sums: dict[str, float] = {}
     began, counted, between = time.perf_counter(), 0, True
     waiting = ExitStack()
-    asked = waiting.enter_context(stop_between_steps())
+    asked = waiting.enter_context(stop_between_steps(at_once=fabric.world_size == 1))
     try:
         while step < steps:
             between = False
@@ -186,7 +196,7 @@ def _learn(
             for_critic.param_groups[0]["lr"] = settings.rate_critic * share
             number = (run.seed * 1_000_003 + step) % 2**63
             random = torch.Generator().manual_seed(number)
-            torch.manual_seed(number ^ APART)
+            torch.manual_seed((number ^ APART) + fabric.global_rank)
             altered = partial(_altered, fs=data.spec.fs, chance=guard.augment, random=random)
 
             # Critic: which of the two is real?
@@ -213,6 +223,7 @@ def _learn(
             values |= {
                 f"generator/{name}": float(term.detach().mean()) for name, term in terms.items()
             }
+            values, stop = agreed(fabric, values, asked.is_set())
             step += 1
             _follow(average, generator, step * per_step, settings)
             between = True
@@ -221,24 +232,24 @@ def _learn(
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value
             counted += 1
-            line = guard.look(step)
-            logged = step % settings.log_every == 0 or step == steps
+            line = guard.look(step) if fabric.is_global_zero else {}
+            logged = step % settings.log_every == 0 or step == steps or guard.looks(step)
             if logged:
                 means = {name: summed / counted for name, summed in sums.items()}
                 left = total - step * per_step
                 means |= pace(counted * per_step, time.perf_counter() - began, left)
                 line |= means
                 sums, counted, began = {}, 0, time.perf_counter()
-            line, values = fabric.broadcast((line, values))  # every process decides alike
+            line = fabric.broadcast(line)  # every process decides alike
             begun = guard.heed(step * per_step, values, line)
-            if tracker and fabric.is_global_zero:
+            if tracker:
                 tracker.write(step * per_step, line, begun)
             if guard.goes_back(begun):
                 assert folder is not None
                 fabric.barrier()
                 step, _ = snapshots.restore(folder, parts, optimisers)
                 guard.rewind(step * per_step)
-                if tracker and fabric.is_global_zero:
+                if tracker:
                     tracker.rewind(step * per_step, begun)
                 sums, counted, began = {}, 0, time.perf_counter()
                 continue
@@ -250,7 +261,7 @@ def _learn(
             crossed = any(_crossed(step, per_step, every) for every in due)
             if crossed and step < steps and not guard.doubtful:
                 snapshot()
-            if asked.is_set() and step < steps:
+            if stop and step < steps:
                 raise KeyboardInterrupt
         snapshot()
     except KeyboardInterrupt:
@@ -269,61 +280,25 @@ def _altered(signal: Tensor, fs: float, chance: float, random: torch.Generator) 
     return augment(signal, fs, chance, random) if chance else signal
 
 
-def _engine(settings: Training) -> Fabric:
-    """Device, precision and number of processes.
-
-    Raises
-    ------
-    EcgsynthError: this machine has no such device.
-    """
-    try:
-        fabric = Fabric(
-            accelerator=settings.accelerator,
-            devices=settings.devices,
-            precision=settings.precision,
-        )
-    except (ValueError, TypeError, RuntimeError) as problem:  # what Fabric raises derives from them
-        reason = " ".join(str(problem).split())[:200].rstrip(".")
-        raise EcgsynthError(
-            f"this machine cannot train with training.accelerator={settings.accelerator} "
-            f"training.devices={settings.devices} ({reason}); leave both out."
-        ) from None
-    fabric.launch()
-    return fabric
-
-
-@contextmanager
-def _matmul(precision: str) -> Iterator[None]:
-    """PyTorch's word, for the training alone: "medium" multiplies in bfloat16 where that is faster.
-
-    Weights, sums and everything that is stored stay float32; convolutions are not touched.
-    """
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(precision)
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-
-
 def _descend(
-    fabric: Fabric, module: Any, optimiser: Any, terms: dict[str, Tensor], largest: float
+    fabric: Fabric, net: nn.Module, optimiser: Optimizer, terms: dict[str, Tensor], largest: float
 ) -> None:
     """One step of the optimiser down the sum of the terms; largest: norm of the gradient."""
     loss = torch.stack([term.mean() for term in terms.values()]).sum()
     optimiser.zero_grad()
-    fabric.backward(loss)
+    loss.backward()
+    average_gradients(fabric, net)
     if largest:  # what is not finite is found in the losses and told there
-        fabric.clip_gradients(module, optimiser, max_norm=largest, error_if_nonfinite=False)
+        clip_grad_norm_(net.parameters(), largest)
     optimiser.step()
 
 
 @torch.no_grad()
-def _follow(average: torch.nn.Module, generator: Any, examples: int, settings: Any) -> None:
+def _follow(average: nn.Module, generator: nn.Module, examples: int, settings: Any) -> None:
     """Exponential moving average of the weights, short at first (Karras et al. 2020)."""
     half_life = min(settings.ema_half_life, 0.05 * examples)
     keep = 0.5 ** (settings.per_step / max(half_life, 1e-8))
-    theirs = dict(generator.module.state_dict())
+    theirs = generator.state_dict()
     for name, mine in average.state_dict().items():
         new = theirs[name]
         mine.copy_(torch.lerp(new, mine, keep) if mine.is_floating_point() else new)

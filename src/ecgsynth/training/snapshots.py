@@ -25,6 +25,7 @@ FREE = tuple(
         "examples",
         "epochs",
         "samples",
+        "sheets",
         "snapshot_every",
         "keep_every",
         "log_every",

@@ -12,9 +12,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def stop_between_steps() -> Iterator[threading.Event]:
-    """An event that is set by Ctrl-C or SIGTERM; a second signal stops at once.
+def stop_between_steps(at_once: bool = True) -> Iterator[threading.Event]:
+    """An event that is set by Ctrl-C or SIGTERM.
 
+    at_once: whether a second signal stops at once; a launcher of several processes sends on the
+    one that they had from the terminal already, and ends them itself where they take too long.
     Outside the main thread signals cannot be caught, and nothing changes.
     """
     asked = threading.Event()
@@ -29,7 +31,8 @@ def stop_between_steps() -> Iterator[threading.Event]:
 
     def note(_number: int, _frame: FrameType | None) -> None:
         asked.set()
-        put_back()
+        if at_once:
+            put_back()
 
     for number in SIGNALS:
         signal.signal(number, note)

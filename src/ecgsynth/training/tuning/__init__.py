@@ -34,13 +34,14 @@ class Tuned:
     """What a study found.
 
     best: the recipe with the best trial's settings, to be trained in full; also in `best.yaml`.
-    score, real: its score, and that of training items; lower is better. trials: ranked, best first.
-    pictures: PNG files.
+    score, real, own: its score, that of training items, that of the recipe as it stood (None where
+    it was not tried); lower is better. trials: ranked, best first. pictures: PNG files.
     """
 
     best: Run
     score: float
     real: float
+    own: float | None
     trials: Sequence[FrozenTrial]
     pictures: list[Path]
 
@@ -187,7 +188,7 @@ def results(folder: Folder, study: Study) -> Tuned:
     EcgsynthError: no trial came to its end.
     """
     from ecgsynth.training.tuning.plots import draw
-    from ecgsynth.training.tuning.space import with_settings
+    from ecgsynth.training.tuning.space import as_it_stands, with_settings
     from ecgsynth.training.tuning.study import counts
     from ecgsynth.training.tuning.worker import WHY
 
@@ -201,15 +202,18 @@ def results(folder: Folder, study: Study) -> Tuned:
         )
     ranked = sorted(whole, key=lambda one: one.value or 0.0)
     first, real = ranked[0], float(study.user_attrs["real"])
+    before = as_it_stands(folder.run, folder.tune)
+    own = next((one.value for one in ranked if one.params == before), None)
     settings = {key: folder.tune.space[key].value(v) for key, v in first.params.items()}
     best = with_settings(folder.run, settings)
     best.name = f"{folder.run.name}-best"
     figures = " and ".join(folder.tune.score)
     best.description = (
         f"{folder.run.name} as trial {first.number} had it, the best of {sum(map(counts, trials))} "
-        f"(score {first.value:.3g} of {figures} after {folder.tune.examples:,} examples; real "
-        f"items {real:.3g})."
+        f"(score {first.value:.3g} of {figures} after {folder.tune.examples:,} examples; "
+        + (f"the recipe itself {own:.3g}, " if own is not None else "")
+        + f"real items {real:.3g})."
     )
     with written_beside(folder.path / "best.yaml") as beside:
         beside.write_text(best.to_yaml())
-    return Tuned(best, first.value or 0.0, real, ranked, draw(study, folder.path))
+    return Tuned(best, first.value or 0.0, real, own, ranked, draw(study, folder.path))

@@ -13,7 +13,7 @@ from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
 from ecgsynth.training.snapshots import flat
-from ecgsynth.training.tuning.space import Tune, tune_of
+from ecgsynth.training.tuning.space import Tune, as_it_stands, tune_of
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -87,7 +87,8 @@ class Folder:
 
         Raises
         ------
-        EcgsynthError: the database is damaged, or of another version of Optuna.
+        EcgsynthError: the database is held by another program, damaged, or of another version
+            of Optuna.
         """
         import optuna
         from sqlalchemy.exc import SQLAlchemyError
@@ -99,7 +100,7 @@ class Folder:
                 storage = optuna.storages.RDBStorage(
                     f"sqlite:///{self.path / DATABASE}", engine_kwargs=waits
                 )
-                return optuna.create_study(
+                study = optuna.create_study(
                     storage=storage, study_name="study", load_if_exists=True, direction="minimize",
                     # Scores of a GAN go up and down: a trial must be worse than half of the others
                     # at its best so far, and a quarter of a training says nothing yet.
@@ -107,8 +108,17 @@ class Folder:
                         n_startup_trials=STARTUP, n_warmup_steps=self.tune.measures // 4 + 1
                     ),
                 )  # fmt: skip
+                own = as_it_stands(self.run, self.tune)
+                if own and not study.get_trials(deepcopy=False):
+                    study.enqueue_trial(own)
+                return study
         except (SQLAlchemyError, RuntimeError, optuna.exceptions.StorageInternalError) as problem:
             reason = " ".join(str(problem).split())[:160]
+            if "database is locked" in reason:
+                raise EcgsynthError(
+                    f"another program holds {self.path / DATABASE} (database is locked); wait for "
+                    "it and try again."
+                ) from None
             raise EcgsynthError(
                 f"{self.path / DATABASE} is damaged, or of another version of Optuna ({reason}); "
                 "take a new --to."

@@ -1,0 +1,34 @@
+"""Several processes that train one model together: how many, and what each has of a batch."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def first_here() -> bool:
+    """Whether this process speaks for its machine; the others would say the same again."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def count() -> int:
+    """How many processes train together, on all machines; 1 outside such a training."""
+    from torch import distributed
+
+    together = distributed.is_available() and distributed.is_initialized()
+    return distributed.get_world_size() if together else 1
+
+
+def mine(whole: Tensor) -> Tensor:
+    """This process's rows of what was drawn for the whole batch.
+
+    Every process draws all of it from the same random generator, so that a batch is the same
+    whatever their number.
+    """
+    from torch import distributed
+
+    many = count()
+    return whole.chunk(many)[distributed.get_rank()] if many > 1 else whole

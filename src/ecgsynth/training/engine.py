@@ -1,0 +1,129 @@
+"""What a training runs on: the device, and other processes that train the same model with it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import TorchElasticEnvironment
+from torch import nn
+from torch.distributed import DistError
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from ecgsynth.config import Run, Training
+from ecgsynth.errors import EcgsynthError
+
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets every process
+
+
+def engine(settings: Training) -> Fabric:
+    """Device and processes, started where the settings ask for several or found where a launcher
+    such as `torchrun` has started them.
+
+    Raises
+    ------
+    EcgsynthError: this machine has no such device; another process did not come.
+    """
+    launched = "RANK" in os.environ  # Fabric's own processes have other words
+    together = int(os.environ.get("WORLD_SIZE", "1")) if launched else 1
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", str(together)))
+    try:
+        fabric = Fabric(
+            accelerator=settings.accelerator,
+            devices=here if together > 1 else settings.devices,
+            num_nodes=together // here,
+            precision=settings.precision,
+            plugins=TorchElasticEnvironment() if together > 1 else None,
+        )
+    except (ValueError, TypeError, RuntimeError) as problem:  # what Fabric raises derives from them
+        reason = " ".join(str(problem).split())[:200].rstrip(".")
+        raise EcgsynthError(
+            f"this machine cannot train with training.accelerator={settings.accelerator} "
+            f"training.devices={settings.devices} ({reason}); leave both out."
+        ) from None
+    with ending_with_the_others():
+        fabric.launch()
+    return fabric
+
+
+@contextmanager
+def ending_with_the_others() -> Iterator[None]:
+    """One process alone cannot go on.
+
+    Raises
+    ------
+    EcgsynthError: another process of this training has ended.
+    """
+    try:
+        yield
+    except RuntimeError as problem:  # that of gloo has no class of its own
+        if not isinstance(problem, DistError) and "gloo" not in str(problem):
+            raise
+        raise EcgsynthError(
+            "another process of this training has ended; mend what it says, then the same command "
+            "with --resume goes on from the last snapshot."
+        ) from None
+
+
+def refuse_uneven(fabric: Fabric, run: Run, nets: tuple[nn.Module, ...], pairs: bool) -> None:
+    """Several processes must come to what one alone would.
+
+    Raises
+    ------
+    EcgsynthError: the model mixes the items of a batch; the batch cannot be shared evenly.
+    """
+    many = fabric.world_size
+    if many == 1:
+        return
+    if any(isinstance(part, _BatchNorm) for net in nets for part in net.modules()):
+        raise EcgsynthError(
+            f"model '{run.model.name}' has batch normalisation, and {many} processes see {many} "
+            "batches; train it in one process, or take a family without, such as r3gan."
+        )
+    share = many * (2 if pairs else 1)
+    if run.training.batch % share:
+        raise EcgsynthError(
+            f"training.batch={run.training.batch} cannot be shared evenly by {many} processes"
+            f"{' in pairs' * pairs}; take a multiple of {share}."
+        )
+
+
+def average_gradients(fabric: Fabric, net: nn.Module) -> None:
+    """The gradient of the whole batch, of those of each process's share of it.
+
+    By hand: DistributedDataParallel averages while a backward pass runs, and a gradient penalty
+    has two of them.
+    """
+    if fabric.world_size == 1:
+        return
+    gradients = [weight.grad for weight in net.parameters() if weight.grad is not None]
+    mean = fabric.all_reduce(parameters_to_vector(gradients), reduce_op="mean")
+    vector_to_parameters(mean, gradients)  # type: ignore[arg-type]
+
+
+def agreed(fabric: Fabric, losses: dict[str, float], asked: bool) -> tuple[dict[str, float], bool]:
+    """Losses over the whole batch, and whether any process was asked to stop."""
+    if fabric.world_size == 1:
+        return losses, asked
+    numbers = torch.tensor([*losses.values(), asked], dtype=torch.float64)
+    *means, share = fabric.all_reduce(numbers, reduce_op="mean").tolist()  # type: ignore[union-attr]
+    return dict(zip(losses, means, strict=True)), share > 0
+
+
+@contextmanager
+def matmul(precision: str) -> Iterator[None]:
+    """PyTorch's word, for the training alone: "medium" multiplies in bfloat16 where that is faster.
+
+    Weights, sums and everything that is stored stay float32; convolutions are not touched.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
