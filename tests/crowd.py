@@ -11,13 +11,13 @@ from ecgsynth.registry import METRICS
 from ecgsynth.signals.simulator import Noise, simulate_beats
 
 
-def exchangeable(count: int = 1500) -> Trial:
+def exchangeable(count: int = 1500, draw: int = 0) -> Trial:
     """N and V beats in three random parts: as if synthetic, held out and trained."""
     beats = simulate_beats(
         count, patients=12, beats={"N": 0.6, "V": 0.4}, noise=Noise(muscle_mv=0.01), seed=3
     ).with_classes(("N", "V"))
     beats = replace(beats, record=None, onset_s=None, patient=None, marks=None)
-    parts = np.array_split(np.random.default_rng(0).permutation(len(beats)), 3)
+    parts = np.array_split(np.random.default_rng(draw).permutation(len(beats)), 3)
     return Trial(*(beats[rows] for rows in parts), quick=True)
 
 
