@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,6 +159,21 @@ def test_a_truncated_file_is_called_damaged(tmp_path: Path, target: str, share: 
     path.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(EcgsynthError, match="damaged|states neither"):
         formats.read(path)
+
+
+@pytest.mark.parametrize(("place", "byte"), [("content", b"x"), ("method", b"\x63")])
+def test_an_npz_of_what_numpy_does_not_know_is_called_damaged(
+    tmp_path: Path, place: str, byte: bytes
+) -> None:
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("data.npy", byte)
+    if place == "method":  # two bytes of both headers say how it is packed
+        content = bytearray((tmp_path / "x.npz").read_bytes())
+        for start in (8, content.find(b"PK\x01\x02") + 10):
+            content[start : start + 1] = byte
+        (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(EcgsynthError, match="damaged"):
+        formats.read(tmp_path / "x.npz")
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -21,6 +21,7 @@ from tiny import tiny_run
 
 import ecgsynth as es
 from ecgsynth.app.service.settings import Settings
+from ecgsynth.app.service.store import Store
 from ecgsynth.formats import read
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.simulator import simulate_record
@@ -206,6 +207,7 @@ def test_a_link_makes_the_same_picture_again(page: Page, browser: Browser, servi
     [
         ("#model=mitbih-beats-00000000&seed=1&count=3", "another version of it (mitbih-beats-"),
         ("#model=nobody-12345678&seed=1&count=3", "which this server does not have"),
+        ("#seed=1&count=3", "names no model"),
         ("#model=mitbih-beats&label=Q&seed=1&count=3", "the class Q, which mitbih-beats does not"),
         ("#model=mitbih-beats&seed=1&count=3&context.rr_before_s=-1", "is a time: above 0 s"),
     ],
@@ -247,6 +249,27 @@ def test_a_key_is_asked_for_and_kept(browser: Browser, tmp_path: Path) -> None:
         page.reload()
         page.locator("#measures tbody tr").first.wait_for()
         assert not page.locator("#key-dialog").is_visible()
+
+
+def test_a_report_stands_in_its_frame_though_a_key_is_asked_for(
+    browser: Browser, tmp_path: Path
+) -> None:
+    settings = Settings(jobs_db=f"sqlite:///{tmp_path / 'jobs.sqlite'}", jobs=0)
+    keep = Store(settings.jobs_db)
+    name = keep.add("evaluation", {}, {})
+    assert keep.claim("me", 1, 60)
+    verdict = {"synthetic": "a", "against": "b", "counts": {}, "rows": [], "notes": [],
+               "left_out": {}}  # fmt: skip
+    assert keep.finish(name, "me", verdict, {"report.html": iter([b"<h1>A verdict</h1>"])})
+    with served(settings, KEY) as service, opened(browser, service) as page:
+        page.goto("/")
+        page.evaluate(
+            f"sessionStorage.setItem('ecgsynth-key', '{KEY}');"
+            f"sessionStorage.setItem('ecgsynth-judge', '{name}')"
+        )
+        page.goto("/?again#judge")
+        heading = page.frame_locator("iframe.report").locator("h1")
+        assert heading.inner_text() == "A verdict"
 
 
 def test_twelve_leads_stand_three_by_four_over_a_rhythm_strip(page: Page) -> None:

@@ -17,6 +17,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 from serving import served, wait_for
 from tiny import tiny_synthesizer
 
@@ -25,7 +27,7 @@ from ecgsynth.app.service import bodies, pages, problems
 from ecgsynth.app.service.application import create_app
 from ecgsynth.app.service.batching import Batcher
 from ecgsynth.app.service.measuring import NAMES, measured
-from ecgsynth.app.service.settings import Settings
+from ecgsynth.app.service.settings import KEY, Settings
 from ecgsynth.app.service.shelf import Shelf
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.physiology import measured as by_judge
@@ -395,6 +397,7 @@ def test_concurrent_clients_each_get_their_own(client: httpx.Client, tiny: Synth
         ({"model": "tiny", "format": "wfbd"}, "no format named 'wfbd'. Did you mean 'wfdb'?"),
         ({"model": "tiny", "context": {"rr_befor_s": 1}}, "Did you mean 'rr_before_s'?"),
         ({"model": "tiny", "context": {"rr_before_s": -1}}, "above 0 s"),
+        ({"model": "tiny", "context": {"rr_before_s": 1e39}}, "must be a finite number"),
         ({"model": "tiny", "count": 0}, "at least 1"),
         ({"model": "tiny", "count": True}, "'count'"),
         ({"model": "tiny", "count": 10**30}, "more than one request may ask for here (20000)"),
@@ -420,8 +423,12 @@ def test_a_slip_is_told_in_one_sentence(client: httpx.Client, body: Any, sentenc
         ('{"model": "tiny", "seed": Infinity}', 422, "'seed'"),
         ('{"model": ', 400, "not JSON"),
         ('{"model": "tiny", "seed": ' + "9" * 4000 + "}", 422, "'seed'"),
-        ("[" * 4000, 400, ""),
-        ("\xff\xfe", 400, ""),
+        ("[" * 4000, 400, "the body cannot be read; JSON must be UTF-8"),
+        ('{"model": "\xff"}', 400, "the body cannot be read; JSON must be UTF-8"),
+        ("\xff\xfe", 400, "not JSON"),
+        (r'{"model": "\ud800"}', 422, r"no model named '\ud800'"),
+        (r'{"model": "tiny", "label": "\ud800"}', 422, r"no class '\ud800'"),
+        (r'{"model": "tiny", "context": {"\ud800": 1}}', 422, r"no context '\ud800'"),
         ("", 422, "the body is missing"),
     ],
 )
@@ -438,6 +445,23 @@ def test_another_kind_of_content_is_told(client: httpx.Client) -> None:
     assert "send application/json" in problem(answer, 415)
     answer = client.post("/v1/evaluations", json={})
     assert "send multipart/form-data" in problem(answer, 415)
+
+
+def test_a_file_that_comes_as_a_word_is_told_how_to_come(client: httpx.Client) -> None:
+    answer = client.post("/v1/evaluations", files={"file": (None, "beats.npz")})
+    assert "'file': it must come as a file with a name" in problem(answer, 422)
+
+
+def test_pages_and_health_answer_head(client: httpx.Client) -> None:
+    for path in ("/", "/docs", "/static/page.js", "/v1/health"):
+        answer = client.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_a_file_is_named_by_model_seed_and_format(client: httpx.Client, tiny: Synthesizer) -> None:
+    for format, ending in (("npz", "-npz.zip"), ("wfdb", "-wfdb.zip"), ("parquet", ".parquet")):
+        said = made(client, count=1, seed=5, format=format).headers["content-disposition"]
+        assert said == f'attachment; filename="{tiny.card.id}-seed5{ending}"'
 
 
 def test_other_addresses_and_methods_are_told(client: httpx.Client) -> None:
@@ -461,6 +485,8 @@ def test_a_body_that_is_too_large_is_told(client: httpx.Client) -> None:
 def test_pages_of_other_origins_are_refused(client: httpx.Client) -> None:
     answer = client.post("/v1/ecgs", json={"model": "tiny"}, headers={"Origin": "http://other"})
     assert "http://other may not call" in problem(answer, 403)
+    broken = client.get("/v1/models", headers={"Origin": "http://[::1"})
+    assert "may not call" in problem(broken, 403)
     own = str(client.base_url).rstrip("/")
     assert client.get("/v1/models", headers={"Origin": own}).status_code == 200
 
@@ -488,6 +514,15 @@ def test_the_key_opens_and_nothing_else_does(settings: Settings) -> None:
         for path in ("/", "/static/page.js", "/v1/health", "/docs", "/openapi.json"):
             assert client.get(path).status_code == 200
         assert client.get("/openapi.json").json()["security"] == [{"key": []}]
+
+
+@pytest.mark.parametrize("key", ["s\xe9same", "sesame\r", " sesame", "ses\name"])
+def test_a_key_that_no_header_can_carry_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], key: str
+) -> None:
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: None)
+    monkeypatch.setenv(KEY, key)
+    assert f"{KEY} must be printable ASCII" in refused(monkeypatch, capsys, "")
 
 
 def test_more_requests_than_allowed_are_sent_away(settings: Settings) -> None:
@@ -614,6 +649,23 @@ def test_a_damaged_model_is_listed_with_its_reason_and_harms_no_other(
         answer = client.post("/v1/ecgs", json={"model": "half"})
         assert "copy or train it again" in problem(answer, 422)
         assert client.post("/v1/ecgs", json={"model": "good"}).status_code == 200
+
+
+@pytest.mark.parametrize("id", ["../../way-out", "a/b-12345678", 'q"uote', "mod\xe8le", "a\r\nb"])
+def test_a_model_whose_id_is_no_plain_name_is_not_served(
+    settings: Settings, models: Path, tmp_path: Path, id: str
+) -> None:
+    """Files are named by it, and headers tell it."""
+    with safe_open(models / "tiny.safetensors", "np") as file:
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        card = json.loads(file.metadata()["card"])
+    card = json.dumps(card | {"id": id})
+    save_file(weights, tmp_path / "odd.safetensors", {"card": card})
+    with served(settings.model_copy(update={"model_dir": tmp_path})) as client:
+        assert "no plain name" in client.get("/v1/models").json()["left_out"]["odd"]
+        for word in (id, "odd"):
+            problem(client.post("/v1/ecgs", json={"model": word, "format": "npz"}), 422)
+        assert (tmp_path / "odd.safetensors").is_file()
 
 
 def test_no_more_models_stay_in_memory_than_allowed(models: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -21,8 +22,10 @@ import httpx
 import numpy as np
 import pytest
 from serving import free_port, served, started, wait_for
+from sqlalchemy.exc import OperationalError
 
-from ecgsynth.app.service import judging, store, uploads
+from ecgsynth.app.service import judging, runner, store, uploads
+from ecgsynth.app.service.runner import Runner
 from ecgsynth.app.service.settings import Settings
 from ecgsynth.app.service.store import Job, Store
 from ecgsynth.errors import EcgsynthError
@@ -480,6 +483,85 @@ def test_a_process_that_dies_is_told_and_the_next_job_runs(
     assert "has no array 'data'" in sentence(posted(busy, wrong))
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_disk_that_is_full_for_a_job_is_told_as_such(
+    busy: httpx.Client, beats: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = Runner._fetch
+
+    def fetched(self: Runner, job: Job, folder: Path) -> dict[str, str]:
+        (folder / "result.json").symlink_to("/dev/full")
+        return fetch(self, job, folder)
+
+    monkeypatch.setattr(Runner, "_fetch", fetched)
+    said = sentence(posted(busy, beats / "beats.npz"), 507)
+    assert said == "the disk of the server is full; free some space and ask again."
+
+
+def test_a_job_that_cannot_begin_is_tried_again_after_a_pause(
+    settings: Settings, wrong: Path, tmp_path: Path
+) -> None:
+    mine = {"jobs": 1, "jobs_db": f"sqlite:///{tmp_path / 'jobs.sqlite'}", "lease_seconds": 1}
+    make, tries = tempfile.mkdtemp, []
+
+    def full(*given: Any, prefix: str = "", **named: Any) -> str:
+        if not prefix.startswith("ecgsynth-job-"):
+            return make(*given, prefix=prefix, **named)
+        tries.append(prefix)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def locked(*_: Any) -> Any:
+        raise OperationalError("UPDATE", {}, Exception("database or disk is full"))
+
+    with served(settings.model_copy(update=mine)) as client:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tempfile, "mkdtemp", full)
+            patch.setattr(Store, "release", locked)
+            where = posted(client, wrong, wait=0).headers["location"]
+            wait_for(lambda: tries)
+            time.sleep(0.5)
+            assert len(tries) == 1
+        wait_for(lambda: client.get(where).json()["state"] == "failed")
+        assert "has no array 'data'" in client.get(where).json()["problem"]["detail"]
+
+
+def test_a_report_is_opened_by_its_own_ticket_and_nothing_else_is(
+    settings: Settings, tmp_path: Path
+) -> None:
+    mine = settings.model_copy(update={"jobs": 0, "jobs_db": f"sqlite:///{tmp_path / 'x.sqlite'}"})
+    keep = Store(mine.jobs_db)
+    addresses = []
+    for _ in range(2):
+        name = keep.add("evaluation", {}, {})
+        assert keep.claim("me", 1, 60)
+        assert keep.finish(name, "me", {}, {"report.html": iter([b"<html></html>"])})
+        addresses.append(f"/v1/jobs/{name}")
+    with served(mine, key="sesame") as client:
+        right = {"Authorization": "Bearer sesame"}
+        one, other = (client.get(where, headers=right).json()["report"] for where in addresses)
+        opened = client.get(one)
+        assert (opened.status_code, opened.text) == (200, "<html></html>")
+        assert opened.headers["referrer-policy"] == "no-referrer"
+        assert client.get(one.partition("?")[0], headers=right).status_code == 200
+        ticket = one.partition("?")[2]
+        for method, address in (
+            ("GET", one.partition("?")[0]),
+            ("GET", one[:-1]),
+            ("GET", f"{one.partition('?')[0]}?ticket="),
+            ("GET", f"{other.partition('?')[0]}?{ticket}"),
+            ("GET", f"{addresses[0]}?{ticket}"),
+            ("GET", f"{addresses[0]}/result?{ticket}"),
+            ("DELETE", f"{addresses[0]}?{ticket}"),
+            ("DELETE", one),
+            ("GET", f"/v1/models?{ticket}"),
+        ):
+            assert sentence(client.request(method, address), 401), (method, address)
+    with served(mine, key="sesame2") as client:
+        assert sentence(client.get(one), 401)
+    with served(mine) as client:
+        assert client.get(addresses[0]).json()["report"] == f"{addresses[0]}/report"
+
+
 def working_for_us(process: Path) -> bool:
     """Whether a process runs a job for this very process."""
     try:
@@ -505,6 +587,21 @@ def test_a_running_job_is_cancelled_at_once(busy: httpx.Client, beats: Path) -> 
 
 
 # Kill and restart.
+
+
+def test_what_a_killed_machine_left_of_a_job_goes_when_it_begins_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    keep = Store(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    job, other = (got(keep, keep.add("evaluation", {}, {})) for _ in range(2))
+    left, beside = runner._place(job), runner._place(other)
+    (left / "upload.npz").write_bytes(b"of patients")
+    again = runner._place(job)
+    assert {*place.iterdir()} == {again, beside}
+    assert [*again.iterdir()] == []
 
 
 @pytest.fixture

@@ -48,18 +48,19 @@ def serve(
     import uvicorn
 
     from ecgsynth.app.service.logs import CONFIG
-    from ecgsynth.app.service.settings import KEY, Settings
+    from ecgsynth.app.service.settings import KEY, Settings, read_key
     from ecgsynth.app.service.store import Store
 
     given = dict(parse_override(text) for text in settings or [])
     named = {"model_dir": model_dir, "runs": runs, "jobs_db": jobs_db}
     chosen = Settings.read(given | {name: value for name, value in named.items() if value})
+    key = read_key()
     if chosen.model_dir is not None and not chosen.model_dir.is_dir():
         raise EcgsynthError(f"there is no folder {chosen.model_dir} to take models from.")
     Store(chosen.jobs_db).engine.dispose()  # its tables are made once, before the workers start
     _check_free(host, port)
     os.environ |= chosen.to_environment()
-    if host not in ("127.0.0.1", "::1", "localhost") and not os.environ.get(KEY):
+    if host not in ("127.0.0.1", "::1", "localhost") and not key:
         typer.echo(f"Everyone who reaches {host} may use this service: set {KEY}.", err=True)
     with tempfile.TemporaryDirectory(prefix="ecgsynth-metrics-") as counters:
         if workers > 1:  # where the workers add up their counters

@@ -93,12 +93,16 @@ class Npz:
                 raise stream.damaged(path, "it is not a whole NPZ archive")
             with np.load(path, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
+            for name, array in arrays.items():
+                if not isinstance(array, np.ndarray):  # NumPy hands out what it does not know
+                    raise stream.damaged(path, f"'{name}' is no array")
         except (
             OSError,
             EOFError,
             ValueError,
             KeyError,
             MemoryError,
+            NotImplementedError,  # a way of packing that Python does not know
             zipfile.BadZipFile,
             zlib.error,
         ) as problem:

@@ -294,7 +294,8 @@ class Synthesizer:
                     f"{self.card.name} knows no context '{key}'."
                     f"{did_you_mean(key, self.spec.context)}"
                 )
-            if not isinstance(value, int | float | np.number) or not np.isfinite(value):
+            number = isinstance(value, int | float | np.number)
+            if not number or not abs(value) <= float(np.finfo(np.float32).max):
                 raise EcgsynthError(f"the context '{key}' must be a finite number; got {value}.")
             if key.endswith("_s") and value <= 0:
                 raise EcgsynthError(f"the context '{key}' is a time: above 0 s; got {value:g}.")

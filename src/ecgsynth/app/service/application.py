@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -33,9 +32,10 @@ from ecgsynth.app.service import (
 from ecgsynth.app.service.guard import Guard
 from ecgsynth.app.service.runlog import Runs
 from ecgsynth.app.service.runner import Runner
-from ecgsynth.app.service.settings import KEY, Settings
+from ecgsynth.app.service.settings import Settings, read_key
 from ecgsynth.app.service.shelf import Shelf
 from ecgsynth.app.service.store import Store
+from ecgsynth.app.service.tickets import Tickets
 
 RESOURCES = (
     health, models, choices, ecgs, evaluations, augmentations, jobs, runs, versions, metrics
@@ -90,6 +90,7 @@ def create_app(settings: Settings, key: str = "") -> FastAPI:
     )
     app.state.settings = settings
     app.state.store = store
+    app.state.tickets = Tickets(key)
     app.state.runs = Runs(settings.runs)
     app.state.stopping = asyncio.Event()
     app.state.shelf = Shelf(settings.model_dir, settings.models_loaded, settings.batch_ms / 1000)
@@ -99,7 +100,7 @@ def create_app(settings: Settings, key: str = "") -> FastAPI:
         app.include_router(resource.router)
     pages.install(app)
     problems.install(app)
-    app.add_middleware(Guard, settings=settings, key=key)
+    app.add_middleware(Guard, settings=settings, key=key, tickets=app.state.tickets)
     origins = [origin.strip() for origin in settings.origins.split(",") if origin.strip()]
     if origins:
         app.add_middleware(
@@ -117,7 +118,7 @@ def create_app(settings: Settings, key: str = "") -> FastAPI:
 def from_environment() -> FastAPI:
     """The service as `ecgsynth serve` told its workers to be, through the environment."""
     logging.captureWarnings(True)
-    return create_app(Settings.read(), os.environ.get(KEY, ""))
+    return create_app(Settings.read(), read_key())
 
 
 def _tell_of_stop(stopping: asyncio.Event) -> None:

@@ -127,9 +127,11 @@ async def ecgs(request: Request, wanted: Wanted) -> Response:
     except bodies.LeftError:
         raise Problem(408, "the client left before its file was written.") from None
     sent.inc(wanted.total)
-    ending = "parquet" if wanted.format == "parquet" else "zip"
-    body = bodies.file_body(path) if ending == "parquet" else bodies.zip_body(path)
-    headers["Content-Disposition"] = f'attachment; filename="{id}.{ending}"'
+    plain = wanted.format == "parquet"
+    ending = "parquet" if plain else "zip"
+    body = bodies.file_body(path) if plain else bodies.zip_body(path)
+    file = f"{id}-seed{wanted.seed}" + (".parquet" if plain else f"-{wanted.format}.zip")
+    headers["Content-Disposition"] = f'attachment; filename="{file}"'
     return bodies.FileResponse(path, body, headers=headers, media_type=MEDIA[ending])
 
 

@@ -19,6 +19,7 @@ from ecgsynth.app.service import metrics
 from ecgsynth.app.service.logs import request_id
 from ecgsynth.app.service.problems import Problem, of_error
 from ecgsynth.app.service.settings import Settings
+from ecgsynth.app.service.tickets import Tickets
 from ecgsynth.app.service.uploads import FORMS
 
 log = logging.getLogger("ecgsynth.serve")
@@ -38,12 +39,14 @@ class Guard:
     Parameters
     ----------
     key: callers must send it as `Authorization: Bearer KEY`; "" asks for none.
+    tickets: open a report without the key.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, key: str) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, key: str, tickets: Tickets) -> None:
         self.app = app
         self.settings = settings
         self.key = key.encode()
+        self.tickets = tickets
         self.origins = {o.strip() for o in settings.origins.split(",") if o.strip()}
         self.in_flight = 0
 
@@ -80,14 +83,15 @@ class Guard:
     def _admit(self, scope: Scope, headers: Headers) -> None:
         """Raise the problem for which the request is not let in."""
         origin = headers.get("origin", "")
-        own = urlsplit(origin).netloc == headers.get("host") or origin in self.origins
+        own = _place(origin) == headers.get("host") or origin in self.origins
         if origin and not own:
             raise Problem(403, f"pages of {origin} may not call this service; see `origins`.")
         if self.in_flight > self.settings.requests:
             raise Problem(503, "too many requests at once; ask again in a moment.",
                           headers={"Retry-After": "1"})  # fmt: skip
         path = scope["path"]
-        if self.key and path.startswith(KEYED) and path not in OPEN:
+        opened = self.tickets.opens(scope["method"], path, scope["query_string"])
+        if self.key and path.startswith(KEYED) and path not in OPEN and not opened:
             scheme, _, given = headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), self.key):
                 why = "this key is not the one" if given else "a key is needed"
@@ -174,6 +178,14 @@ class _Answer:
             log.warning("an answer was cut short: %s", problem.detail)
             return
         await problem.response()({"type": "http"}, _nothing, self.send)
+
+
+def _place(origin: str) -> str:
+    """Host and port of an origin; "" where it has none, which is nobody's."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 async def _nothing() -> Message:

@@ -21,6 +21,7 @@ class Health(BaseModel):
     jobs: dict[str, int]
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health", summary="Whether the service answers")
 async def health(request: Request) -> Health:
     """Asks the jobs database too; needs no key."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from ecgsynth.app.service import store
 from ecgsynth.app.service.problems import Problem, ProblemDocument
+from ecgsynth.app.service.tickets import Tickets
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -27,11 +28,21 @@ REPORT_POLICY = "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-in
 """A report speaks of what somebody uploaded: it may load nothing and reach nothing."""
 
 
+Ticket = Annotated[
+    str,
+    Query(
+        alias="ticket",
+        description="stands in the job's `report` where a key is asked for, and opens that alone",
+    ),
+]
+
+
 class JobView(BaseModel):
     """A job: share is from 0 to 1, doing says what is done now, starts how often it was begun.
 
     result: the verdict or the manifest, where it is done. problem: why it failed. report, file:
-    addresses of the verdict as a page, and of the set that was made.
+    addresses of the verdict as a page, and of the set that was made; where a key is asked for, the
+    report's address has a ticket that opens it without.
     """
 
     id: str
@@ -50,7 +61,7 @@ class JobView(BaseModel):
     file: str | None
 
     @classmethod
-    def of(cls, job: store.Job) -> JobView:
+    def of(cls, job: store.Job, tickets: Tickets) -> JobView:
         def moment(seconds: float | None) -> datetime | None:
             return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
@@ -61,13 +72,15 @@ class JobView(BaseModel):
             created=created, started=moment(job.started), ended=moment(job.ended),
             starts=job.starts, asked=job.asked, result=job.result,
             problem=ProblemDocument(**job.problem) if job.problem else None,
-            report=_address(job, REPORT, "report"), file=_address(job, FILE, "result"),
+            report=_address(job, REPORT, "report", tickets.of(job.id)),
+            file=_address(job, FILE, "result"),
         )  # fmt: skip
 
 
-def _address(job: store.Job, kept: str, word: str) -> str | None:
+def _address(job: store.Job, kept: str, word: str, ticket: str = "") -> str | None:
     there = job.state == store.DONE and KEPT.get(job.kind) == kept
-    return f"/v1/jobs/{job.id}/{word}" if there else None
+    asked = f"?ticket={ticket}" if ticket else ""
+    return f"/v1/jobs/{job.id}/{word}{asked}" if there else None
 
 
 async def found(request: Request, id: str) -> store.Job:
@@ -86,7 +99,7 @@ async def found(request: Request, id: str) -> store.Job:
 @router.get("/{id}", summary="How far a job is, and what came of it")
 async def job(request: Request, id: str) -> JobView:
     """Ask again after a second or two while its state is queued or running."""
-    return JobView.of(await found(request, id))
+    return JobView.of(await found(request, id), request.app.state.tickets)
 
 
 @router.delete(
@@ -101,17 +114,19 @@ async def cancel(request: Request, id: str) -> Any:
     if not await asyncio.to_thread(keep.cancel, id):
         await asyncio.to_thread(keep.forget, id)
         return Response(status_code=204)
-    return JobView.of(await found(request, id))
+    return JobView.of(await found(request, id), request.app.state.tickets)
 
 
 @router.get(
     "/{id}/report", summary="The verdict as a page", response_class=StreamingResponse,
     responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}},
 )  # fmt: skip
-async def report(request: Request, id: str) -> StreamingResponse:
-    """One self-contained page, as `ecgsynth evaluate --to report.html` writes it."""
+async def report(request: Request, id: str, _ticket: Ticket = "") -> StreamingResponse:
+    """One self-contained page, as `ecgsynth evaluate --to report.html` writes it. The address in
+    the job's `report` needs no key, since a browser sends none with a frame."""
     pieces = await _kept(request, id, REPORT, "report")
-    headers = {"Content-Security-Policy": REPORT_POLICY}
+    # Its address may hold a ticket, which no other place is told.
+    headers = {"Content-Security-Policy": REPORT_POLICY, "Referrer-Policy": "no-referrer"}
     return StreamingResponse(pieces, headers=headers, media_type="text/html")
 
 

@@ -21,8 +21,8 @@ POLICY = "default-src 'self'; frame-ancestors 'none'"
 
 def install(app: FastAPI) -> None:
     """Serve the pages."""
-    app.get("/", include_in_schema=False)(_index)
-    app.get("/docs", include_in_schema=False)(_docs)
+    for path, page in (("/", _index), ("/docs", _docs)):
+        app.api_route(path, methods=["GET", "HEAD"], include_in_schema=False)(page)
     app.mount("/static", _Static(directory=STATIC, check_dir=False), "static")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from ecgsynth.app.service.disk import DISK, is_full
 from ecgsynth.app.service.uploads import FORMS
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError, did_you_mean
 
@@ -41,6 +41,10 @@ MISSING = "missing-recordings"
 """Type of the problem that real recordings are not on the server."""
 
 
+UNREAD = "There was an error parsing the body"
+"""What FastAPI says of a body over which its reader broke off."""
+
+
 class Problem(HTTPException):
     """An answer that is no success; `kind` is the last part of its `type`."""
 
@@ -60,7 +64,8 @@ class Problem(HTTPException):
             "type": f"urn:ecgsynth:problem:{kind}",
             "title": title,
             "status": self.status_code,
-            "detail": str(self.detail),
+            # JSON may carry halves of characters, which no answer can.
+            "detail": str(self.detail).encode(errors="backslashreplace").decode(),
             **self.more,
         }
 
@@ -98,10 +103,9 @@ def of_error(problem: BaseException) -> Problem:
     """The problem that an exception is."""
     cause: BaseException | None = problem
     while cause is not None:
-        full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
         words = str(cause).lower() if isinstance(cause, DBAPIError) else ""
-        if full or "disk is full" in words or "no space left" in words:
-            return Problem(507, "the disk of the server is full; free some space and ask again.")
+        if is_full(cause) or "disk is full" in words or "no space left" in words:
+            return Problem(507, DISK)
         cause = cause.__cause__
     if isinstance(problem, Problem):
         return problem
@@ -115,6 +119,9 @@ def of_error(problem: BaseException) -> Problem:
             405: "this address is not asked by this method; see /docs.",
         }
         said = detail.get(problem.status_code, str(problem.detail))
+        if said == UNREAD:
+            said = "the body cannot be read; JSON must be UTF-8, some levels deep at most and " \
+                   "without endless numbers, a form must be whole."  # fmt: skip
         return Problem(problem.status_code, said, headers=problem.headers)
     if isinstance(problem, DBAPIError):
         log.error("the jobs database failed: %s", problem.orig)
@@ -148,6 +155,8 @@ def of_validation(request: Request, problem: RequestValidationError) -> Problem:
     if error["type"] == "missing":
         return Problem(422, f"the field '{where}' is missing." if where else "the body is missing.")
     said = error["msg"].removeprefix("Value error, ")
+    if said.startswith("Expected UploadFile"):
+        said = "it must come as a file with a name, as `-F file=@beats.npz` sends it"
     return Problem(422, f"'{where or 'the body'}': {said[:1].lower()}{said[1:]}.")
 
 

@@ -165,9 +165,11 @@ def figures(line: Line) -> dict[str, float]:
 
 
 def alarm(line: Line) -> dict[str, Any] | None:
-    """The alarm of a line: examples, alarm, saw, try."""
-    names = ("examples", "alarm", "saw", "try", "back_from")
-    return {n: line[n] for n in names if n in line} if "alarm" in line else None
+    """The alarm of a line: examples, alarm, saw, try; words that it lacks are empty."""
+    if "alarm" not in line:
+        return None
+    told = {name: line[name] for name in ("examples", "back_from") if name in line}
+    return told | {name: str(line.get(name, "")) for name in ("alarm", "saw", "try")}
 
 
 def thinned(points: list[list[float]]) -> list[list[float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -64,10 +65,17 @@ class Runner:
             except OSError as problem:
                 log.error("a job could not be started: %s", problem)
                 if job is not None:
-                    await asyncio.to_thread(self.store.release, job.id, self.owner)
+                    await self._give_back(job)
+                job = None  # what was wrong still is: it is tried again after a pause
             if job is None:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.wake.wait(), PAUSE_S)
+
+    async def _give_back(self, job: Job) -> None:
+        try:
+            await asyncio.to_thread(self.store.release, job.id, self.owner)
+        except DBAPIError as problem:  # then its lease runs out
+            log.error("the jobs database failed: %s", problem.orig)
 
     async def _sweep(self) -> None:
         if time.time() - self._swept > SWEEP_S:
@@ -77,7 +85,7 @@ class Runner:
 
     async def _one(self, job: Job) -> None:
         log.info("job started", extra={"job": job.id, "kind": job.kind, "start": job.starts})
-        folder = Path(tempfile.mkdtemp(prefix="ecgsynth-job-"))
+        folder = _place(job)
         process = None
         try:
             try:
@@ -154,7 +162,8 @@ class Runner:
         else:
             fallback = "the work died of this file; send a smaller or another one."
             kind = MISSING if told.end.get("missing") else ""
-            problem = Problem(422, told.end.get("error", fallback), kind)
+            status = 507 if told.end.get("full") else 422
+            problem = Problem(status, told.end.get("error", fallback), kind)
             self.store.fail(job.id, self.owner, problem.document())
         log.info("job ended", extra={"job": job.id, "told": told.end})
 
@@ -177,6 +186,17 @@ class _Told:
             else:
                 self.end = said
         await process.wait()
+
+
+def _place(job: Job) -> Path:
+    """A new folder for a job; one that a killed machine left of it goes, with what was uploaded.
+
+    Its name follows from the job's id, and does not tell it to those who can list the place.
+    """
+    prefix = f"ecgsynth-job-{hashlib.sha256(job.id.encode()).hexdigest()[:16]}-"
+    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=prefix))
 
 
 def _is_ours(name: str) -> bool:

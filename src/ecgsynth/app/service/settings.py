@@ -9,12 +9,29 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecgsynth.datasets import make_settings
+from ecgsynth.errors import EcgsynthError
 
 PREFIX = "ECGSYNTH_SERVE_"
 """`ECGSYNTH_SERVE_MOST_ITEMS=1000` in the environment is `most_items=1000` on the command line."""
 
 KEY = "ECGSYNTH_API_KEY"
 """The key stands in the environment alone: a command line can be read by every user."""
+
+
+def read_key() -> str:
+    """The key of the environment; "" asks callers for none.
+
+    Raises
+    ------
+    EcgsynthError: no header can carry it.
+    """
+    key = os.environ.get(KEY, "")
+    if not key.isascii() or not key.isprintable() or key != key.strip():
+        raise EcgsynthError(
+            f"{KEY} must be printable ASCII without blanks at its ends, since a header carries "
+            "nothing else; choose another."
+        )
+    return key
 
 
 def default_jobs_db() -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ecgsynth.app.service.uploads import PLAIN
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
 if TYPE_CHECKING:
@@ -189,4 +190,7 @@ def _served(name: str, path: Path, shipped: bool) -> Served | str:
         return f"{path.name} is not a whole safetensors file ({problem}); copy or train it again."
     if not isinstance(card, dict) or not isinstance(card.get("spec"), dict):
         return f"{path.name} carries no card, so it is not a model of ecgsynth."
-    return Served(name, path, digest, card, shipped)
+    one = Served(name, path, digest, card, shipped)
+    if not PLAIN.fullmatch(one.id):  # files are named by it
+        return f"its id '{one.id[:80]}' is no plain name (letters, digits, _ . -); save it anew."
+    return one

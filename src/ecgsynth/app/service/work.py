@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ecgsynth.app.service.augmenting import augment
+from ecgsynth.app.service.disk import DISK, is_full
 from ecgsynth.app.service.judging import judge
 from ecgsynth.app.service.logs import CONFIG, request_id
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError
@@ -66,11 +67,17 @@ def main() -> None:
         result, files = work(folder, asked, lambda doing, share: tell(doing=doing, share=share))
         (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
     except EcgsynthError as problem:
+        if is_full(problem):
+            tell(error=DISK, full=True)
+            return
         sentence = FOLDERS.sub("", " ".join(str(problem).split()))
         tell(error=sentence, missing=isinstance(problem, MissingRecordingsError))
     except MemoryError:
         tell(error=TOO_LARGE)
     except Exception as problem:
+        if is_full(problem):
+            tell(error=DISK, full=True)
+            return
         if any(words in str(problem) for words in NO_MEMORY):
             tell(error=TOO_LARGE)
             return

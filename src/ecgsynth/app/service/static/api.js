@@ -21,9 +21,6 @@ function authorised(headers = {}) {
   return key ? { ...headers, Authorization: `Bearer ${key}` } : headers;
 }
 
-/** Whether a key is in use: addresses that a browser opens by itself then do not work. */
-export const keyed = () => sessionStorage.getItem(KEY) !== null;
-
 /** The answer to a request; a Problem where it is no success. */
 export async function call(path, { headers, ...rest } = {}) {
   for (;;) {

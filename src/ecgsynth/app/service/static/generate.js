@@ -123,7 +123,7 @@ export function byLink(said) {
   fill(other || models[0]);
   nothing(other
     ? `This link is of the model ${id}; this server has another version of it (${other.id}), whose ECG would not be the same.`
-    : `This link is of the model ${id}, which this server does not have.`);
+    : id ? `This link is of the model ${id}, which this server does not have.` : "This link names no model; copy it again, whole.");
 }
 
 /** Draw nothing rather than something else than was asked for. */
@@ -178,7 +178,7 @@ async function download() {
       headers: { "Content-Type": "application/json" },
     });
     const named = (answer.headers.get("Content-Disposition") || "").match(/filename="([^"]+)"/);
-    hand(await answer.blob(), named ? named[1] : `${shown.id}.ndjson`);
+    hand(await answer.blob(), named ? named[1] : `${shown.id}-seed${shown.asked.seed}.ndjson`);
     by("taken").textContent = `${shown.asked.count} items as ${format}; every file says that it is synthetic.`;
   } catch (problem) {
     by("take-problem").textContent = problem.message;

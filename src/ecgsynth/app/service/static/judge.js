@@ -1,6 +1,6 @@
 // Judge: a set that is uploaded and its verdict; rare classes of a real set filled up.
 
-import { call, get, keyed } from "./api.js";
+import { call, get } from "./api.js";
 import { by, figure, hand, make, options } from "./dom.js";
 import { Work } from "./jobs.js";
 
@@ -80,7 +80,7 @@ function judge(event) {
 }
 
 /** The table of a report, and the report itself. */
-function verdict({ id, result }) {
+function verdict({ report, result }) {
   const groups = new Map();
   for (const row of result.rows) groups.set(row.question, [...(groups.get(row.question) || []), row]);
   const table = make("table", { class: "verdict" }, make("caption", {}, `${result.synthetic} against ${result.against}; ${Object.entries(result.counts).map(([name, number]) => `${number.toLocaleString("en-US")} ${name}`).join(", ")}`),
@@ -88,17 +88,16 @@ function verdict({ id, result }) {
     ...[...groups].map(([question, rows]) => make("tbody", {},
       make("tr", {}, make("th", { colspan: "7", scope: "colgroup", class: "question" }, QUESTIONS[question] || question)),
       ...figures(rows))));
-  const address = `/v1/jobs/${id}/report`;
   const absent = left(result.left_out);
   by("verdict").replaceChildren(
     make("div", { class: "scroll tall", role: "region", "aria-label": "Verdict", tabindex: "0" }, table),
     make("p", { class: "hint" }, "Floor: a Gaussian of the same classes. Ceiling: real beats judged in the same way. The bar is how far the set is from the one to the other; a dash where the two are too close to tell. Of every figure the worst class is shown; the button beside it opens the others."),
     ...result.notes.map((text) => make("p", { class: "hint" }, text)),
     ...(absent.length ? [make("details", {}, make("summary", {}, "What was not measured, and why"), ...absent.map((text) => make("p", { class: "hint" }, text)))] : []),
-    make("div", { class: "row" }, ...(keyed() ? [] : [make("a", { class: "button", href: address, target: "_blank", rel: "noopener" }, "Full report in a new tab")]),
-      make("button", { type: "button", onclick: () => keep(address, "report.html", "judge") }, "Save the report")),
-    // A browser sends no key with a frame; then the report is saved instead.
-    ...(keyed() ? [] : [make("iframe", { class: "report", sandbox: "allow-scripts", src: address, title: "Full report", loading: "lazy" })]),
+    // Where the server asks for a key the address has a ticket: a browser sends no key with a frame.
+    make("div", { class: "row" }, make("a", { class: "button", href: report, target: "_blank", rel: "noopener noreferrer" }, "Full report in a new tab"),
+      make("button", { type: "button", onclick: () => keep(report, "report.html", "judge") }, "Save the report")),
+    make("iframe", { class: "report", sandbox: "allow-scripts", src: report, title: "Full report", loading: "lazy" }),
   );
 }
 

@@ -163,7 +163,8 @@ function rings() {
   by("alarms").replaceChildren(...alarms.map((one) => make("div", { class: "alarm" },
     make("strong", {}, one.alarm.replaceAll("-", " ")),
     make("span", { class: "when" }, ` after ${grouped(one.back_from ?? one.examples)} examples${one.back_from ? `; went back to ${grouped(one.examples)}` : ""}`),
-    make("p", {}, `${one.saw}.`), make("p", { class: "advice" }, one.try.replace(/^./, (c) => c.toUpperCase()), "."))));
+    one.saw ? make("p", {}, `${one.saw}.`) : null,
+    one.try ? make("p", { class: "advice" }, one.try.replace(/^./, (c) => c.toUpperCase()), ".") : null)));
 }
 
 async function newestSamples(id) {
