@@ -623,7 +623,10 @@ def test_a_killed_server_loses_none_of_twenty_jobs(
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             sets = (beats / "beats.npz", *[wrong] * 19)
-            where = [posted(client, path, wait=0).headers["location"] for path in sets]
+            answers = [posted(client, path, wait=0) for path in sets]
+            for answer in answers:
+                assert answer.status_code == 202, answer.text + log.read_text()
+            where = [answer.headers["location"] for answer in answers]
             wait_for(lambda: client.get(where[0]).json()["state"] == "running")
         first.send_signal(signal.SIGKILL)
         first.wait()

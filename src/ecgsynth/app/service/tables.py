@@ -110,6 +110,6 @@ def _check_layout(engine: Engine, shown: str) -> None:
 def _tune_sqlite(connection: Any, _record: Any) -> None:
     """Several processes read while one writes, and wait for each other."""
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "busy_timeout=30000", "synchronous=NORMAL"):
+    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
