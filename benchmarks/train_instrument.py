@@ -36,8 +36,11 @@ def main() -> None:
     to = given.to or WHERE / f"{given.of}-instrument.safetensors"
     parts, steps, licence = beats() if given.of == "mitbih" else records()
     train, validation = parts["train"].quantised(), parts["validation"].quantised()
+    made_of = steps * RECORD_SHARE if given.of == "ptbxl" else steps  # what `fit` makes of them
     with bar("training") as advance:
-        net = fit(train, validation, steps=steps, advance=lambda n: advance("training", n / steps))
+        net = fit(
+            train, validation, steps=steps, advance=lambda n: advance("training", n / made_of)
+        )
     told = {
         part: (aurocs if ecg.spec.multilabel else f1s)(part, ecg, predict(net, ecg.quantised()))
         for part, ecg in parts.items()

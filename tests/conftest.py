@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from outcome import Command, Outcome
+from tiny import tiny_synthesizer
 
 from ecgsynth.datasets import store
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.simulator import Noise, simulate_beats, simulate_record
+from ecgsynth.synthesizer import Synthesizer
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,6 +66,19 @@ def simulated_beats() -> Ecg:
 def simulated_record() -> Ecg:
     """10 s of a simulated person at 72 beats/min: 12 leads, 500 Hz, no noise, every beat normal."""
     return simulate_record(10.0, 500.0, heart_rate=72, seed=1)
+
+
+@pytest.fixture(scope="module")
+def models(simulated_beats: Ecg, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds one model, `tiny`, as a service is given it."""
+    folder = tmp_path_factory.mktemp("models")
+    tiny_synthesizer(simulated_beats).save(folder / "tiny.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiny(models: Path) -> Synthesizer:
+    return Synthesizer.load(models / "tiny.safetensors")
 
 
 @pytest.fixture

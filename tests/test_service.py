@@ -20,7 +20,6 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 from serving import served, wait_for
-from tiny import tiny_synthesizer
 
 from ecgsynth.app import cli
 from ecgsynth.app.service import bodies, pages, problems
@@ -37,18 +36,6 @@ from ecgsynth.signals.ecg import Ecg, Spec
 from ecgsynth.synthesizer import BLOCK, Synthesizer
 from ecgsynth.synthesizer.together import SIZES, Together
 from ecgsynth.training.versions import Version
-
-
-@pytest.fixture(scope="module")
-def models(simulated_beats: Ecg, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    tiny_synthesizer(simulated_beats).save(folder / "tiny.safetensors")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tiny(models: Path) -> Synthesizer:
-    return Synthesizer.load(models / "tiny.safetensors")
 
 
 @pytest.fixture(scope="module")

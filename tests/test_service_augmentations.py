@@ -15,7 +15,6 @@ import httpx
 import numpy as np
 import pytest
 from serving import served, wait_for
-from tiny import tiny_synthesizer
 
 from ecgsynth.app.service import augmenting, work
 from ecgsynth.app.service.settings import Settings
@@ -32,18 +31,6 @@ PLAN = {
     "classes": {"S": {"model": "tiny", "times": 2}, "F": {"model": "tiny", "count": 5}},
     "gate": {"enabled": False},  # the tiny model has hardly learned
 }
-
-
-@pytest.fixture(scope="module")
-def models(simulated_beats: Ecg, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    tiny_synthesizer(simulated_beats).save(folder / "tiny.safetensors")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tiny(models: Path) -> Synthesizer:
-    return Synthesizer.load(models / "tiny.safetensors")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ RR_FEATURES, RR_WIDTH = 5, 32
 
 
 class ResNet1D(nn.Module):
-    """4 stages 32-64-128-128, kernel 7, about .4 M parameters; RR joins at the last layer, through
+    """4 stages 32-64-128-128, kernel 7, about .5 M parameters; RR joins at the last layer, through
     two small ones of its own: what is early follows from several intervals together.
 
     ([batch, lead, sample] mV, [batch, 5] RR features) -> (logits [batch, class],
