@@ -115,8 +115,14 @@ def drawn(page: Page, link: str = "") -> list[dict[str, Any]]:
     """Open the page, by a link or as it is; the items that the API answered."""
     with page.expect_response("**/v1/ecgs") as asked:
         page.goto(f"/{link}")
-    page.locator("#measures tbody tr").first.wait_for()
+    settled(page)
     return [json.loads(text) for text in asked.value.text().splitlines()[1:-1]]
+
+
+def settled(page: Page) -> None:
+    """What was asked for last is on the sheet: its answer comes before it is drawn."""
+    page.locator("#frame:not(.busy)").wait_for()
+    page.locator("#measures tbody tr").first.wait_for()
 
 
 def picture(page: Page) -> str:
@@ -191,7 +197,8 @@ def test_a_link_makes_the_same_picture_again(page: Page, browser: Browser, servi
     page.locator("#count").fill("6")
     with page.expect_response("**/v1/ecgs"):
         page.locator("#dice").click()
-    page.locator("#measures tbody tr").nth(5).wait_for()
+    settled(page)
+    assert page.locator("#measures tbody tr").count() == 6
     page.locator("#speed").select_option("50")
     link = page.url.partition("#")[2]
     assert "label=V" in link
@@ -326,6 +333,7 @@ def test_the_keyboard_alone_makes_an_ecg_and_measures_it(page: Page) -> None:
     tab_to("make")
     with page.expect_response("**/v1/ecgs"):
         page.keyboard.press("Enter")
+    settled(page)
     tab_to("calipers")
     page.keyboard.press("Space")
     tab_to("caliper-t1")
