@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ecgsynth.config import Run
 from ecgsynth.datasets import load
-from ecgsynth.models import Condition
+from ecgsynth.models import Condition, OneStep
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import fit_scaler, measure_hidden
@@ -74,7 +74,7 @@ def looked(data: Ecg, made: Any, logit: Any, heldout: Any = None) -> dict[str, f
     nets = Copyist(made), Judge(logit)
     for net in nets:
         net.weight.grad = torch.full((1,), 3.0)
-    return Health(seen, heldout, run.training, 4, 0).look(*nets)
+    return Health(seen, heldout, run.training, 4, OneStep.sample, 0).look(*nets)
 
 
 def columns(folder: Path) -> list[dict[str, Any]]:

@@ -190,10 +190,21 @@ class Run(_Part):
         return make_settings(kind, self.model.settings | more, f"model '{self.model.name}'")
 
     def objective_settings(self, **more: Any) -> Any:
-        """The objective's settings, checked; imports the objective and with it torch."""
-        kind = OBJECTIVES.get(self.objective.name).Settings
-        name = f"objective '{self.objective.name}'"
-        return make_settings(kind, self.objective.settings | more, name)
+        """The objective's settings, checked beside the model; imports both and with them torch."""
+        objective, name = OBJECTIVES.get(self.objective.name), f"objective '{self.objective.name}'"
+        adversarial = MODELS.get(self.model.name).adversarial
+        if objective.adversarial != adversarial:
+            raise EcgsynthError(
+                f"{name} does not fit the model '{self.model.name}', which has "
+                f"{'a' if adversarial else 'no'} critic; choose both with one, or both without."
+            )
+        if self.training.augment and not adversarial:
+            raise EcgsynthError(
+                f"training.augment={self.training.augment} hides from a critic how items were "
+                f"altered, and the model '{self.model.name}' has none: it would make altered "
+                "items; set training.augment=0."
+            )
+        return make_settings(objective.Settings, self.objective.settings | more, name)
 
     def quickened(self) -> Run:
         """The same run with the recipe's `quick` overrides: a try-out of a minute or two."""

@@ -30,11 +30,14 @@ class Family(Protocol):
     The generator maps ([batch, latent], Condition) to [batch, lead, sample] in scaled units and
     has an attribute `latent`. The critic maps (view, Condition) to a logit [batch] and class logits
     [batch, class] or None; its `view(signal)` gives, without parameters, what it looks at of
-    [batch, lead, sample], and gradient penalties are taken with respect to that.
+    [batch, lead, sample], and gradient penalties are taken with respect to that. A family that is
+    not `adversarial` has None for a critic, takes an objective of its own kind, and its generator
+    is asked by `sample` alone.
     """
 
     Settings: type[Settings]
     tiny: dict[str, Any]
+    adversarial: bool
 
     @staticmethod
     def generator(settings: Any, spec: Spec) -> nn.Module: ...
@@ -47,7 +50,9 @@ class Family(Protocol):
 
 
 class OneStep:
-    """What families share whose generator makes an item in one step."""
+    """What adversarial families share: their generator makes an item in one step."""
+
+    adversarial = True
 
     @staticmethod
     def sample(generator: nn.Module, latent: Tensor, condition: Condition) -> Tensor:

@@ -41,10 +41,12 @@ class Objective(Protocol):
     `progress` runs from 0 to 1 over the training, `step` counts from 0. Random numbers depend on
     `step` alone. `constrain` is called after every step of the critic's optimiser.
 
-    `ecgsynth.objectives.adversarial.Adversarial` does all of this but the equations.
+    `ecgsynth.objectives.adversarial.Adversarial` does all of this but the equations. One that is
+    not `adversarial` has `matching_loss` alone (`ecgsynth.objectives.flow`).
     """
 
     Settings: type[Settings]
+    adversarial: bool
 
     def __init__(self, settings: Any) -> None: ...
 

@@ -24,6 +24,7 @@ class Adversarial:
     """
 
     Settings: type[BaseSettings] = BaseSettings
+    adversarial = True
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings

@@ -158,7 +158,7 @@ def dominating_critic(past: Sequence[Look]) -> str:
     A Wasserstein critic's loss has no bottom; it cannot be too good, and never rings.
     """
     last = past[-LOOKS:]
-    if min(look["health/accuracy"] for look in last) < SURE:
+    if min(look.get("health/accuracy", 0.0) for look in last) < SURE:
         return ""
     losses = [look.get("critic/adversarial", 1.0) for look in last]
     if not all(0 <= loss < NO_LOSS for loss in losses):

@@ -12,7 +12,7 @@ from torch import nn
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.training.alarms import LOWER_RATES, Alarm, Alarms, alarm_of
-from ecgsynth.training.health import Health
+from ecgsynth.training.health import Health, Sample
 from ecgsynth.training.prepared import Prepared
 
 log = logging.getLogger("ecgsynth")
@@ -34,7 +34,8 @@ class Guard:
     Parameters
     ----------
     run: the training. seen: its set. heldout: gives items to compare with, or None.
-    nets: generator and critic. shares: of each class in what is drawn. total: examples in all.
+    nets: generator and critic, if there is one. sample: of the family.
+    shares: of each class in what is drawn. total: examples in all.
     state: as a snapshot kept it. past: lines of metrics.jsonl up to there.
 
     Attributes
@@ -51,7 +52,8 @@ class Guard:
         run: Run,
         seen: Prepared,
         heldout: Callable[[], Prepared | None] | None,
-        nets: tuple[nn.Module, nn.Module],
+        nets: tuple[nn.Module, nn.Module | None],
+        sample: Sample,
         shares: dict[str, float],
         total: int,
         state: dict[str, float],
@@ -61,7 +63,9 @@ class Guard:
         self._nets, self._total = nets, total
         every = settings.health_every
         latent = int(nets[0].latent)  # type: ignore[arg-type]
-        self._health = Health(seen, heldout, settings, latent, run.seed) if every else None
+        self._health = None
+        if every:
+            self._health = Health(seen, heldout, settings, latent, sample, run.seed)
         self._automatic = settings.augment == "auto"
         if self._automatic and (self._health is None or not self._health.has_heldout):
             raise EcgsynthError(
@@ -157,7 +161,7 @@ class Guard:
         return self._settings.on_alarm == "restore" and self._returns < MOST_RETURNS
 
     def _see(self, line: dict[str, Any]) -> list[Alarm]:
-        return self._alarms.see(line) if "health/accuracy" in line else []
+        return self._alarms.see(line) if "health/amplitude" in line else []
 
 
 def diverged(examples: int) -> EcgsynthError:

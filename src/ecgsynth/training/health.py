@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ecgsynth.condition import Condition
 from ecgsynth.config import Training
 from ecgsynth.training import measures
 from ecgsynth.training.batches import Batch, Partners
@@ -30,14 +31,18 @@ WITHIN_NOISE = 3.0
 """Standard errors below which a critic's gap between real and synthetic items is none."""
 
 
+Sample = Callable[[nn.Module, Tensor, Condition], Tensor]
+"""What a family makes of noise with its generator (`ecgsynth.models.Family`)."""
+
+
 class Health:
-    """Looks at a generator and its critic.
+    """Looks at a generator and its critic, if it has one.
 
     Parameters
     ----------
     train: the training set. heldout: gives the held-out set when it is first needed, or None;
         None where there is none.
-    latent: size of the noise. seed: of what is drawn once.
+    latent: size of the noise. sample: of the family. seed: of what is drawn once.
     """
 
     def __init__(
@@ -46,8 +51,10 @@ class Health:
         heldout: Callable[[], Prepared | None] | None,
         settings: Training,
         latent: int,
+        sample: Sample,
         seed: int,
     ) -> None:
+        self._sample = sample
         random = torch.Generator().manual_seed(seed)
         spec = train.data.spec
         assert train.data.label is not None
@@ -68,27 +75,41 @@ class Health:
         return label[:, self._watched] > 0 if label.shape[1] else label.new_ones(len(label), 1) > 0
 
     @torch.no_grad()
-    def look(self, generator: nn.Module, critic: nn.Module) -> dict[str, float]:
+    def look(self, generator: nn.Module, critic: nn.Module | None) -> dict[str, float]:
         """Figures of this moment, by name; see docs/training.md for what each of them means."""
+        nets = {"generator": generator} | ({} if critic is None else {"critic": critic})
         found = {
             f"health/gradient_{name}": float(_norm([p.grad for p in net.parameters()]))
-            for name, net in (("critic", critic), ("generator", generator))
+            for name, net in nets.items()
         }
-        with _at_rest(generator, critic):
-            gap, synthetic = _gap(generator, critic, self._batch)
-            unseen = self._unseen
-            gap_unseen = None if unseen is None else _gap(generator, critic, unseen)[0]
-        found["health/accuracy"] = measures.accuracy(gap)
-        if gap_unseen is not None:
-            found["health/accuracy_heldout"] = measures.accuracy(gap_unseen)
-            if float(gap.mean()) > WITHIN_NOISE * float(gap.std()) / len(gap) ** 0.5:
-                found["health/overfitting"] = 1 - float(gap_unseen.mean() / gap.mean())
+        with _at_rest(*nets.values()):
+            synthetic = self._made(generator, self._batch)
+            if critic is not None:
+                found |= self._judged(generator, critic, synthetic)
         self._synthetic = synthetic
         found["health/amplitude"] = float(synthetic.std() / self._batch.real.std())
         more = measures.at_bounds(synthetic) - self._real.at_bounds
         found["health/at_bounds"] = max(more, 0.0)
         for kind, values in self._real.compare(synthetic).items():
             found |= {f"health/{kind}/{self._names[k]}": value for k, value in values.items()}
+        return found
+
+    def _made(self, generator: nn.Module, batch: Batch) -> Tensor:
+        device = next(generator.parameters()).device
+        made = self._sample(generator, batch.latent.to(device), batch.condition.to(device))
+        return batch.padded(made.cpu()).float()
+
+    def _judged(
+        self, generator: nn.Module, critic: nn.Module, synthetic: Tensor
+    ) -> dict[str, float]:
+        """How surely the critic tells real items from synthetic ones, and held-out real ones."""
+        gap = _gap(critic, self._batch, synthetic)
+        found = {"health/accuracy": measures.accuracy(gap)}
+        if (unseen := self._unseen) is not None:
+            gap_unseen = _gap(critic, unseen, self._made(generator, unseen))
+            found["health/accuracy_heldout"] = measures.accuracy(gap_unseen)
+            if float(gap.mean()) > WITHIN_NOISE * float(gap.std()) / len(gap) ** 0.5:
+                found["health/overfitting"] = 1 - float(gap_unseen.mean() / gap.mean())
         return found
 
     def samples(self) -> dict[str, list[float]]:
@@ -139,17 +160,19 @@ def _fixed(
     return Batch(torch.from_numpy(part.signal[rows.numpy()]), part.condition[rows], noise, valid)
 
 
-def _gap(generator: nn.Module, critic: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-    """By how much the critic rates every real item above its synthetic one, and the latter.
+def _gap(critic: nn.Module, batch: Batch, synthetic: Tensor) -> Tensor:
+    """By how much the critic rates every real item above its synthetic one.
 
     A difference of two logits of one condition: what a critic adds to all logits of a condition
     is seen by no relativistic loss, and by this gap neither.
     """
-    device = next(generator.parameters()).device
+    device = next(critic.parameters()).device
     condition = batch.condition.to(device)
-    made = batch.padded(generator(batch.latent.to(device), condition).cpu())
-    logits = [critic(critic.view(x.to(device)), condition)[0] for x in (batch.real, made)]  # type: ignore[operator]
-    return (logits[0] - logits[1]).float().cpu(), made.float()
+    logits = [
+        critic(critic.view(x.to(device)), condition)[0]  # type: ignore[operator]
+        for x in (batch.real, synthetic)
+    ]
+    return (logits[0] - logits[1]).float().cpu()
 
 
 @contextmanager

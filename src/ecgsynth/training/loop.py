@@ -1,4 +1,4 @@
-"""The training loop: one adversarial step after another, read from top to bottom."""
+"""The training loop: one step after another, read from top to bottom."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
-from copy import deepcopy
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
-from torch.optim import Optimizer
+from torch import Tensor
 
 from ecgsynth.config import Run
 from ecgsynth.datasets import load
@@ -34,15 +30,15 @@ from ecgsynth.training.batches import Batches, styles_of
 from ecgsynth.training.card import make_card
 from ecgsynth.training.engine import (
     agreed,
-    average_gradients,
     ending_with_the_others,
     engine,
     matmul,
     refuse_uneven,
 )
 from ecgsynth.training.guard import Guard, diverged
-from ecgsynth.training.optimisers import make_optimiser, share_of_rate
+from ecgsynth.training.optimisers import share_of_rate
 from ecgsynth.training.prepared import Prepared, heldout_of
+from ecgsynth.training.steps import Learner
 from ecgsynth.training.stopping import stop_between_steps
 from ecgsynth.training.tracking import Tracker, pace
 
@@ -101,7 +97,7 @@ def train(
     scaler = fit_scaler(settings.scaler, data)  # refuses flat signals before anything is written
     folder = Path(to) if to else None
     writes = folder is not None and fabric.is_global_zero
-    kept = snapshots.opened(folder, run) if folder and writes else nullcontext()
+    kept = snapshots.opened(folder, run, resume) if folder and writes else nullcontext()
     with kept, matmul(settings.matmul), ending_with_the_others():
         fabric.barrier()
         return _learn(run, data, scaler, fabric, folder, resume, report, heldout)
@@ -132,25 +128,23 @@ def _learn(
 
     torch.manual_seed(run.seed)
     generator = family.generator(model_settings, data.spec).to(fabric.device)
-    critic = family.critic(model_settings, data.spec).to(fabric.device)
-    refuse_uneven(fabric, run, (generator, critic), model_settings.pairs)
-    average = deepcopy(generator).requires_grad_(False).eval()
-    for_generator = make_optimiser(settings, generator.parameters(), settings.rate_generator)
-    for_critic = make_optimiser(settings, critic.parameters(), settings.rate_critic)
-    parts = {"generator": generator, "average": average, "critic": critic}
-    optimisers = {"for_generator": for_generator, "for_critic": for_critic}
+    critic = family.critic(model_settings, data.spec)
+    critic = None if critic is None else critic.to(fabric.device)
+    refuse_uneven(fabric, run, (generator, critic or generator), model_settings.pairs)
+    learner = Learner(fabric, settings, objective, generator, critic)
+    parts, optimisers = learner.parts, learner.optimisers
     step, state = snapshots.restore(folder, parts, optimisers) if folder and resume else (0, {})
 
     total = settings.length(len(data))
     per_step = settings.per_step
     steps = math.ceil(total / per_step)
     card = make_card(run, data, scaler, prior, styles)
-    synthesizer = Synthesizer(average, card)
+    synthesizer = Synthesizer(learner.average, card)
     tracker = Tracker(folder, step * per_step) if folder and fabric.is_global_zero else None
     # It is watched on items drawn once, some of them held out, by rules over what is seen.
     guard = Guard(
         run, seen, partial(heldout, seen, scaler, prior) if heldout else None,
-        nets=(generator, critic), shares=batches.shares, total=total,
+        nets=(generator, critic), sample=family.sample, shares=batches.shares, total=total,
         state=state, past=fabric.broadcast(tracker.past if tracker else []),
     )  # fmt: skip
     card.alarms = guard.told
@@ -190,42 +184,18 @@ def _learn(
         while step < steps:
             between = False
             progress = step / steps
-            share = share_of_rate(settings, progress, step * per_step / len(data))
-            share *= guard.rate
-            for_generator.param_groups[0]["lr"] = settings.rate_generator * share
-            for_critic.param_groups[0]["lr"] = settings.rate_critic * share
+            rate = share_of_rate(settings, progress, step * per_step / len(data)) * guard.rate
             number = (run.seed * 1_000_003 + step) % 2**63
             random = torch.Generator().manual_seed(number)
             torch.manual_seed((number ^ APART) + fabric.global_rank)
-            altered = partial(_altered, fs=data.spec.fs, chance=guard.augment, random=random)
-
-            # Critic: which of the two is real?
-            critic.requires_grad_(True)
-            for _ in range(settings.critic_steps):
-                batch = batches.draw(generator.latent, random, fabric.device)
-                with torch.no_grad():
-                    synthetic = batch.padded(generator(batch.latent, batch.condition))
-                real, synthetic = altered(batch.real), altered(synthetic)
-                terms = objective.critic_loss(
-                    critic, real, synthetic, batch.condition, progress=progress, step=step
-                )
-                _descend(fabric, critic, for_critic, terms, settings.clip_gradient)
-                objective.constrain(critic)
-            values = {f"critic/{name}": float(term.detach().mean()) for name, term in terms.items()}
-
-            # Generator: make the critic take synthetic for real.
-            critic.requires_grad_(False)
-            synthetic = altered(batch.padded(generator(batch.latent, batch.condition)))
-            terms = objective.generator_loss(
-                critic, real, synthetic, batch.condition, progress=progress, step=step
-            )
-            _descend(fabric, generator, for_generator, terms, settings.clip_gradient)
-            values |= {
-                f"generator/{name}": float(term.detach().mean()) for name, term in terms.items()
-            }
+            values = learner.step(
+                partial(batches.draw, generator.latent, random, fabric.device),
+                partial(_altered, fs=data.spec.fs, chance=guard.augment, random=random),
+                rate, progress=progress, step=step,
+            )  # fmt: skip
             values, stop = agreed(fabric, values, asked.is_set())
             step += 1
-            _follow(average, generator, step * per_step, settings)
+            learner.follow(step * per_step)
             between = True
 
             # Keep watch, keep a log, keep what was reached.
@@ -278,30 +248,6 @@ def _learn(
 def _altered(signal: Tensor, fs: float, chance: float, random: torch.Generator) -> Tensor:
     """The signals as the critic sees them; without augmentation no random number is drawn."""
     return augment(signal, fs, chance, random) if chance else signal
-
-
-def _descend(
-    fabric: Fabric, net: nn.Module, optimiser: Optimizer, terms: dict[str, Tensor], largest: float
-) -> None:
-    """One step of the optimiser down the sum of the terms; largest: norm of the gradient."""
-    loss = torch.stack([term.mean() for term in terms.values()]).sum()
-    optimiser.zero_grad()
-    loss.backward()
-    average_gradients(fabric, net)
-    if largest:  # what is not finite is found in the losses and told there
-        clip_grad_norm_(net.parameters(), largest)
-    optimiser.step()
-
-
-@torch.no_grad()
-def _follow(average: nn.Module, generator: nn.Module, examples: int, settings: Any) -> None:
-    """Exponential moving average of the weights, short at first (Karras et al. 2020)."""
-    half_life = min(settings.ema_half_life, 0.05 * examples)
-    keep = 0.5 ** (settings.per_step / max(half_life, 1e-8))
-    theirs = generator.state_dict()
-    for name, mine in average.state_dict().items():
-        new = theirs[name]
-        mine.copy_(torch.lerp(new, mine, keep) if mine.is_floating_point() else new)
 
 
 def _check(data: Ecg) -> None:
