@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from ecgsynth.training.tracking import Tracker, read_metrics
 
 SNAPSHOT = "resume.safetensors"
 SHARES = {"N": 0.6, "S": 0.2, "V": 0.2}
+CHANCE = math.log(2)
+"""What a relativistic critic loses that says the same of every item."""
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +54,7 @@ def look(number: int, **more: Any) -> dict[str, Any]:
 
 
 def rung(looks: list[dict[str, Any]]) -> list[str]:
-    watch = Alarms(SHARES)
+    watch = Alarms(SHARES, CHANCE)
     return [alarm.name for each in looks for alarm in watch.see(each)]
 
 
@@ -65,6 +68,10 @@ ILLNESSES: dict[str, list[dict[str, float]]] = {
     "divergence": [{"critic__adversarial": 5e4}, {"health__amplitude": 40.0}],
     "dominating-critic": [
         {"health__accuracy": 1.0, "critic__adversarial": 1e-4},
+    ],
+    "lost-critic": [
+        {"critic__adversarial": 1.1 * CHANCE},
+        {"health__accuracy": 0.45, **classes("spread", 0.4, 0.5, 0.5)},
     ],
     "idle-generator": [classes("distance", 2.0, 2.1, 1.9)],
     "mode-collapse": [classes("spread", 0.02, 0.03, 0.01)],
@@ -106,6 +113,13 @@ def test_a_wasserstein_critic_that_is_always_right_does_not_dominate() -> None:
     """So begins every training with a Wasserstein distance."""
     right = {"health__accuracy": 1.0, "critic__adversarial": -30.0}
     assert rung([look(n, **right) for n in range(1, 20)]) == []
+
+
+def test_a_critic_that_cannot_tell_good_items_is_not_lost() -> None:
+    """So ends a training that has come to its aim."""
+    fair = {"health__accuracy": 0.5, "critic__adversarial": CHANCE, **classes("spread", 1, 1, 0.9)}
+    near = [classes("distance", 1.2 - n / 50, 1.1, 1) for n in range(8)]
+    assert rung([look(n + 1, **fair, **good) for n, good in enumerate(near)]) == []
 
 
 def test_items_that_are_small_yet_are_not_collapsed() -> None:

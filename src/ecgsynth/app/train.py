@@ -68,8 +68,11 @@ def train_with_bar(run, folder: Path, resume: bool = False):  # type: ignore[no-
         task = bar.add_task("reading the recordings", total=None)
 
         def report(examples: int, total: int, values: dict[str, float]) -> None:
-            losses = f"critic {values['critic/adversarial']:.3f}"
-            losses += f" generator {values['generator/adversarial']:.3f}"
+            first: dict[str, float] = {}  # of each net, the term that its objective is about
+            for name, value in values.items():
+                if "/" in name:
+                    first.setdefault(name.partition("/")[0], value)
+            losses = " ".join(f"{net} {value:.3f}" for net, value in first.items())
             bar.update(task, completed=examples, total=total, description=losses)
 
         try:

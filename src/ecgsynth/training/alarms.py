@@ -27,6 +27,14 @@ SURE = 0.99
 """Share of real items that a critic rates above their synthetic ones when it is never wrong."""
 NO_LOSS = 0.02
 """Adversarial loss from which a critic learns no more, where the loss cannot go below 0."""
+BEYOND_CHANCE = 1.05
+"""Share of what a critic loses that says the same of every item: healthy ones stay below 1."""
+BEGUN = 1000
+"""Examples after which a critic is expected to know more than at first."""
+UNDECIDED = 0.1
+"""Distance from one half within which a critic's accuracy is a coin's."""
+FAR, NARROW = 1.3, 0.7
+"""Distance and spread, real items' own being 1, beyond which anybody could tell the items."""
 STILL = 1e-3
 """Share of themselves by which an idle generator's figures change from look to look."""
 IDLE_FOR = 500
@@ -100,11 +108,13 @@ def rule(name: str, advice: str, looks: int = LOOKS) -> Callable[[Any], Any]:
 class Alarms:
     """The rules over a training; each is told once, when it begins to speak.
 
-    shares: of each class in the examples that are drawn. active: rules that speak now.
+    shares: of each class in the examples that are drawn. chance: the loss of a critic that says
+    the same of every item; 0 where a loss has no bottom. active: rules that speak now.
     doubtful: whether the last look alone gives reason to.
     """
 
     shares: dict[str, float]
+    chance: float = 0.0
     active: set[str] = field(default_factory=set)
     doubtful: bool = False
     _past: list[Look] = field(default_factory=list)
@@ -112,7 +122,8 @@ class Alarms:
     def see(self, look: Look) -> list[Alarm]:
         """What begins with this look."""
         drawn = {f"drawn/{name}": share * look["examples"] for name, share in self.shares.items()}
-        self._past.append({name: v for name, v in look.items() if name != "samples"} | drawn)
+        known = {name: v for name, v in look.items() if name != "samples"}
+        self._past.append(known | drawn | {"chance": self.chance})
         begun = []
         for name, rule in RULES.items():
             enough = len(self._past) >= rule.looks
@@ -164,6 +175,29 @@ def dominating_critic(past: Sequence[Look]) -> str:
     if not all(0 <= loss < NO_LOSS for loss in losses):
         return ""
     return f"the critic was right of {SURE:.0%} or more, and its loss is down to {losses[-1]:.1g}"
+
+
+@rule("lost-critic", LOWER_RATES)
+def lost_critic(past: Sequence[Look]) -> str:
+    """The critic does worse than one that says the same of every item, or no better than a coin
+    where the items are nothing like real ones; a generator learns nothing from it."""
+    last = past[-LOOKS:]
+    if last[0]["examples"] < BEGUN:
+        return ""
+    chance = last[-1]["chance"]
+    losses = [look.get("critic/adversarial", 0.0) for look in last]
+    if HIGH > min(losses) > BEYOND_CHANCE * chance > 0:
+        return f"the critic loses {losses[-1]:.2g}, and one that guesses loses {chance:.2g}"
+    accuracies = [look.get("health/accuracy", 1.0) for look in last]
+    if max(abs(accuracy - 0.5) for accuracy in accuracies) > UNDECIDED:
+        return ""
+    for look in last:
+        spread, distance = (by_class(look, f"health/{kind}") for kind in ("spread", "distance"))
+        if not spread or not distance:
+            return ""
+        if median(spread.values()) > NARROW and median(distance.values()) < FAR:
+            return ""
+    return f"the critic was right of {accuracies[-1]:.0%}, while the items are unlike real ones"
 
 
 @rule(

@@ -35,7 +35,8 @@ class Guard:
     ----------
     run: the training. seen: its set. heldout: gives items to compare with, or None.
     nets: generator and critic, if there is one. sample: of the family.
-    shares: of each class in what is drawn. total: examples in all.
+    shares: of each class in what is drawn. chance: the loss of a critic that says the same of
+    every item. total: examples in all.
     state: as a snapshot kept it. past: lines of metrics.jsonl up to there.
 
     Attributes
@@ -55,6 +56,7 @@ class Guard:
         nets: tuple[nn.Module, nn.Module | None],
         sample: Sample,
         shares: dict[str, float],
+        chance: float,
         total: int,
         state: dict[str, float],
         past: Sequence[dict[str, Any]],
@@ -75,7 +77,7 @@ class Guard:
             )
         self.augment = state.get("augment", 0.0) if self._automatic else float(settings.augment)
         self._returns = int(state.get("returns", 0))
-        self._alarms = Alarms(shares)
+        self._alarms = Alarms(shares, chance)
         self.told = [alarm_of(line).to_json() for line in past if "alarm" in line]
         for line in past:
             self._see(line)

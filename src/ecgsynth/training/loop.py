@@ -144,8 +144,9 @@ def _learn(
     # It is watched on items drawn once, some of them held out, by rules over what is seen.
     guard = Guard(
         run, seen, partial(heldout, seen, scaler, prior) if heldout else None,
-        nets=(generator, critic), sample=family.sample, shares=batches.shares, total=total,
-        state=state, past=fabric.broadcast(tracker.past if tracker else []),
+        nets=(generator, critic), sample=family.sample, shares=batches.shares,
+        chance=learner.chance, total=total, state=state,
+        past=fabric.broadcast(tracker.past if tracker else []),
     )  # fmt: skip
     card.alarms = guard.told
 

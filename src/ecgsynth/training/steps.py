@@ -53,6 +53,14 @@ class Learner:
             for name, rate in self._rates.items()
         }
 
+    @property
+    def chance(self) -> float:
+        """The loss of a critic that says the same of every item."""
+        if self.critic is None:
+            return 0.0
+        nothing = torch.zeros(1)
+        return float(self._objective.critic_term(nothing, nothing))
+
     def step(
         self,
         draw: Callable[[], Batch],
