@@ -1,8 +1,9 @@
 """Do alarms ring where they should, and only there? `python benchmarks/alarms.py [WORD...]`.
 
-Trains the quick recipe of every model family for 500 steps (50 where the critic makes 50 a step and
-the net is slow), whole and broken, with five looks each, and prints a Markdown table of the alarms; words choose rows by their names, and a
-number among them shortens them to so many steps. A broken training ends with its first alarm.
+Trains the quick recipe of every model family for 500 steps (50 where a slow critic makes 50 a step),
+whole and broken, with five looks each, and prints a Markdown table of the alarms; words choose rows
+by their names, and a number among them shortens them to so many steps. A broken training ends with
+its first alarm.
 Needs MIT-BIH (and its heartbeat CSV, built from it), LUDB and PTB-XL.
 """
 
@@ -62,8 +63,8 @@ BROKEN = [
         ("vanilla", "vanilla-mitbih", (), SURE, SURE, "", 500),  # healthy it tells no class yet
         ("vanilla, tuned", "vanilla-mitbih-tuned", (), SURE, SURE, "V", 500),
         ("tcwgan, tuned", "tcwgan-tuned", (), SURE, IDLE, "V", 50),
-        # A Wasserstein critic cannot be too good: nothing to ring. The rest has one class, or none, or sees too few
-        # items of each in so many steps for a verdict.
+        # A Wasserstein critic cannot be too good: nothing to ring. The rest has one class, or none,
+        # or sees too few items of each in so many steps for a verdict.
         ("tcwgan", "tcwgan-v", (), "", IDLE, "", 0),
         ("biosgan", "biosgan-heartbeat", (), "", IDLE, "", 0),
         ("inception", "inception-ptbxl", ("model.channels=4", "model.width=32"), SURE, SURE, "",
