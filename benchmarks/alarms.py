@@ -1,10 +1,10 @@
 """Do alarms ring where they should, and only there? `python benchmarks/alarms.py [WORD...]`.
 
-Trains the quick recipe of every model family for 500 steps (50 where a slow critic makes 50 a step),
-whole and broken, with five looks each, and prints a Markdown table of the alarms; words choose rows
-by their names, and a number among them shortens them to so many steps. A broken training ends with
-its first alarm.
-Needs MIT-BIH (and its heartbeat CSV, built from it), LUDB and PTB-XL.
+Trains the quick recipe of every model family for 500 steps (50 where a slow critic makes 50 a
+step), whole and broken, with five looks each, and prints a Markdown table of the alarms; words
+choose rows by their names, and a number among them shortens them to so many steps. A broken
+training ends with its first alarm. Needs MIT-BIH (and its heartbeat CSV, built from it), LUDB and
+PTB-XL.
 """
 
 from __future__ import annotations
