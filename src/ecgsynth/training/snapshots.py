@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -64,13 +64,14 @@ def check_folder(to: str | Path, run: Run, resume: bool) -> None:
 
 
 @contextmanager
-def opened(folder: Path, run: Run) -> Iterator[None]:
+def opened(folder: Path, run: Run, resume: bool) -> Iterator[None]:
     """A run folder for one training alone: made or re-opened, cleared of what a killed process
     left, with `run.yaml` in it. The hold on it dies with the process, however that ends.
 
     Raises
     ------
-    EcgsynthError: it cannot be made or written, or another training writes into it.
+    EcgsynthError: it cannot be made or written, or another training writes into it, or has done
+        so since it was checked.
     """
     from filelock import FileLock, Timeout
 
@@ -87,14 +88,16 @@ def opened(folder: Path, run: Run) -> Iterator[None]:
             f"the run folder {folder} cannot be made ({problem.strerror}); choose another --to."
         ) from None
     try:
+        check_folder(folder, run, resume)
         for left in [*folder.glob(".*.part"), *folder.glob("samples/.*.part")]:
             shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
         with written_beside(folder / "run.yaml") as beside:
             beside.write_text(run.to_yaml())
         yield
     finally:
+        with suppress(PermissionError):  # Windows keeps a file that is open
+            (folder / ".lock").unlink(missing_ok=True)  # while held: afterwards it may be another's
         lock.release()
-        (folder / ".lock").unlink(missing_ok=True)
 
 
 def keep(
@@ -149,6 +152,8 @@ def restore(
         SafetensorError, OSError, RuntimeError, KeyError, ValueError, TypeError,
     ) as problem:  # fmt: skip
         reason = " ".join(str(problem).split())[:200]
+        if isinstance(problem, KeyError):
+            reason = f"it has no {reason}"
         raise EcgsynthError(
             f"the snapshot in {folder} is damaged ({reason}); train again into a new folder."
         ) from None
