@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import os
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -21,6 +23,8 @@ from ecgsynth.signals.ecg import Ecg
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
 
+SIZES = {"phone": (360, 780), "laptop": (1280, 800), "wall": (2560, 1440)}
+TABS = ("generate", "judge", "training")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 CONTRAST = """() => {
@@ -66,6 +70,57 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+class opened:  # noqa: N801
+    """A page of the service. In the end no error stands in the console, and nothing was asked of
+    another host."""
+
+    def __init__(
+        self, browser: Browser, service: httpx.Client, size: str = "laptop", **more: Any
+    ) -> None:
+        self.home = str(service.base_url).rstrip("/")
+        width, height = SIZES[size]
+        touch = {"is_mobile": size == "phone", "has_touch": size == "phone"}
+        self.context = browser.new_context(
+            base_url=self.home, viewport={"width": width, "height": height}, **touch, **more
+        )
+        self.errors: list[str] = []
+        self.asked: list[str] = []
+
+    def __enter__(self) -> Page:
+        page = self.context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("console", lambda said: self.hear(said.type, said.text))
+        return page
+
+    def hear(self, kind: str, text: str) -> None:
+        # That an answer was no success is told by the browser and shown by the page.
+        if kind in ("error", "warning") and "Failed to load resource" not in text:
+            self.errors.append(text)
+
+    def __exit__(self, *problem: object) -> None:
+        self.context.close()
+        if problem[0] is None:
+            assert self.errors == []
+            foreign = [u for u in self.asked if not u.startswith((self.home, "blob:" + self.home))]
+            assert foreign == []
+
+
+def drawn(page: Page, link: str = "") -> list[dict[str, Any]]:
+    """Open the page, by a link or as it is; the items that the API answered."""
+    with page.expect_response("**/v1/ecgs") as asked:
+        page.goto(f"/{link}")
+    settled(page)
+    return [json.loads(text) for text in asked.value.text().splitlines()[1:-1]]
+
+
+def settled(page: Page) -> None:
+    """What was asked for last is on the sheet: its answer comes before it is drawn."""
+    page.locator("#frame:not(.busy)").wait_for()
+    page.locator("#measures tbody tr").first.wait_for()
+
+
 def answered(ecg: Ecg, id: str, measured: dict[str, float] | None = None) -> Any:
     """A route that answers `POST /v1/ecgs` with this ECG, as the service would."""
 
@@ -87,6 +142,11 @@ def pixels(page: Page) -> NDArray[np.int_]:
     url = page.locator("#canvas").evaluate("(canvas) => canvas.toDataURL()")
     with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as picture:
         return np.asarray(picture.convert("RGB")).astype(int)
+
+
+def picture(page: Page) -> str:
+    url: str = page.locator("#canvas").evaluate("(canvas) => canvas.toDataURL()")
+    return hashlib.sha256(url.encode()).hexdigest()
 
 
 def ink(page: Page) -> NDArray[np.bool_]:

@@ -72,8 +72,10 @@ def started(port: int, log: Path, *words: str, **environment: str) -> subprocess
     return process
 
 
-def wait_for(ready: Any, seconds: float = 30) -> None:
+def wait_for(ready: Any, seconds: float = 30, every: float = 0.02) -> None:
+    """every: s; jobs run behind all else (nice), so that who asks for them without a pause keeps
+    them from the processor."""
     until = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < until, "this did not come about in time"
-        time.sleep(0.02)
+        time.sleep(every)

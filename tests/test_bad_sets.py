@@ -197,8 +197,17 @@ def test_broken_items_are_left_out_and_counted(
         judged(made, replace(made, signal=signal))
 
 
-@pytest.mark.parametrize("flat", ["synthetic", "test", "train"])
-def test_flat_lines_on_any_side_are_judged(made: Ecg, crowd: dict[str, Ecg], flat: str) -> None:
+@pytest.mark.parametrize("height", [0.0, 0.7])
+def test_a_set_of_nothing_but_flat_lines_is_refused_before_any_real_one_is_loaded(
+    made: Ecg, height: float
+) -> None:
+    flat = replace(made, signal=np.full_like(made.signal, height))
+    with pytest.raises(EcgsynthError, match="every synthetic item is a flat line"):
+        evaluate(flat, "no-such-set:test", "nor-this:train")
+
+
+@pytest.mark.parametrize("flat", ["test", "train"])
+def test_real_flat_lines_are_judged_with(made: Ecg, crowd: dict[str, Ecg], flat: str) -> None:
     sets = {"synthetic": made, "test": crowd["heldout"], "train": crowd["train"]}
     sets[flat] = changed(sets[flat], 0)
     report = judged(**sets, metrics=None)

@@ -395,7 +395,7 @@ def test_concurrent_clients_each_get_their_own(client: httpx.Client, tiny: Synth
         ({"model": "tiny", "measure": "yes"}, "'measure'"),
         ({"model": "tiny", "measure": True, "format": "npz"}, "'measure' adds to lines of JSON"),
         ({"model": "tiny", "seed": 1.5}, "'seed'"),
-        ([1], "'the body'"),
+        ([1], "must be a JSON object"),
     ],
 )
 def test_a_slip_is_told_in_one_sentence(client: httpx.Client, body: Any, sentence: str) -> None:
@@ -532,7 +532,7 @@ def test_a_request_that_takes_too_long_is_ended(settings: Settings) -> None:
 def test_a_client_that_sends_slowly_is_told_and_left(client: httpx.Client) -> None:
     with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as line:
         line.sendall(
-            b"POST /v1/ecgs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /v1/ecgs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: 100\r\n\r\n{"
         )
         line.settimeout(10)
@@ -553,7 +553,7 @@ def test_work_stops_for_a_client_that_is_gone(
     before = sent_items(client, tiny.card.id)
     with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as line:
         line.sendall(
-            b"POST /v1/ecgs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /v1/ecgs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
         )
         line.recv(1000)

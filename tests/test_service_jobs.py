@@ -21,10 +21,11 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from archives import npy, zipped
 from serving import free_port, served, started, wait_for
 from sqlalchemy.exc import OperationalError
 
-from ecgsynth.app.service import judging, runner, store, uploads
+from ecgsynth.app.service import judging, runner, store, uploads, work
 from ecgsynth.app.service.runner import Runner
 from ecgsynth.app.service.settings import Settings
 from ecgsynth.app.service.store import Job, Store
@@ -228,20 +229,6 @@ def beats(simulated_beats: Ecg, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
-def zipped(files: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", compression) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return out.getvalue()
-
-
-def npy(array: Any, **more: Any) -> bytes:
-    out = io.BytesIO()
-    np.save(out, array, **more)
-    return out.getvalue()
-
-
 def linked() -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
@@ -441,6 +428,14 @@ def test_every_kind_of_upload_gives_the_same_verdict(
     assert heard[-1] == ("done", 1.0)
 
 
+def test_what_was_learned_from_may_be_left_unsaid(idle: httpx.Client, beats: Path) -> None:
+    for given, expected in (("", ""), ("simulated:train", "simulated:train")):
+        asked = posted(idle, beats / "beats.npz", wait=0, train=given).json()
+        assert asked["asked"]["train"] == expected
+        idle.delete(f"/v1/jobs/{asked['id']}")
+        idle.delete(f"/v1/jobs/{asked['id']}")  # cancelled, then forgotten
+
+
 def test_pickled_objects_are_never_opened(busy: httpx.Client, tmp_path: Path) -> None:
     class Harm:
         def __reduce__(self) -> Any:
@@ -604,6 +599,32 @@ def test_what_a_killed_machine_left_of_a_job_goes_when_it_begins_again(
     assert [*again.iterdir()] == []
 
 
+def test_a_process_whose_parent_died_before_it_was_told_anything_goes_in_silence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for heard in ("", '{"job": "half'):
+        monkeypatch.setattr("sys.stdin", io.StringIO(heard))
+        work.main()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_fault_that_nobody_foresaw_stops_no_other_job(
+    settings: Settings, wrong: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = {"jobs": 1, "jobs_db": f"sqlite:///{tmp_path / 'jobs.sqlite'}", "lease_seconds": 1}
+    claim, failed = Store.claim, []
+
+    def broken(self: Store, *given: Any) -> Job | None:
+        if not failed:
+            failed.append(True)
+            raise RuntimeError("a fault")
+        return claim(self, *given)
+
+    monkeypatch.setattr(Store, "claim", broken)
+    with served(settings.model_copy(update=mine)) as client:
+        assert "has no array 'data'" in sentence(posted(client, wrong))
+
+
 @pytest.fixture
 def wrong(tmp_path: Path) -> Path:
     """A set that is refused as soon as it is read."""
@@ -632,8 +653,8 @@ def test_a_killed_server_loses_none_of_twenty_jobs(
         first.wait()
         second = started(port, log, *words)
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            wait_for(lambda: client.get(where[0]).json()["state"] == "done", 120)
-            wait_for(lambda: client.get(where[1]).json()["state"] == "failed", 120)
+            wait_for(lambda: client.get(where[0]).json()["state"] == "done", 300, 0.5)
+            wait_for(lambda: client.get(where[1]).json()["state"] == "failed", 300, 0.5)
             assert [client.get(w).json()["starts"] for w in where[:2]] == [2, 1]
             # The others wait as before; they need not run to be known.
             assert all(client.delete(w).status_code in (200, 204) for w in where)
@@ -690,7 +711,9 @@ def test_two_workers_run_every_job_once(wrong: Path, tmp_path: Path) -> None:
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             where = [posted(client, wrong, wait=0).headers["location"] for _ in range(5)]
-            wait_for(lambda: all(client.get(w).json()["state"] == "failed" for w in where), 120)
+            wait_for(
+                lambda: all(client.get(w).json()["state"] == "failed" for w in where), 300, 0.5
+            )
             assert [client.get(w).json()["starts"] for w in where] == [1] * 5
             # Counters of both workers come out of either.
             told = [

@@ -133,7 +133,7 @@ def test_alarms_are_told_with_what_to_try(client: httpx.Client, place: Path) -> 
     alarm = {"examples": 200, "alarm": "saturation", "saw": "clipped tops", "try": "a wider range"}
     run_of(place, "mine", [line(1), line(2), alarm])
     assert got(client, "/mine")["alarms"] == [alarm]
-    run_of(place, "odd", [line(1), {"examples": 200, "alarm": "saturation", "try": 5}])
+    run_of(place, "odd", [line(1), {"examples": 200, "alarm": "saturation", "saw": "", "try": 5}])
     (said,) = got(client, "/odd")["alarms"]
     assert said == {"examples": 200, "alarm": "saturation", "saw": "", "try": "5"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.scaling import masked, measure_hidden
 from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.training import snapshots
 from ecgsynth.training.batches import Batches, Partners, sampling_edges, styles_of
 from ecgsynth.training.loop import train
 from ecgsynth.training.optimisers import make_optimiser, share_of_rate
@@ -294,6 +296,24 @@ def test_two_trainings_do_not_share_a_folder(finished: Path, beats: Ecg, tmp_pat
     train(tiny_run(6), folder, data=beats, resume=True)  # the hold died with its process
     assert same_weights(folder / SNAPSHOT, finished / SNAPSHOT)
     assert not (folder / ".lock").exists()
+
+
+def test_a_run_that_another_process_made_meanwhile_is_left_alone(
+    finished: Path, beats: Ecg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both begin in an empty folder; this one reads its recordings until the other has ended."""
+    folder = tmp_path / "run"
+    check = snapshots.check_folder
+
+    def passed(*words: object) -> None:
+        check(*words)
+        if not folder.exists():
+            shutil.copytree(finished, folder)
+
+    monkeypatch.setattr(snapshots, "check_folder", passed)
+    with pytest.raises(EcgsynthError, match="already holds a run"):
+        train(tiny_run(2), folder, data=beats)
+    assert same_weights(folder / SNAPSHOT, finished / SNAPSHOT)
 
 
 HOLD = """

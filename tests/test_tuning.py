@@ -229,6 +229,33 @@ def test_trial_that_diverges_ends_itself_alone(tmp_path: Path) -> None:
 
 
 @needs_optuna
+@pytest.mark.parametrize(
+    "problem", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_trial_for_which_there_is_not_enough_memory_ends_itself_alone(
+    study: Any, problem: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_: object, **__: object) -> None:
+        raise problem
+
+    folder, optuna = study
+    with monkeypatch.context() as patch:
+        patch.setattr("ecgsynth.training.tuning.worker.train", too_large)
+        run_trials(folder, optuna, Told(1.0), 1)
+    run_trials(folder, optuna, Told(1.0), 2)
+    assert [one.state.name for one in optuna.trials] == ["PRUNED", "COMPLETE"]
+    assert "not enough memory" in optuna.trials[0].user_attrs["why"]
+
+
+@needs_optuna
+def test_two_trials_are_enough_for_a_picture_of_them(study: Any) -> None:
+    folder, optuna = study
+    tell_trials(folder, optuna, [5.0, 2.0])
+    optuna.set_user_attr("real", 1.5)
+    assert [path.name for path in results(folder, optuna).pictures] == ["parallel.png"]
+
+
+@needs_optuna
 def test_best_trial_is_a_whole_recipe(study: Any) -> None:
     folder, optuna = study
     tell_trials(folder, optuna, [5.0, 2.0, 4.0, 3.0])

@@ -21,6 +21,7 @@ from tiny import tiny_run
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.synthesizer.storefile import told
 from ecgsynth.synthesizer.tracked import PARTS, local_file, tracking_uri
 from ecgsynth.training import versions
 from ecgsynth.training.loop import train
@@ -142,7 +143,7 @@ def test_command_from_run_to_beats(
     [
         ("models:/tiny@producton", "no alias 'producton'. Did you mean 'production'"),
         ("models:/tini@production", "named 'tini'. Did you mean 'tiny'"),
-        ("models:/tiny/7", "no version 7. Known: 1"),
+        ("models:/tiny/7", "no version 7 that ecgsynth registered. Known: 1"),
         ("models:/tiny", "names no version; write NAME@ALIAS"),
     ],
 )
@@ -172,7 +173,7 @@ def test_run_without_a_model_is_told(store: Path, tmp_path: Path) -> None:
 
 @needs_mlflow
 def test_locked_store_is_told(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ecgsynth.synthesizer.tracked.WAIT_S", 0.1)
+    monkeypatch.setattr("ecgsynth.synthesizer.storefile.WAIT_S", 0.1)
     with closing(sqlite3.connect(store)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(EcgsynthError, match="database is locked"):
@@ -200,6 +201,131 @@ def test_damaged_store_is_told(store: Path) -> None:
     store.write_bytes(b"no database" * 1000)
     with pytest.raises(EcgsynthError, match="is damaged"):
         versions.versions()
+
+
+@needs_mlflow
+@pytest.mark.parametrize("theirs", ["CREATE TABLE t (a)", "CREATE TABLE alembic_version (a)"])
+def test_database_of_another_program_is_refused_and_left_alone(
+    theirs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "theirs.sqlite3"
+    with closing(sqlite3.connect(path)) as base, base:
+        base.execute(theirs.replace("(a)", "(version_num)"))
+    before = path.read_bytes()
+    monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"sqlite:///{path}")
+    with pytest.raises(EcgsynthError, match="no whole store of versions"):
+        versions.versions()
+    assert path.read_bytes() == before
+
+
+@needs_mlflow
+def test_folder_in_place_of_a_store_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"sqlite:///{tmp_path}")
+    with pytest.raises(EcgsynthError, match="cannot be opened"):
+        versions.versions()
+
+
+@needs_mlflow
+def test_store_whose_making_is_stopped_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(uri: str, *_: object) -> None:
+        Path(uri.removeprefix("sqlite:///")).write_bytes(b"half of it")
+        raise KeyboardInterrupt
+
+    path = tmp_path / "new" / "versions.sqlite3"
+    monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"sqlite:///{path}")
+    monkeypatch.setattr("mlflow.MlflowClient", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        versions.versions()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("problem", "says"),
+    [
+        ("(sqlite3.OperationalError) database or disk is full [SQL: ...", "free some space"),
+        ("attempt to write a readonly database", "mend its permissions"),
+        ("unable to open database file", "name another file"),
+        ("Database migration in unexpected state. Run manual upgrade.", "is damaged"),
+        ("something new", "the store is sqlite:///a.sqlite3: see to it"),
+    ],
+)
+def test_trouble_with_a_store_is_told_with_its_mend(problem: str, says: str) -> None:
+    sentence = told("sqlite:///a.sqlite3", Path("a.sqlite3"), problem)
+    assert says in sentence
+    assert "\n" not in sentence
+
+
+@needs_mlflow
+@pytest.mark.parametrize("uri", ["nonsense", "htp://localhost:1", "databricks", "mysql://a/b"])
+def test_address_that_is_no_store_is_told(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECGSYNTH_TRACKING_URI", uri)
+    with pytest.raises(EcgsynthError, match="names no store of versions"):
+        versions.versions()
+
+
+@needs_mlflow
+@pytest.mark.parametrize("name", ["a/b", "a:b", "x@y", "it's", " a", 'a"b', "a\nb"])
+def test_name_that_nothing_could_be_called_by_later_is_refused(
+    name: str, store: Path, runs: list[Path]
+) -> None:
+    with pytest.raises(EcgsynthError, match="cannot name a model"):
+        versions.add(runs[0], name)
+
+
+@needs_mlflow
+@pytest.mark.parametrize("alias", ["", "v1", "Latest", "a b", "a@b"])
+def test_alias_that_mlflow_keeps_for_itself_is_refused(
+    alias: str, store: Path, runs: list[Path]
+) -> None:
+    with pytest.raises(EcgsynthError, match="cannot be an alias"):
+        versions.promote("tiny/1", alias)
+
+
+@needs_mlflow
+def test_models_that_others_registered_are_passed_over(store: Path, runs: list[Path]) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{store}", f"sqlite:///{store}")
+    client.create_registered_model("theirs")
+    client.create_model_version("theirs", "file:///nowhere", None)
+    assert str(versions.add(runs[0])) == "tiny/1"
+    assert [str(one) for one in versions.versions()] == ["tiny/1"]
+    with pytest.raises(EcgsynthError, match="no version 1 that ecgsynth registered"):
+        Synthesizer.load("models:/theirs/1")
+
+
+@needs_mlflow
+def test_version_whose_run_is_gone_is_listed_and_its_file_told(
+    store: Path, runs: list[Path]
+) -> None:
+    """As `mlflow gc` leaves it."""
+    made = versions.add(runs[0])
+    with closing(sqlite3.connect(store)) as base, base:
+        for table in ("params", "metrics", "latest_metrics", "tags", "runs"):
+            base.execute(f"DELETE FROM {table}")
+    assert [one.facts for one in versions.versions()] == [{"card": made.facts["card"]}]
+    with pytest.raises(EcgsynthError, match="cannot be fetched .* add the run again"):
+        Synthesizer.load("models:/tiny/1")
+
+
+@needs_mlflow
+def test_promotion_that_broke_off_does_not_spoil_the_way_back(
+    store: Path, runs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    first, second = (versions.add(run) for run in runs)
+    versions.promote(str(first))
+    versions.promote(str(second))
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "set_registered_model_alias", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            versions.promote(str(first))
+    assert versions.rollback("tiny")[0].number == 1
 
 
 @needs_mlflow

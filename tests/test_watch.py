@@ -87,6 +87,39 @@ def test_a_run_from_before_there_was_a_watch_is_shown(tmp_path: Path) -> None:
     assert "left" not in text
 
 
+@pytest.mark.parametrize("columns", [20, 40, 76, 77])
+def test_a_narrow_terminal_has_a_narrow_panel(run: Path, columns: int) -> None:
+    done = CliRunner().invoke(app, ["watch", str(run), "--once"], env={"COLUMNS": str(columns)})
+    assert done.exit_code == 0
+    assert {len(row) for row in done.output.splitlines()} == {min(columns - 1, 76)}
+
+
+def test_runs_that_are_higher_than_the_terminal_have_a_line_each(tmp_path: Path) -> None:
+    from rich.console import Console
+
+    from ecgsynth.app.watch import _fitting
+
+    runs = [run_folder(tmp_path / str(n), [line(1), line(2), ALARM]) for n in range(20)]
+    small = Console(width=160, height=25, force_terminal=True)
+    with small.capture() as told:
+        small.print(_fitting(runs, small))
+    rows = told.get().splitlines()
+    assert len(rows) == 20
+    assert all("12,800 examples (67%)" in row and "! saturation" in row for row in rows)
+    high = Console(width=160, height=500, force_terminal=True)
+    with high.capture() as told:
+        high.print(_fitting(runs, high))
+    assert told.get().count("╭") == 20
+
+
+def test_what_a_power_cut_left_in_the_log_is_passed_over(run: Path, tmp_path: Path) -> None:
+    before = shown(run)
+    with (run / "metrics.jsonl").open("ab") as file:
+        file.write(b'\0\0\n\xc0\xff\n{"examples": "many"}\n{"examples": 19200, "alarm": "cut"}\n')
+    assert shown(run) == before
+    assert draw_run(run, tmp_path / "curves.png").is_file()
+
+
 def test_a_run_that_went_back_says_so(tmp_path: Path) -> None:
     back = ALARM | {"examples": 6400, "back_from": 12800}
     text = " ".join(shown(run_folder(tmp_path / "run", [line(1), back])).replace("│", " ").split())
@@ -127,11 +160,11 @@ LIVE = """
 import os, signal, sys
 from ecgsynth.app import cli, watch
 frames, frame = [], watch._frame
-def third(runs):
-    frames.append(runs)
+def third(*given):
+    frames.append(given)
     if len(frames) == 3:
         os.kill(os.getpid(), signal.SIGINT)
-    return frame(runs)
+    return frame(*given)
 watch._frame = third
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv = ["ecgsynth", "watch", sys.argv[1], "--every", "0.01"]

@@ -9,6 +9,27 @@ Advance = Callable[[str, float], None]
 """Called with (what is being done, share of all from 0 to 1)."""
 
 
+class Steps:
+    """Progress through parts whose cost is known beforehand, in any unit; it never goes back.
+
+    Parameters
+    ----------
+    advance: is told of every part as it begins. total: cost of all parts. done: of those behind.
+    """
+
+    def __init__(self, advance: Advance, total: float, done: float = 0.0) -> None:
+        self.advance, self.total, self.done = advance, total, done
+
+    def begin(self, what: str, cost: float) -> None:
+        """A part begins; the ones before it are done."""
+        self.advance(what, min(self.done / self.total, 1.0))
+        self.done += cost
+
+    def skip(self, cost: float) -> None:
+        """A part that is not needed after all."""
+        self.done += cost
+
+
 @contextmanager
 def bar(what: str) -> Iterator[Advance]:
     """A bar with time spent and left on standard error; nothing where that is no terminal."""

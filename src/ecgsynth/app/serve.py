@@ -33,7 +33,6 @@ def serve(
     Example: ecgsynth serve --port 8000 --model-dir runs/ most_items=100000
     """
     import os
-    import tempfile
     from importlib.util import find_spec
 
     from ecgsynth.config import parse_override
@@ -48,12 +47,14 @@ def serve(
     import uvicorn
 
     from ecgsynth.app.service.logs import CONFIG
+    from ecgsynth.app.service.scratch import scratch
     from ecgsynth.app.service.settings import KEY, Settings, read_key
     from ecgsynth.app.service.store import Store
 
     given = dict(parse_override(text) for text in settings or [])
     named = {"model_dir": model_dir, "runs": runs, "jobs_db": jobs_db}
     chosen = Settings.read(given | {name: value for name, value in named.items() if value})
+    chosen = chosen.model_copy(update={"hosts": ",".join(filter(None, (chosen.hosts, host)))})
     key = read_key()
     if chosen.model_dir is not None and not chosen.model_dir.is_dir():
         raise EcgsynthError(f"there is no folder {chosen.model_dir} to take models from.")
@@ -62,9 +63,10 @@ def serve(
     os.environ |= chosen.to_environment()
     if host not in ("127.0.0.1", "::1", "localhost") and not key:
         typer.echo(f"Everyone who reaches {host} may use this service: set {KEY}.", err=True)
-    with tempfile.TemporaryDirectory(prefix="ecgsynth-metrics-") as counters:
+    with scratch() as place:
         if workers > 1:  # where the workers add up their counters
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = counters
+            (place / "metrics").mkdir()
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(place / "metrics")
         typer.echo(f"ecgsynth serves http://{host}:{port} (API: /docs)")
         uvicorn.run(
             "ecgsynth.app.service.application:from_environment",

@@ -61,7 +61,8 @@ def show(found: Tuned) -> None:
     title = f"{len(found.trials)} whole trials; lower is better, real items reach {found.real:.3g}"
     if found.own is not None:
         title += f", the recipe itself {found.own:.3g}"
-    table(title, ["trial", "score", *keys], rows)
+    short = [key.partition(".")[2] for key in keys]  # five settings side by side, in 80 columns
+    table(title, ["trial", "score", *(short if len({*short}) == len(keys) else keys)], rows)
 
 
 def _cell(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,7 +34,7 @@ def add(
 
     made = versions.add(run, name, report)
     typer.echo(f"{made} in {versions.tracking_uri()}")
-    typer.echo(f"try: ecgsynth versions promote {made}")
+    typer.echo(f"try: ecgsynth versions promote {quote(str(made))}")
 
 
 @app.command("list")
@@ -66,7 +67,8 @@ def promote(version: Reference, alias: Alias = "production") -> None:
     new, old = versions.promote(version, alias)
     before = f" (before: {old})" if old not in (None, new.number) else ""
     typer.echo(f"{new.name}@{alias} is version {new.number}{before}")
-    typer.echo(f"try: ecgsynth generate models:/{new.name}@{alias} --count 100 --to beats.npz")
+    model = quote(f"models:/{new.name}@{alias}")
+    typer.echo(f"try: ecgsynth generate {model} --count 100 --to beats.npz")
 
 
 @app.command()

@@ -12,12 +12,12 @@ import typer
 from ecgsynth.errors import EcgsynthError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
 WIDTH = 24
 """Of a curve, characters; each is two dots wide and four high."""
 PANEL = 76
-"""Of a run, characters; where the terminal is wider, runs stand side by side."""
+"""Of a run, characters at most; where the terminal is wider, runs stand side by side."""
 FIGURES = {
     "health/accuracy": "critic right, real",
     "health/accuracy_heldout": "critic right, held-out",
@@ -52,23 +52,43 @@ def watch(
     if not every > 0:
         raise EcgsynthError(f"--every must be a positive number of seconds; got {every}.")
     console = Console(highlight=False, markup=False)
-    frame = _frame(runs)
     if once:
-        console.print(frame)
+        console.print(_frame(runs, console))
         return
     try:
-        with Live(frame, console=console, auto_refresh=False) as live:
+        with Live(_fitting(runs, console), console=console, auto_refresh=False) as live:
             while True:
                 time.sleep(every)
-                live.update(_frame(runs), refresh=True)
+                live.update(_fitting(runs, console), refresh=True)
     except KeyboardInterrupt:
         return
 
 
-def _frame(runs: Sequence[Path]) -> RenderableType:
+def _frame(runs: Sequence[Path], console: Console) -> RenderableType:
+    """A panel a run, narrower where the terminal is."""
     from rich.columns import Columns
 
-    return Columns([_panel(folder, _lines(folder)) for folder in runs], width=PANEL)
+    width = min(PANEL, console.width - 1)  # Columns keep one between them
+    return Columns([_panel(folder, _lines(folder), width) for folder in runs], width=width)
+
+
+def _fitting(runs: Sequence[Path], console: Console) -> RenderableType:
+    """The panels of all runs; where they are higher than the terminal, a line for each run."""
+    frame = _frame(runs, console)
+    high = len(console.render_lines(frame, pad=False))
+    if len(runs) == 1 or not console.is_terminal or high <= console.height:
+        return frame
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for folder in runs:
+        lines = _lines(folder)
+        alarms = ", ".join(dict.fromkeys(line["alarm"] for line in lines if "alarm" in line))
+        table.add_row(
+            str(folder), _position(_series(lines)), Text(alarms and f"! {alarms}", "bold red")
+        )
+    return table
 
 
 def _lines(folder: Path) -> list[dict[str, Any]]:
@@ -93,7 +113,7 @@ def _lines(folder: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _panel(folder: Path, lines: list[dict[str, Any]]) -> RenderableType:
+def _panel(folder: Path, lines: list[dict[str, Any]], width: int) -> RenderableType:
     """One run: where it is, its curves, its classes, its alarms."""
     from rich.console import Group
     from rich.panel import Panel
@@ -102,11 +122,7 @@ def _panel(folder: Path, lines: list[dict[str, Any]]) -> RenderableType:
 
     from ecgsynth.training.alarms import alarm_of
 
-    series: dict[str, list[float]] = {}
-    for line in lines:
-        for name, value in line.items():
-            if isinstance(value, int | float):
-                series.setdefault(name, []).append(float(value))
+    series = _series(lines)
     curves = Table.grid(padding=(0, 2))
     losses = [name for name in series if name.startswith(("critic/", "generator/"))]
     for name in [*losses, *(name for name in FIGURES if name in series)]:
@@ -129,7 +145,17 @@ def _panel(folder: Path, lines: list[dict[str, Any]]) -> RenderableType:
         if "alarm" in line:
             back = f" (went back to {line['examples']:,})" if "back_from" in line else ""
             parts.append(Text(f"! {alarm_of(line)}{back}", style="bold red"))
-    return Panel(Group(*parts), title=str(folder), width=PANEL)
+    return Panel(Group(*parts), title=str(folder), width=width)
+
+
+def _series(lines: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """The numbers of a log by their names, oldest first."""
+    series: dict[str, list[float]] = {}
+    for line in lines:
+        for name, value in line.items():
+            if isinstance(value, int | float):
+                series.setdefault(name, []).append(float(value))
+    return series
 
 
 def _position(series: dict[str, list[float]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -114,6 +115,7 @@ def explain(problem: ValidationError, kind: type[Any], owner: str) -> str:
     if error["type"] == "tuple_type":
         return f"{owner}: '{where}' takes a list, as in [{error['input']}]."
     said = error["msg"].removeprefix("Value error, ")
+    said = re.sub(r" or instance of \w+", "", said)  # names of classes are no words of a recipe
     # `reprlib` shortens: what was given may be the whole recipe.
     return f"{owner}: '{where}' {said[:1].lower()}{said[1:]} (got {reprlib.repr(error['input'])})."
 

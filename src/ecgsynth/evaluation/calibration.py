@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import MIN_ITEMS, Metric, NotApplicable, Trial
 from ecgsynth.evaluation.controls import BASELINE, CEILING, CONTROLS, COPY, NARROW_BAND
 from ecgsynth.evaluation.instruments import instrument
+from ecgsynth.evaluation.judge_pace import cost, total
 from ecgsynth.files import written_beside
+from ecgsynth.progress import Steps
 from ecgsynth.signals.ecg import Ecg
 
 log = logging.getLogger("ecgsynth")
@@ -77,10 +79,35 @@ class Calibration:
         return {n: v for n, v in cells.items() if n in wanted} if wanted <= near else None
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What was measured before, and what is to be measured: control -> metrics."""
+
+    found: Figures
+    borrowed: list[Calibration]
+    todo: dict[str, list[Metric]]
+    mine: Calibration
+    cached: list[Calibration]
+    path: Path | None
+
+
+def cost_ahead(
+    trial: Trial,
+    metrics: Sequence[Metric],
+    shipped: Iterable[Calibration] = (),
+    *,
+    exact: bool = False,
+) -> float:
+    """What `figures` will cost, in the unit of `judge_pace.cost`."""
+    known = _look_up(trial, metrics, shipped, exact)
+    rows = known.todo.items() if known.path else ()
+    return sum(total(row, _quick(name, trial), trial.seeds) for name, row in rows)
+
+
 def figures(
     trial: Trial,
     metrics: Sequence[Metric],
-    advance: Callable[[str, float], None],
+    steps: Steps,
     shipped: Iterable[Calibration] = (),
     *,
     exact: bool = False,
@@ -92,6 +119,20 @@ def figures(
     numbers alone, no signals. It is made anew when the real sets, the seed, the instrument or the
     code of a metric change.
     """
+    known = _look_up(trial, metrics, shipped, exact)
+    if known.path and known.todo:
+        measured = _measure(trial, known.todo, steps)
+        for name, row in measured.items():
+            known.found.setdefault(name, {}).update(row)
+            known.mine.figures.setdefault(name, {}).update(row)
+        _write(known.path, [known.mine, *(c for c in known.cached if c is not known.mine)])
+    return known.found, known.borrowed
+
+
+def _look_up(
+    trial: Trial, metrics: Sequence[Metric], shipped: Iterable[Calibration], exact: bool
+) -> _Known:
+    """From the cache, else from others at similar sizes."""
     counts = sizes(trial)
     possible = _possible(trial)
     path = data_root() / "cache" / f"controls-{fingerprint(trial)}.json" if possible else None
@@ -120,29 +161,20 @@ def figures(
                 todo.setdefault(name, []).append(metric)
             else:
                 found.setdefault(name, {})[metric.name] = cells
-    if possible and todo:
-        measured = _measure(trial, todo, advance)
-        for name, row in measured.items():
-            found.setdefault(name, {}).update(row)
-            mine.figures.setdefault(name, {}).update(row)
-        assert path is not None
-        _write(path, [mine, *(c for c in cached if c is not mine)])
-    return found, borrowed
+    return _Known(found, borrowed, todo, mine, cached, path)
 
 
-def _measure(
-    trial: Trial, todo: dict[str, list[Metric]], advance: Callable[[str, float], None]
-) -> Figures:
-    total, done = sum(map(len, todo.values())), 0
+def _measure(trial: Trial, todo: dict[str, list[Metric]], steps: Steps) -> Figures:
     found: Figures = {}
-    for name, missing in todo.items():
+    for name, absent in todo.items():
         try:
             one = CONTROLS[name](trial)
         except NotApplicable:
+            steps.skip(total(absent, _quick(name, trial), trial.seeds))
             continue
-        if name not in (BASELINE, CEILING, NARROW_BAND):
-            one = replace(one, quick=True)  # crude sets need no strong classifier to be found out
-        for metric in missing:
+        one = replace(one, quick=_quick(name, trial))
+        for metric in absent:
+            steps.begin(f"{metric.name} of {name}", cost(metric, one.quick, one.seeds))
             try:
                 cells = metric.measure(one)
             except EcgsynthError:  # a control may lack what the set has, such as marks
@@ -150,9 +182,12 @@ def _measure(
             found.setdefault(name, {})[metric.name] = {
                 group: round(e.value, 6) for group, e in cells.items() if np.isfinite(e.value)
             }
-            done += 1
-            advance(f"{metric.name} of {name}", done / total)
     return found
+
+
+def _quick(control: str, trial: Trial) -> bool:
+    """Crude sets need no strong classifier to be found out."""
+    return trial.quick or control not in (BASELINE, CEILING, NARROW_BAND)
 
 
 def worth(metric: Metric, control: str) -> bool:

@@ -17,14 +17,15 @@ from ecgsynth.evaluation.calibration import (
     Calibration,
     Figures,
     c2st_validity,
+    cost_ahead,
     figures,
     sizes,
 )
-from ecgsynth.evaluation.controls import CONTROLS
+from ecgsynth.evaluation.judge_pace import LOADING_S, cost, total
 from ecgsynth.evaluation.report import Report, Row
 from ecgsynth.evaluation.sets import aligned, capped, checked, doubt_copies
 from ecgsynth.formats import read
-from ecgsynth.progress import Advance, bar
+from ecgsynth.progress import Advance, Steps, bar
 from ecgsynth.registry import DATASETS, METRICS
 from ecgsynth.signals.ecg import Ecg, Spec
 
@@ -87,6 +88,7 @@ def evaluate(
     chosen = [METRICS.get(name) for name in metrics or METRICS.names()]
     notes: list[str] = []
     synthetic = checked(synthetic, notes)
+    advance("loading the real sets", 0.0)
     sources = {"test": against, "train": train, "new_patients": new_patients}
     parts = {n: _part(n, part, synthetic.spec, notes) for n, part in sources.items()}
     known = reference.shipped(against, synthetic.spec) if isinstance(against, str) else None
@@ -148,12 +150,14 @@ def judge(
 ) -> tuple[list[Row], dict[str, str], dict[str, float | bool] | None]:
     """Rows of a table, for each metric that is left out the reason, and whether C2ST is valid."""
     usable, left_out = _usable(trial, metrics)
-    # The controls take five times as long as the set, where they are not known.
-    share = 1 / (1 + len(CONTROLS)) if controls and trial.has("train") else 1.0
+    shipped, exact = trial.reference.calibrations if trial.reference else (), trial.seeds > 1
+    ahead = cost_ahead(trial, usable, shipped, exact=exact) if controls else 0.0
+    mine = total(usable, trial.quick, trial.seeds)
+    steps = Steps(advance, LOADING_S + mine + ahead, LOADING_S)
     absent = {name for name in trial.classes if not len(members(trial.synthetic, name))}
     found: list[tuple[Metric, str, Estimate]] = []
-    for done, metric in enumerate(usable):
-        advance(f"{metric.name} of the set", share * done / len(usable))
+    for metric in usable:
+        steps.begin(f"{metric.name} of the set", cost(metric, trial.quick, trial.seeds))
         try:
             cells = metric.measure(trial)
         except EcgsynthError as reason:  # not applicable, or the metric refuses such sets
@@ -168,10 +172,7 @@ def judge(
     usable = [metric for metric in usable if metric.name not in left_out]
     known: Figures = {}
     if controls:
-        known, borrowed = figures(
-            trial, usable, lambda what, part: advance(what, share + (1 - share) * part),
-            trial.reference.calibrations if trial.reference else (), exact=trial.seeds > 1,
-        )  # fmt: skip
+        known, borrowed = figures(trial, usable, steps, shipped, exact=exact)
         if borrowed and notes is not None:
             counts = " and ".join(
                 ", ".join(f"{name} {count}" for name, count in one.counts.items())
@@ -258,7 +259,8 @@ def calibrate(
     known = reference.Reference.measure(parts["test"])
     trial = Trial(stand_in, parts["test"], parts["train"], reference=known, seed=seed, quick=quick)
     usable, _ = _usable(trial, [METRICS.get(name) for name in METRICS.names()])
-    found, _ = figures(trial, usable, advance, exact=True)
+    steps = Steps(advance, cost_ahead(trial, usable, exact=True) or 1.0)
+    found, _ = figures(trial, usable, steps, exact=True)
     advance("done", 1.0)
     return known, Calibration(sizes(trial), quick, found)
 

@@ -45,7 +45,7 @@ def checked(ecg: Ecg, notes: list[str]) -> Ecg:
 
     Raises
     ------
-    EcgsynthError: nothing is left.
+    EcgsynthError: nothing is left, or nothing but flat lines.
     """
     if not len(ecg):
         raise EcgsynthError("the synthetic set is empty; generate some items first.")
@@ -65,6 +65,11 @@ def checked(ecg: Ecg, notes: list[str]) -> Ecg:
         ecg = ecg[whole]
     heights = np.ptp(ecg.signal, axis=2).max(1)
     flat = int((heights == 0).sum())
+    if flat == len(ecg):
+        raise EcgsynthError(
+            "every synthetic item is a flat line, of which there is nothing to judge; mend the "
+            "generator or the file."
+        )
     if flat:
         _say(notes, f"{flat} of {len(ecg)} items are flat lines; they are judged like the others.")
     _doubt_unit(ecg, "synthetic", notes)

@@ -114,7 +114,10 @@ class Npz:
             )
         if not np.issubdtype(arrays["data"].dtype, np.number) or np.iscomplexobj(arrays["data"]):
             raise EcgsynthError(f"{path}: 'data' holds {arrays['data'].dtype}, not numbers.")
-        return _own(arrays, path) if "spec" in arrays else foreign(arrays, path)
+        try:
+            return _own(arrays, path) if "spec" in arrays else foreign(arrays, path)
+        except UnicodeError as problem:  # bytes for names, in another code
+            raise stream.damaged(path, problem) from None
 
 
 def _arrays(ecg: Ecg, start: int) -> dict[str, NDArray]:

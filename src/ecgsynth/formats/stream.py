@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.errors import EcgsynthError, reason_of
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, Spec, concatenate
 
 if TYPE_CHECKING:
@@ -127,8 +127,8 @@ def read_facts(text: str, path: Path) -> tuple[Spec, str, list[str]]:
             )
         spec = Spec.from_json(stated["spec"])
         source, columns = str(stated["source"]), [str(name) for name in stated["columns"]]
-    except (ValueError, KeyError, TypeError) as problem:
-        raise damaged(path, f"its header says no spec that can be understood, {problem}") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise damaged(path, "its header says no spec that can be understood") from None
     if stated.get("synthetic") and not source.startswith(SYNTHETIC):
         source = SYNTHETIC + source  # the flag outweighs the name
     return spec, source, columns
@@ -138,8 +138,8 @@ def read_card(text: str, path: Path) -> dict[str, Any] | None:
     """The card from its JSON text; None where the file has none."""
     try:
         card = json.loads(text or "null")
-    except ValueError as problem:
-        raise damaged(path, f"its card is not JSON, {problem}") from None
+    except (ValueError, RecursionError):
+        raise damaged(path, "its card is not JSON") from None
     return card if isinstance(card, dict) else None
 
 
@@ -178,5 +178,5 @@ def arrow(column: NDArray) -> pa.Array:
 
 def damaged(path: Path, reason: object) -> EcgsynthError:
     """The error of a file that cannot be read to its end."""
-    text = str(reason).split("\n")[0].rstrip(". ")
+    text = reason_of(reason)
     return EcgsynthError(f"{path} is damaged or cut short ({text}); copy or make it again.")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.errors import EcgsynthError, reason_of
 from ecgsynth.files import written_beside
 from ecgsynth.formats import stream
 from ecgsynth.formats.wfdb_records import FACTS, LONG_S, TABLE, refuse, rows_of, write_record
@@ -63,7 +63,8 @@ def read_recording(
         raise EcgsynthError(f"{Path(problem.filename or path).name} is missing.") from None
     except Exception as problem:  # wfdb raises whatever numpy and its parser raise
         raise EcgsynthError(
-            f"{path.name}.hea or its signal file is damaged or cut short ({problem})."
+            f"{path.name}.hea or its signal file is damaged or cut short "
+            f"({reason_of(problem)}); copy or make it again."
         ) from None
     digital = record.d_signal
     if digital is None or record.sig_name is None:
@@ -98,7 +99,10 @@ def read_recording(
         except FileNotFoundError:
             raise EcgsynthError(f"{path.name}.{annotations} is missing.") from None
         except Exception as problem:
-            raise EcgsynthError(f"{path.name}.{annotations} is damaged ({problem}).") from None
+            raise EcgsynthError(
+                f"{path.name}.{annotations} is damaged ({reason_of(problem)}); copy or make it "
+                "again."
+            ) from None
         inside = (marks.sample >= 0) & (marks.sample < len(digital))
         sample = np.asarray(marks.sample, np.int64)[inside]
         symbol = np.asarray(marks.symbol, np.str_)[inside]

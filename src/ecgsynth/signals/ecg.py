@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ecgsynth.errors import EcgsynthError, did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 SYNTHETIC = "synthetic:"
 """The prefix of `Ecg.source` by which a synthetic signal is known everywhere."""
@@ -84,7 +88,35 @@ class Spec:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Spec:
-        return cls(**data)
+        """What `to_json` gave, and others may have changed.
+
+        Raises
+        ------
+        EcgsynthError: a value is missing, unknown or of another kind.
+        """
+        from pydantic import ValidationError
+
+        try:
+            return _checker().validate_python(data)
+        except ValidationError as problem:
+            error = problem.errors()[0]
+            where = ".".join(str(part) for part in error["loc"])
+            why = error["msg"][:1].lower() + error["msg"][1:]
+            if error["type"] == "unexpected_keyword_argument":
+                why = "no spec has it"
+            if not where:
+                where, why = "content", "it is no JSON object"
+            raise EcgsynthError(
+                f"the spec's {where} cannot be understood ({why}); make the file again."
+            ) from None
+
+
+@cache
+def _checker() -> TypeAdapter[Spec]:
+    """Makes a `Spec` of what may be anything."""
+    from pydantic import TypeAdapter, with_config
+
+    return TypeAdapter(with_config({"extra": "forbid"})(Spec))
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,9 @@ ST_AFTER_J_S = 0.06
 NEAR_R_S = 0.1
 """The beat of an aligned item has its QRS peak no further than this from `Spec.r_sample`."""
 
-# What a window must hold around R: PR up to 200 ms and QT up to 440 ms with a Q of 40 ms.
-BEFORE_R_S = {"pr": 0.24, "p_amplitude": 0.24}
+# What a window must hold around R: PR up to 200 ms and QT up to 440 ms with a Q of 40 ms; a QRS
+# that begins up to 80 ms before it.
+BEFORE_R_S = {"pr": 0.24, "p_amplitude": 0.24, "qrs": 0.08, "qt": 0.08, "qtcf": 0.08}
 AFTER_R_S = {"qt": 0.40, "qtcf": 0.40, "t_amplitude": 0.36, "st_level": 0.12}
 
 

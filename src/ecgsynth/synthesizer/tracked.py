@@ -6,26 +6,26 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.files import written_beside
+from ecgsynth.synthesizer.storefile import WAIT_S, ready, told
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+    from mlflow.exceptions import MlflowException
 
 SCHEME = "models:/"
-FORM = re.compile(r"(?:models:/)?(?P<name>[^@/]+)(?:@(?P<alias>[^@/]+)|/(?P<number>\d+))")
+FORM = re.compile(r"(?:models:/)?(?P<name>[^@/:]+)(?:@(?P<alias>[^@/]+)|/(?P<number>\d+))")
 FILE = "model.safetensors"
 SHA = "ecgsynth.sha256"
 """Tag of a version: of its model file."""
 PARTS = ("mlflow", "sqlalchemy", "alembic")
 """Packages of the extra `track`; MLflow's lean edition refuses sqlite without the last two."""
-WAIT_S = 10
-"""For a server, and for whoever writes to a local database."""
 
 
 def tracking_uri() -> str:
@@ -49,8 +49,8 @@ def opened() -> Iterator[MlflowClient]:
 
     Raises
     ------
-    EcgsynthError: MLflow is not installed; the store is locked, damaged, of another schema or out
-        of reach.
+    EcgsynthError: MLflow is not installed; the store is locked, damaged, full, of another schema or
+        out of reach.
     """
     from importlib.util import find_spec
 
@@ -66,18 +66,24 @@ def opened() -> Iterator[MlflowClient]:
 
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     # Its own sentences stand beside ours otherwise.
     for name in ("mlflow", "alembic", "urllib3.connectionpool"):
         logging.getLogger(name).setLevel(logging.ERROR)
     uri = tracking_uri()
     file = local_file(uri)
-    if file is not None:
-        _check(file)
+    if file is None and not uri.startswith(("http://", "https://")):
+        raise EcgsynthError(
+            f"ECGSYNTH_TRACKING_URI={uri} names no store of versions; write "
+            "sqlite:////folder/versions.sqlite3 or http://host:5000."
+        )
     try:
+        if file is not None:
+            ready(file)
         yield MlflowClient(uri, uri)
-    except MlflowException as problem:
-        raise EcgsynthError(_told(uri, str(problem))) from None
+    except (MlflowException, SQLAlchemyError) as problem:
+        raise EcgsynthError(told(uri, file, str(problem))) from None
 
 
 def registered(client: MlflowClient, name: str) -> RegisteredModel:
@@ -118,15 +124,18 @@ def version_of(client: MlflowClient, reference: str) -> ModelVersion:
         number = model.aliases[alias]
     every = {str(one.version): one for one in versions_of(client, name)}
     if str(number) not in every:
-        raise EcgsynthError(f"the model '{name}' has no version {number}.{did_you_mean('', every)}")
+        raise EcgsynthError(
+            f"the model '{name}' has no version {number} that ecgsynth registered."
+            f"{did_you_mean('', every)}"
+        )
     return every[str(number)]
 
 
 def versions_of(client: MlflowClient, name: str) -> list[ModelVersion]:
-    """All versions of a model, oldest first."""
-    quoted = name.replace("'", "''")
-    found = client.search_model_versions(f"name='{quoted}'", max_results=1000)
-    return sorted(found, key=lambda one: int(one.version))
+    """The versions of a model that ecgsynth registered, oldest first; a server may hold others."""
+    quote = '"' if "'" in name else "'"
+    found = client.search_model_versions(f"name={quote}{name}{quote}", max_results=1000)
+    return sorted((one for one in found if SHA in one.tags), key=lambda one: int(one.version))
 
 
 def fetched(reference: str) -> Path:
@@ -141,15 +150,19 @@ def fetched(reference: str) -> Path:
     from platformdirs import user_cache_path
 
     with opened() as client:
+        from mlflow.exceptions import MlflowException as Refusal
+
         version = version_of(client, reference)
-        sha = version.tags.get(SHA, "")
-        kept = user_cache_path("ecgsynth") / "versions" / (sha or str(version.run_id)) / FILE
+        sha = version.tags[SHA]
+        kept = user_cache_path("ecgsynth") / "versions" / sha / FILE
         if kept.is_file() and digest(kept) == sha:
             return kept
         with TemporaryDirectory() as folder:
             try:
                 file = Path(client.download_artifacts(str(version.run_id), FILE, folder))
-            except OSError as problem:
+            except (OSError, Refusal) as problem:
+                if isinstance(problem, Refusal) and not absent(problem):
+                    raise
                 raise EcgsynthError(
                     f"the model file of {reference} cannot be fetched ({problem}); add the run "
                     "again."
@@ -164,54 +177,11 @@ def fetched(reference: str) -> Path:
     return kept
 
 
+def absent(problem: MlflowException) -> bool:
+    """Whether MLflow says that something is no longer there."""
+    return str(problem.error_code) == "RESOURCE_DOES_NOT_EXIST"
+
+
 def digest(file: Path) -> str:
     """SHA-256 of a file."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def _check(file: Path) -> None:
-    """Look at an sqlite store before MLflow does, which tries again and again for minutes."""
-    import sqlite3
-
-    if not file.is_file():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        return
-    try:
-        with closing(sqlite3.connect(file, timeout=WAIT_S)) as base:
-            tables = {name for (name,) in base.execute("SELECT name FROM sqlite_master")}
-            schema = ""
-            if "alembic_version" in tables:
-                (schema,) = base.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.Error as problem:
-        raise EcgsynthError(_told(f"sqlite:///{file}", str(problem))) from None
-    if not schema:
-        return
-    from alembic.script import ScriptDirectory
-    from mlflow.store import db_migrations
-
-    script = ScriptDirectory(str(Path(str(db_migrations.__file__)).parent))
-    if schema not in {one.revision for one in script.walk_revisions()}:
-        raise EcgsynthError(
-            f"the versions in {file} were written by a newer MLflow (schema {schema}); run "
-            "`pip install -U 'ecgsynth[track]'`."
-        )
-    if schema != script.get_current_head():
-        raise EcgsynthError(
-            f"the versions in {file} were written by an older MLflow (schema {schema}); keep a "
-            f"copy and run `mlflow db upgrade sqlite:///{file}`."
-        )
-
-
-def _told(uri: str, problem: str) -> str:
-    """What MLflow or sqlite says, as one sentence."""
-    file = local_file(uri)
-    reason = " ".join(problem.split())
-    if file is not None and "database is locked" in reason:
-        return f"another program holds {file} (database is locked); wait for it and try again."
-    if file is not None and ("not a database" in reason or "malformed" in reason):
-        return f"{file} is damaged ({reason[:80]}); put a copy back, or move it away."
-    if uri.startswith("http") and ("Max retries" in reason or "failed with exception" in reason):
-        return (
-            f"the tracking server {uri} cannot be reached; start it, or mend ECGSYNTH_TRACKING_URI."
-        )
-    return f"MLflow refused ({reason[:200].rstrip('.')}); the store is {uri}."

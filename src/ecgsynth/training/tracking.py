@@ -121,9 +121,15 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a metrics.jsonl; a line cut short by a crash is left out."""
     lines = []
     if path.is_file():
-        for text in path.read_text().splitlines():
+        # A power cut may leave any bytes at the end.
+        for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 lines.append(json.loads(text))
             except json.JSONDecodeError:
                 continue
-    return [line for line in lines if isinstance(line, dict) and "examples" in line]
+    return [line for line in lines if isinstance(line, dict) and _is_whole(line)]
+
+
+def _is_whole(line: dict[str, Any]) -> bool:
+    known = isinstance(line.get("examples"), int | float)
+    return known and ("alarm" not in line or {"saw", "try"} <= line.keys())

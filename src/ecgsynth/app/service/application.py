@@ -27,6 +27,7 @@ from ecgsynth.app.service import (
     pages,
     problems,
     runs,
+    scratch,
     versions,
 )
 from ecgsynth.app.service.guard import Guard
@@ -118,6 +119,7 @@ def create_app(settings: Settings, key: str = "") -> FastAPI:
 def from_environment() -> FastAPI:
     """The service as `ecgsynth serve` told its workers to be, through the environment."""
     logging.captureWarnings(True)
+    scratch.hold()
     return create_app(Settings.read(), read_key())
 
 

@@ -127,7 +127,7 @@ async def written(
     suffix = FORMATS.get(format).suffixes[0]
 
     def work() -> Path:
-        folder = Path(tempfile.mkdtemp(prefix="ecgsynth-serve-"))
+        folder = Path(tempfile.mkdtemp(prefix="ecgsynth-file-"))
         target = folder / (name if suffix == "/" else name + suffix)
         try:
             write(_until(chunks, stop), target, format)

@@ -48,6 +48,8 @@ async def evaluations(
 
     Nothing that was uploaded is unpickled or run. It is deleted when the job has ended.
     """
+    if (await request.form()).get("train") == "":  # FastAPI takes an empty field for an absent one
+        form.train = ""
     asked = _checked(form)
     return await submitted(request, response, KIND, asked, form.file, prefer)
 

@@ -1,4 +1,4 @@
-"""What stands before every request: id, key, origin, size, time, and how many at once."""
+"""What stands before every request: id, host, key, origin, size, time, and how many at once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import re
 import secrets
 import time
 import uuid
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -29,6 +30,11 @@ KEYED = ("/v1/", "/metrics")
 
 OPEN = ("/v1/health",)
 
+LOCAL = {"localhost", "localhost.localdomain", "ip6-localhost", ""}
+"""Names of this machine alone; "" is a client of HTTP/1.0, which no browser is."""
+
+HOST = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^\s:@/\[\]]*))(?::\d*)?")
+
 LINGER_S, LINGER_BYTES = 2.0, 64 << 20
 """For so long, and so much, a refused body is still taken in."""
 
@@ -48,6 +54,7 @@ class Guard:
         self.key = key.encode()
         self.tickets = tickets
         self.origins = {o.strip() for o in settings.origins.split(",") if o.strip()}
+        self.hosts = {h.strip().lower() for h in settings.hosts.split(",")} | LOCAL
         self.in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,6 +89,11 @@ class Guard:
 
     def _admit(self, scope: Scope, headers: Headers) -> None:
         """Raise the problem for which the request is not let in."""
+        host = _name(headers.get("host", ""))
+        # A page of elsewhere can have its own name lead here (DNS rebinding), but not a number.
+        if not (host in self.hosts or "*" in self.hosts or _is_address(host)):
+            raise Problem(421, f"this service is not called '{host[:80]}'; whoever runs it can "
+                               "add the name to `hosts`.")  # fmt: skip
         origin = headers.get("origin", "")
         own = _place(origin) == headers.get("host") or origin in self.origins
         if origin and not own:
@@ -186,6 +198,20 @@ def _place(origin: str) -> str:
         return urlsplit(origin).netloc
     except ValueError:
         return ""
+
+
+def _name(host: str) -> str:
+    """The name or number of a Host header, without its port; what is malformed as it stands."""
+    found = HOST.fullmatch(host)
+    return (found[1] or found[2] if found else host).rstrip(".").lower()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 async def _nothing() -> Message:

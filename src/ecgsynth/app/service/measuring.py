@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.fiducials import out_of_reach
 
 NAMES = {
     "heart_rate_bpm": "heart_rate", "pr_ms": "pr", "qrs_ms": "qrs", "qt_ms": "qt", "qtc_ms": "qtcf"
 }  # fmt: skip
 """Name in an answer -> name in `ecgsynth.signals.fiducials.MEASUREMENTS`."""
+
+
+def unmeasured(spec: Spec) -> dict[str, str]:
+    """Name in an answer -> why no item of this spec has it."""
+    from ecgsynth.evaluation.delineation import SHORTEST_S
+
+    if spec.seconds < SHORTEST_S:
+        return dict.fromkeys(NAMES, f"items shorter than {SHORTEST_S:g} s hold no beat")
+    reasons = out_of_reach(spec)
+    return {name: reasons[what] for name, what in NAMES.items() if what in reasons}
 
 
 def measured(ecg: Ecg) -> list[dict[str, float | None]]:

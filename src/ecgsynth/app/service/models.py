@@ -10,6 +10,7 @@ import numpy as np
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
+from ecgsynth.app.service.measuring import unmeasured
 from ecgsynth.app.service.problems import Problem
 from ecgsynth.app.service.shelf import NoSuchModelError, Served
 from ecgsynth.errors import EcgsynthError
@@ -43,7 +44,8 @@ class Context(BaseModel):
 class Model(BaseModel):
     """A model: `id` names these very weights, `name` whatever has that name now.
 
-    kind: of an item, which has so many samples at fs Hz. sha256: of its file.
+    kind: of an item, which has so many samples at fs Hz. sha256: of its file. unmeasured: what
+    `measure` of `POST /v1/ecgs` cannot give for any item -> why.
     """
 
     model_config = ConfigDict(protected_namespaces=())
@@ -62,6 +64,7 @@ class Model(BaseModel):
     seconds: float
     unit: str
     contexts: list[Context]
+    unmeasured: dict[str, str]
     examples_seen: int
     source: str
     real: Literal[False] = False
@@ -85,6 +88,7 @@ class Model(BaseModel):
             classes=[ModelClass(name=name, title=titles.get(name, name)) for name in made],
             multilabel=spec.multilabel, leads=[*spec.leads], samples=spec.samples, fs=spec.fs,
             seconds=spec.seconds, unit=spec.unit, contexts=_contexts(card, spec),
+            unmeasured=unmeasured(spec),
             examples_seen=card.get("examples_seen", 0),
             source=str(card.get("data", {}).get("source", "unknown")),
             warning=card.get("warning", ""),
@@ -108,8 +112,8 @@ async def models(request: Request) -> Models:
         for one in shelf.models().values():
             try:
                 models.append(Model.of(one))
-            except (EcgsynthError, KeyError, TypeError, ValueError, AttributeError) as problem:
-                left_out[one.name] = f"its card is damaged ({problem}); copy or train it again."
+            except (EcgsynthError, KeyError, TypeError, ValueError, AttributeError):
+                left_out[one.name] = "its card is damaged; copy or train it again."
         return Models(models=models, left_out={**shelf.left_out, **left_out})
 
     return await asyncio.to_thread(found)

@@ -48,8 +48,13 @@ def _parsed(text: str, most: int) -> Any:
     except RecursionError:
         raise EcgsynthError("the plan is nested too deeply; plans are flat.") from None
     except (yaml.YAMLError, ValueError) as problem:
-        reason = " ".join(str(getattr(problem, "problem", None) or problem).split())
-        raise EcgsynthError(f"the plan is neither YAML nor JSON ({reason[:200]}).") from None
+        reason = getattr(problem, "problem", None) or getattr(problem, "reason", None) or problem
+        told = " ".join(str(reason).split())[:200]
+        if isinstance(problem, yaml.constructor.ConstructorError):
+            told = "it holds more than words, numbers and lists of them"
+        raise EcgsynthError(
+            f"the plan is neither YAML nor JSON ({told}); write it as docs/augmentation.md shows."
+        ) from None
 
 
 class _Plain(yaml.SafeLoader):

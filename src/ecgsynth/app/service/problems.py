@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -30,6 +30,7 @@ TITLES = {
     411: "Of what length?",
     413: "Too large",
     415: "Not this kind of content",
+    421: "Not this host",
     422: "The request cannot be met",
     429: "Too many at once",
     500: "A fault of the service",
@@ -123,8 +124,8 @@ def of_error(problem: BaseException) -> Problem:
             said = "the body cannot be read; JSON must be UTF-8, some levels deep at most and " \
                    "without endless numbers, a form must be whole."  # fmt: skip
         return Problem(problem.status_code, said, headers=problem.headers)
-    if isinstance(problem, DBAPIError):
-        log.error("the jobs database failed: %s", problem.orig)
+    if isinstance(problem, SQLAlchemyError):  # also one whose connections are all in use
+        log.error("the jobs database failed: %s", getattr(problem, "orig", problem))
         return Problem(503, "the jobs database does not answer; ask again in a minute.",
                        headers={"Retry-After": "60"})  # fmt: skip
     if isinstance(problem, MemoryError):
@@ -154,10 +155,12 @@ def of_validation(request: Request, problem: RequestValidationError) -> Problem:
         return Problem(422, f"there is no field '{where}'.{did_you_mean(where, _fields(request))}")
     if error["type"] == "missing":
         return Problem(422, f"the field '{where}' is missing." if where else "the body is missing.")
+    if not where:
+        return Problem(422, 'the body must be a JSON object, as in {"model": "mitbih-beats"}.')
     said = error["msg"].removeprefix("Value error, ")
     if said.startswith("Expected UploadFile"):
         said = "it must come as a file with a name, as `-F file=@beats.npz` sends it"
-    return Problem(422, f"'{where or 'the body'}': {said[:1].lower()}{said[1:]}.")
+    return Problem(422, f"'{where}': {said[:1].lower()}{said[1:]}.")
 
 
 def _fields(request: Request) -> list[str]:
@@ -185,5 +188,5 @@ def install(app: FastAPI) -> None:
         return of_validation(request, problem).response()
 
     app.add_exception_handler(RequestValidationError, validation)
-    for kind in (HTTPException, EcgsynthError, DBAPIError, OSError, MemoryError):
+    for kind in (HTTPException, EcgsynthError, SQLAlchemyError, OSError, MemoryError):
         app.add_exception_handler(kind, answer)

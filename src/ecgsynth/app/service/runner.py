@@ -17,9 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from ecgsynth.app.service.problems import MISSING, Problem
+from ecgsynth.app.service.scratch import clear_stale
 from ecgsynth.app.service.settings import KEY, PREFIX, Settings
 from ecgsynth.app.service.shelf import Shelf
 from ecgsynth.app.service.store import PART, Job, Store
@@ -60,13 +61,16 @@ class Runner:
                 if job is not None:
                     await self._one(job)
                 await self._sweep()
-            except DBAPIError as problem:
-                log.error("the jobs database failed: %s", problem.orig)
+            except SQLAlchemyError as problem:
+                log.error("the jobs database failed: %s", getattr(problem, "orig", problem))
             except OSError as problem:
                 log.error("a job could not be started: %s", problem)
                 if job is not None:
                     await self._give_back(job)
                 job = None  # what was wrong still is: it is tried again after a pause
+            except Exception:  # whatever it is, the jobs behind this one are run
+                log.exception("a job met what was not foreseen")
+                job = None  # its lease runs out, and its starts are counted
             if job is None:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.wake.wait(), PAUSE_S)
@@ -74,14 +78,15 @@ class Runner:
     async def _give_back(self, job: Job) -> None:
         try:
             await asyncio.to_thread(self.store.release, job.id, self.owner)
-        except DBAPIError as problem:  # then its lease runs out
-            log.error("the jobs database failed: %s", problem.orig)
+        except SQLAlchemyError as problem:  # then its lease runs out
+            log.error("the jobs database failed: %s", getattr(problem, "orig", problem))
 
     async def _sweep(self) -> None:
         if time.time() - self._swept > SWEEP_S:
             self._swept = time.time()
             keep_s = self.settings.keep_days * 86400
             await asyncio.to_thread(self.store.forget_before, time.time() - keep_s)
+            await asyncio.to_thread(clear_stale)
 
     async def _one(self, job: Job) -> None:
         log.info("job started", extra={"job": job.id, "kind": job.kind, "start": job.starts})
@@ -138,7 +143,9 @@ class Runner:
     async def _watch(self, job: Job, told: _Told, follow: asyncio.Task[None]) -> bool:
         """Until the process ends; False where the job was cancelled or is another worker's."""
         begun = time.monotonic()
-        while not (await asyncio.wait({follow}, timeout=PAUSE_S))[0]:
+        # Well within the lease: one that runs out between two looks gives the job away.
+        pause = min(PAUSE_S, self.settings.lease_seconds / 4)
+        while not (await asyncio.wait({follow}, timeout=pause))[0]:
             if time.monotonic() - begun > self.settings.job_seconds:
                 told.end = {
                     "error": f"it took longer than {self.settings.job_seconds:g} s; send a "

@@ -49,6 +49,7 @@ class Settings(BaseModel):
     model_dir: Path | None = Field(None, description="folder of .safetensors files and runs")
     runs: Path = Field(Path("runs"), description="folder of runs that are watched")
     jobs_db: str = Field(default_factory=default_jobs_db, description="SQLAlchemy URL of the jobs")
+    hosts: str = Field("", description="names that it is called by, comma between; *: any")
     origins: str = Field("", description="other web origins that may call, comma between")
 
     most_items: int = Field(1_000_000, ge=1, description="items of one request")

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import re
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -166,7 +167,12 @@ class Shelf:
         from ecgsynth.synthesizer import Synthesizer
         from ecgsynth.synthesizer.together import Together
 
-        synthesizer = Synthesizer.load(served.path)
+        try:
+            synthesizer = Synthesizer.load(served.path)
+        except EcgsynthError as problem:  # clients are told neither where it lies nor what broke
+            log.warning("%s is not loaded: %s", served.id, problem)
+            said = re.sub(r" \(.*\)(?=;)", "", str(problem).replace(str(served.path), served.name))
+            raise EcgsynthError(said) from None
         return Loaded(
             served, synthesizer, Batcher(Together(synthesizer), self.batch_s, self._computing)
         )
@@ -179,18 +185,26 @@ def _stamp(path: Path) -> Stamp:
 
 def _served(name: str, path: Path, shipped: bool) -> Served | str:
     """What a file holds, from its card alone; the reason where it cannot be used."""
+    from pydantic import ValidationError
     from safetensors import SafetensorError, safe_open
+
+    from ecgsynth.signals.ecg import Spec
+    from ecgsynth.synthesizer.card import Card
 
     try:
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         with safe_open(path, "np") as weights:
             card = json.loads((weights.metadata() or {}).get("card", "null"))
-    except (SafetensorError, ValueError) as problem:
-        return f"{path.name} is not a whole safetensors file ({problem}); copy or train it again."
+    except (SafetensorError, ValueError, RecursionError):
+        return f"{path.name} is not a whole safetensors file; copy or train it again."
     if not isinstance(card, dict) or not isinstance(card.get("spec"), dict):
         return f"{path.name} carries no card, so it is not a model of ecgsynth."
     one = Served(name, path, digest, card, shipped)
+    try:
+        Spec.from_json(Card.model_validate(card).spec)
+    except (ValidationError, EcgsynthError):
+        return f"the card in {path.name} is damaged; copy or train it again."
     if not PLAIN.fullmatch(one.id):  # files are named by it
         return f"its id '{one.id[:80]}' is no plain name (letters, digits, _ . -); save it anew."
     return one

@@ -111,7 +111,7 @@ def read(folder: Path, asked: Mapping[str, Any]) -> Ecg:
 
     file = folder / asked["name"]
     if asked["upload_kind"] == "wfdb":
-        file = unpack(file, folder / "records")
+        file = unpack(file, folder / "upload")
     return read(file, asked["upload_kind"])
 
 

@@ -41,7 +41,10 @@ TOO_LARGE = "not enough memory for this set; send fewer items."
 
 
 def main() -> None:
-    asked = json.loads(sys.stdin.readline())
+    order = sys.stdin.readline()
+    if not order.endswith("\n"):  # the parent died before it had said what to do
+        return
+    asked = json.loads(order)
     folder = Path(asked["folder"])
     out = sys.stdout
     sys.stdout = sys.stderr  # what libraries print is no answer
@@ -70,8 +73,7 @@ def main() -> None:
         if is_full(problem):
             tell(error=DISK, full=True)
             return
-        sentence = FOLDERS.sub("", " ".join(str(problem).split()))
-        tell(error=sentence, missing=isinstance(problem, MissingRecordingsError))
+        tell(error=sentence(problem), missing=isinstance(problem, MissingRecordingsError))
     except MemoryError:
         tell(error=TOO_LARGE)
     except Exception as problem:
@@ -87,6 +89,11 @@ def main() -> None:
         tell(
             done=True, result="result.json", files={name: path.name for name, path in files.items()}
         )
+
+
+def sentence(problem: EcgsynthError) -> str:
+    """What the client is told: one line, and no folder of ours."""
+    return FOLDERS.sub("", " ".join(str(problem).split()))
 
 
 def _end_with_parent(folder: Path) -> None:

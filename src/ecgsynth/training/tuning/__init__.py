@@ -138,10 +138,14 @@ def _work(
 
 def _in_process(path: Path, trials: int, until: float | None, threads: int) -> None:
     """What a process of the study does, from its start to its end."""
+    import signal
     import sys
 
     from ecgsynth.training.tuning.worker import work
 
+    # Ctrl-C comes from the terminal and, as a SIGTERM, from the mother at once; where Python finds
+    # no handler of its own for the second, it prints a traceback.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         work(path, trials, until, threads)
     except EcgsynthError as problem:

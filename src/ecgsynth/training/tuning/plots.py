@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
-LEAST = 4
-"""Whole trials from which the weight of a setting can be told."""
+LEAST = {"importance": 4, "parallel": 2}
+"""Whole trials that a picture needs; from fewer than four the weight of a setting is no figure."""
 
 SCALE = "score, log10"
 
 
 def draw(study: Study, folder: Path) -> list[Path]:
-    """`importance.png` and `parallel.png` in the folder; none where there are too few trials."""
+    """`importance.png` and `parallel.png` in the folder, those that there are trials enough for."""
     import matplotlib as mpl
     from optuna.trial import TrialState
 
     whole = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(whole) < LEAST or len({one.value for one in whole}) < 2:
+    if len({one.value for one in whole}) < 2:
         return []
     made = []
     with mpl.rc_context(), warnings.catch_warnings():
@@ -43,11 +43,15 @@ def draw(study: Study, folder: Path) -> list[Path]:
             ),
         }
         for name, (title, paint) in titles.items():
+            if len(whole) < LEAST[name]:
+                continue
             axes = paint(study, target=_decades, target_name=SCALE)
             axes.set_title("")
             axes.set_title(title, loc="left")  # Optuna has it here or there
             if axes.get_legend():  # it would lie on a bar
                 axes.get_legend().remove()
+            for lines in axes.collections:  # Optuna's colours end in white, which nobody sees
+                lines.set_cmap("viridis")
             if name == "parallel":  # whole names; Optuna cuts them short
                 axes.set_xticks(axes.get_xticks(), [SCALE, *sorted(whole[0].params)])
             figure = axes.figure

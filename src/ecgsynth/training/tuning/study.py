@@ -145,8 +145,9 @@ class Folder:
             yield trial
         finally:
             if trial is not None:
+                with suppress(PermissionError):  # Windows keeps a file that is open
+                    self._file(trial.number).unlink(missing_ok=True)
                 held.release()
-                self._file(trial.number).unlink(missing_ok=True)
 
     def _put_back(self, study: Study) -> None:
         """Mark trials failed whose processes died, and queue their settings again."""
@@ -160,7 +161,8 @@ class Folder:
                 if begun < ATTEMPTS:
                     study.enqueue_trial(one.params, user_attrs={BEGUN: begun})
                     log.warning("trial %d lost its process; it is begun anew.", one.number)
-                self._file(one.number).unlink(missing_ok=True)
+                with suppress(PermissionError):
+                    self._file(one.number).unlink(missing_ok=True)
 
     def _sampler(self, number: int):  # type: ignore[no-untyped-def]
         import optuna

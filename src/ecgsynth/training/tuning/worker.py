@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 WHY = "why"
 """Note on a trial: what ended it early."""
+WANT = ("allocate memory", "out of memory")
+"""Words of PyTorch for a want of memory."""
 
 
 def work(path: Path, trials: int, until: float | None = None, threads: int = 0) -> None:
@@ -83,6 +85,12 @@ def attempt(folder: Folder, study: Study, scorer: Scorer, trial: Trial) -> None:
         trial.report(score, tune.measures)
     except (_CutShortError, EcgsynthError) as reason:  # it diverged, or cannot be trained at all
         trial.set_user_attr(WHY, str(reason))
+        study.tell(trial, state=TrialState.PRUNED)
+    except (MemoryError, RuntimeError) as reason:  # the latter is torch's way of saying so
+        words = str(reason)
+        if not isinstance(reason, MemoryError) and not any(one in words for one in WANT):
+            raise
+        trial.set_user_attr(WHY, "not enough memory for these settings")
         study.tell(trial, state=TrialState.PRUNED)
     else:
         study.tell(trial, score)

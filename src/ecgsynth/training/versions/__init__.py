@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.shelf import find_model
 from ecgsynth.synthesizer.tracked import (
     SHA,
+    absent,
     digest,
     local_file,
     opened,
@@ -34,6 +36,9 @@ EXPERIMENT = "ecgsynth"
 PRODUCTION = "production"
 HISTORY = "ecgsynth.history."
 """Tag of a model, by alias: the versions that had it before, newest last."""
+NAME = re.compile(r"[\w.-](?:[\w. -]*[\w.-])?")
+ALIAS = re.compile(r"(?!(?i:latest|v\d+)$)[A-Za-z0-9_-]+")
+"""What MLflow, a shell and `models:/NAME@ALIAS` all take."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,17 @@ def add(run: str | Path, name: str = "", report: Path | None = None) -> Version:
 
     Raises
     ------
-    EcgsynthError: the run has no model, or it is damaged; see `opened` for the store.
+    EcgsynthError: the run has no model, or it is damaged; it cannot be named so; see `opened` for
+        the store.
     """
     path = find_model(run)
     card = Synthesizer.load(path).card
     name, sha = name or card.name, digest(path)
+    if not NAME.fullmatch(name):
+        raise EcgsynthError(
+            f"'{name}' cannot name a model; take letters, digits, '_', '-', '.' and spaces, with "
+            "--name."
+        )
     figures = figures_of(report) if report else {}
     with opened() as client:
         known = {model.name for model in client.search_registered_models(max_results=1000)}
@@ -110,6 +121,11 @@ def promote(reference: str, alias: str = PRODUCTION) -> tuple[Version, int | Non
     ------
     EcgsynthError: there is no such version; MLflow does not allow such an alias.
     """
+    if not ALIAS.fullmatch(alias):
+        raise EcgsynthError(
+            f"'{alias}' cannot be an alias; take letters, digits, '_' and '-', as in candidate, "
+            "but not latest or v1, which MLflow keeps for itself."
+        )
     with opened() as client:
         new = version_of(client, reference)
         model = registered(client, new.name)
@@ -135,6 +151,8 @@ def rollback(name: str, alias: str = PRODUCTION) -> tuple[Version, int]:
         model = registered(client, name)
         there = {int(one.version) for one in versions_of(client, name)}
         before = [number for number in _history(model.tags, alias) if number in there]
+        while before and before[-1] == now:  # a promotion that broke off after its first half
+            before.pop()
         if not before:
             raise EcgsynthError(
                 f"no version of '{name}' had the alias '{alias}' before {now}; promote another one."
@@ -172,17 +190,28 @@ def _experiment(client: MlflowClient) -> str:
 def _version(client: MlflowClient, one: ModelVersion) -> Version:
     """A version with what is known of its run."""
     aliases = registered(client, one.name).aliases
-    run = client.get_run(str(one.run_id))
-    tags = {key: text for key, text in run.data.tags.items() if not key.startswith("mlflow.")}
-    facts = {
-        "commit": run.data.tags.get("mlflow.source.git.commit", ""),
-        "card": one.tags.get("ecgsynth.card", ""),
-        **{key.removeprefix("ecgsynth."): text for key, text in sorted(tags.items())},
-        **dict(sorted(run.data.params.items())),
-        **{key: f"{value:.4g}" for key, value in sorted(run.data.metrics.items())},
-    }
+    facts = {"card": one.tags.get("ecgsynth.card", ""), **_facts(client, str(one.run_id))}
     mine = tuple(sorted(n for n, number in aliases.items() if str(number) == str(one.version)))
     return Version(one.name, int(one.version), mine, one.creation_timestamp / 1000, facts)
+
+
+def _facts(client: MlflowClient, number: str) -> dict[str, str]:
+    """What is kept of a run; nothing of one that was deleted for good."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(number).data
+    except MlflowException as problem:
+        if not absent(problem):
+            raise
+        return {}
+    tags = {key: text for key, text in run.tags.items() if not key.startswith("mlflow.")}
+    return {
+        "commit": run.tags.get("mlflow.source.git.commit", ""),
+        **{key.removeprefix("ecgsynth."): text for key, text in sorted(tags.items())},
+        **dict(sorted(run.params.items())),
+        **{key: f"{value:.4g}" for key, value in sorted(run.metrics.items())},
+    }
 
 
 def _history(tags: Mapping[str, str], alias: str) -> list[int]:

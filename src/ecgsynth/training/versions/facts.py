@@ -14,7 +14,7 @@ import numpy as np
 
 from ecgsynth.config import Run
 from ecgsynth.datasets import load
-from ecgsynth.errors import EcgsynthError, MissingRecordingsError
+from ecgsynth.errors import EcgsynthError
 from ecgsynth.synthesizer import Card
 from ecgsynth.training.snapshots import flat
 from ecgsynth.training.tracking import read_metrics
@@ -78,7 +78,7 @@ def data_hash(run: Run) -> str:
 
     Raises
     ------
-    MissingRecordingsError: the recordings are not on this machine.
+    EcgsynthError: the recordings are not on this machine, or cannot be cut so any more.
     """
     data = load(run.data.name, run.data.split, **run.data.settings)
     found = hashlib.sha256(json.dumps(data.spec.to_json(), sort_keys=True).encode())
@@ -93,7 +93,7 @@ def _data_hash(card: Card) -> str:
         return ""
     try:
         return data_hash(Run.from_dict(card.run))
-    except MissingRecordingsError as problem:
+    except EcgsynthError as problem:  # not on this machine, or no longer what they were
         log.warning("the version is kept without a hash of its data: %s", problem)
         return ""
 
@@ -109,6 +109,10 @@ def figures_of(report: Path) -> dict[str, float]:
         }
     except (OSError, ValueError, KeyError, TypeError) as problem:
         reason = " ".join(str(problem).split())
+        if isinstance(problem, OSError):
+            reason = problem.strerror or reason
+        elif isinstance(problem, KeyError):
+            reason = f"it has no {reason}"
         raise EcgsynthError(
             f"{report} is no report in JSON ({reason}); take the .json that `ecgsynth evaluate` "
             "wrote."

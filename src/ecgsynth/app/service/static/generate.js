@@ -158,11 +158,21 @@ function measured() {
       ...["heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "qtc_ms"].map((name) => make("td", {}, figure(found[name]))));
   });
   by("measures").tBodies[0].replaceChildren(...rows);
+  by("unmeasured").textContent = unmeasured(shown.model);
+}
+
+const FIGURES = { heart_rate_bpm: "heart rate", pr_ms: "PR", qrs_ms: "QRS", qt_ms: "QT", qtc_ms: "QTc" };
+
+/** Why whole columns hold dashes, a reason at a time. */
+function unmeasured(one) {
+  const reasons = new Map();
+  for (const [name, why] of Object.entries(one.unmeasured || {})) reasons.set(why, [...(reasons.get(why) || []), FIGURES[name] || name]);
+  return [...reasons].map(([why, names]) => `No ${names.join(", ")}: ${why}.`).join(" ");
 }
 
 function aboutFormat() {
   const one = formats.find(({ name }) => name === by("format").value);
-  by("format-about").textContent = one ? one.about : "A line an item; signals in mV.";
+  by("format-about").textContent = one ? one.about : "A line of JSON an item: its signal as numbers, its label and what it was asked to be.";
 }
 
 /** The same ECG, all of it, as a file. */

@@ -4,11 +4,12 @@ import { call, get, pause, upload } from "./api.js";
 import { by } from "./dom.js";
 
 const LOOK_MS = 1000;
+const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 const OPEN = ["queued", "running"];
 
 /** One kind of job and the elements that show it: `judge` has judge-bar, judge-doing, ... */
 export class Work {
-  /** done: called with the job that has ended well. */
+  /** done: called with the job that has ended well; shows it and returns a sentence on it. */
   constructor(name, path, done) {
     Object.assign(this, { name, path, done, kept: `ecgsynth-${name}` });
     this.cancelButton.addEventListener("click", () => this.cancel());
@@ -18,6 +19,7 @@ export class Work {
   get doing() { return by(`${this.name}-doing`); }
   get problem() { return by(`${this.name}-problem`); }
   get go() { return by(`${this.name}-go`); }
+  get card() { return by(`${this.name}-job`); }
   get cancelButton() { return by(`${this.name}-cancel`); }
 
   /** Send the form and watch the job. */
@@ -26,16 +28,25 @@ export class Work {
     this.problem.textContent = "";
     this.bar.value = 0;
     this.doing.textContent = "Sending the file…";
+    this.bring(this.card);
     try {
       const job = await upload(this.path, form, (share) => {
         this.doing.textContent = `Sending the file, ${Math.round(100 * share)} %…`;
       });
-      await this.watch(job);
+      const idle = await this.watch(job);
+      if (idle) this.card.querySelector("h3").focus();
     } catch (problem) {
       this.problem.textContent = problem.message;
       this.doing.textContent = "Nothing came of it; the reason stands beside the form.";
+      this.bring(this.problem);
     }
     this.busy(false);
+  }
+
+  /** Scroll to what lies outside of the window, as on a phone. */
+  bring(element) {
+    const { top } = element.getBoundingClientRect();
+    if (top < 0 || top > 0.8 * window.innerHeight) element.scrollIntoView({ behavior: still.matches ? "auto" : "smooth" });
   }
 
   /** Go on with what was watched when the page was left. */
@@ -52,6 +63,7 @@ export class Work {
     this.busy(false);
   }
 
+  /** Until the job ends; whether it ended well while nobody did anything else. */
   async watch(job) {
     this.id = job.id;
     sessionStorage.setItem(this.kept, job.id);
@@ -66,15 +78,21 @@ export class Work {
       }
     }
     if (job.state === "failed") throw new Error(job.problem.detail);
-    if (job.state === "done") this.done(job);
+    if (job.state !== "done") return false;
+    // Who waits for the result is led to it; who went on to something else is left there.
+    const idle = [document.body, this.go, this.cancelButton].includes(document.activeElement);
+    this.doing.textContent = this.done(job);
+    return idle;
   }
 
   tell(job) {
     this.bar.value = job.state === "done" ? 1 : job.share;
+    // A screen reader is told of changes of state, and reads the progress when it is asked to.
+    this.doing.ariaLive = job.state === "running" ? "off" : "polite";
     this.doing.textContent = {
       queued: "Waiting for its turn…",
-      running: `${job.doing || "working"}, ${Math.round(100 * job.share)} %`,
-      done: "Done.", failed: "It failed.", cancelled: "Cancelled; what was uploaded is deleted.",
+      running: `${job.starts > 1 ? "Begun again: " : ""}${job.doing || "working"}, ${Math.round(100 * job.share)} %`,
+      done: "Loading what came of it…", failed: "It failed.", cancelled: "Cancelled; what was uploaded is deleted.",
     }[job.state];
     this.cancelButton.disabled = !OPEN.includes(job.state);
   }

@@ -83,7 +83,7 @@ function judge(event) {
 function verdict({ report, result }) {
   const groups = new Map();
   for (const row of result.rows) groups.set(row.question, [...(groups.get(row.question) || []), row]);
-  const table = make("table", { class: "verdict" }, make("caption", {}, `${result.synthetic} against ${result.against}; ${Object.entries(result.counts).map(([name, number]) => `${number.toLocaleString("en-US")} ${name}`).join(", ")}`),
+  const table = make("table", { class: "verdict" }, make("caption", {}, make("span", {}, `${result.synthetic} against ${result.against}; ${Object.entries(result.counts).map(([name, number]) => `${number.toLocaleString("en-US")} ${name}`).join(", ")}`)),
     make("thead", {}, make("tr", {}, ...["Figure", "Of", "Value", "95 %", "Floor", "Ceiling", "On the way"].map((text) => make("th", { scope: "col" }, text)))),
     ...[...groups].map(([question, rows]) => make("tbody", {},
       make("tr", {}, make("th", { colspan: "7", scope: "colgroup", class: "question" }, QUESTIONS[question] || question)),
@@ -99,6 +99,8 @@ function verdict({ report, result }) {
       make("button", { type: "button", onclick: () => keep(report, "report.html", "judge") }, "Save the report")),
     make("iframe", { class: "report", sandbox: "allow-scripts", src: report, title: "Full report", loading: "lazy" }),
   );
+  const rows = new Set(result.rows.map((row) => row.metric)).size;
+  return `The verdict is there: ${rows} figure${rows === 1 ? "" : "s"} in a table, the full report beneath it.`;
 }
 
 /** What was not measured, a reason at a time. */
@@ -134,7 +136,7 @@ function line(row, again = false) {
   const decimals = (value) => (value === null || value === undefined ? 0 : Math.abs(value) >= 10 ? 1 : 3);
   const tell = (value) => figure(value, decimals(value));
   const share = row.score === null ? null : Math.max(0, Math.min(1, row.score));
-  return make("tr", { title: row.note || "" }, make("th", { scope: "row" }, ...(again ? [make("span", { class: "bare" }, row.title)] : [row.title, make("small", {}, [row.metric, row.unit].filter(Boolean).join(", "))])),
+  return make("tr", { title: row.note || "" }, make("th", { scope: "row" }, ...(again ? [make("span", { class: "bare" }, row.title)] : [row.title, make("small", {}, [row.metric, row.unit === "1" ? "" : row.unit].filter(Boolean).join(", "))])),
     make("td", {}, row.group), make("td", { class: "value" }, tell(row.value)),
     make("td", {}, row.low === null || row.high === null ? "–" : `${tell(row.low)} to ${tell(row.high)}`),
     make("td", {}, tell(row.controls.gaussian)), make("td", {}, tell(row.controls.real)),
@@ -202,6 +204,7 @@ function augmented({ id, result }) {
         make("td", {}, acceptance[name] ? `${Math.round(100 * acceptance[name].rate)} %` : "–")))))),
     ...(manifest.notes || []).map((text) => make("p", { class: "hint" }, text)),
     make("button", { type: "button", class: "primary", onclick: () => keep(`/v1/jobs/${id}/result`, "augmented", "augment") }, "Download the set"));
+  return `The set is there: ${result.items.toLocaleString("en-US")} items, ${result.synthetic.toLocaleString("en-US")} of them synthetic.`;
 }
 
 function listen() {

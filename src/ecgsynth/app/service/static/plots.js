@@ -5,6 +5,23 @@ import { svg } from "./dom.js";
 const [WIDE, TALL] = [420, 190];
 const [LEFT, RIGHT, TOP, BOTTOM] = [52, 12, 12, 34];
 
+const MOST_POINTS = 400;
+
+/** A curve with no more points than a screen shows: evenly spaced over the examples, first and last
+    among them. It may grow to twice as many before that is done again. */
+export function thinned(points) {
+  if (points.length <= 2 * MOST_POINTS) return points;
+  const [first, last] = [points[0][0], points.at(-1)[0]];
+  // A step that only doubles: what was kept before lies on the grid that comes after.
+  const step = 2 ** Math.ceil(Math.log2((last - first) / (MOST_POINTS - 1)));
+  let next = first;
+  return points.filter(([x], n) => {
+    const kept = x >= next || n === points.length - 1;
+    if (kept) next = step ? first + step * (Math.floor((x - first) / step) + 1) : Infinity;
+    return kept;
+  });
+}
+
 /** Round steps between two values. */
 function ticks(low, high, most) {
   const raw = (high - low) / most || 1;

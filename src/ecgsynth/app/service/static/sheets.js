@@ -59,14 +59,17 @@ function blank(items, spec, chosen) {
   };
 }
 
+/** The parts of a text in rows of at most so many letters. */
+const packed = (text, between, letters) => (text.length <= letters ? [text] : text.split(between).reduce((rows, part) => {
+  const longer = [rows.at(-1), part].filter(Boolean).join(between);
+  return longer.length <= letters ? [...rows.slice(0, -1), longer] : [...rows, part].filter(Boolean);
+}, [""]));
+
 /** The sheet, with its size and its footer in as many lines as it takes. */
 function closed(sheet, width, y) {
   sheet.width = width;
   const letters = Math.floor(((width - 2 * sheet.margin) * sheet.px) / (0.37 * em()));
-  sheet.footer = sheet.footer.split(" · ").reduce((rows, part) => {
-    const longer = [rows.at(-1), part].filter(Boolean).join(" · ");
-    return longer.length <= letters ? [...rows.slice(0, -1), longer] : [...rows, part].filter(Boolean);
-  }, [""]);
+  sheet.footer = packed(sheet.footer, " · ", letters).flatMap((row) => packed(row, " ", letters));
   sheet.height = y + sheet.foot + (sheet.footer.length - 1) * sheet.line;
   return sheet;
 }

@@ -3,7 +3,7 @@
 import { follow, get } from "./api.js";
 import { by, figure, make, words } from "./dom.js";
 import { draw, sharp } from "./paper.js";
-import { newest, plot } from "./plots.js";
+import { newest, plot, thinned } from "./plots.js";
 import { cells, isBeat, sheetOf } from "./sheets.js";
 
 const LIST_MS = 5000;
@@ -28,6 +28,7 @@ let curves = {};
 let alarms = [];
 let timer = 0;
 let painted = 0;
+let stale = false;
 let samples = null;
 
 export async function begin() {
@@ -132,12 +133,15 @@ function hear(name, said, id) {
     state(said.run);
     rings();
   } else if (name === "metrics") {
-    for (const [figureName, value] of Object.entries(said.values)) (curves[figureName] ??= []).push([said.examples, value]);
+    for (const [figureName, value] of Object.entries(said.values)) {
+      (curves[figureName] ??= []).push([said.examples, value]);
+      curves[figureName] = thinned(curves[figureName]);
+    }
     if (said.alarm) {
       alarms = [...alarms, said.alarm];
       rings();
     }
-    newestSamples(id);
+    stale = true;
   } else if (name === "state") {
     state(said);
   }
@@ -146,6 +150,8 @@ function hear(name, said, id) {
 }
 
 function paint() {
+  if (stale) newestSamples(chosen);
+  stale = false;
   const shown = GROUPS.map(([title, unit, belongs]) => {
     const members = Object.entries(curves).filter(([name, points]) => belongs(name) && points.length);
     return members.length ? panel(title, unit, Object.fromEntries(members)) : null;

@@ -1,0 +1,34 @@
+"""How long the figures of a judging take beside each other, so that its progress is honest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ecgsynth.evaluation import Metric
+
+LOADING_S = 4.0
+"""Reading the real sets, before the first figure."""
+
+SECONDS = {
+    "adherence": 0.7, "alpha_precision": 2.6, "amplitude_w1": 0.3, "authenticity": 4.3,
+    "c2st": 3.6, "delineation_failure": 1.0, "domias": 1.3, "dtw": 0.6, "frechet_ratio": 1.5,
+    "nn_distance_ratio": 0.8, "nn_membership": 0.6, "wavelet_coherence": 0.9,
+}  # fmt: skip
+"""Of 2,000 beats of 256 samples, on one core; what several figures share counts for the first."""
+
+WHOLE_SECONDS = {"c2st": 30.0, "discriminative_score": 4.0, "predictive_score": 6.0}
+"""Where the judging is not a quick one."""
+
+FAST_S, NETWORK_S = 0.04, 30.0
+"""Of the other figures, and of the others that train a network."""
+
+
+def cost(metric: Metric, quick: bool, seeds: int = 1) -> float:
+    """Seconds that a metric takes, roughly; only their ratios count."""
+    if not quick and metric.name in WHOLE_SECONDS:
+        return WHOLE_SECONDS[metric.name] * seeds
+    return NETWORK_S * seeds if metric.costly else SECONDS.get(metric.name, FAST_S)
+
+
+def total(metrics: Iterable[Metric], quick: bool, seeds: int = 1) -> float:
+    return sum(cost(metric, quick, seeds) for metric in metrics)

@@ -1,0 +1,1 @@
+"""The page in Chromium, a file a tab."""

@@ -1,0 +1,154 @@
+"""Generate: what is drawn, measured, handed out and made again by a link."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import wfdb
+from browsing import answered, drag, drawn, figure, ink, opened, peaks, picture, pixels, settled
+
+from ecgsynth.formats import read
+from ecgsynth.signals.simulator import simulate_record
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+
+def test_the_page_opens_with_synthetic_beats_on_paper(page: Page) -> None:
+    items = drawn(page)
+    assert [item["label"] for item in items[:4]] == ["N", "S", "V", "F"]
+    assert ink(page).sum() > 1000
+    assert "SYNTHETIC" in page.locator(".badge").inner_text()
+    assert "not for diagnosis" in page.locator(".badge").inner_text()
+    assert page.title() == "ecgsynth: synthetic ECG"
+    row = page.locator("#measures tbody tr").first.locator("td").all_inner_texts()
+    assert float(row[1]) == pytest.approx(60 / items[0]["context"]["rr_before_s"], abs=0.51)
+    assert float(row[4]) == pytest.approx(items[0]["measured"]["qrs_ms"], abs=0.51)
+
+
+def test_calipers_read_a_known_ecg_by_its_pixels(page: Page) -> None:
+    known = simulate_record(10, 500, heart_rate=64, leads=("II",), hrv=0.1, seed=4)
+    assert known.marks is not None
+    signal, r, t = known.signal[0, 0], known.marks.of(0, "r_peak"), known.marks.of(0, "t_peak")
+    t = t[t > r[0]]
+    page.route("**/v1/ecgs", answered(known, "mitbih-beats-phantom"))
+    drawn(page)
+    page.locator("#zoom").select_option("3")
+    page.locator("#calipers").click()
+    px = 3 * 96 / 25.4  # to a millimetre
+    dark = ink(page)
+    dark[:, : int(14 * px)] = False  # the calibration pulse
+    dark[: int(6 * px), : int(24 * px)] = False  # the name of the lead
+    (one, top), (two, _) = sorted(peaks(dark, int(8 * px))[: len(r)])[:2]
+    drag(page, "t1", one, top)
+    drag(page, "t2", two, top)
+    assert figure(page, "dt") == pytest.approx((r[1] - r[0]) * 2, abs=10)
+    assert figure(page, "bpm") == pytest.approx(60 * 500 / (r[1] - r[0]), abs=1)
+    after = int(one + 4 * px)
+    column, low = peaks(dark[:, after : after + int(8 * px)], int(8 * px))[0]
+    drag(page, "t2", after + column, low)
+    assert figure(page, "dt") == pytest.approx((t[0] - r[0]) * 2, abs=10)
+    drag(page, "v1", one, low)
+    drag(page, "v2", one, top)
+    assert figure(page, "dv") == pytest.approx(signal[r[0]] - signal[t[0]], abs=0.05)
+
+
+def test_what_is_downloaded_is_what_is_drawn(page: Page, tmp_path: Path) -> None:
+    items = drawn(page, "#model=mitbih-beats&label=V&seed=7&count=5")
+    shown = np.array([item["signal"]["MLII"] for item in items])
+    for format in ("npz", "csv", "parquet", "wfdb"):
+        page.locator("#format").select_option(format)
+        with page.expect_download() as given:
+            page.locator("#download").click()
+        path = tmp_path / given.value.suggested_filename
+        given.value.save_as(path)
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                archive.extractall(tmp_path / format)
+            path = next((tmp_path / format).iterdir())
+        np.testing.assert_allclose(read(path, format).signal[:, 0], shown, atol=5e-4)
+    record = next((tmp_path / "wfdb").rglob("*.hea")).with_suffix("")
+    assert wfdb.rdrecord(str(record)).units == ["mV"]
+
+
+def test_a_link_makes_the_same_picture_again(page: Page, browser: Browser, service: Any) -> None:
+    drawn(page)
+    page.locator('#condition input[value="V"]').check()
+    page.locator("#context-rr_before_s").fill("0.6")
+    page.locator("#count").fill("6")
+    with page.expect_response("**/v1/ecgs"):
+        page.locator("#dice").click()
+    settled(page)
+    assert page.locator("#measures tbody tr").count() == 6
+    page.locator("#speed").select_option("50")
+    link = page.url.partition("#")[2]
+    assert "label=V" in link
+    assert "context.rr_before_s=0.6" in link
+    with opened(browser, service) as other:
+        items = drawn(other, f"#{link}")
+        assert {(item["label"], item["context"]["rr_before_s"]) for item in items} == {("V", 0.6)}
+        assert picture(other) == picture(page)
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ("#model=mitbih-beats-00000000&seed=1&count=3", "another version of it (mitbih-beats-"),
+        ("#model=nobody-12345678&seed=1&count=3", "which this server does not have"),
+        ("#seed=1&count=3", "names no model"),
+        ("#model=mitbih-beats&label=Q&seed=1&count=3", "the class Q, which mitbih-beats does not"),
+        ("#model=mitbih-beats&seed=1&count=3&context.rr_before_s=-1", "is a time: above 0 s"),
+    ],
+)
+def test_a_link_that_cannot_be_met_says_why_and_draws_nothing(
+    page: Page, link: str, words: str
+) -> None:
+    page.goto(f"/{link}")
+    said = page.locator("#make-problem", has_text=words)
+    said.wait_for()
+    assert said.get_attribute("role") == "alert"
+    assert page.locator("#measures tbody tr").count() == 0
+    assert not page.locator("#canvas").is_visible()
+
+
+def test_twelve_leads_stand_three_by_four_over_a_rhythm_strip(page: Page) -> None:
+    items = drawn(page, "#model=twelve&seed=1&count=2")
+    assert "13 panels" in str(page.locator("#canvas").get_attribute("aria-label"))
+    page.locator("#calipers").click()
+    names = page.locator("#measured-panel option").all_inner_texts()
+    assert names[:4] == ["I", "aVR", "V1", "V4"]
+    assert names[12].startswith("II rhythm")
+    first = picture(page)
+    page.locator("#next").click()
+    assert page.locator("#which").inner_text() == f"2 of {len(items)}"
+    assert picture(page) != first
+
+
+def test_signals_without_mv_get_no_paper(page: Page) -> None:
+    drawn(page, "#model=heartbeat-beats&seed=1&count=4")
+    assert page.locator("#gain").is_disabled()
+    page.locator("#calipers").click()
+    assert page.locator("#dv").inner_text().endswith("a.u.")
+    why = page.locator("#unmeasured").inner_text()
+    assert "No QRS, QT, QTc: 0 ms before R; 80 are needed." in why
+    seen = pixels(page)
+    assert not ((seen[..., 0] - seen[..., 2]) > 40).any()  # neither 5-mm lines nor 1-mm ones
+
+
+def test_the_sweep_moves_and_rests_where_motion_is_unwanted(browser: Browser, service: Any) -> None:
+    for motion, moves in (("no-preference", True), ("reduce", False)):
+        with opened(browser, service, reduced_motion=motion) as page:
+            drawn(page, "#model=mitbih-beats&seed=1&count=4&view=sweep")
+            before = picture(page)
+            page.wait_for_timeout(400)
+            assert (picture(page) != before) == moves
+            assert page.locator("#pause").inner_text() == ("Pause" if moves else "Play")
+            page.locator("#pause").click()
+            page.wait_for_timeout(300)
+            before = picture(page)
+            page.wait_for_timeout(300)
+            assert (picture(page) != before) != moves
