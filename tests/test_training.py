@@ -66,6 +66,24 @@ def stopped(
     return folder
 
 
+def test_core_seconds_of_all_sittings_are_counted(
+    beats: Ecg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every step takes a minute here."""
+    healthy, minutes = Learner.step, [0]
+
+    def slow(learner: Learner, *args: Any, **more: Any) -> dict[str, float]:
+        minutes[0] += 1
+        return healthy(learner, *args, **more)
+
+    monkeypatch.setattr(Learner, "step", slow)
+    monkeypatch.setattr(time, "process_time", lambda: 60.0 * minutes[0])
+    folder = stopped(tmp_path / "run", beats, 3)
+    assert Synthesizer.load(folder).card.core_seconds == 3 * 60
+    train(tiny_run(6), folder, data=beats, resume=True)
+    assert Synthesizer.load(folder).card.core_seconds == 6 * 60
+
+
 def same_weights(one: Path, other: Path) -> bool:
     first, second = load_file(one), load_file(other)
     return first.keys() == second.keys() and all(

@@ -15,6 +15,8 @@ class Card(BaseModel):
 
     members: of a model that holds one generator per class their cards, by class; its own `run`,
         `scaler` and `prior` are then empty.
+    examples_seen, core_seconds: what the training took: real items, and CPU seconds of the process
+        that wrote (of one alone, all); 0 where it is not known.
     alarms: what went wrong in the training, as in metrics.jsonl: examples, alarm, saw, try.
     """
 
@@ -31,6 +33,7 @@ class Card(BaseModel):
     members: dict[str, dict[str, Any]] = {}
     data: dict[str, Any] = {}
     examples_seen: int = 0
+    core_seconds: float = 0.0
     seed: int = 0
     commit: str = ""
     versions: dict[str, str] = {}

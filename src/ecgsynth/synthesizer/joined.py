@@ -94,6 +94,7 @@ def join(models: Mapping[str, Synthesizer], name: str) -> Joined:
         members={label: model.card.model_dump(mode="json") for label, model in models.items()},
         data=_joined_data(models),
         examples_seen=sum(card.examples_seen for card in cards),
+        core_seconds=sum(card.core_seconds for card in cards),
         versions=cards[0].versions,
         left_out=made_by_none,
     )

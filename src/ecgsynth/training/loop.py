@@ -114,7 +114,7 @@ def _learn(
     heldout: Callable[..., Prepared | None] | None,
 ) -> Synthesizer:
     """What `train` does once the folder is its own."""
-    settings = run.training
+    settings, began_cpu = run.training, time.process_time()
     # What the model sees of the data: scaled signals, labels, contexts, who gave them.
     styles, style = styles_of(data, settings)
     hidden = measure_hidden(scaler, data)
@@ -154,12 +154,14 @@ def _learn(
         """Everything needed to go on, and the model as it stands."""
         synthesizer.generator.eval()
         card.examples_seen = step * per_step
+        card.core_seconds = round(state.get("core_seconds", 0.0) + time.process_time() - began_cpu)
         if folder and tracker:
             if not all(
                 w.isfinite().all() for part in parts.values() for w in part.state_dict().values()
             ):
                 raise diverged(card.examples_seen)
-            snapshots.keep(folder, step, run, parts, optimisers, guard.state)
+            decided = guard.state | {"core_seconds": card.core_seconds}
+            snapshots.keep(folder, step, run, parts, optimisers, decided)
             synthesizer.save(folder / "model.safetensors")
             with written_beside(folder / "card.json") as beside:
                 beside.write_text(card.model_dump_json(indent=1))
