@@ -115,3 +115,25 @@ def test_mmd_of_more_windows_of_the_same_people_is_nought(beats: Ecg) -> None:
         kernel, first = by_person(*named, width=4.0)
         found.append(float(mmd(kernel, first, ~first)))
     assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(len(found))
+
+
+def test_systems_stand_between_floor_and_ceiling_with_what_they_cost(
+    beats: Ecg, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from systems import show
+    from tiny import tiny_synthesizer
+
+    model = tiny_synthesizer(beats)
+    row = {"metric": "coverage", "group": "N", "value": 0.5, "low": 0.4, "high": 0.6,
+           "controls": {"gaussian": 0.3, "real": 0.74}}  # fmt: skip
+    rows = {"one": [row], "other": [row | {"metric": "c2st", "group": "all", "controls": {}}]}
+    show({name: (model, 63.4, {"rows": found}) for name, found in rows.items()})
+    lines = capsys.readouterr().out.splitlines()
+    size = sum(weight.numel() for weight in model.weights().values()) / 1e6
+    assert lines[0] == "| system | examples | core-min | weights | coverage N | c2st |"
+    assert lines[2:] == [
+        "| floor: Gaussian |  |  |  | .30 |  |",
+        f"| one | 16 | 63 | {size:.1f} M | .50 (.40-.60) |  |",
+        f"| other | 16 | 63 | {size:.1f} M |  | .50 (.40-.60) |",
+        "| ceiling: real |  |  |  | .74 |  |",
+    ]
