@@ -76,6 +76,22 @@ def test_version_keeps_all_that_a_run_left_behind(store: Path, runs: list[Path])
 
 
 @needs_mlflow
+def test_a_tracked_training_registers_itself_and_goes_on_without_its_store(
+    store: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tiny.yaml").write_text(tiny_run(3).to_yaml())
+    done = command("train", "tiny.yaml", "--to", "here", "--track")
+    assert "kept:  tiny/1 in sqlite:" in done.out
+    monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    done = command("train", "tiny.yaml", "training.rate_critic=1e-3", "--to", "away", "--track")
+    assert done.code == 0, done.err
+    assert "the training goes on without its store" in done.err
+    assert "The run is whole; `ecgsynth versions add away` does it later." in done.err
+    monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"sqlite:///{store}")
+    assert "tiny/2" in command("versions", "add", "away").out
+
+
+@needs_mlflow
 def test_generate_takes_the_version_that_has_the_alias(store: Path, runs: list[Path]) -> None:
     first, second = (versions.add(run) for run in runs)
     versions.promote(str(first))

@@ -16,6 +16,7 @@ def train(
     steps: Annotated[int, typer.Option("--steps", help="Stop after so many steps.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, train nothing.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last snapshot.")] = False,
+    track: Annotated[bool, typer.Option("--track", help="Register it with MLflow.")] = False,
 ) -> None:
     """Train a generator; Ctrl-C leaves a usable run that --resume continues.
 
@@ -41,10 +42,48 @@ def train(
         typer.echo(run.to_yaml())
         typer.echo(f"# would train into {folder}")
         return
+    track = track and first_here()
+    if track:
+        _try_store()
     train_with_bar(run, folder, resume)
     if first_here():
         typer.echo(f"model: {folder / 'model.safetensors'}")
         typer.echo(f"try:   ecgsynth generate {folder} --count 100 --to {folder}/beats.npz")
+    if track:
+        _register(folder)
+
+
+def _try_store() -> None:
+    """Say before hours of work that its end cannot be registered, as things are.
+
+    Raises
+    ------
+    EcgsynthError: MLflow is not installed.
+    """
+    from ecgsynth.app.console import console
+    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.training import versions
+
+    versions.installed()
+    try:
+        versions.versions()
+    except EcgsynthError as problem:
+        console().print(f"the training goes on without its store: {problem}")
+
+
+def _register(folder: Path) -> None:
+    """The run as a version; where the store is away the run is whole all the same."""
+    from ecgsynth.app.console import console
+    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.training import versions
+
+    try:
+        typer.echo(f"kept:  {versions.add(folder)} in {versions.tracking_uri()}")
+    except EcgsynthError as problem:
+        console().print(
+            f"not registered: {problem} The run is whole; "
+            f"`ecgsynth versions add {folder}` does it later."
+        )
 
 
 def _again(content: dict, overrides: list[str]) -> dict:

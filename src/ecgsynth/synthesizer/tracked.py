@@ -43,6 +43,19 @@ def local_file(uri: str) -> Path | None:
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
+def installed() -> None:
+    """See to it that the extra `track` is there.
+
+    Raises
+    ------
+    EcgsynthError: MLflow is not installed.
+    """
+    from importlib.util import find_spec
+
+    if not all(find_spec(name) for name in PARTS):
+        raise EcgsynthError("versions need MLflow; run `pip install 'ecgsynth[track]'`.")
+
+
 @contextmanager
 def opened() -> Iterator[MlflowClient]:
     """MLflow's store; what goes wrong with it is told in one sentence.
@@ -52,10 +65,7 @@ def opened() -> Iterator[MlflowClient]:
     EcgsynthError: MLflow is not installed; the store is locked, damaged, full, of another schema or
         out of reach.
     """
-    from importlib.util import find_spec
-
-    if not all(find_spec(name) for name in PARTS):
-        raise EcgsynthError("versions need MLflow; run `pip install 'ecgsynth[track]'`.")
+    installed()
     # MLflow would report its use to its makers, and ask a server that is off for minutes.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")

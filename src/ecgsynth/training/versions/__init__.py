@@ -17,6 +17,7 @@ from ecgsynth.synthesizer.tracked import (
     SHA,
     absent,
     digest,
+    installed as installed,
     local_file,
     opened,
     registered,
