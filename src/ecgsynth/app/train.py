@@ -62,9 +62,10 @@ def _try_store() -> None:
     """
     from ecgsynth.app.console import console
     from ecgsynth.errors import EcgsynthError
+    from ecgsynth.synthesizer.tracked import installed
     from ecgsynth.training import versions
 
-    versions.installed()
+    installed()
     try:
         versions.versions()
     except EcgsynthError as problem:

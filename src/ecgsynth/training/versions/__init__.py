@@ -17,7 +17,6 @@ from ecgsynth.synthesizer.tracked import (
     SHA,
     absent,
     digest,
-    installed as installed,
     local_file,
     opened,
     registered,
