@@ -134,8 +134,8 @@ def test_a_run_that_went_back_says_so(tmp_path: Path) -> None:
         ([], "name the run folders to watch"),
         (["nowhere"], "there is no .*nowhere"),
         (["file.npz"], "is a file; name the run folder"),
-        (["empty"], "has no metrics yet"),
-        (["torn"], "has no metrics yet"),
+        (["empty"], "is no run"),
+        (["torn"], "is no run"),
     ],
     ids=str,
 )
@@ -149,6 +149,14 @@ def test_what_is_no_run_is_refused_in_one_sentence(
     with pytest.raises(EcgsynthError, match=reason) as caught:
         shown(*words)
     assert "\n" not in str(caught.value)
+
+
+def test_a_run_that_has_only_begun_stands_beside_the_others(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "run.yaml").write_text("name: begun")
+    frame = shown(run, tmp_path / "begun")
+    assert "its first steps are not made yet" in frame
+    assert "examples" in frame
 
 
 def test_a_frame_every_zero_seconds_is_refused(run: Path) -> None:

@@ -92,11 +92,11 @@ def _fitting(runs: Sequence[Path], console: Console) -> RenderableType:
 
 
 def _lines(folder: Path) -> list[dict[str, Any]]:
-    """The metrics of a run.
+    """The metrics of a run; none where it has only begun.
 
     Raises
     ------
-    EcgsynthError: it is none, or has no whole line yet.
+    EcgsynthError: it is no run.
     """
     from ecgsynth.training.tracking import read_metrics
 
@@ -105,10 +105,10 @@ def _lines(folder: Path) -> list[dict[str, Any]]:
     if not folder.is_dir():
         raise EcgsynthError(f"{folder} is a file; name the run folder that it lies in.")
     lines = read_metrics(folder / "metrics.jsonl")
-    if not lines:
+    if not lines and not (folder / "run.yaml").is_file():
         raise EcgsynthError(
-            f"{folder} has no metrics yet; it is no run folder, or wait until its first steps are "
-            "made."
+            f"{folder} is no run: it has neither metrics nor a recipe; name the folder that "
+            "`train --to` was given."
         )
     return lines
 
@@ -160,6 +160,8 @@ def _series(lines: list[dict[str, Any]]) -> dict[str, list[float]]:
 
 def _position(series: dict[str, list[float]]) -> str:
     """Examples, speed, memory and time left, as far as the log has them."""
+    if "examples" not in series:
+        return "begun; its first steps are not made yet"
     examples, rate, left, memory = (series.get(name, [])[-1:] for name in OF_THE_RUN)
     said = [f"{examples[0]:,.0f} examples"]
     if rate:
