@@ -27,6 +27,8 @@ from ecgsynth.training.tracking import Tracker, read_metrics
 
 SNAPSHOT = "resume.safetensors"
 SHARES = {"N": 0.6, "S": 0.2, "V": 0.2}
+Illness = dict[str, float] | list[dict[str, float]]
+"""Figures of every look, or of one look after another."""
 CHANCE = math.log(2)
 """What a relativistic critic loses that says the same of every item."""
 
@@ -64,7 +66,12 @@ def classes(kind: str, *values: float) -> dict[str, float]:
     }  # fmt: skip
 
 
-ILLNESSES: dict[str, list[dict[str, float]]] = {
+def rising(name: str, first: float) -> list[dict[str, float]]:
+    """Figures of every class that grow from look to look."""
+    return [classes(name, *3 * [first * 1.15**n]) for n in range(7)]
+
+
+ILLNESSES: dict[str, list[Illness]] = {
     "divergence": [{"critic__adversarial": 5e4}, {"health__amplitude": 40.0}],
     "dominating-critic": [
         {"health__accuracy": 1.0, "critic__adversarial": 1e-4},
@@ -73,6 +80,7 @@ ILLNESSES: dict[str, list[dict[str, float]]] = {
         {"critic__adversarial": 1.1 * CHANCE},
         {"health__accuracy": 0.45, **classes("spread", 0.4, 0.5, 0.5)},
     ],
+    "moving-away": [rising("distance", 3.0)],
     "idle-generator": [classes("distance", 2.0, 2.1, 1.9)],
     "mode-collapse": [classes("spread", 0.02, 0.03, 0.01)],
     "overfitting-critic": [{"health__overfitting": 0.8}],
@@ -92,19 +100,21 @@ def test_a_healthy_training_raises_none() -> None:
 @pytest.mark.parametrize(
     ("name", "illness"), [(name, ill) for name, ills in ILLNESSES.items() for ill in ills]
 )
-def test_each_illness_rings_its_own_alarm_once(name: str, illness: dict[str, float]) -> None:
-    assert rung([look(n, **illness) for n in range(1, 8)]) == [name]
+def test_each_illness_rings_its_own_alarm_once(name: str, illness: Illness) -> None:
+    course = illness if isinstance(illness, list) else 7 * [illness]
+    assert rung([look(n, **ill) for n, ill in enumerate(course, 1)]) == [name]
 
 
 @pytest.mark.parametrize("name", [name for name in ILLNESSES if name != "divergence"])
 def test_one_look_alone_may_be_chance(name: str) -> None:
     looks = [look(n) for n in range(1, 8)]
-    looks[3] = look(4, **ILLNESSES[name][0])
+    ill = ILLNESSES[name][0]
+    looks[3] = look(4, **(ill[3] if isinstance(ill, list) else ill))
     assert rung(looks) == []
 
 
 def test_an_alarm_rings_again_when_the_illness_comes_back() -> None:
-    ill = ILLNESSES["saturation"][0]
+    ill = {"health__at_bounds": 0.2}
     sick, well = [look(n, **ill) for n in (4, 5, 6)], [look(n) for n in (7, 8)]
     assert rung([look(1), *sick, *well, *sick]) == ["saturation", "saturation"]
 
@@ -128,17 +138,22 @@ def test_items_that_are_small_yet_are_not_collapsed() -> None:
 
 
 def test_generator_that_had_no_time_to_move_is_not_idle() -> None:
-    ill = ILLNESSES["idle-generator"][0]
+    ill = classes("distance", 2.0, 2.1, 1.9)
     assert rung([look(n, **ill) | {"examples": 100 * n} for n in range(1, 6)]) == []
 
 
 def test_a_class_that_was_hardly_drawn_yet_is_not_dead() -> None:
-    ill = ILLNESSES["dead-class"][0] | {"examples": 1000}
+    ill = classes("told", 0.9, 0.8, 0.01) | {"examples": 1000}
     assert rung([look(n, **ill) for n in range(1, 8)]) == []
 
 
 def test_no_class_is_dead_while_none_is_told() -> None:
     assert rung([look(n, **classes("told", 0, 0, 0)) for n in range(1, 8)]) == []
+
+
+def test_items_that_come_nearer_in_waves_do_not_move_away() -> None:
+    waves = [classes("distance", *3 * [6 / n * (1 + 0.1 * (n % 4))]) for n in range(1, 12)]
+    assert rung([look(n, **wave) for n, wave in enumerate(waves, 1)]) == []
 
 
 def test_an_alarm_says_what_it_saw_and_what_to_try() -> None:

@@ -25,7 +25,7 @@ HIGH = 1000.0
 """Loss, whatever the objective; healthy ones stay below a tenth of it."""
 SURE = 0.99
 """Share of real items that a critic rates above their synthetic ones when it is never wrong."""
-NO_LOSS = 0.02
+NO_LOSS = 0.03
 """Adversarial loss from which a critic learns no more, where the loss cannot go below 0."""
 BEYOND_CHANCE = 1.05
 """Share of what a critic loses that says the same of every item: healthy ones stay below 1."""
@@ -35,6 +35,9 @@ UNDECIDED = 0.1
 """Distance from one half within which a critic's accuracy is a coin's."""
 FAR, NARROW = 1.3, 0.7
 """Distance and spread, real items' own being 1, beyond which anybody could tell the items."""
+AWAY, WORSE = 2.5, 1.25
+"""Distance, real items' own being 1, and its growth over the least so far, from which items move
+away; healthy trainings come nearer, and go back by a tenth at most."""
 STILL = 1e-3
 """Share of themselves by which an idle generator's figures change from look to look."""
 IDLE_FOR = 500
@@ -198,6 +201,22 @@ def lost_critic(past: Sequence[Look]) -> str:
         if median(spread.values()) > NARROW and median(distance.values()) < FAR:
             return ""
     return f"the critic was right of {accuracies[-1]:.0%}, while the items are unlike real ones"
+
+
+@rule("moving-away", LOWER_RATES)
+def moving_away(past: Sequence[Look]) -> str:
+    """From look to look the items are less like real ones."""
+    distances = [median(found.values()) for look in past
+                 if (found := by_class(look, "health/distance"))]  # fmt: skip
+    last = distances[-LOOKS:]
+    if len(last) < LOOKS or not last[0] < last[1] < last[2] or last[0] < AWAY:
+        return ""
+    if last[-1] < WORSE * min(distances):
+        return ""
+    return (
+        f"synthetic items lie {last[-1]:.1f} times as far from the nearest real one as real ones "
+        f"do, and once lay {min(distances):.1f} times as far"
+    )
 
 
 @rule(
