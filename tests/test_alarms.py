@@ -78,7 +78,7 @@ ILLNESSES: dict[str, list[Illness]] = {
     ],
     "lost-critic": [
         {"critic__adversarial": 1.1 * CHANCE},
-        {"health__accuracy": 0.45, **classes("spread", 0.4, 0.5, 0.5)},
+        {"health__accuracy": 0.47, **classes("spread", 0.4, 0.5, 0.5)},
     ],
     "moving-away": [rising("distance", 3.0)],
     "idle-generator": [classes("distance", 2.0, 2.1, 1.9)],

@@ -31,7 +31,7 @@ BEYOND_CHANCE = 1.05
 """Share of what a critic loses that says the same of every item: healthy ones stay below 1."""
 BEGUN = 1000
 """Examples after which a critic is expected to know more than at first."""
-UNDECIDED = 0.1
+UNDECIDED = 0.05
 """Distance from one half within which a critic's accuracy is a coin's."""
 FAR, NARROW = 1.3, 0.7
 """Distance and spread, real items' own being 1, beyond which anybody could tell the items."""
