@@ -26,10 +26,9 @@ from ecgsynth.synthesizer import Synthesizer
 METRICS = ("c2st", "coverage", "density", "memorisation", "tstr")
 ENDS = {"floor: Gaussian": "gaussian", "ceiling: real": "real"}
 MOST = 2000
-"""Items of a class that are made, and no more than are held out where `SIZES` says so."""
+"""Items of a class that are made, where `SIZES` says nothing else."""
 SIZES = {"mitbih:heldout": {"N": 5000, "S": 579, "V": 2748, "F": 379}}
-"""As many as the results of `mitbih-beats`: of the rare classes what the training set has of
-people without record 202, at most."""
+"""As many as in the results of `mitbih-beats`: of the rare classes all that it was trained on."""
 
 
 def main() -> None:

@@ -130,9 +130,9 @@ def _learn(
     generator = family.generator(model_settings, data.spec).to(fabric.device)
     critic = family.critic(model_settings, data.spec)
     critic = None if critic is None else critic.to(fabric.device)
-    refuse_uneven(fabric, run, (generator, critic or generator), model_settings.pairs)
     learner = Learner(fabric, settings, objective, generator, critic)
     parts, optimisers = learner.parts, learner.optimisers
+    refuse_uneven(fabric, run, (*parts.values(),), model_settings.pairs)
     step, state = snapshots.restore(folder, parts, optimisers) if folder and resume else (0, {})
 
     total = settings.length(len(data))
