@@ -9,8 +9,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 demo: $(VENV)/core.stamp  ## generate, judge and train, on real recordings where they are found
 	$(BIN)/ecgsynth demo
 
-test: check chromium  ## every check and the whole suite
-	$(BIN)/python -m pytest
+test: check chromium  ## every check and the whole suite, on two cores
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(VENV)/dev.stamp  ## style and types
 	$(BIN)/ruff check .
