@@ -17,10 +17,10 @@ from ecgsynth.augmentation.gate import Gate
 from ecgsynth.augmentation.matching import PERSON, beside, checked
 from ecgsynth.augmentation.plan import Plan
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation.sets import UV_FROM, VOLT_BELOW
 from ecgsynth.files import written_beside
 from ecgsynth.formats import write
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
+from ecgsynth.signals.units import doubted_unit
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.shelf import find_model
 from ecgsynth.training.card import versions
@@ -178,11 +178,9 @@ def _check_real(real: Ecg) -> None:
         )
     if real.synthetic:
         log.warning("The set given as real is synthetic itself (%s).", real.source)
-    height = float(np.nanmedian(np.ptp(real.signal, axis=2).max(1)))
-    if real.spec.unit == "mV" and not VOLT_BELOW <= height <= UV_FROM:
+    if doubt := doubted_unit(real):
         raise EcgsynthError(
-            f"the real signals span {height:.3g} mV, as no heart does; are they in uV or V, or "
-            "normalised? Bring them to mV, or say unit='normalised'."
+            f"the real {doubt} and augment again; are they normalised? Then say unit='normalised'."
         )
 
 

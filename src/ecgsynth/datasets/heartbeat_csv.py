@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,11 @@ class HeartbeatCsv:
                 raise ValueError(f"takes AAMI classes out of {', '.join(AAMI_CLASSES)}")
             return classes
 
+        @property
+        def spec(self) -> Spec:
+            # The part begins at R: there is nothing before sample 0.
+            return Spec(("MLII",), FS, SAMPLES, self.classes, unit="normalised", r_sample=0)
+
     @staticmethod
     def load(split: str, settings: Settings) -> Ecg:
         """Beats of a split in [0, 1]; what was parsed is cached as memory-mapped arrays."""
@@ -105,8 +111,7 @@ class HeartbeatCsv:
         record = columns["record"][rows] if "record" in columns else None
         return Ecg(
             signal=columns["signal"][rows][:, None],
-            # The part begins at R: there is nothing before sample 0.
-            spec=Spec(("MLII",), FS, SAMPLES, classes, unit="normalised", r_sample=0),
+            spec=replace(settings.spec, classes=classes),
             label=one_hot(label, len(classes)),
             patient=None if record is None else person_of(record),
             record=None if record is None else record.astype(np.str_),

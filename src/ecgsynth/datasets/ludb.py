@@ -102,8 +102,7 @@ class Ludb:
 
         @property
         def spec(self) -> Spec:
-            """Of whole records, from which windows are cut."""
-            samples = round(SAMPLES * self.fs / FS)
+            samples = round((self.window or SAMPLES) * self.fs / FS)
             return Spec(leads=self.leads, fs=self.fs, samples=samples)
 
     @staticmethod
@@ -139,9 +138,10 @@ class Ludb:
         leads = np.array([LEADS_12.index(lead) for lead in settings.leads])
         signal = resample(np.asarray(arrays["signal"])[np.ix_(rows, leads)], FS, settings.fs)
         record = arrays["record"][rows].astype(np.str_)
+        spec = settings.model_copy(update={"window": None}).spec
         return Ecg(
-            signal=signal[..., : settings.spec.samples],
-            spec=settings.spec,
+            signal=signal[..., : spec.samples],
+            spec=spec,
             patient=np.char.add("ludb-", record),
             record=record,
             marks=_chosen(arrays, rows, leads, settings.fs),

@@ -13,17 +13,12 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import pick
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.filters import resample
+from ecgsynth.signals.units import doubted_unit
 
 log = logging.getLogger("ecgsynth")
 
 MOST, QUICK_MOST = 5000, 2000
 """Synthetic items of a class that are judged: figures hardly move beyond, time and memory do."""
-
-VOLT_BELOW, UV_FROM = 0.03, 50.0
-"""Median peak-to-peak heights, mV, beyond which no surface ECG lies: it is in V, or in uV."""
-
-HOLDS_QRS_S = 0.4
-"""An item that is shorter may lie between two QRS complexes, where a heart is as low."""
 
 LEAST_SAMPLES = 8
 """Of an item that has a shape and a spectrum."""
@@ -106,17 +101,12 @@ def _sound(ecg: Ecg) -> NDArray[np.bool_]:
 
 def _doubt_unit(ecg: Ecg, what: str, notes: list[str]) -> None:
     """Say so where signals in mV are as high as if they were in uV, or as low as if in V."""
-    height = float(np.median(np.ptp(ecg.signal, axis=2).max(1)))
-    low = 0 < height < VOLT_BELOW and ecg.spec.seconds >= HOLDS_QRS_S
-    if ecg.spec.unit != "mV" or not (low or height > UV_FROM):
-        return
-    said = f"{height:,.0f}" if height > 1 else f"{height:.2g}"
-    unit, mend = ("uV", "divide by 1000") if height > UV_FROM else ("V", "multiply by 1000")
-    _say(
-        notes,
-        f"THE UNIT IS DOUBTFUL: the {what} signals span {said} mV, as no heart does. Are "
-        f"they in {unit}? Then {mend} and judge again: until then every figure here is wrong.",
-    )
+    if doubt := doubted_unit(ecg):
+        _say(
+            notes,
+            f"THE UNIT IS DOUBTFUL: the {what} {doubt} and judge again: until then every figure "
+            "here is wrong.",
+        )
 
 
 def capped(ecg: Ecg, quick: bool, seed: int, notes: list[str]) -> Ecg:

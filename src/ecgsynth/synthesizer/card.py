@@ -17,6 +17,7 @@ class Card(BaseModel):
         `scaler` and `prior` are then empty.
     examples_seen, core_seconds: what the training took: real items, and CPU seconds of the process
         that wrote (of one alone, all); 0 where it is not known.
+    doubts: what in the training set speaks against the model, a sentence each.
     alarms: what went wrong in the training, as in metrics.jsonl: examples, alarm, saw, try.
     """
 
@@ -39,6 +40,7 @@ class Card(BaseModel):
     versions: dict[str, str] = {}
     metrics: dict[str, Any] = {}
     left_out: dict[str, str] = {}
+    doubts: list[str] = []
     alarms: list[dict[str, Any]] = []
     intended_use: str = (
         "Research: augmentation of rare classes, tests of algorithms and devices, teaching."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable
@@ -10,7 +9,6 @@ from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
@@ -28,6 +26,7 @@ from ecgsynth.training import snapshots
 from ecgsynth.training.augment import augment
 from ecgsynth.training.batches import Batches, styles_of
 from ecgsynth.training.card import make_card
+from ecgsynth.training.doubts import doubts, refuse
 from ecgsynth.training.engine import (
     agreed,
     ending_with_the_others,
@@ -41,8 +40,6 @@ from ecgsynth.training.prepared import Prepared, heldout_of
 from ecgsynth.training.steps import Learner
 from ecgsynth.training.stopping import stop_between_steps
 from ecgsynth.training.tracking import Tracker, pace
-
-log = logging.getLogger("ecgsynth")
 
 Report = Callable[[int, int, dict[str, float]], None]
 """Called after every logged step with (examples seen, of how many, values); the command draws a
@@ -91,7 +88,7 @@ def train(
         raise EcgsynthError("training.on_alarm=restore goes back to a snapshot; name a run folder.")
     heldout = partial(heldout_of, run) if data is None else None  # of a set handed in none is known
     data = data if data is not None else load(run.data.name, run.data.split, **run.data.settings)
-    _check(data)
+    refuse(data)
     fabric = engine(settings)
 
     scaler = fit_scaler(settings.scaler, data)  # refuses flat signals before anything is written
@@ -139,6 +136,7 @@ def _learn(
     per_step = settings.per_step
     steps = math.ceil(total / per_step)
     card = make_card(run, data, scaler, prior, styles)
+    card.doubts = doubts(run, data) if fabric.is_global_zero else []
     synthesizer = Synthesizer(learner.average, card)
     tracker = Tracker(folder, step * per_step) if folder and fabric.is_global_zero else None
     # It is watched on items drawn once, some of them held out, by rules over what is seen.
@@ -251,19 +249,6 @@ def _learn(
 def _altered(signal: Tensor, fs: float, chance: float, random: torch.Generator) -> Tensor:
     """The signals as the critic sees them; without augmentation no random number is drawn."""
     return augment(signal, fs, chance, random) if chance else signal
-
-
-def _check(data: Ecg) -> None:
-    """Refuse a training set that cannot give a good model; warn of one that may not."""
-    if not np.isfinite(data.signal).all():
-        raise EcgsynthError("the training signals hold NaN or infinity; drop those items first.")
-    for name, total in data.counts().items():
-        if total == 0:
-            raise EcgsynthError(
-                f"class '{name}' has no item in {data.source}; leave it out of data.classes."
-            )
-        if total < 30:
-            log.warning("class '%s' has only %d items; expect copies of them.", name, total)
 
 
 def _crossed(step: int, per_step: int, every: int) -> bool:

@@ -1,0 +1,24 @@
+"""Whether signals that are said to be in mV can be."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ecgsynth.signals.ecg import Ecg
+
+VOLT_BELOW, UV_FROM = 0.03, 50.0
+"""Median peak-to-peak heights, mV, beyond which no surface ECG lies: it is in V, or in uV."""
+
+HOLDS_QRS_S = 0.4
+"""An item that is shorter may lie between two QRS complexes, where a heart is as low."""
+
+
+def doubted_unit(ecg: Ecg) -> str:
+    """What is doubtful where signals in mV are as high as if in uV, or as low as if in V; or ""."""
+    height = float(np.nanmedian(np.ptp(ecg.signal, axis=2).max(1)))
+    low = 0 < height < VOLT_BELOW and ecg.spec.seconds >= HOLDS_QRS_S
+    if ecg.spec.unit != "mV" or not (low or height > UV_FROM):
+        return ""
+    said = f"{height:,.0f}" if height > 1 else f"{height:.2g}"
+    unit, mend = ("uV", "divide by 1000") if height > UV_FROM else ("V", "multiply by 1000")
+    return f"signals span {said} mV, as no heart does. Are they in {unit}? Then {mend}"

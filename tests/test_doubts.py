@@ -1,0 +1,101 @@
+"""What stands as a doubt in the card of a model that learned from a bad set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tiny import tiny_run
+
+from ecgsynth.config import Run, recipes
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.training.doubts import doubts
+from ecgsynth.training.loop import train
+
+
+@pytest.fixture(scope="module")
+def beats(simulated_beats: Ecg) -> Ecg:
+    """As many of every class: 40 a class of 8 people."""
+    random, label = np.random.default_rng(0), simulated_beats.labels_str
+    kept = [random.choice(np.flatnonzero(label == n), 40, replace=False) for n in ("N", "V")]
+    return simulated_beats[np.concatenate(kept)].with_classes(("N", "V"))
+
+
+def said(data: Ecg, run: Run | None = None) -> str:
+    return "\n".join(doubts(run or tiny_run(), data))
+
+
+def test_of_a_sound_set_nothing_is_said(beats: Ecg) -> None:
+    assert said(beats) == ""
+
+
+def test_a_class_of_three_beats(beats: Ecg) -> None:
+    few = concatenate([beats.of_class("N"), beats.of_class("V")[:3]])
+    assert "class 'V' has only 3 items; expect copies of them." in said(few)
+
+
+def test_one_person(beats: Ecg) -> None:
+    alone = replace(beats, patient=np.full(len(beats), "one"))
+    assert said(alone).startswith("all training items are of one person")
+    people = np.where(beats.labels_str == "V", "one", np.asarray(beats.patient))
+    assert said(replace(beats, patient=people)) == (
+        "40 of the 40 items of class 'V' are of one person."
+    )
+
+
+def test_copies_are_counted(beats: Ecg) -> None:
+    assert "40 of the 120 training items are exact copies" in said(
+        concatenate([beats, beats.of_class("V")])
+    )
+
+
+@pytest.mark.parametrize("factor, unit", [(1000, "uV"), (0.001, "V")])
+def test_another_unit(beats: Ecg, factor: float, unit: str) -> None:
+    scaled = replace(beats, signal=beats.signal * np.float32(factor))
+    assert said(scaled).startswith("THE UNIT IS DOUBTFUL: the training signals span")
+    assert f"Are they in {unit}?" in said(scaled)
+
+
+def test_a_beat_that_is_far_higher_than_the_others(beats: Ecg) -> None:
+    signal = beats.signal.copy()
+    signal[5] *= 100
+    assert "1 of the 80 training items is more than 20 times as high" in said(
+        replace(beats, signal=signal)
+    )
+
+
+@pytest.mark.parametrize("fs, samples", [(100.0, 256), (1000.0, 256), (360.0, 100), (360.0, 600)])
+def test_rate_or_length_far_from_the_recipe(beats: Ecg, fs: float, samples: int) -> None:
+    long = np.resize(beats.signal, (len(beats), 1, samples))
+    spec = replace(beats.spec, fs=fs, samples=samples, r_sample=None)
+    words = f"these items have {samples} at {fs:g} Hz"
+    assert words in said(replace(beats, signal=long, spec=spec))
+    shipped = Run.read("mitbih-beats", "data.name=folder", "data.path=mine.csv")
+    other = said(replace(beats, signal=long, spec=spec), shipped)
+    assert "the recipe mitbih-beats was made for 256 samples at 360 Hz" in other
+
+
+@pytest.mark.data("mitbih", "ludb", "ptbxl")
+@pytest.mark.parametrize("recipe", [name for name in recipes() if "biosgan" not in name])
+def test_of_the_sets_of_shipped_recipes_only_few_items_are_said(recipe: str) -> None:
+    from ecgsynth.datasets import load
+
+    run = Run.read(recipe)
+    data = load(run.data.name, run.data.split, **run.data.settings)
+    for sentence in doubts(run, data):
+        assert "only" in sentence or "of one person" in sentence
+
+
+def test_doubts_stand_in_the_card_of_the_file(beats: Ecg, tmp_path, caplog) -> None:
+    made = train(tiny_run(1), data=concatenate([beats.of_class("N"), beats.of_class("V")[:3]]))
+    read = Synthesizer.load(made.save(tmp_path / "model.safetensors"))
+    assert read.card.doubts == ["class 'V' has only 3 items; expect copies of them."]
+    assert "class 'V' has only 3 items" in caplog.text
+
+
+def test_an_empty_class_is_refused(beats: Ecg) -> None:
+    with pytest.raises(EcgsynthError, match="class 'V' has no item .* leave it out of"):
+        train(tiny_run(1), data=beats.of_class("N"))
