@@ -38,18 +38,21 @@ def main() -> None:
     parser.add_argument("systems", nargs="+", metavar="NAME=MODEL[,MODEL...][=MINUTES]")
     parser.add_argument("--against", default="mitbih:heldout")
     parser.add_argument("--train", default="mitbih:train")
-    parser.add_argument("--new-patients", default="mitbih:validation")
+    parser.add_argument("--new-patients", help="mitbih:validation where it learned from mitbih")
     parser.add_argument("--final", action="store_true", help="new patients are those of the test")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--to", type=Path, required=True, help="folder of the reports")
     given = parser.parse_args()
-    people = f"{given.train.partition(':')[0]}:test" if given.final else given.new_patients
+    learned = given.train.partition(":")[0]
+    people = given.new_patients or ("mitbih:validation" if learned == "mitbih" else None)
+    people = f"{learned}:test" if given.final and people else people
     found: dict[str, tuple[Synthesizer, float, dict[str, Any]]] = {}
     for words in given.systems:
         name, model, minutes = parts_of(words)
         spent = minutes or model.card.core_seconds / 60
         found[name] = model, spent, judge(model, given, people)
-    print(f"Against {given.against}, learned from {given.train}; new patients: {people}.\n")
+    last = f"; new patients: {people}" if people else ""
+    print(f"Against {given.against}, learned from {given.train}{last}.\n")
     show(found)
 
 
@@ -63,16 +66,17 @@ def parts_of(words: str) -> tuple[str, Synthesizer, float]:
     return name, model, float(minutes[0]) if minutes else 0.0
 
 
-def judge(model: Synthesizer, given: argparse.Namespace, people: str) -> dict[str, Any]:
+def judge(model: Synthesizer, given: argparse.Namespace, people: str | None) -> dict[str, Any]:
     """The judge's report as it stands in JSON; one that was kept is read."""
-    sides = "-".join(part.replace(":", "-") for part in (given.against, people))
+    sides = "-".join(part.replace(":", "-") for part in (given.against, people) if part)
     path = given.to / f"{model.card.id or model.card.name}-{sides}-{given.seed}.json"
     if not path.is_file():
         sizes = SIZES.get(given.against, {})
         made = model.generate(
             {label: sizes.get(label, MOST) for label in model.prior.groups}, seed=given.seed
         )
-        metrics = list(METRICS) if len(model.prior.groups) > 1 else list(METRICS[:-1])
+        useful = people and len(model.prior.groups) > 1
+        metrics = list(METRICS) if useful else list(METRICS[:-1])
         given.to.mkdir(parents=True, exist_ok=True)
         es.evaluate(made, given.against, given.train, people, metrics=metrics).save(path)
     content: dict[str, Any] = json.loads(path.read_text())

@@ -218,7 +218,7 @@ def refused(crowd: tuple[Ecg, Ecg], case: str) -> None:
     ("few items", "class S has 4 real items"),
     ("window", r"280 samples at 360 Hz, R at 120\) does not lie within"),
     ("unit", "makes signals in mV, the real set is in normalised"),
-    ("uV", "Are they in uV\? Then divide by 1000"),
+    ("uV", r"Are they in uV\? Then divide by 1000"),
     ("lead", "not lead V1"),
     ("twice", "augmented already"),
     ("unlabelled", "has no classes"),
