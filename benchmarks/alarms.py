@@ -103,8 +103,9 @@ def main(words: list[str]) -> None:
 
 def train_case(case: Case) -> tuple[int, list[tuple[str, int]]]:
     """Steps made, and the alarms with the step at which each began."""
-    from ecgsynth.config import Run, put
+    from ecgsynth.config import Run
     from ecgsynth.errors import EcgsynthError
+    from ecgsynth.recipes import put
     from ecgsynth.training.loop import train
     from ecgsynth.training.tracking import read_metrics
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ecgsynth.signals.ecg import Ecg, Marks, Spec, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.marks import Marks
+from ecgsynth.signals.spec import Spec
 
 TARGETS = ("set.npz", "set.csv", "set.parquet", "set/")
 BEAT = Spec(("MLII",), 360, 64, ("N", "S", "V"), context=("rr_before_s", "rr_after_s"), r_sample=24)

@@ -14,9 +14,10 @@ from phantoms import Phantoms, halves
 
 from ecgsynth.augmentation.applying import Augmented, augmented, fingerprint
 from ecgsynth.augmentation.plan import Plan
-from ecgsynth.config import Run, recipes
+from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import read, write
+from ecgsynth.recipes import shipped
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.synthesizer import Synthesizer
 
@@ -252,7 +253,7 @@ def test_the_shipped_plan_has_the_published_factors() -> None:
     assert [share.wanted(100) for share in shares.values()] == [300, 100, 300]
     fewer = Plan.read("augment-svf", "classes.F.enabled=false", "classes.S.times=2")
     assert [*fewer.shares] == ["S", "V"] and fewer.shares["S"].wanted(100) == 100
-    assert "augment-svf" in recipes("augmentation") and "augment-svf" not in recipes()
+    assert "augment-svf" in shipped("augmentation") and "augment-svf" not in shipped()
 
 
 def test_a_training_and_an_augmentation_are_not_confused() -> None:

@@ -18,8 +18,9 @@ from ecgsynth.augmentation.novelty import Detector
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.instruments import Instrument
 from ecgsynth.formats import write
-from ecgsynth.signals.ecg import Ecg, Spec, concatenate, one_hot
+from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.simulator import Noise, simulate_beats
+from ecgsynth.signals.spec import Spec
 
 test_set.__test__ = False  # type: ignore[attr-defined]  (it is no test)
 

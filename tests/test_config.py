@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 import yaml
 
-from ecgsynth.config import Run, parse_override, put, recipes
+from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.recipes import parse_override, put, shipped
 from ecgsynth.registry import OBJECTIVES
 
 SIMULATED = "simulated-beats"
 
 
-@pytest.mark.parametrize("name", sorted(recipes()))
+@pytest.mark.parametrize("name", sorted(shipped()))
 def test_shipped_recipe_is_whole_and_says_what_it_is(name: str) -> None:
     run = Run.read(name)
     assert run.name == name
-    assert len(recipes()[name]) > 20
+    assert len(shipped()[name]) > 20
     run.model_settings()
     run.objective_settings()
     quick = run.quickened()

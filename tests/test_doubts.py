@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from tiny import tiny_run
 
-from ecgsynth.config import Run, recipes
+from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.recipes import shipped
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training.doubts import doubts
@@ -79,7 +80,7 @@ def test_rate_or_length_far_from_the_recipe(beats: Ecg, fs: float, samples: int)
 
 
 @pytest.mark.data("mitbih", "ludb", "ptbxl")
-@pytest.mark.parametrize("recipe", [name for name in recipes() if "biosgan" not in name])
+@pytest.mark.parametrize("recipe", [name for name in shipped() if "biosgan" not in name])
 def test_of_the_sets_of_shipped_recipes_only_few_items_are_said(recipe: str) -> None:
     from ecgsynth.datasets import load
 

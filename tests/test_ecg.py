@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, Marks, Spec, concatenate, one_hot
+from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
+from ecgsynth.signals.marks import Marks
+from ecgsynth.signals.spec import Spec
 
 COLUMNS = ("signal", "label", "context", "patient", "record", "valid", "onset_s")
 SPEC = Spec(("I", "II"), 100, 6, ("N", "S", "V"), context=("rr_before_s",))

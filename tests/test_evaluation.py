@@ -29,9 +29,10 @@ from ecgsynth.evaluation.reference import Reference
 from ecgsynth.evaluation.report import Row
 from ecgsynth.formats import write
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, Spec, concatenate
+from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.filters import lowpass
 from ecgsynth.signals.simulator import Noise, simulate_beats
+from ecgsynth.signals.spec import Spec
 
 DRAWN = {
     "c2st", "dtw", "fairness_coverage", "frechet_ratio", "mmd", "nn_membership", "domias",

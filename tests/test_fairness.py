@@ -14,7 +14,8 @@ from ecgsynth.evaluation import Estimate, NotApplicable, Trial, fairness
 from ecgsynth.evaluation.fairness import groups
 from ecgsynth.evaluation.judge import evaluate
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, Spec, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.spec import Spec
 
 SPEC = Spec(("MLII",), 360.0, 32, ("N", "V"))
 PEOPLE = {

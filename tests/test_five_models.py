@@ -14,7 +14,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.models import transformer
 from ecgsynth.models.transformer import Attend, Attention, attend
 from ecgsynth.registry import MODELS
-from ecgsynth.signals.ecg import Spec
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import LEADS_12, limb_leads
 
 BATCH = 4

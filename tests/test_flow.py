@@ -16,7 +16,8 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.models.flow import Denoiser, Flow, whitening
 from ecgsynth.objectives.flow import FlowMatching
 from ecgsynth.registry import MODELS, OBJECTIVES
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 from ecgsynth.training.loop import train
 
 SPEC = Spec(("MLII",), 360.0, 256, ("N", "V"), band=(None, 40.0))

@@ -14,7 +14,8 @@ from items import BEAT, TARGETS, assert_same, beats, chunked, with_marks
 from ecgsynth import formats
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import stream
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 
 
 @pytest.mark.parametrize("target", TARGETS)

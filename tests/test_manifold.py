@@ -14,7 +14,8 @@ from ecgsynth.evaluation import Estimate, Trial
 from ecgsynth.evaluation.controls import CONTROLS
 from ecgsynth.evaluation.manifold import BETAS, _gap, _reach, _recall, frechet_distance
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, Spec, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.spec import Spec
 
 NAMES = ("alpha_precision", "beta_recall", "collapse", "frechet_ratio")
 SPEC = Spec(("MLII",), 360.0, 32, ("N",))

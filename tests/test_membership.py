@@ -16,8 +16,9 @@ from ecgsynth.evaluation.authenticity import to_others
 from ecgsynth.evaluation.controls import CONTROLS
 from ecgsynth.evaluation.membership import attack
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, Spec, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.simulator import Noise, simulate_beats
+from ecgsynth.signals.spec import Spec
 
 SPEC = Spec(("MLII",), 360.0, 32, ("N",))
 ATTACKS = ("nn_membership", "domias")

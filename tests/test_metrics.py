@@ -16,8 +16,9 @@ from ecgsynth.evaluation.privacy import at_equal_odds, nearest
 from ecgsynth.evaluation.reference import Reference
 from ecgsynth.evaluation.scores import f1, scores
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, Spec, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.simulator import simulate_beats
+from ecgsynth.signals.spec import Spec
 
 SPEC = Spec(("MLII",), 360.0, 32, ("N", "V"))
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ecgsynth.condition import Condition
 from ecgsynth.registry import MODELS
-from ecgsynth.signals.ecg import Spec
+from ecgsynth.signals.spec import Spec
 
 STYLES = 3
 BATCH = 4

@@ -7,8 +7,9 @@ import pytest
 
 from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.noise import add_noise
+from ecgsynth.signals.spec import Spec
 
 FS = 360.0
 STILL = Ecg(np.zeros((200, 2, 3600), np.float32), Spec(("I", "II"), FS, 3600))

@@ -14,7 +14,7 @@ from items import beats, chunked
 
 from ecgsynth import formats
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Spec
+from ecgsynth.signals.spec import Spec
 
 
 def test_numpy_reads_the_npz_under_the_promised_keys(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.objectives.rpgan import RpGAN
 from ecgsynth.objectives.wgan import WGAN
 from ecgsynth.registry import MODELS, OBJECTIVES
-from ecgsynth.signals.ecg import Spec
+from ecgsynth.signals.spec import Spec
 
 BATCH, SAMPLES, CLASSES = 6, 50, 3
 

@@ -12,7 +12,8 @@ from own import everything, wave
 from ecgsynth import formats
 from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, Spec, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.spec import Spec
 
 
 def beats(count: int = 40, people_: int = 4, samples: int = 100) -> tuple[np.ndarray, pd.DataFrame]:

@@ -11,9 +11,11 @@ import pytest
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals import paper
-from ecgsynth.signals.ecg import Ecg, Marks, Spec, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.paper.sheet import MAJOR, SYNTHETIC_INK, SYNTHETIC_MARK, Sheet, reach
 from ecgsynth.signals.paper.strips import strips_sheet, twelve_leads_sheet
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import LEADS_12
 
 MARKED = re.escape(SYNTHETIC_MARK)

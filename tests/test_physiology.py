@@ -21,9 +21,11 @@ from ecgsynth.evaluation.delineation import (
 )
 from ecgsynth.evaluation.unet import load_delineator
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, Marks, Spec
+from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.fiducials import MEASUREMENTS, Fiducials, measure, out_of_reach
+from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.simulator import Noise, simulate_beats, simulate_record
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import FIDUCIALS
 
 OF_BEATS = ("heart_rate", "pr", "qrs", "qt", "qtcf", "p_amplitude", "r_amplitude", "t_amplitude",

@@ -9,8 +9,9 @@ import pytest
 from scipy.stats import spearmanr
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, Spec, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.prior import FEW, LEAST, ContextPrior
+from ecgsynth.signals.spec import Spec
 
 RR = ("rr_before_s", "rr_after_s")
 

@@ -15,9 +15,10 @@ from ecgsynth.evaluation.judge import evaluate
 from ecgsynth.evaluation.page.readers import blocks
 from ecgsynth.evaluation.scores import scores
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.filters import resample
 from ecgsynth.signals.simulator import simulate_beats, simulate_record
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import LEADS_12
 
 CLASSES = ("tall", "slow")

@@ -11,7 +11,7 @@ import pytest
 
 from ecgsynth.config import Training
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.scaling import (
     LEAST,
     SCALERS,
@@ -21,6 +21,7 @@ from ecgsynth.signals.scaling import (
     measure_hidden,
     scaler_from_json,
 )
+from ecgsynth.signals.spec import Spec
 
 KINDS = sorted(SCALERS)
 

@@ -13,7 +13,8 @@ from ecgsynth.evaluation import NotApplicable, Trial, sequence
 from ecgsynth.evaluation.controls import CONTROLS
 from ecgsynth.evaluation.sequence import _frames, by_chance
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 
 NAMES = ("discriminative_score", "predictive_score")
 

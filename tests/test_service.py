@@ -32,7 +32,8 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.physiology import measured as by_judge
 from ecgsynth.formats import read
 from ecgsynth.registry import FORMATS
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import BLOCK, Synthesizer
 from ecgsynth.synthesizer.together import SIZES, Together
 from ecgsynth.training.versions import Version

@@ -12,7 +12,8 @@ from items import BEAT, beats
 
 from ecgsynth import formats
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import INDEPENDENT_LEADS, LEADS_12, twelve_leads
 
 

@@ -14,11 +14,11 @@ _HOME = {
     "Card": "synthesizer",
     "Ecg": "signals.ecg",
     "EcgsynthError": "errors",
-    "Marks": "signals.ecg",
+    "Marks": "signals.marks",
     "MixedDataset": "augmentation.mixing",
     "Report": "evaluation.report",
     "Run": "config",
-    "Spec": "signals.ecg",
+    "Spec": "signals.spec",
     "SyntheticSampler": "augmentation.sampler",
     "Synthesizer": "synthesizer",
     "augment": "augmentation.arrays",
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
     from ecgsynth.formats import read as read
     from ecgsynth.formats import write as write
     from ecgsynth.signals.ecg import Ecg as Ecg
-    from ecgsynth.signals.ecg import Marks as Marks
-    from ecgsynth.signals.ecg import Spec as Spec
     from ecgsynth.signals.ecg import concatenate as concatenate
+    from ecgsynth.signals.marks import Marks as Marks
     from ecgsynth.signals.paper import draw as draw
     from ecgsynth.signals.simulator import simulate_record as simulate_record
+    from ecgsynth.signals.spec import Spec as Spec
     from ecgsynth.synthesizer import Card as Card
     from ecgsynth.synthesizer import Synthesizer as Synthesizer
     from ecgsynth.training.loop import train as train

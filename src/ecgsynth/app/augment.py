@@ -30,9 +30,9 @@ def augment(
     from pathlib import Path
 
     from ecgsynth.augmentation.plan import Plan
-    from ecgsynth.config import read_recipe
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.progress import bar
+    from ecgsynth.recipes import read_recipe
 
     content = read_recipe(recipe, overrides or [], "augmentation")
     if source:

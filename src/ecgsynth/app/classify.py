@@ -105,10 +105,10 @@ def examine(
 
 def _loaded(source: str, overrides: list[str]) -> Ecg:
     """A file or folder, or a split with settings of its data set."""
-    from ecgsynth.config import parse_override
     from ecgsynth.datasets import load
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.formats import read
+    from ecgsynth.recipes import parse_override
     from ecgsynth.registry import DATASETS
 
     if source.partition(":")[0] in DATASETS.names():

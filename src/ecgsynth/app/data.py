@@ -65,7 +65,7 @@ def check(
 
 
 def _parsed(overrides: list[str]) -> dict:
-    from ecgsynth.config import parse_override
+    from ecgsynth.recipes import parse_override
 
     # Sentences for recipes speak of data.path; here there is nothing but data.
     return dict(parse_override(override.removeprefix("data.")) for override in overrides)

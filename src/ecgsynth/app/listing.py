@@ -18,8 +18,8 @@ def list_(
     """
     from ecgsynth import registry
     from ecgsynth.app.console import table
-    from ecgsynth.config import COMMAND, recipes
     from ecgsynth.errors import EcgsynthError, did_you_mean
+    from ecgsynth.recipes import COMMAND, shipped
 
     if kind and kind not in KINDS:
         raise EcgsynthError(f"there is no list of '{kind}'.{did_you_mean(kind, KINDS)}")
@@ -30,7 +30,7 @@ def list_(
             rows = [
                 [n, word, text]
                 for of_kind, word in COMMAND.items()
-                for n, text in recipes(of_kind).items()
+                for n, text in shipped(of_kind).items()
             ]
         elif name == "pretrained":
             rows = [[n, text] for n, text in _pretrained().items()]

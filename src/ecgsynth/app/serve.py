@@ -35,8 +35,8 @@ def serve(
     import os
     from importlib.util import find_spec
 
-    from ecgsynth.config import parse_override
     from ecgsynth.errors import EcgsynthError
+    from ecgsynth.recipes import parse_override
 
     absent = [name for name in PARTS if find_spec(name) is None]
     if absent:

@@ -89,7 +89,7 @@ def _register(folder: Path) -> None:
 
 def _again(content: dict, overrides: list[str]) -> dict:
     """What the user set wins over the recipe's quick settings."""
-    from ecgsynth.config import parse_override, put
+    from ecgsynth.recipes import parse_override, put
 
     for override in overrides:
         put(content, *parse_override(override))

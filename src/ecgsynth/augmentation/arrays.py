@@ -14,7 +14,8 @@ from ecgsynth.augmentation.applying import augmented
 from ecgsynth.augmentation.plan import Gating, Plan
 from ecgsynth.datasets import make_settings
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, Spec, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import Synthesizer
 
 Model = Synthesizer | str | Path

@@ -15,8 +15,9 @@ from ecgsynth.evaluation.delineation import SHORTEST_S, delineate
 from ecgsynth.evaluation.fidelity import folds
 from ecgsynth.evaluation.instruments import instrument
 from ecgsynth.evaluation.privacy import SHIFT_S, nearest
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.fiducials import measure, out_of_reach
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 
 Values = dict[str, NDArray[np.float64]]

@@ -9,7 +9,8 @@ import numpy as np
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.sets import at_rate
-from ecgsynth.signals.ecg import Ecg, Spec, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.spec import Spec
 
 PERSON = "GAN_"
 """The patient of a synthetic item is this and its class: never one of the real ones."""

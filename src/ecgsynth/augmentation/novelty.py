@@ -15,7 +15,8 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.classifiers import rr_features
 from ecgsynth.evaluation.instruments import embed
 from ecgsynth.files import written_beside
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 
 KIND = "one-class"
 

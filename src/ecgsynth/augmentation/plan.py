@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from ecgsynth.config import Data, explain_nested, read_recipe
+from ecgsynth.config import Data, explain_nested
 from ecgsynth.datasets import Settings, load
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import read
+from ecgsynth.recipes import read_recipe
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.registry import DATASETS
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 
 
 class Settings(BaseModel):

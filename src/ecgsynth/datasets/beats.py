@@ -14,8 +14,8 @@ from ecgsynth.datasets import Settings
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import Recording
 from ecgsynth.signals import filters
-from ecgsynth.signals.ecg import Spec
 from ecgsynth.signals.segments import cut, rr_intervals
+from ecgsynth.signals.spec import Spec
 
 log = logging.getLogger("ecgsynth")
 

@@ -19,7 +19,8 @@ from ecgsynth.datasets.own.records import of_wfdb
 from ecgsynth.datasets.own.rows import of_table
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import DATASETS
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 
 log = logging.getLogger("ecgsynth")
 

@@ -19,7 +19,8 @@ from ecgsynth.datasets.mitbih import RECORDS as BETWEEN_PATIENTS
 from ecgsynth.datasets.mitbih import MitBih, person_of
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import DATASETS
-from ecgsynth.signals.ecg import Ecg, Spec, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_CLASSES
 
 log = logging.getLogger("ecgsynth")

@@ -18,8 +18,10 @@ from ecgsynth.datasets.people import Person, of_headers
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import read_recording
 from ecgsynth.registry import DATASETS
-from ecgsynth.signals.ecg import Ecg, Marks, Spec
+from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.filters import resample
+from ecgsynth.signals.marks import Marks
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import FIDUCIALS, LEADS_12
 
 log = logging.getLogger("ecgsynth")

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.signals.ecg import Ecg, Marks
+from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.filters import bandpass
+from ecgsynth.signals.marks import Marks
 
 NOISE_HZ, NOISE = 40.0, 0.03
 """A window is noisy when the SD of what lies above 40 Hz exceeds 3 % of the window's range. The SD

@@ -19,9 +19,10 @@ from ecgsynth.datasets.people import Person, of_headers
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import Recording, read_recording
 from ecgsynth.registry import DATASETS
-from ecgsynth.signals.ecg import Ecg, Spec, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.noise import Kind, add_noise
 from ecgsynth.signals.segments import RR
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
 
 log = logging.getLogger("ecgsynth")

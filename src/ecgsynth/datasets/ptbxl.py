@@ -26,7 +26,8 @@ from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.formats.wfdb import read_recording
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals import filters
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import LEADS_12
 
 log = logging.getLogger("ecgsynth")

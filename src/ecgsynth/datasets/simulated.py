@@ -16,9 +16,10 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import Recording
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals import simulator
-from ecgsynth.signals.ecg import Ecg, Spec, concatenate, one_hot
+from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.hearts import Heart
 from ecgsynth.signals.noise import add_noise
+from ecgsynth.signals.spec import Spec
 
 SHARE = {"train": (0.0, 0.6), "heldout": (0.0, 0.6), "validation": (0.6, 0.8), "test": (0.8, 1.0)}
 """Which of the people a split holds, from and to, as shares of their number."""

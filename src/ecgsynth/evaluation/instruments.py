@@ -21,7 +21,8 @@ from ecgsynth.evaluation.resnet import ResNet1D
 from ecgsynth.evaluation.sets import at_rate
 from ecgsynth.evaluation.xresnet import XResNet1D
 from ecgsynth.files import written_beside
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import INDEPENDENT_LEADS, LEADS_12, twelve_leads
 
 SHIPPED = ("mitbih-instrument", "ptbxl-instrument")

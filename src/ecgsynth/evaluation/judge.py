@@ -27,7 +27,8 @@ from ecgsynth.evaluation.sets import aligned, capped, checked, doubt_copies
 from ecgsynth.formats import read
 from ecgsynth.progress import Advance, Steps, bar
 from ecgsynth.registry import DATASETS, METRICS
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 
 log = logging.getLogger("ecgsynth")
 

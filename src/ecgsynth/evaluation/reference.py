@@ -22,7 +22,8 @@ from ecgsynth.evaluation.calibration import Calibration, from_json, to_json
 from ecgsynth.evaluation.instruments import embed, instrument
 from ecgsynth.files import written_beside
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 
 log = logging.getLogger("ecgsynth")
 

@@ -14,7 +14,8 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
 from ecgsynth.formats import stream
 from ecgsynth.registry import FORMATS
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 
 if TYPE_CHECKING:
     import pyarrow as pa

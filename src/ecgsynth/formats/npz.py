@@ -20,7 +20,8 @@ from ecgsynth.files import written_beside
 from ecgsynth.formats import stream
 from ecgsynth.formats.npz_foreign import foreign
 from ecgsynth.registry import FORMATS
-from ecgsynth.signals.ecg import Ecg, Marks
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.marks import Marks
 
 NAMES = {"patient": "pid"}
 """Keys that are not called as the attribute of `Ecg`."""

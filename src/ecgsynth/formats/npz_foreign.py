@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import SYNTHETIC, Ecg, Spec, one_hot
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
+from ecgsynth.signals.spec import Spec
 
 MICROVOLT = ("uv", "µv", "μv")
 """How files of others spell a thousandth of a mV: with a u, the micro sign or the Greek letter."""

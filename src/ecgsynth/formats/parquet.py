@@ -14,7 +14,9 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
 from ecgsynth.formats import stream
 from ecgsynth.registry import FORMATS
-from ecgsynth.signals.ecg import Ecg, Marks, Spec
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.marks import Marks
+from ecgsynth.signals.spec import Spec
 
 if TYPE_CHECKING:
     import pyarrow as pa

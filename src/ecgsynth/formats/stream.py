@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError, reason_of
-from ecgsynth.signals.ecg import SYNTHETIC, Ecg, Spec, concatenate
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
+from ecgsynth.signals.spec import Spec
 
 if TYPE_CHECKING:
     import pyarrow as pa

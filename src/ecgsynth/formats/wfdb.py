@@ -16,7 +16,9 @@ from ecgsynth.files import written_beside
 from ecgsynth.formats import stream
 from ecgsynth.formats.wfdb_records import FACTS, LONG_S, TABLE, refuse, rows_of, write_record
 from ecgsynth.registry import FORMATS
-from ecgsynth.signals.ecg import Ecg, Marks, Spec
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.marks import Marks
+from ecgsynth.signals.spec import Spec
 
 log = logging.getLogger("ecgsynth")
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from ecgsynth.condition import Condition as Condition
-from ecgsynth.signals.ecg import Spec
+from ecgsynth.signals.spec import Spec
 
 
 class Settings(BaseModel):

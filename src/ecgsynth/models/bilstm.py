@@ -12,7 +12,7 @@ from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
 from ecgsynth.models.layers import PlainCondition, Verdict, start_like_keras
 from ecgsynth.registry import MODELS
-from ecgsynth.signals.ecg import Spec
+from ecgsynth.signals.spec import Spec
 
 KERAS_SLOPE = 0.3
 SIZE = 16

@@ -15,7 +15,7 @@ from ecgsynth.models import Settings as BaseSettings
 from ecgsynth.models.layers import PlainCondition, Verdict
 from ecgsynth.models.transformer import EncoderBlock
 from ecgsynth.registry import MODELS
-from ecgsynth.signals.ecg import Spec
+from ecgsynth.signals.spec import Spec
 
 
 @MODELS.register("biosgan")

@@ -15,8 +15,8 @@ from ecgsynth.condition import Condition
 from ecgsynth.models import Settings as BaseSettings
 from ecgsynth.models.layers import ConditionEmbedding, Conv
 from ecgsynth.registry import MODELS
-from ecgsynth.signals.ecg import Spec
 from ecgsynth.signals.filters import TRANSITION_HZ, lowpass_taps
+from ecgsynth.signals.spec import Spec
 
 PATCH = 4
 """Frames of the whitened signal that one position holds."""

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecgsynth.condition import Condition
-from ecgsynth.signals.ecg import Spec
 from ecgsynth.signals.filters import TRANSITION_HZ, lowpass_taps
+from ecgsynth.signals.spec import Spec
 
 SLOPE = 0.2
 

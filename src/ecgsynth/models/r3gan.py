@@ -19,7 +19,7 @@ from ecgsynth.models.layers import (
     working_factor,
 )
 from ecgsynth.registry import MODELS
-from ecgsynth.signals.ecg import Spec
+from ecgsynth.signals.spec import Spec
 
 PATCH = 4
 """Frames that the head emits per position."""

@@ -14,7 +14,7 @@ from ecgsynth.models import Settings as BaseSettings
 from ecgsynth.models.layers import SLOPE, PlainCondition, Verdict
 from ecgsynth.models.transformer import EncoderBlock
 from ecgsynth.registry import MODELS
-from ecgsynth.signals.ecg import Spec
+from ecgsynth.signals.spec import Spec
 
 DEPTH = 2
 """Blocks at each of the three rates."""

@@ -14,7 +14,7 @@ from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
 from ecgsynth.models.layers import SLOPE, PlainCondition, Verdict
 from ecgsynth.registry import MODELS
-from ecgsynth.signals.ecg import Spec
+from ecgsynth.signals.spec import Spec
 
 
 @MODELS.register("vanilla")

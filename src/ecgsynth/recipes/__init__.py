@@ -1,0 +1,116 @@
+"""Shipped recipes, and how a recipe is read: YAML with `key=value` overrides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from ecgsynth.errors import EcgsynthError, did_you_mean
+
+Kind = Literal["training", "augmentation"]
+"""What a recipe can describe."""
+
+COMMAND: dict[Kind, str] = {"training": "train", "augmentation": "augment"}
+"""The sub-command that takes each kind of recipe."""
+
+
+def read_recipe(recipe: str | Path, overrides: Sequence[str], kind: Kind) -> dict[str, Any]:
+    """The content of a shipped recipe or a YAML file, its name filled in, with the overrides.
+
+    Raises
+    ------
+    EcgsynthError: no such recipe, not YAML, a recipe of another kind, no `key=value`.
+    """
+    import yaml
+
+    path = _recipe_path(recipe, kind)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        reason = " ".join(str(getattr(problem, "strerror", None) or problem).split())
+        raise EcgsynthError(f"the recipe {path} cannot be read ({reason}); mend it.") from None
+    if not isinstance(content, dict):
+        raise EcgsynthError(f"the recipe {path} is not a mapping of keys to values.")
+    if not all(isinstance(key, str) for key in content):
+        raise EcgsynthError(
+            f"the recipe {path} has keys that are no words; keys should be strings."
+        )
+    found = _kind_of(content)
+    if found not in (None, kind):
+        raise EcgsynthError(
+            f"'{recipe}' describes a{'n' * (found == 'augmentation')} {found}, not "
+            f"a{'n' * (kind == 'augmentation')} {kind}; use `ecgsynth {COMMAND[found]} {recipe}`."
+        )
+    content.setdefault("name", path.stem)
+    for override in overrides:
+        put(content, *parse_override(override))
+    return content
+
+
+def _kind_of(content: dict[str, Any]) -> Kind | None:
+    """A training has a model, an augmentation says what each class gets."""
+    if "model" in content:
+        return "training"
+    return "augmentation" if "classes" in content else None
+
+
+def shipped(kind: Kind = "training") -> dict[str, str]:
+    """Shipped recipes of a kind and what they say of themselves."""
+    import yaml
+
+    found = {}
+    for file in sorted(files("ecgsynth.recipes").iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".yaml"):
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+            if _kind_of(content) == kind:
+                found[file.name.removesuffix(".yaml")] = str(content.get("description", ""))
+    return found
+
+
+def _recipe_path(recipe: str | Path, kind: Kind) -> Path:
+    if str(recipe).endswith((".yaml", ".yml")):
+        return Path(recipe)
+    inside = Path(str(files("ecgsynth.recipes"))) / f"{recipe}.yaml"
+    if inside.is_file():
+        return inside
+    if (Path(recipe) / "run.yaml").is_file():
+        return Path(recipe) / "run.yaml"
+    raise EcgsynthError(f"no recipe named '{recipe}'.{did_you_mean(str(recipe), shipped(kind))}")
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Key and value of `key=value`; the value is read as YAML.
+
+    Raises
+    ------
+    EcgsynthError: no key, no "=", or a value that is not YAML.
+    """
+    import yaml
+
+    key, equals, value = text.partition("=")
+    try:
+        if equals and key.strip("."):
+            return key, yaml.safe_load(value)
+    except yaml.YAMLError:
+        pass
+    raise EcgsynthError(f"'{text}' is not an override; write key=value, as in model.width=64.")
+
+
+def put(content: dict[str, Any], key: str, value: Any) -> None:
+    """Set `section.word` in a nested dictionary.
+
+    Raises
+    ------
+    EcgsynthError: a part of the key is not a section.
+    """
+    *outer, last = key.split(".")
+    for part in outer:
+        section = content.setdefault(part, {})
+        if isinstance(section, str) and part in ("data", "model", "objective"):
+            section = content[part] = {"name": section}  # `objective=hinge objective.classes=1`
+        if not isinstance(section, dict):
+            raise EcgsynthError(f"'{key}': '{part}' is not a section of the recipe.")
+        content = section
+    content[last] = value

@@ -1,181 +1,23 @@
-"""The central types: an ECG (`Ecg`), what it is made of (`Spec`) and its annotations (`Marks`)."""
+"""An ECG (`Ecg`): signals with their labels, context, people and annotations."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.marks import Marks
+from ecgsynth.signals.spec import Spec
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    pass
 
 SYNTHETIC = "synthetic:"
 """The prefix of `Ecg.source` by which a synthetic signal is known everywhere."""
-
-
-@dataclass(frozen=True)
-class Spec:
-    """All that a model needs to know about signals.
-
-    Attributes
-    ----------
-    leads: names in order, such as ("MLII",) or ("I", "II", ..., "V6").
-    fs: sampling rate, Hz.
-    samples: length of an item, samples.
-    classes: the vocabulary of the labels, ("N", "S", "V", "F") or PTB-XL statements, or ().
-    multilabel: whether an item may carry several classes at once.
-    unit: "mV", or "normalised" where the source never had a calibration.
-    context: names of the numbers that come with an item, such as ("rr_before_s", "rr_after_s").
-    band: low and high edge of the band that the signals keep, Hz; None where not limited.
-    r_sample: sample of the R peak in every item; None where items are not aligned.
-    """
-
-    leads: tuple[str, ...]
-    fs: float
-    samples: int
-    classes: tuple[str, ...] = ()
-    multilabel: bool = False
-    unit: Literal["mV", "normalised"] = "mV"
-    context: tuple[str, ...] = ()
-    band: tuple[float | None, float | None] = (None, None)
-    r_sample: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("leads", "classes", "context", "band"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        object.__setattr__(self, "fs", float(self.fs))
-        if not self.leads or len(set(self.leads)) != len(self.leads):
-            raise EcgsynthError(f"leads must be distinct names and at least one; got {self.leads}.")
-        if not (self.fs > 0 and np.isfinite(self.fs)):
-            raise EcgsynthError(
-                f"the sampling rate must be a positive number of Hz; got {self.fs}."
-            )
-        if self.samples < 1:
-            raise EcgsynthError(f"an item must hold at least one sample; got {self.samples}.")
-        if len(set(self.classes)) != len(self.classes):
-            raise EcgsynthError(f"classes must be distinct; got {self.classes}.")
-        if self.unit not in ("mV", "normalised"):
-            raise EcgsynthError(f"the unit must be 'mV' or 'normalised'; got '{self.unit}'.")
-
-    @property
-    def seconds(self) -> float:
-        """Duration of an item, s."""
-        return self.samples / self.fs
-
-    def class_index(self, name: str) -> int:
-        """Column of a class.
-
-        Raises
-        ------
-        EcgsynthError: the class is unknown.
-        """
-        if name not in self.classes:
-            raise EcgsynthError(f"no class named '{name}'.{did_you_mean(name, self.classes)}")
-        return self.classes.index(name)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain lists and numbers."""
-        return {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in self.__dict__.items()
-        }
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Spec:
-        """What `to_json` gave, and others may have changed.
-
-        Raises
-        ------
-        EcgsynthError: a value is missing, unknown or of another kind.
-        """
-        from pydantic import ValidationError
-
-        try:
-            return _checker().validate_python(data)
-        except ValidationError as problem:
-            error = problem.errors()[0]
-            where = ".".join(str(part) for part in error["loc"])
-            why = error["msg"][:1].lower() + error["msg"][1:]
-            if error["type"] == "unexpected_keyword_argument":
-                why = "no spec has it"
-            if not where:
-                where, why = "content", "it is no JSON object"
-            raise EcgsynthError(
-                f"the spec's {where} cannot be understood ({why}); make the file again."
-            ) from None
-
-
-@cache
-def _checker() -> TypeAdapter[Spec]:
-    """Makes a `Spec` of what may be anything."""
-    from pydantic import TypeAdapter, with_config
-
-    return TypeAdapter(with_config({"extra": "forbid"})(Spec))
-
-
-@dataclass(frozen=True)
-class Marks:
-    """Annotations: one row per mark, in order of item and sample.
-
-    Attributes
-    ----------
-    item: index into the items, int64.
-    lead: index into the leads, or -1 for all of them, int16.
-    sample: position from the start of the item, int64.
-    symbol: what is there: a beat code ("N", "V", ...), or a fiducial of
-        `ecgsynth.signals.vocabulary.FIDUCIALS` ("p_onset", "r_peak", ...).
-    """
-
-    item: NDArray[np.int64]
-    lead: NDArray[np.int16]
-    sample: NDArray[np.int64]
-    symbol: NDArray[np.str_]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "item", np.asarray(self.item, np.int64))
-        object.__setattr__(self, "lead", np.asarray(self.lead, np.int16))
-        object.__setattr__(self, "sample", np.asarray(self.sample, np.int64))
-        object.__setattr__(self, "symbol", np.asarray(self.symbol, np.str_))
-        if len({len(self.item), len(self.lead), len(self.sample), len(self.symbol)}) != 1:
-            raise EcgsynthError("the columns of the marks differ in length.")
-
-    def __len__(self) -> int:
-        return len(self.item)
-
-    def of(self, item: int, symbol: str | None = None) -> NDArray[np.int64]:
-        """Samples of an item's marks, all or those of one symbol."""
-        rows = self.item == item
-        if symbol is not None:
-            rows &= self.symbol == symbol
-        return self.sample[rows]
-
-    def select(self, items: NDArray[np.int64]) -> Marks:
-        """The marks of these items, renumbered in the order given."""
-        order = np.argsort(self.item, kind="stable")
-        start = np.searchsorted(self.item[order], items, "left")
-        stop = np.searchsorted(self.item[order], items, "right")
-        rows = np.concatenate(
-            [order[a:b] for a, b in zip(start, stop, strict=True)] or [np.zeros(0, np.int64)]
-        )
-        number = np.repeat(np.arange(len(items)), stop - start)
-        return Marks(number, self.lead[rows], self.sample[rows], self.symbol[rows])
-
-    @classmethod
-    def join(cls, parts: Sequence[Marks], lengths: Sequence[int]) -> Marks:
-        """Marks of several sets, renumbered as if the sets stood one after another."""
-        offset = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
-        return cls(
-            np.concatenate([part.item + start for part, start in zip(parts, offset, strict=True)]),
-            np.concatenate([part.lead for part in parts]),
-            np.concatenate([part.sample for part in parts]),
-            np.concatenate([part.symbol for part in parts]),
-        )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Marks, Spec
+from ecgsynth.signals.marks import Marks
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import FIDUCIALS
 
 MEASUREMENTS = {

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 
 LEVELS = np.concatenate([[0.01], np.arange(0.05, 1.0, 0.05), [0.99]])
 """Levels of the stored quantiles; the extremes themselves are never kept."""

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.signals.ecg import Ecg, Marks, Spec, concatenate, one_hot
+from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.hearts import Heart, dipole_of, rhythm, waves_of
+from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.segments import RR, cut, rr_intervals
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import FIDUCIALS, LEADS_12, twelve_leads
 
 SOURCE = "synthetic:simulator"

@@ -16,9 +16,10 @@ from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.files import written_beside
 from ecgsynth.registry import MODELS
-from ecgsynth.signals.ecg import SYNTHETIC, Ecg, Spec, concatenate, one_hot
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate, one_hot
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import VALID, masked, scaler_from_json
+from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer.card import SCHEMA
 from ecgsynth.synthesizer.card import Card as Card
 from ecgsynth.synthesizer.plan import Drawn, Plan, checked_seed, counter_uniform, is_count

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import SYNTHETIC, Ecg, Spec, concatenate, one_hot
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate, one_hot
 from ecgsynth.signals.prior import ContextPrior
+from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import BLOCK, Synthesizer, build_generator
 from ecgsynth.synthesizer.card import Card
 

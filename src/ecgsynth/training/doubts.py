@@ -6,9 +6,11 @@ import logging
 
 import numpy as np
 
-from ecgsynth.config import Run, recipes
+from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.recipes import shipped
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.units import doubted_unit
 
 log = logging.getLogger("ecgsynth")
@@ -121,5 +123,5 @@ def _of_shape(run: Run, spec: Spec) -> list[str]:
 
 def _made_for(run: Run) -> Spec | None:
     """The items that the shipped recipe of this name was made for, or else the run itself."""
-    settings = (Run.read(run.name) if run.name in recipes() else run).data_settings()
+    settings = (Run.read(run.name) if run.name in shipped() else run).data_settings()
     return getattr(settings, "spec", None)

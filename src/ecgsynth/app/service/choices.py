@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from ecgsynth.app.service import sources
 from ecgsynth.augmentation.plan import Plan
-from ecgsynth.config import recipes
+from ecgsynth.recipes import shipped
 from ecgsynth.registry import DATASETS, FORMATS
 
 router = APIRouter(prefix="/v1", tags=["choices"])
@@ -90,7 +90,7 @@ async def plans() -> Plans:
     """What `plan` of an augmentation may name."""
 
     def found() -> list[PlanView]:
-        read = [Plan.read(name) for name in recipes("augmentation")]
+        read = [Plan.read(name) for name in shipped("augmentation")]
         return [
             PlanView(name=one.name, description=one.description, classes=one.to_dict()["classes"])
             for one in read

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.fiducials import out_of_reach
+from ecgsynth.signals.spec import Spec
 
 NAMES = {
     "heart_rate_bpm": "heart_rate", "pr_ms": "pr", "qrs_ms": "qrs", "qt_ms": "qt", "qtc_ms": "qtcf"

@@ -14,8 +14,8 @@ from ecgsynth.app.service.measuring import unmeasured
 from ecgsynth.app.service.problems import Problem
 from ecgsynth.app.service.shelf import NoSuchModelError, Served
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Spec
 from ecgsynth.signals.prior import LEVELS, ContextPrior
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_NAMES
 
 router = APIRouter(prefix="/v1", tags=["models"])

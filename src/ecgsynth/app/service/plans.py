@@ -8,8 +8,8 @@ import yaml
 
 from ecgsynth.app.service.shelf import Shelf
 from ecgsynth.augmentation.plan import Plan
-from ecgsynth.config import read_recipe, recipes
 from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.recipes import read_recipe, shipped
 
 
 def read(text: str, shelf: Shelf, most: int) -> tuple[Plan, dict[str, str]]:
@@ -22,14 +22,14 @@ def read(text: str, shelf: Shelf, most: int) -> tuple[Plan, dict[str, str]]:
     EcgsynthError: no such plan, no YAML, unknown words, a model that is not served, data of its
         own, longer than `most` bytes.
     """
-    shipped = recipes("augmentation")
-    if text.strip() in shipped:
+    known = shipped("augmentation")
+    if text.strip() in known:
         content = read_recipe(text.strip(), [], "augmentation")
         content.pop("data", None)
     else:
         content = _parsed(text, most)
         if not isinstance(content, dict):
-            raise EcgsynthError(f"no plan named '{text[:80]}'.{did_you_mean(text[:80], shipped)}")
+            raise EcgsynthError(f"no plan named '{text[:80]}'.{did_you_mean(text[:80], known)}")
         if not all(isinstance(key, str) for key in content):
             raise EcgsynthError("the plan has keys that are no words; keys should be strings.")
         if content.get("data") is not None:

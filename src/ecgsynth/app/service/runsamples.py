@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from ecgsynth.app.service.runlog import Log, is_inside
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Spec
+from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer.card import Card
 
 MOST_ITEMS = 12

@@ -188,7 +188,7 @@ def _served(name: str, path: Path, shipped: bool) -> Served | str:
     from pydantic import ValidationError
     from safetensors import SafetensorError, safe_open
 
-    from ecgsynth.signals.ecg import Spec
+    from ecgsynth.signals.spec import Spec
     from ecgsynth.synthesizer.card import Card
 
     try:

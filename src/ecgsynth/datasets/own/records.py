@@ -26,8 +26,9 @@ from ecgsynth.datasets.own.rows import of_table
 from ecgsynth.datasets.own.tables import is_ours
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import Recording, read_recording
-from ecgsynth.signals.ecg import SYNTHETIC, Ecg, Spec, one_hot
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
 from ecgsynth.signals.segments import RR
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from ecgsynth.datasets.own.found import (
 from ecgsynth.datasets.own.tables import read_table, renamed
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals import filters
-from ecgsynth.signals.ecg import Ecg, Spec, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.spec import Spec
 
 if TYPE_CHECKING:
     from ecgsynth.datasets.folder import Folder

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ecgsynth import formats
 from ecgsynth.datasets.own.layouts import Arrays, Frame, arrays_of, damaged
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, Spec, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.spec import Spec
 
 if TYPE_CHECKING:
     from ecgsynth.datasets.folder import Folder

@@ -18,7 +18,7 @@ from ecgsynth.evaluation.page.verdicts import (
     tally,
 )
 from ecgsynth.evaluation.report import Report
-from ecgsynth.signals.ecg import Spec
+from ecgsynth.signals.spec import Spec
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.paper.sheet import (
     FOOTER,
     HEADER,
@@ -22,6 +22,7 @@ from ecgsynth.signals.paper.sheet import (
     reach,
     wave_of,
 )
+from ecgsynth.signals.spec import Spec
 
 OVERLAID = 60
 """Beats laid over each other in the last panel of a row."""

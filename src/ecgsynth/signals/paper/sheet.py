@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
-from ecgsynth.signals.ecg import Ecg, Spec
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_NAMES
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ecgsynth.config import Run, explain_nested, put
+from ecgsynth.config import Run, explain_nested
 from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.recipes import put
 from ecgsynth.registry import METRICS
 
 if TYPE_CHECKING:
