@@ -94,7 +94,9 @@ class Training(_Part):
     on_alarm: Literal["log", "stop", "restore"] = Field(
         "log", description="log | stop | restore = back to the last good snapshot, at half rates"
     )
-    precision: Literal["32-true"] = "32-true"  # Fabric's mixed ones refuse gradient penalties
+    precision: Literal["32-true", "bf16-mixed"] = Field(
+        "32-true", description="bf16-mixed = the networks count in bfloat16 while they learn"
+    )
     matmul: Literal["highest", "high", "medium"] = Field(
         "highest", description="precision of float32 matrix products: highest | high | medium"
     )

@@ -47,6 +47,11 @@ class Block(nn.Module):
         return x + self.second(F.leaky_relu(hidden, SLOPE))
 
 
+def full_precision(x: Tensor) -> torch.autocast:
+    """What is done with `x` counts in float32, whatever the network around it does."""
+    return torch.autocast(x.device.type, enabled=False)
+
+
 class ConditionEmbedding(nn.Module):
     """Class, context and style as one vector [batch, width]."""
 

@@ -16,6 +16,7 @@ from ecgsynth.models.layers import (
     ConditionEmbedding,
     Conv,
     Upsample,
+    full_precision,
     working_factor,
 )
 from ecgsynth.registry import MODELS
@@ -105,9 +106,10 @@ class Generator(nn.Module):
         # beat's features say. Without them the beats come out cleaner than anybody's.
         x = x + self.texture(grain.reshape(batch, PATCH, 1, -1)) * self.loudness(x)
         x = self.fine_blocks(x.contiguous(memory_format=torch.channels_last))
-        x = self.head(F.leaky_relu(x, SLOPE))
-        x = x.reshape(batch, self.leads, PATCH, -1).transpose(2, 3).reshape(batch, self.leads, -1)
-        x = self.upsample(self.smooth(x))
+        with full_precision(x):  # rounded samples have a slope that no real ones have
+            x = self.head(F.leaky_relu(x.float(), SLOPE))
+            x = x.reshape(batch, self.leads, PATCH, -1).transpose(2, 3)
+            x = self.upsample(self.smooth(x.reshape(batch, self.leads, -1)))
         first = MARGIN * PATCH * self.factor
         return x[..., first : first + self.samples]
 
@@ -154,15 +156,20 @@ class Critic(nn.Module):
         x = x.reshape(batch, -1, 1, self.positions).contiguous(memory_format=torch.channels_last)
         x = self.stages(self.patch(x) + self.place)
         x = F.leaky_relu(self.features(F.leaky_relu(x, SLOPE).flatten(1)), SLOPE)
+        with full_precision(x):
+            return self._verdict(x.float(), condition), None
+
+    def _verdict(self, x: Tensor, condition: Condition) -> Tensor:
+        """[batch, feature] -> logit [batch]."""
         # Projection discriminator (Miyato & Koyama 2018): the condition as a direction.
         agreement = (self.project(self.embed(condition)) * x).sum(1) / x.shape[1] ** 0.5
         logit = self.logit(x).squeeze(1) + agreement
         if self.difference is not None:
             # Neighbours in the batch are two beats of one class and person: do they differ enough?
-            two = x.reshape(batch // 2, 2, -1)
+            two = x.reshape(len(x) // 2, 2, -1)
             apart = self.difference((two[:, 0] - two[:, 1]).abs())
             logit = logit + apart.repeat_interleave(2, 0).squeeze(1)
-        return logit, None
+        return logit
 
 
 class Halve(nn.Module):

@@ -77,7 +77,7 @@ class Adversarial:
         view = critic.view(torch.cat([real, synthetic]).detach()).requires_grad_(penalises)
         # A penalty is differentiated twice, and fused attention has no second derivative.
         with sdpa_kernel(SDPBackend.MATH) if penalises else nullcontext():
-            logit, class_logit = critic(view, Condition.cat([condition, condition]))
+            logit, class_logit = _float(*critic(view, Condition.cat([condition, condition])))
             terms = {"adversarial": self.critic_term(*logit.chunk(2))}
             # Of real items alone: the critic must not learn classes from a poor generator.
             known = None if class_logit is None else class_logit[: len(real)]
@@ -97,7 +97,7 @@ class Adversarial:
         EcgsynthError: class loss is asked of a critic that gives no class logits.
         """
         reference = self.reference(critic, real, condition)
-        logit, class_logit = critic(critic.view(synthetic), condition)
+        logit, class_logit = _float(*critic(critic.view(synthetic), condition))
         terms = {"adversarial": self.generator_term(logit - reference)}
         return terms | self._class_term(class_logit, condition.label)
 
@@ -122,6 +122,11 @@ class Adversarial:
         else:
             loss = F.cross_entropy(class_logit, label, reduction="none")
         return {"classes": weight * loss}
+
+
+def _float(logit: Tensor, class_logit: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Logits of a network that counts in bfloat16, for losses that count in float32."""
+    return logit.float(), None if class_logit is None else class_logit.float()
 
 
 def slope(logit: Tensor, view: Tensor) -> Tensor:

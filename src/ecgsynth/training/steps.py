@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from ecgsynth.config import Training
 from ecgsynth.training.batches import Batch
-from ecgsynth.training.engine import average_gradients
+from ecgsynth.training.engine import average_gradients, mixed
 from ecgsynth.training.optimisers import make_optimiser
 
 
@@ -77,9 +77,10 @@ class Learner:
         """
         for name, optimiser in self.optimisers.items():
             optimiser.param_groups[0]["lr"] = self._rates[name] * rate
-        if self.critic is None:
-            return self._match(draw(), step)
-        return self._play(self.critic, draw, altered, progress, step)
+        with mixed(self._fabric, self._settings.precision):
+            if self.critic is None:
+                return self._match(draw(), step)
+            return self._play(self.critic, draw, altered, progress, step)
 
     def _play(
         self,

@@ -1,0 +1,85 @@
+"""Networks that count in bfloat16 while they learn: what is rounded and what is not."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny import BATCH, tiny_run
+
+from ecgsynth.config import Run
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.registry import MODELS
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.training.loop import train
+
+
+@pytest.fixture(scope="module")
+def beats(simulated_beats: Ecg) -> Ecg:
+    return simulated_beats[:120]
+
+
+def run_of(family: str, **training: object) -> Run:
+    content = tiny_run(1).to_dict()
+    content["model"] = {"name": family, **MODELS.get(family).tiny}
+    content["objective"] = (
+        {"name": "rpgan", "gamma": 0.1} if MODELS.get(family).adversarial else {"name": "flow"}
+    )
+    content["training"] |= {"health_every": 0, "snapshot_every": 10**6, **training}
+    return Run.from_dict(content)
+
+
+def losses(run: Run, beats: Ecg) -> dict[str, float]:
+    """Of the last step."""
+    told: dict[str, float] = {}
+
+    def report(examples: int, total: int, values: dict[str, float]) -> None:
+        told.update(values)
+
+    train(run, data=beats, report=report)
+    return told
+
+
+@pytest.mark.parametrize("family", MODELS.names())
+def test_every_family_learns_the_same_within_the_rounding(family: str, beats: Ecg) -> None:
+    exact = losses(run_of(family), beats)
+    rounded = losses(run_of(family, precision="bf16-mixed"), beats)
+    for name in exact:
+        if name.startswith(("critic/", "generator/")):
+            assert rounded[name] == pytest.approx(exact[name], rel=0.05, abs=0.01), name
+
+
+def test_rounding_changes_something(beats: Ecg) -> None:
+    exact, rounded = (
+        losses(run_of("r3gan", precision=word), beats) for word in ("32-true", "bf16-mixed")
+    )
+    assert exact["critic/adversarial"] != rounded["critic/adversarial"]
+
+
+def test_weights_and_what_is_generated_stay_float32(beats: Ecg) -> None:
+    made = train(run_of("r3gan", precision="bf16-mixed", examples=4 * BATCH), data=beats)
+    assert {weight.dtype for weight in made.weights().values()} == {torch.float32}
+    signal = torch.from_numpy(made.generate(8, "N", seed=1).signal)
+    assert signal.dtype == torch.float32
+    assert not torch.equal(signal, signal.bfloat16().float())
+
+
+def test_samples_of_a_generator_that_learns_are_not_rounded(beats: Ecg) -> None:
+    """Rounded samples have steps that the critic's view of slopes would know them by."""
+    made = train(run_of("r3gan", precision="bf16-mixed"), data=beats)
+    generator, rows = made.generator, torch.arange(4) % len(beats.spec.classes)
+    from ecgsynth.condition import Condition
+
+    condition = Condition(
+        label=torch.eye(len(beats.spec.classes))[rows],
+        context=torch.zeros(4, len(beats.spec.context)),
+        style=torch.zeros(4, dtype=torch.long),
+    )
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        signal = generator(torch.randn(4, generator.latent), condition)
+    assert signal.dtype == torch.float32
+    assert (signal != signal.bfloat16().float()).float().mean() > 0.9
+
+
+def test_another_precision_is_refused_with_those_there_are() -> None:
+    with pytest.raises(EcgsynthError, match="precision.*'32-true' or 'bf16-mixed'"):
+        run_of("r3gan", precision="16-mixed")
