@@ -210,6 +210,8 @@ def refused(crowd: tuple[Ecg, Ecg], case: str) -> None:
         augmented(bare, plan(), models)
     elif case == "empty":
         augmented(real[:0], plan(), models)
+    elif case == "flat":
+        augmented(replace(real, signal=np.zeros_like(real.signal)), plan(), models)
 
 
 @pytest.mark.parametrize("case, said", [
@@ -224,6 +226,7 @@ def refused(crowd: tuple[Ecg, Ecg], case: str) -> None:
     ("twice", "augmented already"),
     ("unlabelled", "has no classes"),
     ("empty", "real set is empty"),
+    ("flat", "real signals are flat"),
 ])  # fmt: skip
 def test_what_cannot_be_augmented_is_one_sentence(
     crowd: tuple[Ecg, Ecg], case: str, said: str

@@ -178,6 +178,8 @@ def _check_real(real: Ecg) -> None:
         )
     if real.synthetic:
         log.warning("The set given as real is synthetic itself (%s).", real.source)
+    if not np.nanmax(np.ptp(real.signal, axis=2), initial=0):
+        raise EcgsynthError("the real signals are flat; give some with heartbeats.")
     if doubt := doubted_unit(real):
         raise EcgsynthError(
             f"the real {doubt} and augment again; are they normalised? Then say unit='normalised'."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,9 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
-
-if TYPE_CHECKING:
-    pass
 
 SYNTHETIC = "synthetic:"
 """The prefix of `Ecg.source` by which a synthetic signal is known everywhere."""
