@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from browsing import opened
+from playwright.sync_api import expect
 from serving import served
 
 import ecgsynth as es
@@ -62,7 +63,7 @@ def test_a_set_is_judged_from_file_to_report(
     page.locator("#judge-go").click()
     page.locator("#judge-problem", has_text="Choose a file first").wait_for()
     page.locator("#file").set_input_files(tmp_path / "pvc.npz")
-    assert page.locator("#against").input_value() == "mitbih:heldout"
+    expect(page.locator("#against")).to_have_value("mitbih:heldout")
     page.locator("#judge-go").click()
     page.locator("#judge-doing", has_text="%").wait_for()
     page.locator("#verdict table tbody tr").nth(1).wait_for(timeout=300_000)

@@ -9,13 +9,15 @@ let file = null;
 let models = [];
 let judging = null;
 let augmenting = null;
+let filled = null;
 
 export async function begin() {
   judging = new Work("judge", "/v1/evaluations", verdict);
   augmenting = new Work("augment", "/v1/augmentations", augmented);
   listen();
-  document.addEventListener("back", () => (by("against").options.length ? null : fill()));
-  await fill();
+  document.addEventListener("back", () => (by("against").options.length ? null : (filled = fill())));
+  filled = fill();
+  await filled;
   judging.resume();
   augmenting.resume();
 }
@@ -62,13 +64,14 @@ function pick(chosen) {
 
 const size = (bytes) => (bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1000))} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 
-function judge(event) {
+async function judge(event) {
   event.preventDefault();
   if (!file) {
     by("judge-problem").textContent = "Choose a file first: .npz, .csv, or a .zip of WFDB records.";
     by("file").focus();
     return;
   }
+  await filled; // who is quicker than the lists is judged against what they will name
   const form = new FormData();
   form.append("file", file);
   form.append("against", by("against").value);
@@ -175,8 +178,9 @@ function plan() {
   return JSON.stringify({ name: "page", classes });
 }
 
-function augment(event) {
+async function augment(event) {
   event.preventDefault();
+  await filled;
   const [chosen] = by("real").files;
   const form = new FormData();
   try {
