@@ -18,6 +18,7 @@ import uvicorn
 
 from ecgsynth.app.service.application import create_app
 from ecgsynth.app.service.settings import Settings
+from ecgsynth.app.service.store import Job, Store
 
 
 @contextmanager
@@ -79,3 +80,10 @@ def wait_for(ready: Any, seconds: float = 30, every: float = 0.02) -> None:
     while not ready():
         assert time.monotonic() < until, "this did not come about in time"
         time.sleep(every)
+
+
+def got(keep: Store, name: str) -> Job:
+    """The job of that name, which must be there."""
+    job = keep.get(name)
+    assert job is not None
+    return job

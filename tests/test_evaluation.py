@@ -308,6 +308,22 @@ def test_another_rate_is_resampled_and_another_shape_refused(
             judged(wrong, crowd)
 
 
+def test_amplitudes_of_normalised_signals_are_no_millivolts(
+    made: Ecg, crowd: dict[str, Ecg]
+) -> None:
+    def plain(ecg: Ecg) -> Ecg:
+        return replace(ecg, spec=replace(ecg.spec, unit="normalised"))
+
+    sides = {part: plain(ecg) for part, ecg in crowd.items()}
+    for ecg, real, unit in ((made, crowd, "mV"), (plain(made), sides, "normalised")):
+        report = evaluate(
+            ecg, real["heldout"], metrics=["rmse_nearest", "psd_distance"], controls=False
+        )
+        units = {row.metric: row.unit for row in report.rows}
+        assert units["rmse_nearest"] == unit
+        assert units["psd_distance"] != unit
+
+
 def test_broken_items_are_counted_in_the_notes(made: Ecg, crowd: dict[str, Ecg]) -> None:
     signal = np.array(made.signal)
     signal[0, 0, 3], signal[1] = np.nan, 0.5

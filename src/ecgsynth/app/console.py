@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,8 @@ def table(title: str, columns: list[str], rows: Iterable[Iterable[str]]) -> None
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, markup=False)
+    # A pipe has no width: a row stays a line there, so that it can be searched.
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 400)
     if title:  # as a title of the table it would be broken at the table's width
         console.print(title)
     grid = Table(box=None, pad_edge=False)

@@ -187,7 +187,7 @@ def judge(
     for metric, group, estimate in found:
         cells_of = {name: row.get(metric.name, {}) for name, row in known.items()}
         values = {name: cells[group] for name, cells in cells_of.items() if group in cells}
-        rows.append(Row.of(metric, group, estimate, values))
+        rows.append(Row.of(metric, group, estimate, values, trial.synthetic.spec.unit))
     validity = c2st_validity(known)
     if validity is not None and not validity["valid"] and notes is not None:
         notes.append(

@@ -48,12 +48,16 @@ class Row:
     reference: str
 
     @classmethod
-    def of(cls, metric: Metric, group: str, estimate: Estimate, controls: dict[str, float]) -> Row:
+    def of(
+        cls, metric: Metric, group: str, estimate: Estimate, controls: dict[str, float],
+        unit: str = "mV",
+    ) -> Row:  # fmt: skip
+        """`unit`: of the signals that were judged; amplitudes are told in it."""
         known = {n: round(float(v), DECIMALS) for n, v in controls.items() if math.isfinite(v)}
         return cls(
             metric.name, group, _clean(estimate.value), _clean(estimate.low),
             _clean(estimate.high), estimate.note, known,
-            _score(metric, estimate, known), metric.unit,
+            _score(metric, estimate, known), unit if metric.unit == "mV" else metric.unit,
             metric.goal, metric.question, metric.title, metric.reference,
         )  # fmt: skip
 
