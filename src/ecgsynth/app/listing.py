@@ -54,7 +54,7 @@ def _pretrained() -> dict[str, str]:
     for path in sorted(Path(str(files("ecgsynth.pretrained"))).glob("*.safetensors")):
         with safe_open(path, "np") as file:
             card = json.loads(file.metadata()["card"])
-        classes = ", ".join(card["spec"]["classes"])
+        classes = ", ".join(card["spec"]["classes"]) or "no classes"
         rows[path.stem] = (
             f"{classes}; {len(card['spec']['leads'])} lead, {card['spec']['samples']} samples at "
             f"{card['spec']['fs']:g} Hz; {card['examples_seen']:,} examples of "
