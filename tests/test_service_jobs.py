@@ -218,6 +218,10 @@ def posted(client: httpx.Client, path: Path, wait: int = 60, **form: str) -> htt
     where = answer.headers["location"]
     wait_for(lambda: client.get(where).json()["state"] not in ("queued", "running"), 300, 1)
     late = client.get(where)
+    if late.json()["state"] == "failed":  # as it is told to who waits for it
+        problem = late.json()["problem"]
+        known = {"location": where, "content-type": "application/problem+json"}
+        return httpx.Response(problem["status"], json=problem, headers=known)
     late.headers["location"] = where
     return late
 
