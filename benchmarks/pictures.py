@@ -30,14 +30,13 @@ PLACES = {"closest": [0, 1, 2], "typical": [150, 250, 350], "farthest": [-3, -2,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("model")
-    parser.add_argument("--data", default="mitbih", help="the set it learned from")
+    parser.add_argument("model", help="of beats, that learned from mitbih:train")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--to", type=Path, required=True, help="folder of the pictures")
     given = parser.parse_args()
     model = es.Synthesizer.load(given.model)
-    train = load_like(f"{given.data}:train", model.spec)
-    heldout = load_like(f"{given.data}:heldout", model.spec)
+    train = load_like("mitbih:train", model.spec)
+    heldout = load_like("mitbih:heldout", model.spec)
     made = model.generate(dict.fromkeys(model.spec.classes, MADE), seed=given.seed)
     given.to.mkdir(parents=True, exist_ok=True)
     beats_sheet({"real, held out": heldout, "synthetic": made}, given.to / "beats.png")

@@ -21,10 +21,14 @@ from typing import Any
 from claims import estimate, number, table
 
 import ecgsynth as es
+from ecgsynth.evaluation.judge import load_like
+from ecgsynth.signals.paper import beats_sheet
 from ecgsynth.synthesizer import Synthesizer
 
 METRICS = ("c2st", "coverage", "density", "memorisation", "tstr")
 ENDS = {"floor: Gaussian": "gaussian", "ceiling: real": "real"}
+SHOWN = 100
+"""Beats of a model that are made to be drawn."""
 MOST = 2000
 """Items of a class that are made, where `SIZES` says nothing else."""
 SIZES = {"mitbih:heldout": {"N": 5000, "S": 579, "V": 2748, "F": 379}}
@@ -41,6 +45,7 @@ def main() -> None:
     parser.add_argument("--new-patients", help="mitbih:validation where it learned from mitbih")
     parser.add_argument("--final", action="store_true", help="new patients are those of the test")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--draw", metavar="CLASS", help="beats of it by all, as CLASS.png")
     parser.add_argument("--to", type=Path, required=True, help="folder of the reports")
     given = parser.parse_args()
     learned = given.train.partition(":")[0]
@@ -54,6 +59,19 @@ def main() -> None:
     last = f"; new patients: {people}" if people else ""
     print(f"Against {given.against}, learned from {given.train}{last}.\n")
     show(found)
+    if given.draw:
+        models = {name: model for name, (model, *_) in found.items()}
+        draw(models, given.against, given.draw, given.to / f"{given.draw}.png")
+
+
+def draw(models: Mapping[str, Synthesizer], against: str, label: str, target: Path) -> None:
+    """Real beats of a class above those of every model that makes it, taken evenly."""
+    real = load_like(against, next(iter(models.values())).spec)
+    sets = {f"real, {against}": real} | {
+        name: model.generate(SHOWN, label, seed=1)
+        for name, model in models.items() if label in model.prior.groups
+    }  # fmt: skip
+    beats_sheet({name: ecg.with_classes([label]) for name, ecg in sets.items()}, target)
 
 
 def parts_of(words: str) -> tuple[str, Synthesizer, float]:
