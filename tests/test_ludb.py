@@ -13,7 +13,8 @@ import wfdb
 
 from ecgsynth.datasets import load as load_set
 from ecgsynth.datasets import ludb
-from ecgsynth.datasets.ludb import SPLITS, Ludb, marked_range, paired
+from ecgsynth.datasets.ludb import SPLITS, Ludb, marked_range
+from ecgsynth.datasets.ludb_files import paired
 from ecgsynth.datasets.ludb_windows import windows
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import DATASETS

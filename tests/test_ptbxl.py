@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecgsynth.datasets import load, ptbxl
+from ecgsynth.datasets import load, ptbxl, ptbxl_files
 from ecgsynth.datasets.people import people
 from ecgsynth.datasets.statements import parse
 from ecgsynth.errors import EcgsynthError
@@ -46,7 +46,7 @@ def write(folder: Path, fs: int, rows: tuple = ROWS) -> None:
     names = (folder / "ptbxl_database.csv").open("w", newline="")
     with names as file:
         table = csv.writer(file)
-        table.writerow(ptbxl.COLUMNS)
+        table.writerow(ptbxl_files.COLUMNS)
         for number, patient, age, sex, fold, said in rows:
             low, high = (f"records{k}00/00000/{number:05d}_{s}" for k, s in ((1, "lr"), (5, "hr")))
             table.writerow((number, patient, age, sex, said, fold, low, high))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.datasets import mitbih, store
+from ecgsynth.datasets import mitbih, mitbih_files, store
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import Recording
 from ecgsynth.signals.filters import resample
@@ -74,10 +74,15 @@ def read_public(path: Path) -> Columns:
 def _parse_csv(path: Path) -> Columns:
     import pandas as pd
     import rich.progress
+    from rich.console import Console
 
     try:
         with rich.progress.open(
-            path, "rb", description=f"reading {path.name}", transient=True, console=mitbih.stderr()
+            path,
+            "rb",
+            description=f"reading {path.name}",
+            transient=True,
+            console=Console(stderr=True),
         ) as file:
             table = pd.read_csv(file, header=None, dtype=np.float32).to_numpy()
     except (OSError, ValueError) as problem:
@@ -116,7 +121,7 @@ def build() -> tuple[Columns, dict[str, Any]]:
     ------
     EcgsynthError: the recordings are not there, or none can be read.
     """
-    folder, kaggle = mitbih.where()
+    folder, kaggle = mitbih_files.where()
     key = {
         "folder": str(folder.resolve()),
         "files": store.stamp(f for f in folder.iterdir() if f.name[:3].isdigit()),
@@ -125,14 +130,17 @@ def build() -> tuple[Columns, dict[str, Any]]:
 
 
 def _parse(folder: Path, kaggle: bool) -> tuple[Columns, dict[str, Any]]:
+    from rich.console import Console
     from rich.progress import track
 
     parts: list[Columns] = []
     skipped: dict[str, str] = {}
-    for record in track(RECORDS, "reading recordings", transient=True, console=mitbih.stderr()):
+    for record in track(
+        RECORDS, "reading recordings", transient=True, console=Console(stderr=True)
+    ):
         try:
             lead = WITHOUT_MLII.get(record, "MLII")
-            found = parts_of(mitbih.read_record(folder, kaggle, record, (lead,)))
+            found = parts_of(mitbih_files.read_record(folder, kaggle, record, (lead,)))
         except EcgsynthError as problem:
             skipped[str(record)] = str(problem)
             continue

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from ecgsynth.datasets import Inventory, store
+from ecgsynth.datasets import Inventory, ludb_files
 from ecgsynth.datasets import Settings as BaseSettings
+from ecgsynth.datasets.ludb_files import FS, RECORDS, SAMPLES
 from ecgsynth.datasets.ludb_windows import windows
 from ecgsynth.datasets.people import Person, of_headers
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb import read_recording
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.filters import resample
@@ -26,10 +24,6 @@ from ecgsynth.signals.vocabulary import FIDUCIALS, LEADS_12
 
 log = logging.getLogger("ecgsynth")
 
-FS = 500.0
-SAMPLES = 5000
-RECORDS = range(1, 201)
-
 SPLITS: dict[str, tuple[int, ...]] = {
     "train": tuple(r for r in RECORDS if r % 5 not in (0, 4)),
     "validation": tuple(r for r in RECORDS if r % 5 == 4),
@@ -37,13 +31,6 @@ SPLITS: dict[str, tuple[int, ...]] = {
     "all": tuple(RECORDS),
 }
 """By the record's number modulo 5: every record is of another person, in no order of disease."""
-
-WAVES = {
-    "p": ("p_onset", "p_peak", "p_offset"),
-    "N": ("qrs_onset", "r_peak", "qrs_offset"),
-    "t": ("t_onset", "t_peak", "t_offset"),
-}
-"""The annotators' symbol of a wave's peak -> our names of its onset, peak and offset."""
 
 
 @DATASETS.register("ludb")
@@ -124,7 +111,7 @@ class Ludb:
 
     @staticmethod
     def _records(split: str, settings: Settings) -> Ecg:
-        arrays, facts = _arrays()
+        arrays, facts = ludb_files.arrays()
         skipped = [name for name in facts["skipped"] if int(name) in SPLITS[split]]
         if skipped:
             log.warning(
@@ -153,7 +140,7 @@ class Ludb:
     @staticmethod
     def check(settings: Settings) -> Inventory:
         """Reads every record: what is there, what is damaged, marked waves per split."""
-        folder = store.find_folder("ludb", "1.hea")
+        folder = ludb_files.where()
         inventory = Inventory()
         for record in RECORDS:
             if not (folder / f"{record}.hea").is_file():
@@ -161,7 +148,7 @@ class Ludb:
                 continue
             inventory.records += 1
             try:
-                _read(folder, record)
+                ludb_files.read(folder, record)
             except EcgsynthError as problem:
                 inventory.damaged[str(record)] = str(problem)
         for split in ("train", "validation", "test"):
@@ -183,7 +170,7 @@ class Ludb:
     @staticmethod
     def people() -> dict[str, Person]:
         """Patient -> (age, sex)."""
-        folder = store.find_folder("ludb", "1.hea")
+        folder = ludb_files.where()
         return of_headers(folder, {str(record): f"ludb-{record}" for record in RECORDS})
 
     @staticmethod
@@ -238,102 +225,3 @@ def _chosen(
     kept = kept[np.lexsort((sample[kept], item[kept]))]
     symbol = np.array(FIDUCIALS)[arrays["symbol"][kept]]
     return Marks(item[kept], lead[kept].astype(np.int16), sample[kept], symbol)
-
-
-def _arrays() -> tuple[dict[str, NDArray], dict[str, Any]]:
-    """Every record and mark, from the cache where they were parsed before."""
-    folder = store.find_folder("ludb", "1.hea")
-    key = {
-        "folder": str(folder.resolve()),
-        "files": store.stamp(f for f in folder.iterdir() if f.name[:1].isdigit()),
-    }
-    return store.cached_arrays("ludb", key, partial(_parse, folder))
-
-
-def _parse(folder: Path) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    from rich.console import Console
-    from rich.progress import track
-
-    signal: list[NDArray[np.float32]] = []
-    record: list[int] = []
-    marks: list[NDArray[np.int64]] = []
-    skipped: dict[str, str] = {}
-    console = Console(stderr=True)
-    for name in track(RECORDS, "reading recordings", transient=True, console=console):
-        try:
-            wave, rows = _read(folder, name)
-        except EcgsynthError as problem:
-            skipped[str(name)] = str(problem)
-            continue
-        marks.append(np.concatenate([np.full((len(rows), 1), len(signal)), rows], 1))
-        signal.append(wave)
-        record.append(name)
-    if not signal:
-        raise EcgsynthError(
-            f"none of the {len(RECORDS)} records in {folder} can be read; the first says: "
-            f"{next(iter(skipped.values()))}"
-        )
-    columns = dict(zip(("item", "lead", "sample", "symbol"), np.concatenate(marks).T, strict=True))
-    arrays: dict[str, NDArray] = {n: column.astype(np.int32) for n, column in columns.items()}
-    arrays |= {"signal": np.stack(signal), "record": np.array(record, np.int16)}
-    return arrays, {"skipped": skipped}
-
-
-def _read(folder: Path, record: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """(signal [12, 5000] mV, marks [mark, 3]: lead, sample, number of the fiducial)."""
-    recording = read_recording(folder / str(record), leads=tuple(n.lower() for n in LEADS_12))
-    if recording.signal.shape[1] != SAMPLES or recording.fs != FS:
-        raise EcgsynthError(f"{record} has not {SAMPLES} samples at {FS:g} Hz; fetch ludb again.")
-    signal = _millivolts(recording.signal, folder / str(record))
-    rows = []
-    for lead, name in enumerate(LEADS_12):
-        path = folder / f"{record}.{name.lower()}"
-        sample, symbol = _annotation(path)
-        inside = (sample >= 0) & (sample < SAMPLES)
-        rows += [(lead, *mark) for mark in paired(sample[inside], symbol[inside])]
-    return signal, np.array(rows, np.int64).reshape(-1, 3)
-
-
-def _millivolts(signal: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
-    """The converter's counts, which are microvolts, as mV.
-
-    The headers of version 1.0.1 give every lead a gain by which it spans just 1 "mV" from its
-    lowest to its highest sample. The counts themselves obey III = II - I exactly, so they share
-    one unit, and their QRS has the height of a QRS if that unit is 1 uV.
-    """
-    import wfdb
-
-    header = wfdb.rdheader(str(path))
-    row = [header.sig_name.index(name.lower()) for name in LEADS_12]
-    gain = np.array(header.adc_gain, np.float64)[row, None]
-    baseline = np.array(header.baseline, np.float64)[row, None]
-    return (np.round(signal * gain + baseline) / 1000).astype(np.float32)
-
-
-def _annotation(path: Path) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
-    import wfdb
-
-    try:
-        marks = wfdb.rdann(str(path.with_suffix("")), path.suffix[1:])
-    except FileNotFoundError:
-        raise EcgsynthError(f"{path.name} is missing.") from None
-    except Exception as problem:  # wfdb raises whatever numpy and its parser raise
-        raise EcgsynthError(f"{path.name} is damaged ({problem}).") from None
-    return np.asarray(marks.sample, np.int64), np.asarray(marks.symbol, np.str_)
-
-
-def paired(sample: NDArray[np.int64], symbol: NDArray[np.str_]) -> list[tuple[int, int]]:
-    """(sample, number of the fiducial) of every wave out of "(", peak, ")" rows in time order.
-
-    A bracket belongs to the peak beside it and to no other; one without a peak is dropped, and a
-    peak without a bracket has no onset or offset.
-    """
-    found = []
-    for k in np.flatnonzero(np.isin(symbol, list(WAVES))):
-        onset, peak, offset = (FIDUCIALS.index(name) for name in WAVES[str(symbol[k])])
-        if k > 0 and symbol[k - 1] == "(":
-            found.append((int(sample[k - 1]), onset))
-        found.append((int(sample[k]), peak))
-        if k + 1 < len(symbol) and symbol[k + 1] == ")":
-            found.append((int(sample[k + 1]), offset))
-    return found

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from ecgsynth.datasets import Inventory, store
+from ecgsynth.datasets import Inventory, mitbih_files, store
 from ecgsynth.datasets.beats import Cutting, cut_beats, settings_like
+from ecgsynth.datasets.mitbih_files import FS
 from ecgsynth.datasets.people import Person, of_headers
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb import Recording, read_recording
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.noise import Kind, add_noise
@@ -27,7 +27,6 @@ from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
 
 log = logging.getLogger("ecgsynth")
 
-FS = 360.0
 # de Chazal et al. 2004; the paced records 102, 104, 107 and 217 are in neither set.
 DS1 = (101, 106, 108, 109, 112, 114, 115, 116, 118, 119, 122,
        124, 201, 203, 205, 207, 208, 209, 215, 220, 223, 230)  # fmt: skip
@@ -152,7 +151,7 @@ class MitBih:
     @staticmethod
     def check(settings: Settings) -> Inventory:
         """Reads every record: what is there, what is damaged, beats per split, patient, class."""
-        folder, kaggle = where()
+        folder, kaggle = mitbih_files.where()
         inventory = Inventory()
         annotated: Counter[tuple[str, str]] = Counter()
         for record in sorted({*DS1, *DS2}):
@@ -161,7 +160,7 @@ class MitBih:
                 continue
             inventory.records += 1
             try:
-                beats = read_record(folder, kaggle, record, settings.leads)
+                beats = mitbih_files.read_record(folder, kaggle, record, settings.leads)
             except EcgsynthError as problem:
                 inventory.damaged[str(record)] = str(problem)
                 continue
@@ -191,7 +190,7 @@ class MitBih:
     @staticmethod
     def people() -> dict[str, Person]:
         """Patient -> (age, sex); the Kaggle layout has no headers and tells nothing."""
-        folder, _ = where()
+        folder, _ = mitbih_files.where()
         records = sorted({*DS1, *DS2} - {*SAME_PERSON})
         return of_headers(folder, {str(record): str(record) for record in records})
 
@@ -210,21 +209,9 @@ def person_of(record: NDArray) -> NDArray[np.str_]:
     return person.astype(np.str_)
 
 
-def where() -> tuple[Path, bool]:
-    """Where the recordings lie, and whether in the Kaggle layout."""
-    try:
-        return store.find_folder("mitbih", "100.hea"), False
-    except EcgsynthError:
-        try:
-            return store.find_folder("mitbih", "100.csv"), True
-        except EcgsynthError:
-            pass
-        raise
-
-
 def _beats(settings: MitBih.Settings) -> tuple[dict[str, NDArray], dict[str, Any]]:
     """Every beat of DS1 and DS2 under these settings, from the cache where it is there."""
-    folder, kaggle = where()
+    folder, kaggle = mitbih_files.where()
     key = settings.model_dump(exclude={"classes", "noise", "noise_seed"}) | {
         "folder": str(folder.resolve()),
         "files": store.stamp(f for f in folder.iterdir() if f.name[:3].isdigit()),
@@ -235,13 +222,20 @@ def _beats(settings: MitBih.Settings) -> tuple[dict[str, NDArray], dict[str, Any
 def _parse(
     folder: Path, kaggle: bool, settings: MitBih.Settings
 ) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    from rich.console import Console
     from rich.progress import track
 
     records = sorted(DS1) + sorted(DS2)  # DS1 and DS2 contiguous: a whole set is a disk map
     with ThreadPoolExecutor(2) as pool:
         work = pool.map(partial(_parse_record, folder, kaggle, settings), records)
         parsed = list(
-            track(work, "reading recordings", total=len(records), transient=True, console=stderr())
+            track(
+                work,
+                "reading recordings",
+                total=len(records),
+                transient=True,
+                console=Console(stderr=True),
+            )
         )
     columns = [beats for beats in parsed if isinstance(beats, dict)]
     skipped = {
@@ -262,55 +256,8 @@ def _parse_record(
 ) -> dict[str, NDArray] | str:
     """The beats of one record as columns, or the reason why it cannot be read."""
     try:
-        recording = read_record(folder, kaggle, record, settings.leads)
+        recording = mitbih_files.read_record(folder, kaggle, record, settings.leads)
         beats = cut_beats(recording, _LABEL_OF, settings.fs, settings, record)
     except EcgsynthError as problem:
         return str(problem)
     return beats | {"record": np.full(len(beats["label"]), record, np.int16)}
-
-
-def read_record(folder: Path, kaggle: bool, record: int, leads: tuple[str, ...]) -> Recording:
-    """One record's leads and annotations, in either layout.
-
-    Raises
-    ------
-    EcgsynthError: a file is missing or damaged, or a lead is not there.
-    """
-    if kaggle:
-        return _read_kaggle(folder, record, leads)
-    return read_recording(folder / str(record), leads=leads, annotations="atr")
-
-
-def _read_kaggle(folder: Path, record: int, leads: tuple[str, ...]) -> Recording:
-    """One record of the Kaggle layout: ADC units, 200 per mV, zero at 1024, 360 Hz."""
-    import pandas as pd
-
-    table, notes = folder / f"{record}.csv", folder / f"{record}annotations.txt"
-    try:
-        frame = pd.read_csv(table, quotechar="'", skipinitialspace=True)
-        lines = notes.read_text().splitlines()[1:]
-    except (OSError, ValueError) as problem:
-        raise EcgsynthError(f"{table.name} or {notes.name} cannot be read: {problem}.") from None
-    frame.columns = [str(name).strip(" '\"") for name in frame.columns]
-    absent = [lead for lead in leads if lead not in frame.columns]
-    if absent:
-        raise EcgsynthError(
-            f"{table.name} has no lead {', '.join(absent)}; it has {', '.join(frame.columns[1:])}."
-        )
-    rows = [line.split() for line in lines if line.strip()]
-    try:
-        sample = np.array([int(row[1]) for row in rows], np.int64)
-        symbol = np.array([row[2] for row in rows], np.str_)
-        adc = frame[list(leads)].to_numpy(np.float32).T
-    except (IndexError, ValueError) as problem:
-        raise EcgsynthError(f"{record} is not in the Kaggle layout: {problem}.") from None
-    inside = (sample >= 0) & (sample < adc.shape[1])
-    signal = ((adc - 1024) / 200).astype(np.float32)
-    return Recording(signal, FS, leads, sample[inside], symbol[inside])
-
-
-def stderr() -> Any:
-    """Where progress bars go: results that may be piped go to standard output."""
-    from rich.console import Console
-
-    return Console(stderr=True)

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from ecgsynth.datasets import Inventory, store
+from ecgsynth.datasets import Inventory, ptbxl_files
 from ecgsynth.datasets import Settings as BaseSettings
 from ecgsynth.datasets.people import Person
-from ecgsynth.datasets.statements import (
-    NOT_STATED,
-    SUPERCLASSES,
-    Vocabulary,
-    parse,
-    read_table,
-)
+from ecgsynth.datasets.ptbxl_files import RECORDS, SECONDS
+from ecgsynth.datasets.statements import NOT_STATED, SUPERCLASSES, Vocabulary
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.formats.wfdb import read_recording
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals import filters
 from ecgsynth.signals.ecg import Ecg
@@ -32,15 +24,6 @@ from ecgsynth.signals.vocabulary import LEADS_12
 
 log = logging.getLogger("ecgsynth")
 
-SECONDS = 10
-TABLE = "ptbxl_database.csv"
-RECORDS = 21_799
-"""In the whole database; any part of it can be read."""
-
-COLUMNS = (
-    "ecg_id", "patient_id", "age", "sex", "scp_codes", "strat_fold", "filename_lr", "filename_hr",
-)  # fmt: skip
-
 FOLDS: dict[str, tuple[int, ...]] = {
     "train": tuple(range(1, 9)),
     "validation": (9,),
@@ -48,21 +31,6 @@ FOLDS: dict[str, tuple[int, ...]] = {
     "all": tuple(range(1, 11)),
 } | {f"fold-{k}": (k,) for k in range(1, 11)}
 """The database's own stratified folds; all records of a patient are in one fold."""
-
-OLDEST = 90.0
-"""Years: "90 or over", which the database writes as 300."""
-
-
-class Row(NamedTuple):
-    """What the table says of a record; age (years, NaN unknown), sex (0 male, 1 female, NaN)."""
-
-    ecg_id: int
-    patient: str
-    age: float
-    sex: float
-    fold: int
-    said: dict[str, float]
-    files: dict[float, Path]
 
 
 @DATASETS.register("ptbxl")
@@ -125,15 +93,15 @@ class PtbXl:
     @staticmethod
     def load(split: str, settings: Settings) -> Ecg:
         """Records of a split in mV; what was parsed is cached as memory-mapped arrays."""
-        folder, words = _folder(), vocabulary()
+        folder, words = ptbxl_files.where(), vocabulary()
         for name in settings.classes:
             if name not in words.names:
                 raise EcgsynthError(
                     f"PTB-XL has no statement '{name}'.{did_you_mean(name, words.names)}"
                 )
-        table = _table(folder)
+        table = ptbxl_files.table(folder)
         rows = [row for row in table if row.fold in FOLDS[split]]
-        arrays, facts = _arrays(folder, table, settings.fs)
+        arrays, facts = ptbxl_files.arrays(folder, table, settings.fs)
         place = {int(number): k for k, number in enumerate(arrays["ecg_id"])}
         skipped = [row for row in rows if str(row.ecg_id) in facts["skipped"]]
         if skipped:
@@ -179,9 +147,9 @@ class PtbXl:
     @staticmethod
     def check(settings: Settings) -> Inventory:
         """Reads every record: how many of the database are there, damaged ones, classes."""
-        folder = _folder()
-        rows = _table(folder)
-        _, facts = _arrays(folder, rows, settings.fs)
+        folder = ptbxl_files.where()
+        rows = ptbxl_files.table(folder)
+        _, facts = ptbxl_files.arrays(folder, rows, settings.fs)
         inventory = Inventory(
             records=len([row for row in rows if row.files]), damaged=facts["skipped"]
         )
@@ -213,7 +181,7 @@ class PtbXl:
         sexes = {0.0: "M", 1.0: "F"}
         return {
             row.patient: (None if np.isnan(row.age) else row.age, sexes.get(row.sex))
-            for row in _table(_folder())
+            for row in ptbxl_files.table(ptbxl_files.where())
         }
 
     @staticmethod
@@ -232,7 +200,7 @@ class PtbXl:
 
 def vocabulary() -> Vocabulary:
     """The statements and superclasses that this database uses."""
-    return Vocabulary.read(_folder() / "scp_statements.csv")
+    return Vocabulary.read(ptbxl_files.where() / "scp_statements.csv")
 
 
 def likelihoods(ecg: Ecg) -> NDArray[np.float32]:
@@ -241,7 +209,10 @@ def likelihoods(ecg: Ecg) -> NDArray[np.float32]:
     ecg: records of `ptbxl`, in any selection.
     """
     words = vocabulary()
-    said = {f"{row.ecg_id:05d}": words.likelihoods(row.said) for row in _table(_folder())}
+    said = {
+        f"{row.ecg_id:05d}": words.likelihoods(row.said)
+        for row in ptbxl_files.table(ptbxl_files.where())
+    }
     assert ecg.record is not None
     return np.array(
         [[said[str(name)].get(c, np.nan) for c in ecg.spec.classes] for name in ecg.record],
@@ -252,86 +223,3 @@ def likelihoods(ecg: Ecg) -> NDArray[np.float32]:
 def _counts(percent: float | None, least: float) -> bool:
     """Whether a statement said with this likelihood (None: not said) makes a label."""
     return percent is not None and (percent == NOT_STATED or percent >= least)
-
-
-def _folder() -> Path:
-    return store.find_folder("ptbxl", TABLE)
-
-
-def _table(folder: Path) -> list[Row]:
-    """The records that the table names, in its order; `files` are those that are here.
-
-    Raises
-    ------
-    EcgsynthError: the table is not PTB-XL's, or a row of it cannot be understood.
-    """
-    rows = []
-    for row in read_table(folder / TABLE, COLUMNS):
-        try:
-            age = float(row["age"] or "nan")
-            sex = float(row["sex"] or "nan")
-            number, fold = int(row["ecg_id"]), int(float(row["strat_fold"]))
-            patient = f"{float(row['patient_id']):.0f}"
-            said = parse(row["scp_codes"])
-        except (ValueError, TypeError) as problem:
-            raise EcgsynthError(
-                f"{folder / TABLE}: the row of record {row['ecg_id']} cannot be read ({problem})."
-            ) from None
-        files = {
-            fs: folder / row[column]
-            for fs, column in ((100.0, "filename_lr"), (500.0, "filename_hr"))
-            if (folder / f"{row[column]}.hea").is_file()
-        }
-        rows.append(Row(number, patient, min(age, OLDEST), sex, fold, said, files))
-    return rows
-
-
-def _arrays(folder: Path, rows: list[Row], fs: float) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    """Every record of the table at `fs` in uV, from the cache where they were parsed before."""
-    paths = [file.with_suffix(".dat") for row in rows for file in row.files.values()]
-    key = {
-        "folder": str(folder.resolve()),
-        "fs": fs,
-        "files": store.stamp(path for path in paths if path.is_file()),
-    }
-    return store.cached_arrays("ptbxl", key, partial(_parse, folder, rows, fs))
-
-
-def _parse(folder: Path, rows: list[Row], fs: float) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    from rich.console import Console
-    from rich.progress import track
-
-    here = [row for row in rows if row.files]
-    signal = np.zeros((len(here), len(LEADS_12), round(SECONDS * fs)), np.int16)
-    read: list[int] = []
-    skipped: dict[str, str] = {}
-    resampled = 0
-    console = Console(stderr=True)
-    for row in track(here, "reading recordings", transient=True, console=console):
-        native = fs if fs in row.files else max(row.files)
-        try:
-            signal[len(read)] = _read(row.files[native], fs)
-        except EcgsynthError as problem:
-            skipped[str(row.ecg_id)] = str(problem)
-            continue
-        resampled += native != fs
-        read.append(row.ecg_id)
-    if not read:
-        raise EcgsynthError(
-            f"none of the {len(rows):,} records that {folder / TABLE} names can be read"
-            + (f"; the first says: {next(iter(skipped.values()))}" if skipped else "")
-            + " Get them with `ecgsynth data fetch ptbxl`."
-        )
-    arrays: dict[str, NDArray] = {"signal": signal[: len(read)], "ecg_id": np.array(read)}
-    return arrays, {"skipped": skipped, "resampled": resampled}
-
-
-def _read(path: Path, fs: float) -> NDArray[np.int16]:
-    """[12, sample] uV at `fs`; 1 uV is the database's own step."""
-    recording = read_recording(path, leads=tuple(lead.upper() for lead in LEADS_12))
-    if recording.signal.shape[1] != round(SECONDS * recording.fs):
-        raise EcgsynthError(f"{path.name} does not last {SECONDS} s; fetch ptbxl again.")
-    if not np.isfinite(recording.signal).all():
-        raise EcgsynthError(f"{path.name} has samples that are marked as missing.")
-    signal = filters.resample(recording.signal, recording.fs, fs)[:, : round(SECONDS * fs)]
-    return np.clip(np.round(1000 * signal), -32767, 32767).astype(np.int16)

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from ecgsynth.datasets import Inventory
 from ecgsynth.datasets.beats import cut_beats
-from ecgsynth.datasets.mitbih import FS, HELDOUT_FROM, MitBih
+from ecgsynth.datasets.mitbih import HELDOUT_FROM, MitBih
+from ecgsynth.datasets.mitbih_files import FS
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import Recording
 from ecgsynth.registry import DATASETS
