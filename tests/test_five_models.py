@@ -148,6 +148,17 @@ def test_tokens_that_know_no_time_make_a_flat_line(positions: bool) -> None:
     assert (made_by(generator, BEAT).std(-1).max() > 1e-3) == positions
 
 
+@pytest.mark.parametrize("samples", [187, 374, 748])
+def test_tokens_of_several_samples_need_not_divide_the_window(samples: int) -> None:
+    spec = Spec(("I", "II"), 125.0, samples, ("N", "V"), context=("rr_before_s",))
+    generator, critic = (built("biosgan", spec, part, patch=15) for part in ("generator", "critic"))
+    made = made_by(generator, spec)
+    assert made.shape == (BATCH, 2, samples)
+    made.requires_grad_()
+    critic(made, condition_for(spec))[0].sum().backward()
+    assert (made.grad.abs().amax((0, 1)) > 0).all(), "the critic looks at every sample"
+
+
 def test_dropout_acts_in_training_alone() -> None:
     generator = built("biosgan", BEAT, dropout=0.5)
     latent, condition = torch.randn(BATCH, generator.latent), condition_for(BEAT)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ecgsynth.condition import Condition
 from ecgsynth.models import OneStep
@@ -30,6 +31,9 @@ class BioSGAN(OneStep):
 
     Mended: `positions`. The published generator tells its blocks nothing of time but by the bias
     of its first layer; with the option, every token begins with the sinusoids of its place.
+    `patch`: the published tokens are single samples, so that attention has to find out what beats
+    look like from points; tokens of several samples, as TTS-GAN's critic has them, are cheaper by
+    the square and see shapes at once. 1, as published, is the default.
     Dropout acts in training alone, never in what is generated. The critic has none.
     """
 
@@ -40,6 +44,7 @@ class BioSGAN(OneStep):
 
     class Settings(BaseSettings):
         """latent: size of the noise. label_size: size of the label's code.
+        patch: samples a token; what is left of the last one is cut off.
         width, heads, depth, dropout: of the generator's blocks. critic_*: of the critic's.
         positions: whether the generator's tokens begin with their place in time.
         class_head: whether the critic tells the classes too.
@@ -47,6 +52,7 @@ class BioSGAN(OneStep):
 
         latent: int = Field(100, ge=1)
         label_size: int = Field(10, ge=1)
+        patch: int = Field(1, ge=1)
         width: int = Field(10, ge=1)
         heads: int = Field(5, ge=1, validate_default=True)
         depth: int = Field(3, ge=1)
@@ -75,14 +81,15 @@ class BioSGAN(OneStep):
 
 
 class Generator(nn.Module):
-    """([batch, latent], Condition) -> [batch, lead, sample] in scaled units; a token a sample."""
+    """([batch, latent], Condition) -> [batch, lead, sample] in scaled units."""
 
     places: Tensor | None
 
     def __init__(self, settings: BioSGAN.Settings, spec: Spec) -> None:
         super().__init__()
         width = settings.width
-        self.samples = spec.samples
+        self.samples, self.leads = spec.samples, len(spec.leads)
+        self.tokens = -(-spec.samples // settings.patch)
         self.latent = settings.latent
         self.label = None
         inputs = settings.latent + len(spec.context)
@@ -91,22 +98,23 @@ class Generator(nn.Module):
             nn.init.normal_(self.label.weight)  # an embedding, but of several classes at once
             inputs += settings.label_size
         self.context = PlainCondition(spec, label=False)
-        self.start = nn.Linear(inputs, spec.samples * width)
-        places = sinusoids(spec.samples, width) if settings.positions else None
+        self.start = nn.Linear(inputs, self.tokens * width)
+        places = sinusoids(self.tokens, width) if settings.positions else None
         self.register_buffer("places", places, persistent=False)
         self.blocks = nn.Sequential(
             *(EncoderBlock(width, settings.heads, settings.dropout) for _ in range(settings.depth))
         )
-        self.head = nn.Linear(width, len(spec.leads))
+        self.head = nn.Linear(width, settings.patch * len(spec.leads))
 
     def forward(self, latent: Tensor, condition: Condition) -> Tensor:
         known = [latent, self.context(condition)]
         if self.label is not None:
             known.append(self.label(condition.label))
-        x = self.start(torch.cat(known, 1)).reshape(len(latent), self.samples, -1)
+        x = self.start(torch.cat(known, 1)).reshape(len(latent), self.tokens, -1)
         if self.places is not None:
             x = x + self.places
-        return self.head(self.blocks(x)).transpose(1, 2)
+        x = self.head(self.blocks(x)).reshape(len(latent), self.tokens, -1, self.leads)
+        return x.flatten(1, 2)[:, : self.samples].transpose(1, 2)
 
 
 class Critic(nn.Module):
@@ -119,9 +127,10 @@ class Critic(nn.Module):
         super().__init__()
         width = settings.critic_width
         self.context = PlainCondition(spec, label=False)
-        self.embed = nn.Linear(len(spec.leads) + self.context.size, width)
+        self.patch = settings.patch
+        self.embed = nn.Linear(self.patch * (len(spec.leads) + self.context.size), width)
         self.token = nn.Parameter(torch.randn(1, 1, width))
-        self.place = nn.Parameter(torch.randn(spec.samples + 1, width))
+        self.place = nn.Parameter(torch.randn(-(-spec.samples // self.patch) + 1, width))
         self.blocks = nn.Sequential(
             *(EncoderBlock(width, settings.critic_heads) for _ in range(settings.critic_depth))
         )
@@ -132,7 +141,9 @@ class Critic(nn.Module):
         return signal
 
     def forward(self, view: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]:
-        x = self.embed(self.context.beside(view, condition).transpose(1, 2))
+        x = self.context.beside(view, condition)
+        x = F.pad(x, (0, -x.shape[-1] % self.patch)).unflatten(2, (-1, self.patch))
+        x = self.embed(x.transpose(1, 2).flatten(2))  # [batch, token, width]
         x = torch.cat([self.token.expand(len(x), -1, -1), x], 1) + self.place
         return self.verdict(self.blocks(x).mean(1))
 
