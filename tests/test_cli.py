@@ -211,6 +211,25 @@ def test_data_check_counts_people_and_items(command: Command) -> None:
     assert row.split()[2:4] == [str(total), "1"]
 
 
+def test_data_check_names_some_of_many_and_counts_the_rest(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ecgsynth.datasets import NOT_TOLD, Inventory
+
+    many = [f"r{k}" for k in range(3000)]
+    found = Inventory(
+        records=3, missing=many, damaged=dict.fromkeys(many, "cut short"), notes=["once", "once"],
+        counts={("train", NOT_TOLD, "N"): 7},
+    )  # fmt: skip
+    dataset = DATASETS.get("simulated")
+    monkeypatch.setattr(dataset, "check", staticmethod(lambda _: found))
+    done = command("data", "check", "simulated")
+    assert "r19 and 2,980 more" in done.out and "r20:" not in done.out
+    assert "2,980 more that are damaged" in done.out
+    assert done.out.count("once") == 1
+    assert "not told" in done.out and "100%" not in done.out
+
+
 def test_data_save_writes_a_split(command: Command, tmp_path: Path) -> None:
     done = command("data", "save", "simulated:test", "patients=5", "beats=40", "--to", "test.npz")
     assert done.code == 0, done.err

@@ -201,6 +201,12 @@ def test_put_makes_sections_on_the_way() -> None:
     assert content == {"a": {"b": 1, "c": 2}, "d": {"e": {"f": 3}}}
 
 
+def test_quick_words_that_another_data_set_or_model_does_not_know_are_left_out() -> None:
+    run = Run.read("biosgan-heartbeat", "data={name: simulated}", "model=vanilla").quickened()
+    assert run.data.settings == {} and run.model.settings == {}
+    assert run.training.epochs == Run.read("biosgan-heartbeat").quick["training.epochs"]
+
+
 def test_name_that_leads_out_of_the_runs_is_refused() -> None:
     for name in ("../x", "a/b", "..", "", "a\nb"):
         with pytest.raises(EcgsynthError, match="'name' names a folder"):
@@ -210,7 +216,9 @@ def test_name_that_leads_out_of_the_runs_is_refused() -> None:
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
-        ("data.classes=N", r"takes a list, as in \[N\]"),
+        ("data.classes=N", r"takes a list in brackets, as in \[N, \.\.\.\]"),
+        ("data.window=[900]", r"'window' takes more values than that \(got \[900\]\)"),
+        ("data.band=[45, 3]", "takes a lower and a higher edge above 0 Hz"),
         ("data.fs=0", "greater than 0"),
         ("data.samples=-3", "greater than or equal to 8"),
         ("data.window=[48000, 80000]", "longer than 10 s, which is no beat"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -282,6 +283,21 @@ def test_public_files_come_before_recordings_and_tell_no_people(public: Path) ->
     assert inventory.counts["train", "not told", "Q"] == 2
 
 
+def test_a_class_that_new_people_lack_is_told_where_it_was_asked_for(
+    public: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert load("heartbeat_csv", "train-interpatient").spec.classes == (*"NSVF",)
+    assert "class Q" not in caplog.text
+    load("heartbeat_csv", "train-interpatient", classes=["N", "Q"])
+    assert "heartbeat_csv:train-interpatient has no class Q, which is left out" in caplog.text
+
+
+def test_check_tells_a_damaged_public_file(public: Path) -> None:
+    edited(1, -1, 5)(public / "heartbeat_csv" / "mitbih_test.csv")
+    found = HeartbeatCsv.check(HeartbeatCsv.Settings())
+    assert "row 2" in found.damaged["mitbih_test.csv"]
+
+
 def test_a_changed_file_is_read_anew(public: Path) -> None:
     load("heartbeat_csv", "test")
     save(rows([1, 1, 1]), public, "test")
@@ -299,7 +315,7 @@ def one_column_less(file: Path) -> None:
     file.write_text("\n".join(line.partition(",")[2] for line in file.read_text().splitlines()))
 
 
-def edited(row: int, column: int, value: float) -> Callable[[Path], None]:
+def edited(row: int, column: Any, value: Any) -> Callable[[Path], None]:
     def edit(file: Path) -> None:
         table = np.loadtxt(file, delimiter=",")
         table[row, column] = value
@@ -318,7 +334,9 @@ def edited(row: int, column: int, value: float) -> Callable[[Path], None]:
         (edited(0, 3, -0.2), "row 1 of .* has amplitudes outside of 0 to 1"),
         (edited(1, 3, np.nan), "row 2 of .* misses numbers"),
         (edited(0, slice(0, 187), 0), "row 1 of .* holds no beat"),
+        (edited(0, slice(0, 188), range(188)), "begins with a header; take its first line out"),
         (lambda file: file.write_text(""), "is no table of numbers"),
+        (lambda file: file.write_text("1;2\n" * 9000), "is no table of numbers between commas"),
         (lambda file: file.write_text("a,b\n1,2\n"), "is no table of numbers"),
         (lambda file: file.write_bytes(b"\x80\x04\x95" * 99), "is no table of numbers"),
         (lambda file: file.unlink(), "has mitbih_train.csv but no mitbih_test.csv"),
@@ -328,8 +346,9 @@ def test_a_wrong_public_file_is_answered_with_the_mend(
     damage: Callable[[Path], object], words: str, public: Path
 ) -> None:
     damage(public / "heartbeat_csv" / "mitbih_test.csv")
-    with pytest.raises(EcgsynthError, match=words):
+    with pytest.raises(EcgsynthError, match=words) as told:
         load("heartbeat_csv", "test")
+    assert len(str(told.value)) < 600
 
 
 # ---- the real recordings

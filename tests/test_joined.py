@@ -196,7 +196,12 @@ def test_command_joins_runs_and_generates_from_them(
     beats = str(tmp_path / "pvc.npz")
     CliRunner().invoke(app, ["generate", words[-1], "--label", "V", "--count", "5", "--to", beats])
     np.testing.assert_array_equal(read(beats).signal, joined.generate(5, label="V").signal)
-    twice = CliRunner().invoke(app, ["join", words[1], words[1], *words[3:]])
+    again = CliRunner().invoke(app, words)
+    assert "would be overwritten; say --force" in str(again.exception)
+    assert CliRunner().invoke(app, [*words, "--force"]).exit_code == 0
+    alone = CliRunner().invoke(app, ["join", words[1], *words[3:], "--force"])
+    assert "there is nothing to join to" in str(alone.exception)
+    twice = CliRunner().invoke(app, ["join", words[1], words[1], *words[3:], "--force"])
     assert "class 'S' is made by tiny-s and by" in str(twice.exception)
     ending = CliRunner().invoke(app, [*words[:-1], "both.pt"])
     assert "does not end so" in str(ending.exception)

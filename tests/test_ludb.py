@@ -169,6 +169,8 @@ def test_settings_follow_a_spec(root: Path) -> None:
     found = load_set("ludb", "train", **Ludb.settings_like(spec))
     assert found.spec.leads == ("II", "V1")
     assert found.spec.fs == 250
+    beats = Ludb.Settings(window=400, fs=250).spec
+    assert Ludb.Settings(**Ludb.settings_like(beats)).spec == beats
 
 
 def test_age_and_sex_are_told_apart_from_the_signals(root: Path) -> None:

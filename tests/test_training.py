@@ -344,6 +344,25 @@ time.sleep(60)
 """
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_model_whose_snapshot_is_gone_is_not_written_over(
+    beats: Ecg, tmp_path: Path, resume: bool
+) -> None:
+    train(tiny_run(2), tmp_path / "run", data=beats)
+    (tmp_path / "run" / SNAPSHOT).unlink()
+    before = (tmp_path / "run" / "model.safetensors").read_bytes()
+    with pytest.raises(EcgsynthError, match="holds a trained model but no snapshot"):
+        train(tiny_run(4), tmp_path / "run", data=beats, resume=resume)
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == before
+
+
+def test_reason_of_the_recipe_is_dropped_for_a_class_that_the_data_have(beats: Ecg) -> None:
+    run = Run.from_dict(tiny_run(1).to_dict() | {"left_out": {"N": "too few", "Q": "none"}})
+    model = train(run, data=beats)
+    assert model.card.left_out == {"Q": "none"}
+    assert len(model.generate(3, label="N")) == 3
+
+
 def test_nothing_to_resume_is_told(beats: Ecg, tmp_path: Path) -> None:
     with pytest.raises(EcgsynthError, match="holds no snapshot to resume; leave out --resume"):
         train(tiny_run(6), tmp_path / "new", data=beats, resume=True)
@@ -566,6 +585,15 @@ def test_samples_are_drawn_after_every_epoch_from_the_same_noise(
     first, second = (np.load(folder / "sample_01.npy") for folder in folders)
     assert first.shape == (1, 256) and first.dtype == np.float32
     assert 0 < np.abs(first - second).max() < 1  # the model has learned, the noise is the same
+
+
+def test_a_training_shorter_than_an_epoch_shows_what_it_makes(beats: Ecg, tmp_path: Path) -> None:
+    train(tiny_epochs(0.3, samples=2, snapshot_every=10**6), tmp_path / "run", data=beats)
+    folder = tmp_path / "run" / "samples" / "epoch_0001"
+    assert [file.name for file in sorted(folder.glob("*.npy"))] == [
+        "sample_01.npy",
+        "sample_02.npy",
+    ]
 
 
 def test_resumed_run_keeps_the_samples_it_has(beats: Ecg, tmp_path: Path) -> None:

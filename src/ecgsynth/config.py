@@ -208,9 +208,19 @@ class Run(_Part):
         return make_settings(objective.Settings, self.objective.settings | more, name)
 
     def quickened(self) -> Run:
-        """The same run with the recipe's `quick` overrides: a try-out of a minute or two."""
+        """The same run with the recipe's `quick` overrides: a try-out of a minute or two.
+
+        Words that another data set, model or objective than the recipe's does not know are left
+        out.
+        """
         content = self.to_dict()
+        kinds = {"data": DATASETS, "model": MODELS, "objective": OBJECTIVES}
         for key, value in self.quick.items():
+            section, _, word = key.partition(".")
+            if section in kinds:
+                part = kinds[section].get(content[section]["name"])
+                if word not in {"split", *part.Settings.model_fields}:
+                    continue
             put(content, key, value)
         return Run.from_dict(content)
 

@@ -11,6 +11,9 @@ import typer
 CHUNK = 2_000
 """Items that are written at a time."""
 
+SHOWN = 20
+"""Names of records that are told; of the others only how many."""
+
 app = typer.Typer(help="Bring recordings to this machine and check them.", no_args_is_help=True)
 
 
@@ -49,19 +52,38 @@ def check(
     found = dataset.check(settings)
     typer.echo(f"{found.records} records read, {len(found.damaged)} damaged.")
     if found.missing:
-        typer.echo(f"missing: {', '.join(found.missing)}")
-    for record, reason in found.damaged.items():
+        typer.echo(f"missing: {_some(found.missing)}")
+    for record, reason in list(found.damaged.items())[:SHOWN]:
         typer.echo(f"damaged: {record}: {reason}")
-    for note in found.notes:
+    if len(found.damaged) > SHOWN:
+        typer.echo(f"and {len(found.damaged) - SHOWN:,} more that are damaged")
+    for note in dict.fromkeys(found.notes):
         typer.echo(note)
     totals: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for (split, _patient, label), count in found.counts.items():
+    people: dict[str, set[str]] = defaultdict(set)
+    for (split, patient, label), count in found.counts.items():
         totals[split, label].append(count)
+        people[split].add(patient)
     rows = [
-        [split, label, f"{sum(each):,}", str(len(each)), f"{max(each) / sum(each):.0%}"]
+        [split, label, f"{sum(each):,}", *_shared(people[split], each)]
         for (split, label), each in totals.items()
     ]
     table("", ["split", "class", "items", "patients", "largest patient's share"], rows)
+
+
+def _shared(people: set[str], each: list[int]) -> tuple[str, str]:
+    """How many patients share a class, and the largest one's part; each: items of a patient."""
+    from ecgsynth.datasets import NOT_TOLD
+
+    if people == {NOT_TOLD}:
+        return NOT_TOLD, ""
+    return str(len(each)), f"{max(each) / sum(each):.0%}"
+
+
+def _some(names: list[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _parsed(overrides: list[str]) -> dict:

@@ -11,6 +11,7 @@ import typer
 def join(
     models: Annotated[list[str], typer.Argument(help="Runs or .safetensors files, a class each.")],
     to: Annotated[Path, typer.Option("--to", help="The one .safetensors file.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Join models that make a class each into one that makes them all.
 
@@ -21,6 +22,10 @@ def join(
 
     if to.suffix != ".safetensors":
         raise EcgsynthError(f"a model is a .safetensors file; {to} does not end so.")
+    if len(models) < 2:
+        raise EcgsynthError(f"there is nothing to join to {models[0]}; name two models or more.")
+    if to.exists() and not force:
+        raise EcgsynthError(f"{to} would be overwritten; say --force, or choose another --to.")
     members: dict[str, Synthesizer] = {}
     for model in models:
         synthesizer = Synthesizer.load(model)

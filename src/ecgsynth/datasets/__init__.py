@@ -14,6 +14,9 @@ from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 
+NOT_TOLD = "not told"
+"""In the place of a patient in an `Inventory`, where a set names none."""
+
 
 class Settings(BaseModel):
     """Settings refuse words that they do not know."""
@@ -111,12 +114,17 @@ def explain(problem: ValidationError, kind: type[Any], owner: str) -> str:
     if error["type"] == "extra_forbidden":
         known = kind.model_fields
         return f"{owner} has no setting '{where}'.{did_you_mean(str(error['loc'][-1]), known)}"
+    if error["type"] == "missing" and isinstance(error["loc"][-1], int):
+        where, given = where.rpartition(".")[0], reprlib.repr(error["input"])
+        return f"{owner}: '{where}' takes more values than that (got {given})."
     if error["type"] == "missing":
         return f"{owner} needs '{where}'; write {where}=... beside the others."
     if error["type"] == "tuple_type":
-        return f"{owner}: '{where}' takes a list, as in [{error['input']}]."
+        return f"{owner}: '{where}' takes a list in brackets, as in [{error['input']}, ...]."
     said = error["msg"].removeprefix("Value error, ")
     said = re.sub(r" or instance of \w+", "", said)  # names of classes are no words of a recipe
+    if not where:  # several settings do not go together: the sentence names them
+        return f"{owner}: {said}."
     # `reprlib` shortens: what was given may be the whole recipe.
     return f"{owner}: '{where}' {said[:1].lower()}{said[1:]} (got {reprlib.repr(error['input'])})."
 

@@ -49,6 +49,14 @@ class Cutting(Settings):
             raise ValueError(f"is longer than {LONGEST_S:g} s, which is no beat")
         return window
 
+    @field_validator("band")
+    @classmethod
+    def _rising(cls, band: tuple[float | None, float | None]) -> tuple[float | None, float | None]:
+        low, high = band
+        if any(edge is not None and edge <= 0 for edge in band) or (low and high and low >= high):
+            raise ValueError("takes a lower and a higher edge above 0 Hz, null where it is open")
+        return band
+
     def span_at(self, fs: float) -> tuple[int, int]:
         """Samples before and after R at `fs` Hz."""
         pre, post = self.window

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from ecgsynth.datasets import Inventory, heartbeat_parts
+from ecgsynth.datasets import NOT_TOLD, Inventory, heartbeat_parts
 from ecgsynth.datasets import Settings as BaseSettings
 from ecgsynth.datasets.heartbeat_parts import FS, RECORDS, SAMPLES, WITHOUT_MLII, Columns
 from ecgsynth.datasets.mitbih import RECORDS as BETWEEN_PATIENTS
@@ -96,7 +96,9 @@ class HeartbeatCsv:
         file = heartbeat_parts.public_file(split) if split in MIXED else None
         columns, rows = _of_recordings(split) if file is None else _all(file)
         classes = settings.classes
-        if split not in MIXED:
+        if split not in MIXED and "Q" in classes:
+            if "classes" in settings.model_fields_set:
+                log.warning("heartbeat_csv:%s has no class Q, which is left out.", split)
             classes = tuple(name for name in classes if name != "Q")
         column = np.array([classes.index(c) if c in classes else -1 for c in AAMI_CLASSES])
         label = column[columns["label"][rows]]
@@ -136,18 +138,21 @@ class HeartbeatCsv:
             )
         else:
             inventory.notes.append(f"{' and '.join(MIXED)} are the public files in {file.parent}.")
-        whole = settings.model_copy(update={"classes": AAMI_CLASSES, "per_class": None})
+        whole = type(settings)()
         for split in SPLITS:
             try:
                 ecg = HeartbeatCsv.load(split, whole)
             except EcgsynthError as problem:  # an empty split is a finding, not the end
-                inventory.notes.append(str(problem))
+                if file is not None and split in MIXED:
+                    inventory.damaged[f"mitbih_{split}.csv"] = str(problem)
+                else:
+                    inventory.notes.append(str(problem))
                 continue
             if split in PUBLISHED:
                 inventory.notes.append(
                     f"{split}: {_told(ecg.counts())} (the public file: {_told(PUBLISHED[split])})"
                 )
-            patient = ecg.patient if ecg.patient is not None else np.full(len(ecg), "not told")
+            patient = ecg.patient if ecg.patient is not None else np.full(len(ecg), NOT_TOLD)
             pairs = Counter(zip(patient.tolist(), ecg.labels_str.tolist(), strict=True))
             inventory.counts |= {(split, who, name): n for (who, name), n in pairs.items()}
         return inventory

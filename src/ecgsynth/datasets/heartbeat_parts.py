@@ -35,6 +35,8 @@ SPLIT_SEED = 0
 ROUNDING = 1e-3
 """By so much a published number may lie outside of [0, 1]."""
 
+NO_LABEL = "has a label that is none of 0 to 4 (NSVFQ); take the row out, or number the classes so"
+
 Columns = dict[str, NDArray[Any]]
 
 
@@ -86,9 +88,10 @@ def _parse_csv(path: Path) -> Columns:
         ) as file:
             table = pd.read_csv(file, header=None, dtype=np.float32).to_numpy()
     except (OSError, ValueError) as problem:
-        reason = " ".join(str(problem).split())
+        reason = " ".join(str(problem).split())[:160]
         raise EcgsynthError(
-            f"{path} is no table of numbers without a header ({reason}); get the file again."
+            f"{path} is no table of numbers between commas ({reason}); take its first line out if "
+            "that is a header, or get the file again."
         ) from None
     if table.shape[1] != SAMPLES + 1:
         raise EcgsynthError(
@@ -96,10 +99,12 @@ def _parse_csv(path: Path) -> Columns:
             "file again."
         )
     signal, label = table[:, :-1], table[:, -1]
+    if (table[0] == np.arange(SAMPLES + 1)).all():
+        raise EcgsynthError(f"{path} begins with a header; take its first line out.")
     outside = np.abs(signal - 0.5).max(1) > 0.5 + ROUNDING
     for wrong, what in (
-        (~np.isfinite(table).all(1), "misses numbers; get the file again"),
-        (~np.isin(label, range(len(AAMI_CLASSES))), "has a label that is none of 0 to 4 (NSVFQ)"),
+        (~np.isfinite(table).all(1), "misses numbers or holds infinity; get the file again"),
+        (~np.isin(label, range(len(AAMI_CLASSES))), NO_LABEL),
         (outside, "has amplitudes outside of 0 to 1; scale every beat to that range"),
         (~(signal > 0).any(1), "holds no beat; take it out"),
     ):

@@ -175,10 +175,13 @@ class Ludb:
 
     @staticmethod
     def settings_like(spec: Spec) -> dict[str, Any]:
-        """Settings under which the records have these leads (MLII is II here) and this rate."""
+        """Settings under which the records have these leads (MLII is II here) and this rate; items
+        that are shorter than a record are windows with R where it stands by default."""
         named = ["II" if lead == "MLII" else lead for lead in spec.leads]
         known = tuple(dict.fromkeys(lead for lead in named if lead in LEADS_12))
-        return {"leads": known or LEADS_12, "fs": spec.fs}
+        window = round(spec.seconds * FS)
+        cut = {"window": window} if window < SAMPLES else {}
+        return {"leads": known or LEADS_12, "fs": spec.fs} | cut
 
 
 def _windows(ecg: Ecg, settings: Ludb.Settings) -> tuple[Ecg, str]:

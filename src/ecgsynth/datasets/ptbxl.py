@@ -110,6 +110,12 @@ class PtbXl:
                 len(skipped), split, skipped[0].ecg_id, facts["skipped"][str(skipped[0].ecg_id)],
             )  # fmt: skip
         kept = [row for row in rows if row.ecg_id in place]
+        absent = sum(not row.files for row in rows)
+        if absent:
+            log.warning(
+                "%d of the %d records of ptbxl:%s in the table are not here; %d are used.",
+                absent, len(rows), split, len(kept),
+            )  # fmt: skip
         said = [words.likelihoods(row.said) for row in kept]
         label = np.array(
             [

@@ -107,7 +107,7 @@ def _parse(folder: Path, rows: list[Row], fs: float) -> tuple[dict[str, NDArray]
     if not read:
         raise EcgsynthError(
             f"none of the {len(rows):,} records that {folder / TABLE} names can be read"
-            + (f"; the first says: {next(iter(skipped.values()))}" if skipped else "")
+            + (f"; the first says: {next(iter(skipped.values()))}" if skipped else ".")
             + " Get them with `ecgsynth data fetch ptbxl`."
         )
     arrays: dict[str, NDArray] = {"signal": signal[: len(read)], "ecg_id": np.array(read)}

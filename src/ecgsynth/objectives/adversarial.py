@@ -114,8 +114,8 @@ class Adversarial:
         if class_logit is None or not class_logit.shape[1]:
             raise EcgsynthError(
                 f"the class loss (objective.classes={weight:g}) needs a critic that tells classes, "
-                "and this one tells none; choose another model, data with classes, or "
-                "objective.classes=0."
+                "and this one tells none; set model.class_head=true where the data have classes "
+                "and the model knows the word, or objective.classes=0."
             )
         if self.settings.multilabel:
             loss = F.binary_cross_entropy_with_logits(class_logit, label, reduction="none").mean(1)

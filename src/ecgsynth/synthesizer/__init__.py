@@ -280,6 +280,8 @@ class Synthesizer:
                 f"{self.card.name} does not make class '{name}': {self.card.left_out[name]}. "
                 f"It makes {', '.join(self.prior.groups)}."
             )
+        if name and not self.spec.classes:
+            raise EcgsynthError(f"{self.card.name} makes no classes; leave '{name}' out.")
         if name not in self.prior.groups:
             raise EcgsynthError(
                 f"{self.card.name} knows no class '{name}'.{did_you_mean(name, self.prior.groups)}"

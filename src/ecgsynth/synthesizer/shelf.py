@@ -37,4 +37,6 @@ def find_model(model: str | Path) -> Path:
         return shipped[str(model)]
     if path.suffix:
         raise EcgsynthError(f"there is no model file {path}.")
+    if path.name != str(model):  # a path, not a name
+        raise EcgsynthError(f"there is no run folder and no model file {path}.")
     raise EcgsynthError(f"no model named '{model}'.{did_you_mean(str(model), shipped)}")

@@ -35,7 +35,8 @@ def make_card(run: Run, data: Ecg, scaler: Scaler, prior: ContextPrior, styles: 
         seed=run.seed,
         commit=_commit(),
         versions=versions(),
-        left_out=run.left_out,
+        # A recipe's reasons hold for the data that it was made for.
+        left_out={c: why for c, why in run.left_out.items() if c not in data.spec.classes},
     )
 
 

@@ -160,7 +160,7 @@ def _learn(
                 raise diverged(card.examples_seen)
             decided = guard.state | {"core_seconds": card.core_seconds}
             snapshots.keep(folder, step, run, parts, optimisers, decided)
-            synthesizer.save(folder / "model.safetensors")
+            synthesizer.save(folder / snapshots.MODEL)
             with written_beside(folder / "card.json") as beside:
                 beside.write_text(card.model_dump_json(indent=1))
             if settings.keep_every and _crossed(step, per_step, settings.keep_every):
@@ -234,6 +234,8 @@ def _learn(
                 snapshot()
             if stop and step < steps:
                 raise KeyboardInterrupt
+        if settings.samples and steps * per_step < len(data):
+            sample(1)  # of an epoch that was begun and is the only one
         snapshot()
     except KeyboardInterrupt:
         if between:  # within a step critic and generator do not belong together

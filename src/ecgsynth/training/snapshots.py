@@ -19,6 +19,8 @@ from ecgsynth.files import written_beside
 SNAPSHOT = "resume.safetensors"
 """Models, optimisers and position in one file, replaced in one rename: never half-written."""
 
+MODEL = "model.safetensors"
+
 FREE = tuple(
     f"training.{name}"
     for name in (
@@ -43,14 +45,20 @@ def check_folder(to: str | Path, run: Run, resume: bool) -> None:
 
     Raises
     ------
-    EcgsynthError: it holds a run and `resume` is not asked; or there is nothing to resume; or
+    EcgsynthError: it holds a run and `resume` is not asked; or there is nothing to resume; or a
+        model whose snapshot is gone, which would be written over; or
         the recipe differs from the one that the snapshot was made with.
     """
     folder = Path(to)
-    begun = (folder / SNAPSHOT).is_file()
+    begun, trained = ((folder / name).is_file() for name in (SNAPSHOT, MODEL))
     if begun and not resume:
         raise EcgsynthError(
             f"{folder} already holds a run; go on with --resume, or choose another --to."
+        )
+    if not begun and trained:
+        raise EcgsynthError(
+            f"{folder} holds a trained model but no snapshot ({SNAPSHOT}) to go on from; choose "
+            "another --to."
         )
     if not begun and resume:
         raise EcgsynthError(f"{folder} holds no snapshot to resume; leave out --resume.")
