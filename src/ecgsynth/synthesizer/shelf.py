@@ -8,10 +8,15 @@ from pathlib import Path
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
 
+FLAGSHIPS = ("heartbeat-beats", "mitbih-beats")
+"""Shipped models to begin with; the others are baselines."""
+
+
 def pretrained() -> dict[str, Path]:
-    """Shipped models by name."""
+    """Shipped models by name, those to begin with first."""
     folder = Path(str(files("ecgsynth.pretrained")))
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+    shipped = {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+    return dict(sorted(shipped.items(), key=lambda item: item[0] not in FLAGSHIPS))
 
 
 def find_model(model: str | Path) -> Path:
