@@ -45,17 +45,17 @@ def list_(
 def _pretrained() -> dict[str, str]:
     """Shipped models with a line from their cards, read without torch."""
     import json
-    from importlib.resources import files
-    from pathlib import Path
 
     from safetensors import safe_open
 
+    from ecgsynth.synthesizer.shelf import pretrained
+
     rows = {}
-    for path in sorted(Path(str(files("ecgsynth.pretrained"))).glob("*.safetensors")):
+    for name, path in pretrained().items():
         with safe_open(path, "np") as file:
             card = json.loads(file.metadata()["card"])
         classes = ", ".join(card["spec"]["classes"]) or "no classes"
-        rows[path.stem] = (
+        rows[name] = (
             f"{classes}; {len(card['spec']['leads'])} lead, {card['spec']['samples']} samples at "
             f"{card['spec']['fs']:g} Hz; {card['examples_seen']:,} examples of "
             f"{card['data']['source']}; {path.stat().st_size / 1e6:.1f} MB"

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
-
-FLAGSHIPS = ("heartbeat-beats", "mitbih-beats")
+FLAGSHIPS = ("mitbih-beats", "heartbeat-beats")
 """Shipped models to begin with; the others are baselines."""
 
 
@@ -16,7 +15,7 @@ def pretrained() -> dict[str, Path]:
     """Shipped models by name, those to begin with first."""
     folder = Path(str(files("ecgsynth.pretrained")))
     shipped = {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
-    return dict(sorted(shipped.items(), key=lambda item: item[0] not in FLAGSHIPS))
+    return {name: shipped[name] for name in dict.fromkeys((*FLAGSHIPS, *shipped))}
 
 
 def find_model(model: str | Path) -> Path:
