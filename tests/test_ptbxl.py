@@ -137,6 +137,17 @@ def test_a_part_of_the_records_is_used_and_counted(root: Path) -> None:
     assert "5 were resampled" in inventory.notes[0]
 
 
+def test_records_that_are_not_here_are_told_when_a_split_is_loaded(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert len(load("ptbxl:train")) == 3
+    assert "are not here" not in caplog.text
+    for file in root.rglob("*00002_hr.*"):
+        file.unlink()
+    assert len(load("ptbxl:train")) == 2
+    assert "1 of the 3 records of ptbxl:train in the table are not here; 2 are used" in caplog.text
+
+
 def test_a_damaged_record_is_left_out_and_named(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
