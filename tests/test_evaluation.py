@@ -171,9 +171,10 @@ def test_coverage_of_identical_distributions_is_one_minus_two_to_the_minus_five(
 
 
 def test_two_random_halves_cannot_be_told_apart(trial: Trial) -> None:
-    estimate = METRICS.get("c2st").measure(trial)["all"]
-    assert estimate.value == pytest.approx(0.5, abs=0.05)
-    assert estimate.low < 0.5 < estimate.high
+    each = [METRICS.get("c2st").measure(replace(trial, seed=seed))["all"] for seed in range(3)]
+    assert np.mean([one.value for one in each]) == pytest.approx(0.5, abs=0.03)
+    # One of twenty intervals misses: which seed's that is differs from machine to machine.
+    assert sum(one.low < 0.5 < one.high for one in each) >= 2
 
 
 def test_a_set_given_twice_is_at_no_distance(trial: Trial) -> None:

@@ -20,6 +20,11 @@ from ecgsynth.errors import EcgsynthError
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it greets every process
 
+PROBE = 16
+"""Items and places by which a layer's arithmetic is tried."""
+WRONG = 0.1
+"""Share of a layer's output; rounding to bfloat16 changes less than a hundredth of it."""
+
 
 def engine(settings: Training) -> Fabric:
     """Device and processes, started where the settings ask for several or found where a launcher
@@ -123,6 +128,35 @@ def mixed(fabric: Fabric, precision: str) -> torch.autocast:
     """
     kind = fabric.device.type
     return torch.autocast(kind, torch.bfloat16, enabled=precision == "bf16-mixed")
+
+
+def refuse_wrong_bfloat16(fabric: Fabric, precision: str, *nets: nn.Module | None) -> None:
+    """Some machines' bfloat16 convolutions are not rounded but wrong: oneDNN's of 4 to 12 channels
+    and kernels of 8 or 16 samples on CPUs with AMX (PyTorch 2.13).
+
+    Raises
+    ------
+    EcgsynthError: a convolution of these nets gives other numbers than in float32.
+    """
+    if precision != "bf16-mixed":
+        return
+    random = torch.Generator().manual_seed(0)  # of its own: the training's draws stay as they are
+    layers = [m for net in nets if net is not None for m in net.modules()]
+    for layer in layers:
+        if not isinstance(layer, nn.Conv1d | nn.Conv2d):
+            continue
+        size = [1 if k == 1 else PROBE + k for k in layer.kernel_size]
+        x = torch.randn(PROBE, layer.in_channels, *size, generator=random).to(fabric.device)
+        with torch.no_grad():
+            exact = layer(x)
+            with mixed(fabric, precision):
+                rounded = layer(x).float()
+        if (rounded - exact).norm() > WRONG * exact.norm():
+            raise EcgsynthError(
+                f"bfloat16 convolutions of {layer.in_channels} channels and "
+                f"{layer.kernel_size[-1]} samples come out wrong on this machine; set "
+                "training.precision=32-true."
+            )
 
 
 @contextmanager

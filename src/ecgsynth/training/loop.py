@@ -33,6 +33,7 @@ from ecgsynth.training.engine import (
     engine,
     matmul,
     refuse_uneven,
+    refuse_wrong_bfloat16,
 )
 from ecgsynth.training.guard import Guard, diverged
 from ecgsynth.training.optimisers import share_of_rate
@@ -127,6 +128,7 @@ def _learn(
     generator = family.generator(model_settings, data.spec).to(fabric.device)
     critic = family.critic(model_settings, data.spec)
     critic = None if critic is None else critic.to(fabric.device)
+    refuse_wrong_bfloat16(fabric, settings.precision, generator, critic)
     learner = Learner(fabric, settings, objective, generator, critic)
     parts, optimisers = learner.parts, learner.optimisers
     refuse_uneven(fabric, run, (*parts.values(),), model_settings.pairs)
