@@ -80,8 +80,8 @@ def test_version_is_told(command: Command) -> None:
     [
         [], ["list"], ["data"], ["data", "fetch"], ["data", "check"], ["data", "save"],
         ["data", "build"], ["train"], ["generate"], ["evaluate"], ["turing"], ["plot"], ["demo"],
-        ["join"], ["augment"], ["classify", "train"], ["classify", "test"], ["watch"], ["serve"],
-        ["tune"],
+        ["join"], ["transplant"], ["augment"], ["classify", "train"], ["classify", "test"],
+        ["watch"], ["serve"], ["tune"],
     ],
     ids=lambda words: "-".join(words) or "ecgsynth",
 )  # fmt: skip

@@ -23,6 +23,7 @@ from ecgsynth.app import (
     plot,
     serve,
     train,
+    transplant,
     tune,
     turing,
     versions,
@@ -47,6 +48,7 @@ app.command()(tune.tune)
 app.command()(watch.watch)
 app.add_typer(versions.app, name="versions")
 app.command()(join.join)
+app.command()(transplant.transplant)
 app.command()(generate.generate)
 app.command()(augment.augment)
 app.command()(evaluate.evaluate)

@@ -20,12 +20,9 @@ def join(
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.synthesizer import Synthesizer
 
-    if to.suffix != ".safetensors":
-        raise EcgsynthError(f"a model is a .safetensors file; {to} does not end so.")
+    new_model(to, force)
     if len(models) < 2:
         raise EcgsynthError(f"there is nothing to join to {models[0]}; name two models or more.")
-    if to.exists() and not force:
-        raise EcgsynthError(f"{to} would be overwritten; say --force, or choose another --to.")
     members: dict[str, Synthesizer] = {}
     for model in models:
         synthesizer = Synthesizer.load(model)
@@ -40,3 +37,18 @@ def join(
     joined.save(to)
     typer.echo(f"model: {to} makes {', '.join(members)}")
     typer.echo(f"try:   ecgsynth generate {to} --label {next(iter(members))} --count 100")
+
+
+def new_model(to: Path, force: bool) -> None:
+    """Refuse a place where no model may be written.
+
+    Raises
+    ------
+    EcgsynthError: no `.safetensors`, or a file is there and must not be replaced.
+    """
+    from ecgsynth.errors import EcgsynthError
+
+    if to.suffix != ".safetensors":
+        raise EcgsynthError(f"a model is a .safetensors file; {to} does not end so.")
+    if to.exists() and not force:
+        raise EcgsynthError(f"{to} would be overwritten; say --force, or choose another --to.")

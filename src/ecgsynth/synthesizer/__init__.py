@@ -117,6 +117,25 @@ class Synthesizer:
         }
         return join(loaded, name)
 
+    def transplanted(self, name: str = "") -> Synthesizer:
+        """The same generator, asked for its rare beats in the style of everybody it knows.
+
+        On its own a model makes the ectopic beats of the people who have some, as often as these
+        have them. This one makes them of all people alike, also of those who never had any, as
+        premature against a person's own mean RR as they are in those who have them.
+
+        Parameters
+        ----------
+        name: what it is called; as before and "-transplanted" when left out.
+
+        Raises
+        ------
+        EcgsynthError: the model has no codes of people.
+        """
+        from ecgsynth.synthesizer.transplanted import transplant
+
+        return transplant(self, name or f"{self.card.name}-transplanted")
+
     def weights(self) -> dict[str, Tensor]:
         """All numbers of the generator by name, as they stand in a file."""
         return self.generator.state_dict()

@@ -1,0 +1,104 @@
+"""A transplanted model gives its rare beats to everybody, at everybody's own pace."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from outcome import Command
+from tiny import tiny_run
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.prior import LEVELS, Group
+from ecgsynth.signals.simulator import simulate_beats
+from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.training.loop import train
+
+SLOW, FAST = 1.1, 0.6
+"""Mean RR of two people, s; only the slow one has V beats."""
+
+
+@pytest.fixture(scope="module")
+def model() -> Synthesizer:
+    drawn = simulate_beats(400, patients=1, seed=1)
+    at = [drawn.spec.context.index(n) for n in ("rr_before_s", "rr_after_s", "rr_mean_s")]
+    parts = []
+    for who, pace, names in (("slow", SLOW, ("N", "V")), ("fast", FAST, ("N",))):
+        for name in names:
+            beats = drawn.of_class(name)
+            context = np.array(beats.context)
+            early = np.random.default_rng(0).normal(1.0 if name == "N" else 0.6, 0.03, len(beats))
+            context[:, at] = pace * np.column_stack([early, 2 - early, np.ones(len(beats))])
+            person = np.full(len(beats), who)
+            parts.append(replace(beats, context=context, patient=person, record=person))
+    return train(tiny_run(1), data=concatenate(parts).with_classes(["N", "V"]))
+
+
+def pace_of(ecg: Ecg, name: str = "rr_mean_s") -> np.ndarray:
+    assert ecg.context is not None
+    return ecg.context[:, ecg.spec.context.index(name)]
+
+
+def median(group: Group, column: int) -> float:
+    return float(np.interp(0.5, LEVELS, group.quantiles[column]))
+
+
+def test_rare_beats_are_of_everybody_alike(model: Synthesizer) -> None:
+    assert [group.share for group in model.prior.groups["V"]] == [1.0]
+    given = model.transplanted().prior.groups["V"]
+    assert {g.style for g in given} == {g.style for g in model.prior.groups["N"]}
+    assert [g.share for g in given] == pytest.approx([0.5, 0.5])
+    pace = pace_of(model.transplanted().generate(2000, "V", seed=1))
+    assert np.mean(np.abs(pace - FAST) < 0.1) == pytest.approx(0.5, abs=0.05)
+    assert np.mean(np.abs(pace - SLOW) < 0.1) == pytest.approx(0.5, abs=0.05)
+
+
+def test_an_early_beat_is_as_early_for_its_new_heart(model: Synthesizer) -> None:
+    own, others = (m.generate(4000, "V", seed=2) for m in (model, model.transplanted()))
+    early = [pace_of(e, "rr_before_s") / pace_of(e) for e in (own, others)]
+    np.testing.assert_allclose(*(np.quantile(e, [0.1, 0.5, 0.9]) for e in early), atol=0.02)
+
+
+def test_the_class_that_most_people_have_stays_and_so_do_the_weights(model: Synthesizer) -> None:
+    other = model.transplanted()
+    np.testing.assert_array_equal(
+        other.generate(300, "N", seed=3).signal, model.generate(300, "N", seed=3).signal
+    )
+    assert other.weights().keys() == model.weights().keys()
+    assert model.card.name == "tiny"
+    assert other.card.name == "tiny-transplanted"
+
+
+def test_a_person_keeps_the_beats_that_were_his(model: Synthesizer) -> None:
+    (own,) = model.prior.groups["V"]
+    (kept,) = (g for g in model.transplanted().prior.groups["V"] if g.style == own.style)
+    np.testing.assert_allclose(kept.quantiles, own.quantiles, rtol=1e-6)
+
+
+def test_in_a_file_it_makes_the_same_beats(
+    model: Synthesizer, command: Command, tmp_path: Path
+) -> None:
+    model.save(tmp_path / "model.safetensors")
+    done = command("transplant", "model.safetensors", "--to", "all.safetensors")
+    assert done.code == 0, done.err
+    again = Synthesizer.load(tmp_path / "all.safetensors")
+    assert again.card.id.startswith("all-")
+    here = Synthesizer.load(tmp_path / "model.safetensors").transplanted()
+    np.testing.assert_allclose(
+        again.generate(50, "V").signal, here.generate(50, "V").signal, atol=0.002
+    )
+    twice = command("transplant", "model.safetensors", "--to", "all.safetensors")
+    assert twice.code == 2
+    assert "--force" in twice.err
+
+
+def test_a_model_that_knows_no_people_is_refused(simulated_beats: Ecg) -> None:
+    alone = train(tiny_run(1, styles=False), data=simulated_beats)
+    with pytest.raises(EcgsynthError, match="no codes of people"):
+        alone.transplanted()
+    single = train(tiny_run(1), data=simulated_beats.with_classes(["S"]))
+    with pytest.raises(EcgsynthError, match="no codes of people"):
+        Synthesizer.join({"S": single}).transplanted()
