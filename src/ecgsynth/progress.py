@@ -1,9 +1,16 @@
-"""A bar of shares on the terminal, for work that says how far it is."""
+"""Bars on the terminal: of shares, for work that says how far it is, and of things counted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+Item = TypeVar("Item")
 
 Advance = Callable[[str, float], None]
 """Called with (what is being done, share of all from 0 to 1)."""
@@ -30,10 +37,16 @@ class Steps:
         self.done += cost
 
 
+def console() -> Console:
+    """Standard error: results that may be piped go to standard output."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
 @contextmanager
 def bar(what: str) -> Iterator[Advance]:
     """A bar with time spent and left on standard error; nothing where that is no terminal."""
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         Progress,
@@ -47,7 +60,34 @@ def bar(what: str) -> Iterator[Advance]:
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
         TextColumn("left"), TimeRemainingColumn(),
     )  # fmt: skip
-    console = Console(stderr=True, highlight=False)
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console(), transient=True) as progress:
         task = progress.add_task(what, total=1.0)
         yield lambda now, share: progress.update(task, description=now, completed=share)
+
+
+def counting(unit: str) -> Progress:
+    """A bar with count, rate and time left."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            return Text(f"{task.speed:,.0f} {unit}/s" if task.speed else f"- {unit}/s")
+
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(),
+        TimeRemainingColumn(), console=console(), transient=True,
+    )  # fmt: skip
+
+
+def recordings(items: Iterable[Item], total: int) -> Iterator[Item]:
+    """The recordings as they are read, with a bar."""
+    with counting("recordings") as progress:
+        yield from progress.track(items, total, description="reading recordings")

@@ -60,8 +60,8 @@ def _try_store() -> None:
     ------
     EcgsynthError: MLflow is not installed.
     """
-    from ecgsynth.app.console import console
     from ecgsynth.errors import EcgsynthError
+    from ecgsynth.progress import console
     from ecgsynth.synthesizer.tracked import installed
     from ecgsynth.training import versions
 
@@ -74,8 +74,8 @@ def _try_store() -> None:
 
 def _register(folder: Path) -> None:
     """The run as a version; where the store is away the run is whole all the same."""
-    from ecgsynth.app.console import console
     from ecgsynth.errors import EcgsynthError
+    from ecgsynth.progress import console
     from ecgsynth.training import versions
 
     try:
@@ -98,11 +98,11 @@ def _again(content: dict, overrides: list[str]) -> dict:
 
 def train_with_bar(run, folder: Path, resume: bool = False):  # type: ignore[no-untyped-def]
     """Train with a bar of examples, losses and rate; returns the synthesizer."""
-    from ecgsynth.app.console import console, progress
     from ecgsynth.processes import first_here
+    from ecgsynth.progress import console, counting
     from ecgsynth.training.loop import train as train_run
 
-    bar = progress("examples")
+    bar = counting("examples")
     bar.disable = not first_here()
     with bar:
         task = bar.add_task("reading the recordings", total=None)

@@ -70,8 +70,8 @@ def _made(what: str, count: int, classes: list[str], seed: int) -> Ecg:
 
 def _real(against: str, made: Ecg) -> Ecg:
     """A registered data set cut like the synthetic items, or a file."""
-    from ecgsynth.app.console import console
     from ecgsynth.evaluation.judge import load_real
+    from ecgsynth.progress import console
 
     if against in ("mitbih:test", "mitbih:test-literature"):
         console().print("This looks at DS2, the test side: once per shipped version.")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ecgsynth.datasets import mitbih, mitbih_files, store
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import Recording
+from ecgsynth.progress import console, recordings
 from ecgsynth.signals.filters import resample
 from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
 
@@ -76,7 +77,6 @@ def read_public(path: Path) -> Columns:
 def _parse_csv(path: Path) -> Columns:
     import pandas as pd
     import rich.progress
-    from rich.console import Console
 
     try:
         with rich.progress.open(
@@ -84,7 +84,7 @@ def _parse_csv(path: Path) -> Columns:
             "rb",
             description=f"reading {path.name}",
             transient=True,
-            console=Console(stderr=True),
+            console=console(),
         ) as file:
             table = pd.read_csv(file, header=None, dtype=np.float32).to_numpy()
     except (OSError, ValueError) as problem:
@@ -135,14 +135,9 @@ def build() -> tuple[Columns, dict[str, Any]]:
 
 
 def _parse(folder: Path, kaggle: bool) -> tuple[Columns, dict[str, Any]]:
-    from rich.console import Console
-    from rich.progress import track
-
     parts: list[Columns] = []
     skipped: dict[str, str] = {}
-    for record in track(
-        RECORDS, "reading recordings", transient=True, console=Console(stderr=True)
-    ):
+    for record in recordings(RECORDS, len(RECORDS)):
         try:
             lead = WITHOUT_MLII.get(record, "MLII")
             found = parts_of(mitbih_files.read_record(folder, kaggle, record, (lead,)))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ecgsynth.datasets import store
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import read_recording
+from ecgsynth.progress import recordings
 from ecgsynth.signals.vocabulary import FIDUCIALS, LEADS_12
 
 FS = 500.0
@@ -42,15 +43,11 @@ def arrays() -> tuple[dict[str, NDArray], dict[str, Any]]:
 
 
 def _parse(folder: Path) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    from rich.console import Console
-    from rich.progress import track
-
     signal: list[NDArray[np.float32]] = []
     record: list[int] = []
     marks: list[NDArray[np.int64]] = []
     skipped: dict[str, str] = {}
-    console = Console(stderr=True)
-    for name in track(RECORDS, "reading recordings", transient=True, console=console):
+    for name in recordings(RECORDS, len(RECORDS)):
         try:
             wave, rows = read(folder, name)
         except EcgsynthError as problem:

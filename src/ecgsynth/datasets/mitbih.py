@@ -18,6 +18,7 @@ from ecgsynth.datasets.beats import Cutting, cut_beats, settings_like
 from ecgsynth.datasets.mitbih_files import FS
 from ecgsynth.datasets.people import Person, of_headers
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.progress import recordings
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.noise import Kind, add_noise
@@ -222,21 +223,10 @@ def _beats(settings: MitBih.Settings) -> tuple[dict[str, NDArray], dict[str, Any
 def _parse(
     folder: Path, kaggle: bool, settings: MitBih.Settings
 ) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    from rich.console import Console
-    from rich.progress import track
-
     records = sorted(DS1) + sorted(DS2)  # DS1 and DS2 contiguous: a whole set is a disk map
     with ThreadPoolExecutor(2) as pool:
         work = pool.map(partial(_parse_record, folder, kaggle, settings), records)
-        parsed = list(
-            track(
-                work,
-                "reading recordings",
-                total=len(records),
-                transient=True,
-                console=Console(stderr=True),
-            )
-        )
+        parsed = list(recordings(work, len(records)))
     columns = [beats for beats in parsed if isinstance(beats, dict)]
     skipped = {
         str(record): problem

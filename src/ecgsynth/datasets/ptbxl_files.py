@@ -13,6 +13,7 @@ from ecgsynth.datasets import store
 from ecgsynth.datasets.statements import parse, read_table
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import read_recording
+from ecgsynth.progress import recordings
 from ecgsynth.signals import filters
 from ecgsynth.signals.vocabulary import LEADS_12
 
@@ -86,16 +87,12 @@ def arrays(folder: Path, rows: list[Row], fs: float) -> tuple[dict[str, NDArray]
 
 
 def _parse(folder: Path, rows: list[Row], fs: float) -> tuple[dict[str, NDArray], dict[str, Any]]:
-    from rich.console import Console
-    from rich.progress import track
-
     here = [row for row in rows if row.files]
     signal = np.zeros((len(here), len(LEADS_12), round(SECONDS * fs)), np.int16)
     read: list[int] = []
     skipped: dict[str, str] = {}
     resampled = 0
-    console = Console(stderr=True)
-    for row in track(here, "reading recordings", transient=True, console=console):
+    for row in recordings(here, len(here)):
         native = fs if fs in row.files else max(row.files)
         try:
             signal[len(read)] = _read(row.files[native], fs)

@@ -26,6 +26,7 @@ from ecgsynth.datasets.own.rows import of_table
 from ecgsynth.datasets.own.tables import is_ours
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb import Recording, read_recording
+from ecgsynth.progress import recordings
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
 from ecgsynth.signals.segments import RR
 from ecgsynth.signals.spec import Spec
@@ -117,9 +118,6 @@ def _parse(
     folder: Path, names: list[str], annotated: bool, settings: Folder.Settings
 ) -> tuple[dict[str, NDArray], dict[str, Any]]:
     """Items of all records as columns, and what was found out about them."""
-    from rich.console import Console
-    from rich.progress import track
-
     label_map = settings.label_map or AAMI_OF_SYMBOL
     order = ordered(label_map.values())
     label_of = {symbol: order.index(name) for symbol, name in label_map.items()}
@@ -141,13 +139,7 @@ def _parse(
         return cut | {"record": np.full(len(cut["onset_s"]), name)}, marked
 
     with ThreadPoolExecutor(2) as pool:
-        work = track(
-            pool.map(one, names),
-            "reading recordings",
-            total=len(names),
-            transient=True,
-            console=Console(stderr=True),
-        )
+        work = recordings(pool.map(one, names), len(names))
         parsed = dict(zip(names, work, strict=True))
     skipped |= {name: reason for name, reason in parsed.items() if isinstance(reason, str)}
     columns = {name: part[0] for name, part in parsed.items() if not isinstance(part, str)}
