@@ -20,9 +20,10 @@ from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training import alarms, guard
-from ecgsynth.training.alarms import LOOKS, RULES, Alarms, Rule
+from ecgsynth.training.alarms import Alarms
 from ecgsynth.training.health import Health
 from ecgsynth.training.loop import train
+from ecgsynth.training.rules import LOOKS, RULES, Rule
 from ecgsynth.training.tracking import Tracker, read_metrics
 
 SNAPSHOT = "resume.safetensors"

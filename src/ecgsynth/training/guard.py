@@ -11,9 +11,10 @@ from torch import nn
 
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.training.alarms import LOWER_RATES, Alarm, Alarms, alarm_of
+from ecgsynth.training.alarms import Alarm, Alarms, alarm_of
 from ecgsynth.training.health import Health, Sample
 from ecgsynth.training.prepared import Prepared
+from ecgsynth.training.rules import LOWER_RATES
 
 log = logging.getLogger("ecgsynth")
 
