@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,13 +12,11 @@ from numpy.typing import NDArray
 
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.files import written_beside
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate, one_hot
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import VALID, masked, scaler_from_json
 from ecgsynth.signals.spec import Spec
-from ecgsynth.synthesizer.card import SCHEMA
 from ecgsynth.synthesizer.card import Card as Card
 from ecgsynth.synthesizer.plan import Drawn, Plan, checked_seed, counter_uniform, is_count
 from ecgsynth.synthesizer.shelf import find_model
@@ -62,39 +58,9 @@ class Synthesizer:
         ------
         EcgsynthError: not there, cut short, not a safetensors file of ours, of a newer schema.
         """
-        from safetensors import SafetensorError, safe_open
+        from ecgsynth.synthesizer.weights import load
 
-        from ecgsynth.synthesizer.joined import assemble
-
-        path = find_model(model)
-        try:
-            with safe_open(path, "pt") as file:  # safetensors: nothing is ever unpickled
-                metadata = file.metadata() or {}
-                weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError) as problem:
-            raise EcgsynthError(
-                f"{path} is not a whole safetensors file ({problem}); copy or train it again."
-            ) from None
-        if "card" not in metadata:
-            raise EcgsynthError(f"{path} carries no card, so it is not a model of ecgsynth.")
-        try:
-            content = json.loads(metadata["card"])
-            version = int(content.get("schema_version", 0))
-            if version > SCHEMA:
-                raise EcgsynthError(
-                    f"{path} was written by a newer ecgsynth (schema {version}, this one reads up "
-                    f"to {SCHEMA}); run `pip install -U ecgsynth`."
-                )
-            synthesizer = assemble(Card(**content), weights)
-        except (ValueError, RuntimeError, KeyError, TypeError, AttributeError) as problem:
-            reason = " ".join(str(problem).split())[:200]
-            raise EcgsynthError(
-                f"the weights and the card in {path} do not fit together ({reason}); copy or "
-                "train it again."
-            ) from None
-        if not all(value.isfinite().all() for value in weights.values()):
-            raise EcgsynthError(f"the weights in {path} hold NaN or infinity; train it again.")
-        return synthesizer
+        return load(find_model(model))
 
     @staticmethod
     def join(models: Mapping[str, Synthesizer | str | Path], name: str = "joined") -> Synthesizer:
@@ -142,18 +108,9 @@ class Synthesizer:
 
     def save(self, path: str | Path, half: bool = False) -> Path:
         """Write weights and card as one safetensors file (half: in 16 bits, for shipping)."""
-        from safetensors.torch import save
+        from ecgsynth.synthesizer.weights import save
 
-        weights = {name: v.detach().cpu().contiguous() for name, v in self.weights().items()}
-        if half:  # whole numbers, such as batches counted, stay whole
-            weights = {n: v.half() if v.is_floating_point() else v for n, v in weights.items()}
-        digest = hashlib.sha256()
-        for name, value in sorted(weights.items()):
-            digest.update(name.encode() + value.numpy().tobytes())
-        self.card.id = f"{self.card.name}-{digest.hexdigest()[:8]}"
-        content = save(weights, {"card": self.card.model_dump_json()})
-        with written_beside(path) as beside:
-            beside.write_bytes(content)
+        save(self.weights(), self.card, Path(path), half)
         return Path(path)
 
     def generate(
