@@ -20,7 +20,7 @@ import ecgsynth
 from ecgsynth.app import listing
 from ecgsynth.config import Run
 from ecgsynth.datasets import load
-from ecgsynth.formats import read
+from ecgsynth.formats import read, write
 from ecgsynth.registry import DATASETS, MODELS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.synthesizer import Synthesizer
@@ -199,6 +199,15 @@ def test_plot_draws_the_curves_of_a_run(command: Command, recipe: Path, tmp_path
     text = (tmp_path / "curves.svg").read_text()
     assert "<svg" in text
     assert len(text) > 5000
+
+
+def test_of_several_records_plot_says_which_one_it_draws(
+    command: Command, simulated_record: Ecg
+) -> None:
+    write(simulated_record[[0, 0]], "records.npz")
+    done = command("plot", "records.npz", "--to", "sheet.svg")
+    assert "of 2 records the first; --item names another, 0 to 1" in done.out
+    assert "records" not in command("plot", "records.npz", "--item", 1, "--to", "one.svg").out
 
 
 def test_data_check_counts_people_and_items(command: Command) -> None:

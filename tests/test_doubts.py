@@ -38,6 +38,11 @@ def test_a_class_of_three_beats(beats: Ecg) -> None:
     assert "class 'V' has only 3 items; expect copies of them." in said(few)
 
 
+def test_a_batch_far_larger_than_the_set_is_refused(beats: Ecg) -> None:
+    with pytest.raises(EcgsynthError, match="more than the 80 items .* at most 1,024"):
+        train(tiny_run(1, batch=1_000_000), data=beats)
+
+
 def test_one_person(beats: Ecg) -> None:
     alone = replace(beats, patient=np.full(len(beats), "one"))
     assert said(alone).startswith("all training items are of one person")

@@ -19,12 +19,17 @@ def plot(
     Example: ecgsynth plot pvc.npz --to sheet.pdf
     """
     from ecgsynth.formats import read
-    from ecgsynth.signals.paper import draw
+    from ecgsynth.signals.paper import draw, one_a_sheet
 
     if (Path(what) / "metrics.jsonl").is_file():
         from ecgsynth.training.curves import draw_run
 
         draw_run(Path(what), to)
     else:
-        draw(read(what), to, items=item, title=title or None)
+        ecg = read(what)
+        draw(ecg, to, items=item, title=title or None)
+        if one_a_sheet(ecg.spec) and item is None and len(ecg) > 1:
+            typer.echo(
+                f"of {len(ecg):,} records the first; --item names another, 0 to {len(ecg) - 1}"
+            )
     typer.echo(f"drawn: {to}")

@@ -32,13 +32,23 @@ FAR = 2.0
 """Ratio of rate or length to those that a recipe was made for."""
 
 
-def refuse(data: Ecg) -> None:
+USUAL_BATCH = 1024
+"""A batch of up to so many items is taken even from a smaller set, whose items then repeat."""
+
+
+def refuse(data: Ecg, batch: int) -> None:
     """Refuse a training set that cannot give a model.
 
     Raises
     ------
-    EcgsynthError: NaN or infinity in the signals; a class without an item.
+    EcgsynthError: NaN or infinity in the signals; a class without an item; a batch that is far
+        larger than the set.
     """
+    if batch > max(len(data), USUAL_BATCH):
+        raise EcgsynthError(
+            f"training.batch={batch} is more than the {len(data):,} items of {data.source}; choose "
+            f"at most {max(len(data), USUAL_BATCH):,}."
+        )
     if not np.isfinite(data.signal).all():
         raise EcgsynthError("the training signals hold NaN or infinity; drop those items first.")
     for name, total in data.counts().items():

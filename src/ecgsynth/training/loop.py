@@ -89,7 +89,7 @@ def train(
         raise EcgsynthError("training.on_alarm=restore goes back to a snapshot; name a run folder.")
     heldout = partial(heldout_of, run) if data is None else None  # of a set handed in none is known
     data = data if data is not None else load(run.data.name, run.data.split, **run.data.settings)
-    refuse(data)
+    refuse(data, settings.batch)
     fabric = engine(settings)
 
     scaler = fit_scaler(settings.scaler, data)  # refuses flat signals before anything is written

@@ -10,6 +10,7 @@ from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.paper.beats import bands_of_classes, bands_of_leads, members_of, panels_sheet
 from ecgsynth.signals.paper.sheet import checked_target, save
 from ecgsynth.signals.paper.strips import strips_sheet, twelve_leads_sheet
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import LEADS_12
 
 BEATS_PER_ROW = 8
@@ -58,7 +59,7 @@ def draw(
                 {ecg.source: ecg if chosen is None else ecg[chosen]}, 0, BEATS_PER_ROW
             )
         sheets = [panels_sheet(bands, ecg.spec, title, ecg.synthetic, speed, gain)]
-    elif set(LEADS_12) <= set(ecg.spec.leads):
+    elif one_a_sheet(ecg.spec):
         pages = [0] if chosen is None else chosen
         if len(pages) > 1 and target.suffix.lower() != ".pdf":
             raise EcgsynthError(
@@ -69,6 +70,11 @@ def draw(
     else:
         sheets = [strips_sheet(ecg, chosen or first_of_each_class(ecg), title, speed, gain)]
     return save(sheets, target, title, ecg.synthetic)
+
+
+def one_a_sheet(spec: Spec) -> bool:
+    """Whether an item fills a sheet of its own: long ones of 12 leads do."""
+    return spec.seconds >= LONG_S and set(LEADS_12) <= set(spec.leads)
 
 
 def beats_sheet(
