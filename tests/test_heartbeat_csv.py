@@ -15,7 +15,7 @@ from ecgsynth.datasets import heartbeat_parts, load
 from ecgsynth.datasets.heartbeat_csv import PUBLISHED, HeartbeatCsv
 from ecgsynth.datasets.heartbeat_parts import parts_of
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb import Recording
+from ecgsynth.formats.wfdb_reading import Recording
 from ecgsynth.signals.ecg import Ecg
 
 RECORDS = (100, 101, 102, 124, 201, 202)

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 
 from ecgsynth.datasets import Settings
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb import Recording
+from ecgsynth.formats.wfdb_reading import Recording
 from ecgsynth.signals import filters
 from ecgsynth.signals.segments import cut, rr_intervals
 from ecgsynth.signals.spec import Spec

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.datasets import mitbih, mitbih_files, store
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb import Recording
+from ecgsynth.formats.wfdb_reading import Recording
 from ecgsynth.progress import console, recordings
 from ecgsynth.signals.filters import resample
 from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL

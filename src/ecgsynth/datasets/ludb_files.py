@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.datasets import store
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb import read_recording
+from ecgsynth.formats.wfdb_reading import read_recording
 from ecgsynth.progress import recordings
 from ecgsynth.signals.vocabulary import FIDUCIALS, LEADS_12
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ecgsynth.datasets import store
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb import Recording, read_recording
+from ecgsynth.formats.wfdb_reading import Recording, read_recording
 
 FS = 360.0
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ecgsynth.datasets import store
 from ecgsynth.datasets.statements import parse, read_table
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb import read_recording
+from ecgsynth.formats.wfdb_reading import read_recording
 from ecgsynth.progress import recordings
 from ecgsynth.signals import filters
 from ecgsynth.signals.vocabulary import LEADS_12

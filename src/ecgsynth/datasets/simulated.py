@@ -14,7 +14,7 @@ from ecgsynth.datasets.beats import cut_beats
 from ecgsynth.datasets.mitbih import HELDOUT_FROM, MitBih
 from ecgsynth.datasets.mitbih_files import FS
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb import Recording
+from ecgsynth.formats.wfdb_reading import Recording
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals import simulator
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot

@@ -25,7 +25,7 @@ from ecgsynth.datasets.own.found import (
 from ecgsynth.datasets.own.rows import of_table
 from ecgsynth.datasets.own.tables import is_ours
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb import Recording, read_recording
+from ecgsynth.formats.wfdb_reading import Recording, read_recording
 from ecgsynth.progress import recordings
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
 from ecgsynth.signals.segments import RR

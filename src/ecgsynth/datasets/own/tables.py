@@ -78,7 +78,7 @@ def read_table(path: Path, kind: str, settings: Folder.Settings) -> Ecg:
 def is_ours(path: Path, kind: str) -> bool:
     """Whether the file, or the header of a WFDB record, states a spec of ecgsynth."""
     if kind == "wfdb":
-        from ecgsynth.formats.wfdb_records import FACTS
+        from ecgsynth.formats.wfdb_writing import FACTS
 
         try:
             header = path.read_text(encoding="utf-8", errors="replace")
