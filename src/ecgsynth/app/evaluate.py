@@ -93,7 +93,10 @@ def show(report: Report) -> None:
         ]
         if rows:
             table(title, ["metric", *groups, "unit", "better"], rows)
+    by_reason: dict[str, list[str]] = {}
     for name, reason in report.left_out.items():
-        typer.echo(f"left out: {name}: {reason}")
+        by_reason.setdefault(reason, []).append(name)
+    for reason, names in by_reason.items():
+        typer.echo(f"left out: {', '.join(names)}: {reason}")
     for note in report.notes:
         typer.echo(note)
