@@ -25,6 +25,6 @@ def transplant(
 
     new_model(to, force)
     made = Synthesizer.load(model).transplanted(to.stem)
-    made.save(to)
+    made.save(to, half=made.halved)
     typer.echo(f"model: {to} makes {', '.join(made.prior.groups)} of {made.card.styles} people")
     typer.echo(f"try:   ecgsynth generate {to} --label {[*made.prior.groups][-1]} --count 100")

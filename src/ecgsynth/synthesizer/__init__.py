@@ -96,7 +96,7 @@ class Synthesizer:
 
         Raises
         ------
-        EcgsynthError: the model has no codes of people.
+        EcgsynthError: the model has no codes of people, or is transplanted already.
         """
         from ecgsynth.synthesizer.transplanted import transplant
 
@@ -105,6 +105,12 @@ class Synthesizer:
     def weights(self) -> dict[str, Tensor]:
         """All numbers of the generator by name, as they stand in a file."""
         return self.generator.state_dict()
+
+    @property
+    def halved(self) -> bool:
+        """Whether the weights lose nothing in 16 bits: those of a file that was saved so."""
+        numbers = (value for value in self.weights().values() if value.is_floating_point())
+        return all(bool((value.half() == value).all()) for value in numbers)
 
     def save(self, path: str | Path, half: bool = False) -> Path:
         """Write weights and card as one safetensors file (half: in 16 bits, for shipping)."""

@@ -15,6 +15,7 @@ class Card(BaseModel):
 
     members: of a model that holds one generator per class their cards, by class; its own `run`,
         `scaler` and `prior` are then empty.
+    transplanted: whether its rare beats are of everybody it knows (`Synthesizer.transplanted`).
     examples_seen, core_seconds: what the training took: real items, and CPU seconds of the process
         that wrote (of one alone, all); 0 where it is not known.
     doubts: what in the training set speaks against the model, a sentence each.
@@ -32,6 +33,7 @@ class Card(BaseModel):
     prior: dict[str, Any]
     styles: int = 0
     members: dict[str, dict[str, Any]] = {}
+    transplanted: bool = False
     data: dict[str, Any] = {}
     examples_seen: int = 0
     core_seconds: float = 0.0

@@ -22,8 +22,14 @@ def transplant(model: Synthesizer, name: str) -> Synthesizer:
             f"{model.card.name} has no codes of people, so that no beat of one can be given to "
             "another; train a model with training.styles=true on a set that names its patients."
         )
+    if model.card.transplanted:
+        raise EcgsynthError(
+            f"the rare beats of {model.card.name} are everybody's already; transplant the model "
+            "that it came from."
+        )
     prior = everybody(model.prior)
-    card = model.card.model_copy(update={"name": name, "id": "", "prior": prior.to_json()})
+    changes = {"name": name, "id": "", "prior": prior.to_json(), "transplanted": True}
+    card = model.card.model_copy(update=changes)
     return Synthesizer(model.generator, card)
 
 
