@@ -286,6 +286,34 @@ def test_a_cell_that_another_process_holds_is_waited_for_not_made(
     assert path.read_bytes() == content
 
 
+def test_points_of_the_curve_can_be_added_and_not_taken_away(again: Path, capsys: Any) -> None:
+    assert opened(*words(again, "--ns", "10,30")).settings.ns == (10, 30)
+    with pytest.raises(SystemExit):
+        run(*words(again))
+    assert "another study (settings.ns: [10, 30] -> [10])" in capsys.readouterr().err
+
+
+def test_classifiers_in_bfloat16_learn_and_say_the_same_within_its_rounding(folder: Path) -> None:
+    from benchmarks.augmentation.work import counting
+
+    from ecgsynth.evaluation.classifiers import fit, predict
+
+    beats = read(folder / "train.npz")
+    exact = predict(fit(beats, None, steps=20), beats)
+    try:
+        with counting("bf16-mixed"):
+            net = fit(beats, None, steps=20)
+            rounded = predict(net, beats)
+    except EcgsynthError as problem:
+        pytest.skip(str(problem))
+    assert rounded.dtype == np.float32
+    assert np.abs(exact - rounded).mean() < 0.05
+    outside = predict(net, beats)
+    assert 0 < np.abs(rounded - outside).max() < 0.05  # of the last weights, not of the first
+    with counting("32-true"):
+        np.testing.assert_array_equal(predict(net, beats), outside)
+
+
 # The look at the test side.
 
 

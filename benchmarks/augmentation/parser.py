@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import get_args, get_type_hints
 
-from benchmarks.augmentation.settings import Seeds
+from benchmarks.augmentation.settings import Seeds, Settings
 
 CHANGED = ("validation", "test", "steps", "ratios", "weighted", "ns", "subsets",
-           "curve_ratios", "recipe", "examples", "gate_steps", "distinct")  # fmt: skip
+           "curve_ratios", "recipe", "examples", "gate_steps", "distinct", "precision")  # fmt: skip
 """Options that are settings of the same name."""
 
 
@@ -54,5 +55,7 @@ def parser(about: str | None) -> argparse.ArgumentParser:
     add("--recipe", help="of the curve's generators")
     add("--examples", type=int, help="that each of them sees")
     add("--gate-steps", type=int, help="of the networks of the gate")
+    add("--precision", choices=get_args(get_type_hints(Settings)["precision"]),
+        help="bf16-mixed = the classifiers count in bfloat16")  # fmt: skip
     add("--distinct", type=int, help="synthetic beats of a class that are made at most")
     return found

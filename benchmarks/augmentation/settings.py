@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ecgsynth.augmentation.plan import Gating
 
@@ -18,7 +19,8 @@ class Settings:
     ns: real beats of every rare class on the curve. subsets: draws of each. recipe, examples: of
     the curve's generators. gate_steps: of the networks by which the gate looks for the class.
     distinct: synthetic beats of a class that are made at most; where a ratio takes more of them
-    they are repeated.
+    they are repeated. precision: of the classifiers; "bf16-mixed" = they count in bfloat16, in .6
+    of the time.
     """
 
     train: str = "mitbih:train"
@@ -34,6 +36,7 @@ class Settings:
     examples: int = 600_000
     gate_steps: int = 400
     distinct: int = 8000
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
     @property
     def gate(self) -> Gating:

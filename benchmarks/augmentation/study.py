@@ -142,13 +142,15 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """`key: old -> new` of what both know; generators may be added and trained, not exchanged."""
+    """`key: old -> new` of what both know; generators and points of the curve may be added, and
+    generators trained, but not exchanged."""
     if not before:
         return []
     old, new = flat(dict(before)), flat(dict(now))
     told = []
     for key in sorted({*old} & {*new}):
         longer = key.endswith(".models") and new[key].startswith(old[key].removesuffix("]"))
-        if old[key] != new[key] and not longer:
+        more = key == "settings.ns" and {*json.loads(old[key])} <= {*json.loads(new[key])}
+        if old[key] != new[key] and not (longer or more):
             told.append(f"{key}: {old[key]} -> {new[key]}")
     return told

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+from torch.nn.modules.module import register_module_forward_hook
 
 import ecgsynth as es
 from benchmarks.augmentation import cells
@@ -21,8 +26,10 @@ from benchmarks.augmentation.trainings import curve_training
 from ecgsynth.augmentation.arms import armed
 from ecgsynth.augmentation.matching import beside
 from ecgsynth.evaluation.classifiers import fit, predict
+from ecgsynth.evaluation.resnet import ResNet1D
 from ecgsynth.progress import Advance, bar
 from ecgsynth.training.card import versions
+from ecgsynth.training.engine import refuse_wrong_bfloat16
 
 if TYPE_CHECKING:
     from benchmarks.augmentation.study import Study
@@ -111,13 +118,14 @@ def make(study: Study, cell: Cell, advance: Callable[[str, float], None]) -> flo
     shown, counts = training_set(study, cell, lambda share: advance("beats", 0.2 * share))
     begun = time.perf_counter()
     weighted = cell.option.endswith("+w")
-    net = fit(
-        shown, real.validation, weighted=weighted, steps=steps, seed=cell.classifier,
-        advance=lambda step: advance("training", step / steps),
-    )  # fmt: skip
-    said: dict[Side, Any] = {
-        "validation": predict(net, real.validation), "test": predict(net, real.test)
-    }  # fmt: skip
+    with counting(study.settings.precision):
+        net = fit(
+            shown, real.validation, weighted=weighted, steps=steps, seed=cell.classifier,
+            advance=lambda step: advance("training", step / steps),
+        )  # fmt: skip
+        said: dict[Side, Any] = {
+            "validation": predict(net, real.validation), "test": predict(net, real.test)
+        }  # fmt: skip
     seconds = time.perf_counter() - begun
     names = real.train.spec.classes
     on_validation = f1s(real.validation, said["validation"].astype(np.float16))
@@ -132,6 +140,31 @@ def make(study: Study, cell: Cell, advance: Callable[[str, float], None]) -> flo
     }
     cells.keep(study, cell, said, facts)
     return time.perf_counter() - began
+
+
+@contextmanager
+def counting(precision: str) -> Iterator[None]:
+    """Where the classifiers count as the settings say; their logits are float32 in any case.
+
+    Raises
+    ------
+    EcgsynthError: this machine's bfloat16 is wrong.
+    """
+    if precision != "bf16-mixed":
+        yield
+        return
+    refuse_wrong_bfloat16(Fabric(accelerator="cpu"), precision, ResNet1D(1, 2, 1.0))
+
+    def whole(net: nn.Module, given: Any, said: Any) -> Any:
+        return tuple(x.float() for x in said) if isinstance(net, ResNet1D) else None
+
+    hook = register_module_forward_hook(whole)
+    try:
+        # Without the cache: weights that were rounded once would be those of the first step.
+        with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
+            yield
+    finally:
+        hook.remove()
 
 
 class Pace:
