@@ -295,7 +295,6 @@ def test_points_of_the_curve_can_be_added_and_not_taken_away(again: Path, capsys
 
 def test_classifiers_in_bfloat16_learn_and_say_the_same_within_its_rounding(folder: Path) -> None:
     from benchmarks.augmentation.work import counting
-
     from ecgsynth.evaluation.classifiers import fit, predict
 
     beats = read(folder / "train.npz")

@@ -155,7 +155,7 @@ def counting(precision: str) -> Iterator[None]:
         return
     refuse_wrong_bfloat16(Fabric(accelerator="cpu"), precision, ResNet1D(1, 2, 1.0))
 
-    def whole(net: nn.Module, given: Any, said: Any) -> Any:
+    def whole(net: nn.Module, _given: Any, said: Any) -> Any:
         return tuple(x.float() for x in said) if isinstance(net, ResNet1D) else None
 
     hook = register_module_forward_hook(whole)
