@@ -252,23 +252,3 @@ def test_conditions_join_and_split() -> None:
     assert torch.equal(both[BATCH:].label, condition.label)
     assert torch.equal(both[BATCH:].context, condition.context)
     assert torch.equal(both[torch.tensor([1])].style, condition.style[1:2])
-
-
-@each_spec
-def test_frames_of_r3gan_cross_the_patches(spec: Spec) -> None:
-    from ecgsynth.models.r3gan import PATCH, R3GAN, Frames
-
-    settings = R3GAN.Settings(**R3GAN.tiny, styles=STYLES, frame_width=6)
-    generator = awake(R3GAN.generator(settings, spec))
-    latent = torch.randn(BATCH, generator.latent)
-    signal = generator(latent, condition_for(spec))
-    assert signal.shape == (BATCH, len(spec.leads), spec.samples)
-    signal.square().mean().backward()
-    assert all(weight.grad is not None and weight.grad.any() for weight in generator.parameters())
-    frames = awake(Frames(6, 1))
-    flat, noise = torch.zeros(1, 6, 1, 5 * PATCH), torch.zeros(1, 5 * PATCH)
-    step = flat.clone()
-    step[..., 2 * PATCH] = 1.0  # the first frame of a patch
-    with torch.no_grad():
-        moved = (frames(step, noise) - frames(flat, noise)).abs().amax((0, 1, 2))
-    assert moved[2 * PATCH - 4 : 2 * PATCH + 5].min() > 0

@@ -43,7 +43,6 @@ class R3GAN(OneStep):
     class Settings(BaseSettings):
         """latent: size of the noise. embedding: size of the condition code.
         width: channels at the fine stage (twice that at the coarse). depth: blocks a stage.
-        frame_width: channels of a last stage at the working rate, where patches meet; 0 = none.
         critic_width: likewise for the critic.
         """
 
@@ -51,7 +50,6 @@ class R3GAN(OneStep):
         embedding: int = Field(64, ge=1)
         width: int = Field(96, ge=1)
         depth: int = Field(2, ge=1)
-        frame_width: int = Field(0, ge=0)
         critic_width: int = Field(64, ge=1)
         critic_depth: int = Field(1, ge=1)
 
@@ -90,8 +88,7 @@ class Generator(nn.Module):
         self.texture = Conv(PATCH, fine)
         self.loudness = Conv(fine, fine, 1, 0.1)
         self.fine_blocks = nn.Sequential(*(Block(fine) for _ in range(settings.depth)))
-        self.head = Conv(fine, PATCH * (settings.frame_width or self.leads))
-        self.frames = Frames(settings.frame_width, self.leads) if settings.frame_width else None
+        self.head = Conv(fine, PATCH * self.leads)
         self.smooth = nn.Conv1d(self.leads, self.leads, 5, padding=2, bias=False)
         nn.init.dirac_(self.smooth.weight)  # starts as nothing; learns to mend patch edges
         self.upsample = Upsample(self.factor, spec.fs, spec.band[1])
@@ -109,42 +106,12 @@ class Generator(nn.Module):
         # beat's features say. Without them the beats come out cleaner than anybody's.
         x = x + self.texture(grain.reshape(batch, PATCH, 1, -1)) * self.loudness(x)
         x = self.fine_blocks(x.contiguous(memory_format=torch.channels_last))
-        if self.frames is not None:
-            x = self.frames(in_frames(self.head(F.leaky_relu(x, SLOPE))), grain)
         with full_precision(x):  # rounded samples have a slope that no real ones have
-            x = F.leaky_relu(x.float(), SLOPE)
-            x = in_frames(self.head(x)) if self.frames is None else self.frames.last(x)
-            x = self.upsample(self.smooth(x.squeeze(2)))
+            x = self.head(F.leaky_relu(x.float(), SLOPE))
+            x = x.reshape(batch, self.leads, PATCH, -1).transpose(2, 3)
+            x = self.upsample(self.smooth(x.reshape(batch, self.leads, -1)))
         first = MARGIN * PATCH * self.factor
         return x[..., first : first + self.samples]
-
-
-class Frames(nn.Module):
-    """([batch, channel, 1, frame], noise [batch, number]) -> [batch, channel, 1, frame].
-
-    What a head emits as a patch knows where in the patch it stands, and so its slopes and
-    curvatures show; a block that crosses from one to the next, and noise that enters frame by
-    frame, hide that.
-    """
-
-    def __init__(self, width: int, leads: int) -> None:
-        super().__init__()
-        self.texture = Conv(1, width, 5)
-        self.loudness = Conv(width, width, 1, 0.1)
-        self.block = Block(width, 5)
-        self.last = Conv(width, leads, 5)
-
-    def forward(self, x: Tensor, grain: Tensor) -> Tensor:
-        noise = in_frames(grain.reshape(len(x), PATCH, 1, -1))
-        x = x.contiguous(memory_format=torch.channels_last)
-        return self.block(x + self.texture(noise) * self.loudness(x))
-
-
-def in_frames(x: Tensor) -> Tensor:
-    """[batch, PATCH channels, 1, position] -> [batch, channels, 1, PATCH positions]."""
-    batch, channels, _, positions = x.shape
-    x = x.reshape(batch, channels // PATCH, PATCH, positions).transpose(2, 3)
-    return x.reshape(batch, channels // PATCH, 1, PATCH * positions)
 
 
 class Critic(nn.Module):
