@@ -3,6 +3,7 @@
 `ecgsynth evaluate beats.npz --against mitbih:heldout --train mitbih:train
 --new-patients mitbih:test --to report.json`, then `python benchmarks/flagship.py report.json`
 prints them in Markdown: Match, new patients, privacy, and every figure with floor and ceiling.
+Of several reports, trainings that differ in their seed, it prints what was aimed at side by side.
 """
 
 from __future__ import annotations
@@ -23,12 +24,43 @@ MATCH = {
 UTILITY = {"tstr": "synthetic (95 %)", "trtr": "real (95 %)", "tstr_ratio": "ratio (95 %)"}
 ELSEWHERE = (*UTILITY, "trts", "coverage_signal", "density_signal", "rmse_random", "prd_random")
 """Figures that stand in a table of their own, or say nothing of single beats."""
+AIMS = (
+    "c2st", "coverage", "density", "frechet_ratio", "wavelet_coherence", "memorisation",
+    "adherence", "qrs_w1", "qt_w1", "qtcf_w1", "pr_w1", "rr_w1", "p_amplitude_w1",
+    "r_amplitude_w1", "t_amplitude_w1", "st_level_w1",
+)  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("report", type=Path, help="JSON of `ecgsynth evaluate`")
-    report = json.loads(parser.parse_args().report.read_text())
+    parser.add_argument("reports", type=Path, nargs="+", help="JSON of `ecgsynth evaluate`")
+    found = [json.loads(path.read_text()) for path in parser.parse_args().reports]
+    if len(found) > 1:
+        seeds(found)
+    else:
+        tables(found[0])
+
+
+def seeds(reports: list[dict[str, Any]]) -> None:
+    """The figures that were aimed at, a column a report, and the ceiling of the first."""
+    rows = [{(row["metric"], row["group"]): row for row in one["rows"]} for one in reports]
+    shown = [
+        (name, group) for aim in AIMS for name, group in rows[0]
+        if name == aim and group in ("N", "S", "V", "all")
+        and all(of.get((name, group), {}).get("value") is not None for of in rows)
+    ]  # fmt: skip
+    table(
+        ["figure", "of", *(one["synthetic"].removeprefix("synthetic:") for one in reports), "real"],
+        [
+            [f"`{name}`", group, *(number(of[name, group]["value"]) for of in rows),
+             control(rows[0][name, group], "real")]
+            for name, group in shown
+        ],
+    )  # fmt: skip
+
+
+def tables(report: dict[str, Any]) -> None:
+    """Of one report: Match, new patients, privacy, and every figure."""
     rows = {(row["metric"], row["group"]): row for row in report["rows"]}
     groups = list(dict.fromkeys(group for _, group in rows))
     print(f"{report['synthetic']} against {report['against']}\n")
