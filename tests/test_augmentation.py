@@ -12,13 +12,14 @@ import pytest
 from outcome import Command
 from phantoms import Phantoms, halves
 
-from ecgsynth.augmentation.applying import Augmented, augmented, fingerprint
+from ecgsynth.augmentation.applying import Augmented, augmented
 from ecgsynth.augmentation.plan import Plan
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import read, write
 from ecgsynth.recipes import shipped
 from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.fingerprint import fingerprint
 from ecgsynth.synthesizer import Synthesizer
 
 GATE = {"adherence": False}

@@ -73,6 +73,62 @@ def test_a_beat_that_is_far_higher_than_the_others(beats: Ecg) -> None:
     )
 
 
+def test_an_offset(beats: Ecg) -> None:
+    assert "stand at 5e+03 mV" in said(replace(beats, signal=beats.signal + np.float32(5000)))
+
+
+def test_items_far_from_the_others_level(beats: Ecg) -> None:
+    signal = beats.signal.copy()
+    signal[:3] += 5000
+    assert "3 of the 80 training items are more than 20 times as high, or as far" in said(
+        replace(beats, signal=signal)
+    )
+
+
+def test_a_lead_in_another_unit(beats: Ecg) -> None:
+    signal = np.concatenate([beats.signal, beats.signal / 1000], 1)
+    two = replace(beats, signal=signal, spec=replace(beats.spec, leads=("MLII", "V1")), marks=None)
+    assert "the lead V1 of the training items is less than a hundredth as high" in said(two)
+
+
+def test_items_without_a_label(beats: Ecg) -> None:
+    label = np.array(beats.label)
+    label[:40] = 0
+    assert "40 of the 80 training items have no label" in said(replace(beats, label=label))
+
+
+def test_a_model_of_a_model(beats: Ecg) -> None:
+    assert "the training items are synthetic (synthetic:mine)" in said(
+        replace(beats, source="synthetic:mine")
+    )
+
+
+def test_signals_below_the_step_of_what_is_generated_are_refused(beats: Ecg) -> None:
+    with pytest.raises(EcgsynthError, match="steps of 0.001 mV: nothing would be left"):
+        train(tiny_run(1), data=replace(beats, signal=beats.signal * np.float32(1e-6)))
+
+
+def test_what_is_warned_of_while_reading_stands_in_the_card(beats: Ecg, tmp_path) -> None:
+    signal = beats.signal.copy()
+    signal[4] = np.nan
+    np.savez(tmp_path / "own.npz", data=signal, labels_str=beats.labels_str, fs=360.0)
+    content = tiny_run(1).to_dict()
+    content["data"] = {"name": "folder", "split": "all", "path": str(tmp_path / "own.npz")}
+    card = train(Run.from_dict(content)).card
+    assert card.doubts[0] == "1 of 80 rows of own.npz hold missing numbers; dropped."
+    assert "own.npz names no people" in card.doubts[1]
+
+
+def test_reasons_of_a_recipe_hold_for_its_own_data_alone(beats: Ecg, tmp_path) -> None:
+    path = tmp_path / "own.npz"
+    np.savez(path, data=beats.signal, labels_str=beats.labels_str, fs=360.0, pid=beats.patient)
+    own = {"data": {"name": "folder", "split": "all", "path": str(path)}}
+    few = {"training": tiny_run(1).to_dict()["training"], "model": tiny_run(1).to_dict()["model"]}
+    shipped = Run.read("mitbih-beats").to_dict()
+    assert shipped["left_out"]
+    assert train(Run.from_dict(shipped | few | own)).card.left_out == {}
+
+
 @pytest.mark.parametrize("fs, samples", [(100.0, 256), (1000.0, 256), (360.0, 100), (360.0, 600)])
 def test_rate_or_length_far_from_the_recipe(beats: Ecg, fs: float, samples: int) -> None:
     long = np.resize(beats.signal, (len(beats), 1, samples))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -238,3 +239,52 @@ def test_a_path_without_recordings_is_one_sentence(tmp_path, name, sentence):
     (tmp_path / "head.csv").write_text(",".join(f"II_{k}" for k in range(100)) + "\n")
     with pytest.raises(EcgsynthError, match=sentence):
         everything(tmp_path / name, fs=125)
+
+
+def test_training_reads_an_npz_of_others_as_every_reader_does(tmp_path):
+    from ecgsynth.formats import read
+
+    ids = np.array([0, 1, 1, 0, -1, 2])
+    signal = np.random.default_rng(0).normal(0, 300, (6, 1, 50)).astype(np.float32)
+    facts = {"classes": ["N", "S", "V"], "fs": 100.0, "unit": "uV", "r_sample": 20, "leads": ["II"]}
+    people = np.array(list("aabbcc"))
+    np.savez(tmp_path / "a.npz", data=signal, labels_id=ids, pid=people, band=[0, 40.0], **facts)
+    own, usual = load("folder", "all", path=tmp_path / "a.npz"), read(tmp_path / "a.npz")
+    assert own.spec == usual.spec
+    assert own.spec.unit == "mV" and own.spec.band == (None, 40.0) and own.spec.r_sample == 20
+    np.testing.assert_array_equal(own.labels_id, ids)
+    np.testing.assert_array_equal(own.signal, usual.signal)
+
+
+def test_what_is_marked_synthetic_stays_so(tmp_path):
+    signal = np.random.default_rng(0).normal(0, 0.3, (6, 50))
+    np.savez(
+        tmp_path / "a.npz", data=signal, fs=100.0, synthetic=True, pid=np.array(list("aabbcc"))
+    )
+    assert load("folder", "all", path=tmp_path / "a.npz").synthetic
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"labels_id": [0, 0, 1], "labels_str": ["N", "V", "N"], "classes": ["N", "V"]},
+         "'labels_id' and 'labels_str' contradict each other in 2 of 3 items"),
+        ({"labels_id": [0, 9, 1], "classes": ["N", "V"]}, "holds the number 9"),
+        ({"label": np.eye(3)}, r"'label' in a.npz is [3, 3]; one word or number an item"),
+        ({"unit": "gauss"}, "states the unit 'gauss'"),
+        ({"data": np.full((3, 90, 2), 0.1)}, "swap the last two"),
+    ],
+)  # fmt: skip
+def test_an_npz_that_contradicts_itself_is_refused(tmp_path, more, sentence):
+    signal = np.random.default_rng(0).normal(0, 0.3, (3, 50))
+    np.savez(tmp_path / "a.npz", **({"data": signal, "fs": 100.0} | more))
+    with pytest.raises(EcgsynthError, match=re.escape(sentence)):
+        load("folder", "all", path=tmp_path / "a.npz")
+
+
+def test_one_lead_in_microvolts_is_named(tmp_path):
+    signal = np.random.default_rng(0).normal(0, 0.3, (6, 2, 50))
+    signal[:, 1] *= 1000
+    np.savez(tmp_path / "a.npz", data=signal, fs=100.0, leads=["II", "V1"])
+    with pytest.raises(EcgsynthError, match=r"in some leads only \(V1 "):
+        load("folder", "all", path=tmp_path / "a.npz")

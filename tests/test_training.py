@@ -913,3 +913,13 @@ def test_products_are_rounded_in_the_training_alone(beats: Ecg) -> None:
     train(tiny_run(6, matmul="medium"), data=beats, report=report)
     assert set(seen) == {"medium"}
     assert torch.get_float32_matmul_precision() == before
+
+
+def test_a_training_does_not_go_on_with_other_data(simulated_beats: Ecg, tmp_path) -> None:
+    before, after = simulated_beats[:120], simulated_beats[120:240]
+    train(tiny_run(2), tmp_path / "run", data=before)
+    card = (tmp_path / "run" / "card.json").read_bytes()
+    with pytest.raises(EcgsynthError, match="is not the one that .*run was begun with"):
+        train(tiny_run(3), tmp_path / "run", data=after, resume=True)
+    assert (tmp_path / "run" / "card.json").read_bytes() == card
+    assert train(tiny_run(3), tmp_path / "run", data=before, resume=True).card.examples_seen

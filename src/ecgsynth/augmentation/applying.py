@@ -20,6 +20,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
 from ecgsynth.formats import write
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
+from ecgsynth.signals.fingerprint import fingerprint
 from ecgsynth.signals.units import doubted_unit
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.shelf import find_model
@@ -199,13 +200,3 @@ def _facts_of(name: str, model: Synthesizer) -> dict[str, Any]:
     except EcgsynthError:  # it was handed over as an object
         facts["sha256"] = None
     return facts
-
-
-def fingerprint(ecg: Ecg) -> str:
-    """SHA-256 over signals, labels, context and patients: what was given, however it was stored."""
-    digest = hashlib.sha256(json.dumps(ecg.spec.to_json()).encode())
-    for column in (ecg.signal, ecg.label, ecg.context):
-        digest.update(np.ascontiguousarray(column).tobytes())
-    if ecg.patient is not None:
-        digest.update("\n".join(ecg.patient.tolist()).encode())
-    return digest.hexdigest()

@@ -40,7 +40,7 @@ def foreign(arrays: dict[str, NDArray], path: Path) -> Ecg:
             f"{path}: 'data' of shape {data.shape} does not fit {len(leads)} leads; its axes must "
             "be [item, lead, sample] (np.swapaxes(data, 1, 2) turns [item, sample, lead])."
         )
-    classes, ids = _labels(arrays, len(data), path)
+    classes, ids = labels_of(arrays, len(data), path)
     unit = str(arrays["unit"]) if "unit" in arrays else "mV"
     if unit.lower() in MICROVOLT:
         data, unit = (data / 1000).astype(np.float32), "mV"
@@ -53,8 +53,8 @@ def foreign(arrays: dict[str, NDArray], path: Path) -> Ecg:
             data.shape[2],
             tuple(classes),
             unit=unit,  # type: ignore[arg-type]
-            band=_band(arrays, path),
-            r_sample=_r_sample(arrays, data.shape[2], path),
+            band=band_of(arrays, path),
+            r_sample=r_sample_of(arrays, data.shape[2], path),
         ),
         label=one_hot(ids, len(classes)),
         patient=arrays["pid"].astype(np.str_) if "pid" in arrays else None,
@@ -62,7 +62,7 @@ def foreign(arrays: dict[str, NDArray], path: Path) -> Ecg:
     )
 
 
-def _labels(
+def labels_of(
     arrays: dict[str, NDArray], count: int, path: Path
 ) -> tuple[list[str], NDArray[np.int64]]:
     """Class names, and a number per item, -1 where it has none."""
@@ -76,6 +76,7 @@ def _labels(
             f"{path}: '{key}' has shape {labels.shape}; it must hold one label for each of the "
             f"{count} items."
         )
+    _refuse_contradiction(arrays, classes, path)
     if labels.dtype.kind in "iu" and classes:
         if labels.max() >= len(classes):
             raise EcgsynthError(
@@ -92,7 +93,22 @@ def _labels(
     return classes, np.array([number.get(name, -1) for name in names.tolist()], np.int64)
 
 
-def _band(arrays: dict[str, NDArray], path: Path) -> tuple[float | None, float | None]:
+def _refuse_contradiction(arrays: dict[str, NDArray], classes: list[str], path: Path) -> None:
+    """Numbers and names of labels that are both there have to say the same."""
+    ids, names = arrays.get("labels_id"), arrays.get("labels_str")
+    if ids is None or names is None or not classes or ids.dtype.kind not in "iu":
+        return
+    known = np.array([*classes, ""])  # -1 = none
+    if ids.shape != names.shape or not ((ids >= -1) & (ids < len(classes))).all():
+        return  # said where they are taken
+    if differ := int((known[ids] != names.astype(np.str_)).sum()):
+        raise EcgsynthError(
+            f"{path}: 'labels_id' and 'labels_str' contradict each other in {differ} of "
+            f"{len(ids)} items; leave one of them out."
+        )
+
+
+def band_of(arrays: dict[str, NDArray], path: Path) -> tuple[float | None, float | None]:
     """Edges in Hz; NaN or 0 is an open one."""
     band = arrays.get("band", np.zeros(2))
     if band.shape != (2,) or band.dtype.kind not in "iuf":
@@ -101,7 +117,7 @@ def _band(arrays: dict[str, NDArray], path: Path) -> tuple[float | None, float |
     return low, high
 
 
-def _r_sample(arrays: dict[str, NDArray], samples: int, path: Path) -> int | None:
+def r_sample_of(arrays: dict[str, NDArray], samples: int, path: Path) -> int | None:
     at = arrays.get("r_sample")
     if at is None:
         return None

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ecgsynth.config import Run
+from ecgsynth.recipes import shipped
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
@@ -35,9 +36,16 @@ def make_card(run: Run, data: Ecg, scaler: Scaler, prior: ContextPrior, styles: 
         seed=run.seed,
         commit=_commit(),
         versions=versions(),
-        # A recipe's reasons hold for the data that it was made for.
-        left_out={c: why for c, why in run.left_out.items() if c not in data.spec.classes},
+        left_out=_left_out(run, data),
     )
+
+
+def _left_out(run: Run, data: Ecg) -> dict[str, str]:
+    """Classes that the recipe leaves out, with its reasons, which hold for its own data alone."""
+    meant = Run.read(run.name) if run.name in shipped() else run
+    if meant.data.name != run.data.name:
+        return {}
+    return {name: why for name, why in run.left_out.items() if name not in data.spec.classes}
 
 
 def _commit() -> str:

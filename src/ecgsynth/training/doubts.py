@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 
 import numpy as np
@@ -11,10 +13,17 @@ from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.recipes import shipped
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.simulator import SOURCE
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.units import doubted_unit
 
 log = logging.getLogger("ecgsynth")
+
+STEP_MV = 1e-3
+"""Of what is generated."""
+
+STEPS = 10
+"""Steps that an item has to be high; of a lower one nothing would be left."""
 
 FEW = 30
 """Items of a class below which a generator learns them by heart."""
@@ -27,6 +36,12 @@ COPIES = 0.01
 
 TOO_HIGH = 20.0
 """Times the median height of the items; beats of one set differ by less than ten times."""
+
+TOO_FAR = 5.0
+"""Times that height; so far from zero no baseline lies."""
+
+TOO_LOW = 0.01
+"""Share of the other leads' height; the lead is in another unit, or not connected."""
 
 FAR = 2.0
 """Ratio of rate or length to those that a recipe was made for."""
@@ -41,8 +56,8 @@ def refuse(data: Ecg, batch: int) -> None:
 
     Raises
     ------
-    EcgsynthError: NaN or infinity in the signals; a class without an item; a batch that is far
-        larger than the set.
+    EcgsynthError: NaN or infinity in the signals, or signals lower than what can be generated; a
+        class without an item; a batch that is far larger than the set.
     """
     if batch > max(len(data), USUAL_BATCH):
         raise EcgsynthError(
@@ -51,19 +66,68 @@ def refuse(data: Ecg, batch: int) -> None:
         )
     if not np.isfinite(data.signal).all():
         raise EcgsynthError("the training signals hold NaN or infinity; drop those items first.")
-    for name, total in data.counts().items():
+    height = float(np.median(np.ptp(data.signal, axis=2).max(1)))
+    if data.spec.unit == "mV" and 0 < height < STEPS * STEP_MV:
+        raise EcgsynthError(
+            f"the training signals span {height:.2g} mV, and what is generated has steps of "
+            f"{STEP_MV:g} mV: nothing would be left of them; bring them to mV, or say "
+            "data.unit=normalised."
+        )
+    counts = data.counts()
+    there = ",".join(name for name, total in counts.items() if total)
+    for name, total in counts.items():
         if total == 0:
             raise EcgsynthError(
-                f"class '{name}' has no item in {data.source}; leave it out of data.classes."
+                f"class '{name}' has no item in {data.source}; leave it out of data.classes, as "
+                f"in data.classes=[{there}]."
             )
+
+
+@contextmanager
+def warned() -> Iterator[list[str]]:
+    """What is warned of while a set is read: it speaks of the model that learns from it, too."""
+    said: list[str] = []
+
+    class Hearing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    hearing = Hearing(logging.WARNING)
+    log.addHandler(hearing)
+    try:
+        yield said
+    finally:
+        log.removeHandler(hearing)
 
 
 def doubts(run: Run, data: Ecg) -> list[str]:
     """A sentence for everything that makes a model of this set doubtful; each is also warned of."""
-    said = [*_of_size(data), *_of_people(data), *_of_signals(data), *_of_shape(run, data.spec)]
+    said = [
+        *_of_origin(data), *_of_size(data), *_of_labels(data), *_of_people(data),
+        *_of_signals(data), *_of_shape(run, data.spec),
+    ]  # fmt: skip
     for sentence in said:
         log.warning("%s", sentence)
     return said
+
+
+def _of_origin(data: Ecg) -> list[str]:
+    if not data.synthetic or data.source.startswith(SOURCE):
+        return []
+    return [
+        f"the training items are synthetic ({data.source}): a model of a model, whose figures "
+        "tell nothing of real hearts."
+    ]
+
+
+def _of_labels(data: Ecg) -> list[str]:
+    bare = int((data.labels_id < 0).sum())
+    if data.spec.multilabel or not data.spec.classes or not bare:
+        return []
+    return [
+        f"{bare:,} of the {len(data):,} training items have no label; they are learned, and "
+        "cannot be asked for."
+    ]
 
 
 def _of_size(data: Ecg) -> list[str]:
@@ -95,7 +159,7 @@ def _of_people(data: Ecg) -> list[str]:
     said = []
     for name in () if data.spec.multilabel else data.spec.classes:
         each = np.unique(people[data.labels_str == name], return_counts=True)[1]
-        if each.max() > ONE * each.sum():
+        if each.sum() > 1 and each.max() > ONE * each.sum():
             said.append(
                 f"{each.max():,} of the {each.sum():,} items of class '{name}' are of one person."
             )
@@ -105,16 +169,35 @@ def _of_people(data: Ecg) -> list[str]:
 def _of_signals(data: Ecg) -> list[str]:
     if doubt := doubted_unit(data):
         return [f"THE UNIT IS DOUBTFUL: the training {doubt} and train again."]
-    heights = np.ptp(data.signal, axis=2).max(1)
-    middle = float(np.median(heights))
-    high = int((heights > TOO_HIGH * middle).sum())
-    if not high:
-        return []
-    return [
-        f"{high:,} of the {len(data):,} training items {'are' if high > 1 else 'is'} more than "
-        f"{TOO_HIGH:g} times as high as the median of {middle:.2g} {data.spec.unit} (the highest "
-        f"{heights.max():.2g}); artefacts or another unit: drop them, since they set the scale."
-    ]
+    leads = np.ptp(data.signal, axis=2)
+    level = np.median(data.signal, axis=2)
+    heights = leads.max(1)
+    middle, unit = float(np.median(heights)), data.spec.unit
+    usual = np.median(level, axis=0)
+    said = []
+    if np.abs(usual).max() > TOO_FAR * middle:
+        said.append(
+            f"the training signals stand at {usual[np.abs(usual).argmax()]:.3g} {unit} and are "
+            f"{middle:.2g} {unit} high: an offset that the model learns instead of the ECG; "
+            "subtract it."
+        )
+    off = (heights > TOO_HIGH * middle) | (np.abs(level - usual).max(1) > TOO_HIGH * middle)
+    if high := int(off.sum()):
+        said.append(
+            f"{high:,} of the {len(data):,} training items {'are' if high > 1 else 'is'} more than "
+            f"{TOO_HIGH:g} times as high, or as far from the others' level, as the median height "
+            f"of {middle:.2g} {unit} (the highest {heights.max():.2g}); artefacts or another "
+            "unit: drop them, since they set the scale."
+        )
+    each = np.median(leads, axis=0)
+    low = [name for name, h in zip(data.spec.leads, each, strict=True) if h < TOO_LOW * each.max()]
+    if low:
+        said.append(
+            f"the lead{'s' * (len(low) > 1)} {', '.join(low)} of the training items "
+            f"{'are' if len(low) > 1 else 'is'} less than a hundredth as high as the highest lead; "
+            "another unit, or not connected?"
+        )
+    return said
 
 
 def _of_shape(run: Run, spec: Spec) -> list[str]:

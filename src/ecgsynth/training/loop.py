@@ -19,6 +19,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
 from ecgsynth.registry import MODELS, OBJECTIVES
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.fingerprint import fingerprint
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import Scaler, fit_scaler, measure_hidden
 from ecgsynth.synthesizer import Synthesizer
@@ -26,7 +27,7 @@ from ecgsynth.training import snapshots
 from ecgsynth.training.augment import augment
 from ecgsynth.training.batches import Batches, styles_of
 from ecgsynth.training.card import make_card
-from ecgsynth.training.doubts import doubts, refuse
+from ecgsynth.training.doubts import doubts, refuse, warned
 from ecgsynth.training.engine import (
     agreed,
     ending_with_the_others,
@@ -88,8 +89,13 @@ def train(
     elif settings.on_alarm == "restore":
         raise EcgsynthError("training.on_alarm=restore goes back to a snapshot; name a run folder.")
     heldout = partial(heldout_of, run) if data is None else None  # of a set handed in none is known
-    data = data if data is not None else load(run.data.name, run.data.split, **run.data.settings)
+    with warned() as told:
+        if data is None:
+            data = load(run.data.name, run.data.split, **run.data.settings)
     refuse(data, settings.batch)
+    digest = fingerprint(data)
+    if to and resume:
+        snapshots.check_data(to, digest)
     fabric = engine(settings)
 
     scaler = fit_scaler(settings.scaler, data)  # refuses flat signals before anything is written
@@ -98,12 +104,14 @@ def train(
     kept = snapshots.opened(folder, run, resume) if folder and writes else nullcontext()
     with kept, matmul(settings.matmul), ending_with_the_others():
         fabric.barrier()
-        return _learn(run, data, scaler, fabric, folder, resume, report, heldout)
+        return _learn(run, data, digest, told, scaler, fabric, folder, resume, report, heldout)
 
 
 def _learn(
     run: Run,
     data: Ecg,
+    digest: str,
+    told: list[str],
     scaler: Scaler,
     fabric: Fabric,
     folder: Path | None,
@@ -111,7 +119,8 @@ def _learn(
     report: Report | None,
     heldout: Callable[..., Prepared | None] | None,
 ) -> Synthesizer:
-    """What `train` does once the folder is its own."""
+    """What `train` does once the folder is its own; digest: of the data, told: while they were
+    read."""
     settings, began_cpu = run.training, time.process_time()
     # What the model sees of the data: scaled signals, labels, contexts, who gave them.
     styles, style = styles_of(data, settings)
@@ -138,7 +147,7 @@ def _learn(
     per_step = settings.per_step
     steps = math.ceil(total / per_step)
     card = make_card(run, data, scaler, prior, styles)
-    card.doubts = doubts(run, data) if fabric.is_global_zero else []
+    card.doubts = [*told, *doubts(run, data)] if fabric.is_global_zero else []
     synthesizer = Synthesizer(learner.average, card)
     tracker = Tracker(folder, step * per_step) if folder and fabric.is_global_zero else None
     # It is watched on items drawn once, some of them held out, by rules over what is seen.
@@ -161,7 +170,7 @@ def _learn(
             ):
                 raise diverged(card.examples_seen)
             decided = guard.state | {"core_seconds": card.core_seconds}
-            snapshots.keep(folder, step, run, parts, optimisers, decided)
+            snapshots.keep(folder, step, run, parts, optimisers, decided, digest)
             synthesizer.save(folder / snapshots.MODEL)
             with written_beside(folder / "card.json") as beside:
                 beside.write_text(card.model_dump_json(indent=1))
@@ -178,7 +187,7 @@ def _learn(
 
     if folder and tracker and settings.on_alarm == "restore" and step == 0:
         # The least that one can go back to.
-        snapshots.keep(folder, step, run, parts, optimisers, guard.state)
+        snapshots.keep(folder, step, run, parts, optimisers, guard.state, digest)
     sums: dict[str, float] = {}
     began, counted, between = time.perf_counter(), 0, True
     waiting = ExitStack()

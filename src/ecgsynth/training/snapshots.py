@@ -71,6 +71,28 @@ def check_folder(to: str | Path, run: Run, resume: bool) -> None:
             )
 
 
+def check_data(folder: str | Path, digest: str) -> None:
+    """Refuse to go on with other data than the snapshot's: scaler, prior and doubts would be of
+    these, and the weights of those. digest: `fingerprint` of the training set.
+
+    Raises
+    ------
+    EcgsynthError: it is another set.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(Path(folder) / SNAPSHOT, "pt") as file:
+            begun_with = (file.metadata() or {}).get("data", digest)
+    except (SafetensorError, OSError):
+        return  # `restore` says what is wrong with it
+    if begun_with != digest:
+        raise EcgsynthError(
+            f"the training set is not the one that {folder} was begun with: its items have "
+            "changed; put them back, or train into a new folder."
+        )
+
+
 @contextmanager
 def opened(folder: Path, run: Run, resume: bool) -> Iterator[None]:
     """A run folder for one training alone: made or re-opened, cleared of what a killed process
@@ -115,8 +137,10 @@ def keep(
     parts: dict[str, nn.Module],
     optimisers: dict[str, torch.optim.Optimizer],
     decided: dict[str, float],
+    digest: str,
 ) -> None:
-    """Write the snapshot beside the old one, then take its place; decided: `Guard.state`."""
+    """Write the snapshot beside the old one, then take its place; decided: `Guard.state`, digest:
+    `fingerprint` of the training set."""
     from safetensors.torch import save
 
     tensors = {
@@ -129,7 +153,7 @@ def keep(
             for name, value in state.items():
                 tensors[f"{part}/{index}/{name}"] = torch.as_tensor(value).detach().cpu().clone()
     position = {"step": str(step), "examples": str(step * run.training.per_step)}
-    position["decided"] = json.dumps(decided)
+    position |= {"decided": json.dumps(decided), "data": digest}
     # Not save_file: its errors do not say that the disk is full.
     with written_beside(folder / SNAPSHOT) as beside, beside.open("wb") as file:
         file.write(save(tensors, metadata=position))

@@ -39,12 +39,23 @@ def refuse_microvolts(ecg: Ecg, path: Path) -> None:
         return
     some = ecg.signal[:: max(1, len(ecg) // 1000)]
     with np.errstate(all="ignore"):
-        height = float(np.nanmedian(np.nanmax(some, axis=2) - np.nanmin(some, axis=2)))
-    if height > LARGEST_MV:
+        each = np.nanmedian(np.nanmax(some, axis=2) - np.nanmin(some, axis=2), axis=0)
+    high = [
+        f"{lead} {h:.4g}" for lead, h in zip(ecg.spec.leads, each, strict=True) if h > LARGEST_MV
+    ]
+    if not high:
+        return
+    told = f"the signals of {path.name} are {each.max():.4g} mV high"
+    if len(high) < len(each):
         raise EcgsynthError(
-            f"the signals of {path.name} are {height:.0f} mV high (median peak-to-peak), which no "
-            "heart makes; if the numbers are uV, set data.unit=uV (in WFDB, mend the headers)."
+            f"{told} in some leads only ({', '.join(high)}; median peak-to-peak), which no heart "
+            "makes; bring those leads to mV."
         )
+    raise EcgsynthError(
+        f"{told} (median peak-to-peak), which no heart makes; if the numbers are uV, set "
+        "data.unit=uV (in WFDB, mend the headers); if they are a converter's steps, divide them by "
+        "its gain (steps per mV)."
+    )
 
 
 def persons(

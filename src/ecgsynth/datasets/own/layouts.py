@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.formats.npz_foreign import MICROVOLT, band_of, labels_of, r_sample_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SIGNALS = ("data", "signal", "signals", "X", "x")
 """Names of an NPZ's signals, looked for in this order where the settings say none."""
+
+UNITS = ("mV", "uV", "normalised")
 
 LEAST = 8
 """Numbered columns that make a signal; fewer are taken for something else."""
@@ -46,9 +50,15 @@ class Arrays:
             leads = tuple(str(name) for name in np.atleast_1d(self.arrays["leads"]))
         if leads is None:
             if signal.shape[1] > 1:
+                swapped = signal.shape[1] > signal.shape[2]
+                mend = (
+                    f"the axes are [item, lead, sample], and '{key}' has {list(raw.shape)}: "
+                    "swap the last two"
+                    if swapped
+                    else "give them, as in data.leads=[I,II]"
+                )
                 raise EcgsynthError(
-                    f"{self.path.name} does not name its {signal.shape[1]} leads; give them, as in "
-                    "data.leads=[I,II]."
+                    f"{self.path.name} does not name its {signal.shape[1]} leads; {mend}."
                 )
             leads = ("ECG",)
         if signal.shape[1] != len(leads):
@@ -62,11 +72,49 @@ class Arrays:
         if name is not None and name not in self.arrays:
             raise _absent(self.path, name, self.arrays, what)
         name = name or next((n for n in usual if n in self.arrays), None)
+        if name is not None and self.arrays[name].ndim > 1 and self.arrays[name].size > 1:
+            raise EcgsynthError(
+                f"'{name}' in {self.path.name} is {list(self.arrays[name].shape)}; one word or "
+                "number an item is needed (of one-hot labels: label.argmax(1))."
+            )
         return None if name is None else _words(self.arrays[name].ravel())
 
     def number(self, name: str) -> float | None:
         value = self.arrays.get(name)
         return float(value.ravel()[0]) if value is not None and value.size == 1 else None
+
+    def stated(self, samples: int) -> Stated:
+        """What else `formats.read` takes from such a file."""
+        unit = str(self.arrays["unit"]) if "unit" in self.arrays else None
+        if unit is not None and unit.lower() in MICROVOLT:
+            unit = "uV"
+        if unit not in (None, *UNITS):
+            raise EcgsynthError(
+                f"{self.path.name} states the unit '{unit}'; known are {', '.join(UNITS)}."
+            )
+        return Stated(
+            unit,
+            band_of(self.arrays, self.path),
+            r_sample_of(self.arrays, samples, self.path),
+            bool("synthetic" in self.arrays and self.arrays["synthetic"].any()),
+        )
+
+    def classes(self, count: int) -> tuple[tuple[str, ...], NDArray[np.int64]] | None:
+        """Names and a number an item, where the file names its classes."""
+        if "classes" not in self.arrays:
+            return None
+        names, ids = labels_of(self.arrays, count, self.path)
+        return tuple(names), ids
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a table says of itself, or nothing; unit: as in `Folder.Settings`."""
+
+    unit: str | None = None
+    band: tuple[float | None, float | None] = (None, None)
+    r_sample: int | None = None
+    synthetic: bool = False
 
 
 class Frame:
@@ -138,6 +186,12 @@ class Frame:
             return None
         return float(self.frame[name].iloc[0])
 
+    def stated(self, samples: int) -> Stated:
+        return Stated()
+
+    def classes(self, count: int) -> None:
+        return None
+
 
 def arrays_of(path: Path, only: str | None = None) -> dict[str, NDArray]:
     import zipfile
@@ -165,6 +219,8 @@ def _frame(path: Path, kind: str) -> pd.DataFrame:
 
 def damaged(path: Path, problem: object) -> EcgsynthError:
     text = str(problem).split("\n")[0].rstrip(". ")
+    if "allow_pickle" in text:
+        text = "pickled objects, which are never opened; save arrays of numbers and text"
     return EcgsynthError(f"{path.name} is damaged or not what its ending says ({text}).")
 
 

@@ -41,7 +41,10 @@ def of_table(path: Path, kind: str, settings: Folder.Settings) -> Found:
     rows = len(ecg)
     ecg = ecg[~(missing | flat)]
     if not len(ecg):
-        raise EcgsynthError(f"none of the {rows} rows of {path.name} is usable: {notes[0]}")
+        raise EcgsynthError(
+            f"none of the {rows} rows of {path.name} is usable: {notes[0]} Export it again, or "
+            "leave out the lead that is not connected."
+        )
     refuse_microvolts(ecg, path)
     ecg = _filtered(ecg, settings)
     if settings.label_map is not None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ecgsynth import formats
 from ecgsynth.datasets.own.layouts import Arrays, Frame, arrays_of, damaged
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
 from ecgsynth.signals.spec import Spec
 
 if TYPE_CHECKING:
@@ -46,7 +46,10 @@ def read_table(path: Path, kind: str, settings: Folder.Settings) -> Ecg:
         raise EcgsynthError(
             f"{path.name} states no sampling rate; give it in Hz, as in data.fs=360."
         )
-    label = table.column(settings.label, LABELS, "label")
+    stated = table.stated(signal.shape[-1])
+    unit = settings.unit or stated.unit or "mV"
+    named = table.classes(len(signal)) if settings.label is None else None
+    label = None if named else table.column(settings.label, LABELS, "label")
     patient = table.column(settings.patient, PATIENTS, "patient")
     record = table.column(None, RECORDS, "record")
     for name, values in (("label", label), ("patient", patient), ("record", record)):
@@ -55,24 +58,31 @@ def read_table(path: Path, kind: str, settings: Folder.Settings) -> Ecg:
                 f"{path.name} has {len(values)} values of '{name}' for {len(signal)} signals; "
                 "mend the file."
             )
-    names = np.full(len(signal), "") if label is None else label
-    classes = tuple(sorted({str(name) for name in names} - {""}, key=_natural))
-    index = {name: k for k, name in enumerate(classes)}
+    classes, ids = named or _numbered(np.full(len(signal), "") if label is None else label)
     spec = Spec(
         leads=leads,
         fs=fs,
         samples=signal.shape[-1],
         classes=classes,
-        unit="normalised" if settings.unit == "normalised" else "mV",
+        unit="normalised" if unit == "normalised" else "mV",
+        band=stated.band,
+        r_sample=stated.r_sample,
     )
     return Ecg(
-        signal=signal / np.float32(1000) if settings.unit == "uV" else signal,
+        signal=signal / np.float32(1000) if unit == "uV" else signal,
         spec=spec,
-        label=one_hot([index.get(str(name), -1) for name in names], len(classes)),
+        label=one_hot(ids, len(classes)),
         patient=patient,
         record=record,
-        source=f"folder:{path.name}",
+        source=(SYNTHETIC if stated.synthetic else "folder:") + path.name,
     )
+
+
+def _numbered(names: NDArray[np.str_]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Class names that occur, in their own order, and a number an item, -1 for none."""
+    classes = tuple(sorted({str(name) for name in names} - {""}, key=_natural))
+    index = {name: k for k, name in enumerate(classes)}
+    return classes, np.array([index.get(str(name), -1) for name in names], np.int64)
 
 
 def is_ours(path: Path, kind: str) -> bool:
