@@ -193,3 +193,13 @@ def test_no_single_beat_is_cut_off_at_the_edge_of_its_paper() -> None:
     ecg.signal[2, 0, 100] = -2.2  # the one deep S wave of 400 beats
     low, high = reach([ecg.signal[2], ecg.signal[:, 0]], 10.0)
     assert low <= -22 and high >= 12
+
+
+def test_beats_of_two_leads_stand_beneath_each_other(tmp_path: Path) -> None:
+    count = 20
+    wave = np.sin(np.linspace(0, 6, 70)).astype(np.float32)
+    signal = np.stack([np.stack([wave, -wave])] * count)
+    both = Ecg(signal, Spec(("MLII", "V1"), 100, 70), source="synthetic:x")
+    words = paper.draw(both, tmp_path / "two.svg").read_text()
+    assert words.count("MLII: 20 beats") == 1 and words.count("V1: 20 beats") == 1
+    assert "item 3" in paper.draw(both, tmp_path / "one.svg", items=[3]).read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ecgsynth.errors import EcgsynthError
@@ -15,6 +16,8 @@ from ecgsynth.signals.vocabulary import LEADS_12
 
 BEATS_PER_ROW = 8
 MAX_BEAT_ROWS = 12
+MOST_ROWS = 3
+"""Leads that a class shows as rows beneath each other; of more, an item's lie side by side."""
 LONG_S = 3.0
 """From this length on, s, an item is drawn as a strip and no longer as a beat."""
 
@@ -29,8 +32,9 @@ def draw(
 ) -> Path:
     """Draw items on ECG paper; printed at 100 % it measures right with a ruler.
 
-    Beats of one lead become small papers, a row per class; beats of several leads a row per
-    item; strips become rows of 10 s; a 12-lead item becomes the 3 x 4 sheet with lead II beneath.
+    Beats of one lead become small papers, a row per class; of two or three leads a row per class
+    and lead; of more leads, or where items are named, a row per item. Strips become rows of 10 s;
+    a 12-lead item becomes the 3 x 4 sheet with lead II beneath.
     Normalised signals have no mV, so they get neither paper nor calibration pulse.
 
     Parameters
@@ -52,12 +56,13 @@ def draw(
     chosen = _checked_items(ecg, items)
     title = ecg.source if title is None else title
     if ecg.spec.seconds < LONG_S:
-        if len(ecg.spec.leads) > 1:
+        several = len(ecg.spec.leads) > 1
+        if several and (chosen or len(ecg.spec.leads) > MOST_ROWS):
             bands = bands_of_leads(ecg, (chosen or first_of_each_class(ecg))[:MAX_BEAT_ROWS])
         else:
-            bands = bands_of_classes(
-                {ecg.source: ecg if chosen is None else ecg[chosen]}, 0, BEATS_PER_ROW
-            )
+            some = ecg if chosen is None else ecg[chosen]
+            rows = _each_lead(some) if several else {ecg.source: some}
+            bands = bands_of_classes(rows, 0, BEATS_PER_ROW)
         sheets = [panels_sheet(bands, ecg.spec, title, ecg.synthetic, speed, gain)]
     elif one_a_sheet(ecg.spec):
         pages = [0] if chosen is None else chosen
@@ -70,6 +75,16 @@ def draw(
     else:
         sheets = [strips_sheet(ecg, chosen or first_of_each_class(ecg), title, speed, gain)]
     return save(sheets, target, title, ecg.synthetic)
+
+
+def _each_lead(ecg: Ecg) -> dict[str, Ecg]:
+    """The same beats as a set for each of their leads, under its name."""
+    return {
+        lead: replace(
+            ecg, signal=ecg.signal[:, [k]], spec=replace(ecg.spec, leads=(lead,)), marks=None
+        )
+        for k, lead in enumerate(ecg.spec.leads)
+    }
 
 
 def one_a_sheet(spec: Spec) -> bool:
