@@ -109,6 +109,14 @@ def test_a_ratio_is_of_the_real_beats_or_of_the_largest_class(
     assert Option.of(word).word == word
 
 
+def test_classes_that_are_filled_to_the_largest_are_not_weighted_as_well() -> None:
+    from benchmarks.augmentation.options import options
+    from benchmarks.augmentation.settings import Settings
+
+    words = [one.word for one in options("smote", Settings(ratios=("x4", "1N")), 0)]
+    assert words == ["x4", "x4+w", "1N"]
+
+
 def test_few_beats_come_from_as_few_people_as_have_them(folder: Path) -> None:
     from benchmarks.augmentation.subsets import people_of, subset
 

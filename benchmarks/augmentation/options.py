@@ -36,6 +36,11 @@ class Option:
     def word(self) -> str:
         return self.ratio + WEIGHTED * self.weighted
 
+    @property
+    def balances(self) -> bool:
+        """Whether every class ends as large as the largest, so that all weights are 1."""
+        return self.ratio == "1N"
+
     def wanted(self, real: int, largest: int) -> int:
         """Beats to add to a class with so many real ones."""
         if not self.ratio:
@@ -58,4 +63,5 @@ def options(arm: str, settings: Settings, n: int) -> list[Option]:
     if n:
         return [Option(ratio) for ratio in settings.curve_ratios]
     both = (False, True) if settings.weighted else (False,)
-    return [Option(ratio, weighted) for ratio in settings.ratios for weighted in both]
+    each = [Option(ratio, weighted) for ratio in settings.ratios for weighted in both]
+    return [one for one in each if not (one.weighted and one.balances)]
