@@ -55,8 +55,9 @@ def _pretrained() -> dict[str, str]:
         with safe_open(path, "np") as file:
             card = json.loads(file.metadata()["card"])
         classes = ", ".join(card["spec"]["classes"]) or "no classes"
+        leads = len(card["spec"]["leads"])
         rows[name] = (
-            f"{classes}; {len(card['spec']['leads'])} lead, {card['spec']['samples']} samples at "
+            f"{classes}; {leads} lead{'s' * (leads > 1)}, {card['spec']['samples']} samples at "
             f"{card['spec']['fs']:g} Hz; {card['examples_seen']:,} examples of "
             f"{card['data']['source']}; {path.stat().st_size / 1e6:.1f} MB"
         )

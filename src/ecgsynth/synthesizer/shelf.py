@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
-FLAGSHIPS = ("mitbih-beats", "heartbeat-beats")
+FLAGSHIPS = ("mitbih-beats", "mitbih-beats-2lead", "heartbeat-beats")
 """Shipped models to begin with; the others are baselines."""
 
 
