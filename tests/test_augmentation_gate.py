@@ -196,3 +196,10 @@ def test_beats_of_the_shipped_model_pass_beside_those_it_learned_from_and_copies
     copies = changed(real.of_class("S"), lambda x: x + noise)
     assert not gate.passes(copies, "S")["copies"].any()
     assert share(gate, real.of_class("N")[:500], "adherence", "S") < 0.02
+
+
+def test_a_number_that_all_real_items_have_in_common_is_met_within_rounding() -> None:
+    common = Range.of(np.full(30, 0.9197545), tail=0.0, widen=0.1)
+    assert common.holds(np.array([np.float32(0.9197545), 0.9197, 0.93])).tolist() == [
+        True, True, False,
+    ]  # fmt: skip

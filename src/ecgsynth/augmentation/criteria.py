@@ -29,6 +29,10 @@ Say = Callable[[Ecg], NDArray[np.floating]]
 STILL = 1e-3
 """A step below this share of the item's height is none: the signal stands still."""
 
+ROUNDING = 1e-3
+"""Share of its size by which a number may differ that all real items have in common, such as the
+mean RR of one person."""
+
 MOST_FAIL = 0.1
 """Where a measurement fails on a larger share of real items, its failing says nothing."""
 
@@ -51,7 +55,7 @@ class Range:
         if not len(known):
             return cls(-np.inf, np.inf, False)
         low, high = np.quantile(known, [tail, 1 - tail])
-        more = widen * (high - low)
+        more = max(widen * (high - low), ROUNDING * max(abs(low), abs(high)))
         return cls(float(low - more), float(high + more), 1 - len(known) / len(values) < MOST_FAIL)
 
     def holds(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
