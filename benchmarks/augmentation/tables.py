@@ -22,8 +22,8 @@ PUBLISHED = {
 }
 """F1 on DS2 between patients; the macros follow from the published matrices, to two digits."""
 
-BASES = ("weights", "jitter", "gaussian")
-"""What a gain is told against: a weighted loss, oversampling with jitter, the floor."""
+BASES = ("none", "weights", "jitter", "gaussian")
+"""What a gain is told against: nothing, a weighted loss, oversampling with jitter, the floor."""
 
 TITLES = {
     "none": "none", "weights": "class weights", "jitter": "oversampling + jitter",
@@ -78,13 +78,14 @@ def gains(found: Results) -> Lines:
     for base in BASES:
         if base not in found.arms:
             continue
-        yield f"Gain over {title(base)} (paired 95 %):"
+        what = "no help" if base == "none" else title(base)
+        yield f"Gain over {what} (paired 95 %):"
         yield ""
         groups = [MACRO, *(n for n in found.whole.spec.classes if n in ("S", "V", "F"))]
         rest = found.without_largest
         rows = []
         for arm in found.arms:
-            if arm != base and (arm not in PLAIN or base == "weights"):
+            if arm != base and (arm not in PLAIN or base in PLAIN):
                 row = [
                     signed(found.figures[arm, 0].gain(found.figures[base, 0], name))
                     for name in groups
