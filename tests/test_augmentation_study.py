@@ -109,6 +109,15 @@ def test_a_ratio_is_of_the_real_beats_or_of_the_largest_class(
     assert Option.of(word).word == word
 
 
+def test_the_recipe_of_the_curve_may_be_changed_in_its_word(folder: Path) -> None:
+    from benchmarks.augmentation.trainings import curve_training
+
+    study = opened(*words(folder, "--work", folder / "changed"))
+    study.settings = replace(study.settings, recipe="simulated-beats model.width=8")
+    training = curve_training(study, 10, 0)
+    assert training.words[:3] == ["train", "simulated-beats", "model.width=8"]
+
+
 def test_classes_that_are_filled_to_the_largest_are_not_weighted_as_well() -> None:
     from benchmarks.augmentation.options import options
     from benchmarks.augmentation.settings import Settings

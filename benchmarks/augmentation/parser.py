@@ -52,7 +52,7 @@ def parser(about: str | None) -> argparse.ArgumentParser:
     add("--ns", type=_numbers, help="as in 10,30,100,300; of the curve")
     add("--subsets", type=int, help="draws of every point of the curve")
     add("--curve-ratios", type=_words, help="as in 0.1N,1N")
-    add("--recipe", help="of the curve's generators")
+    add("--recipe", help="of the curve's generators, and changes of it, in one word")
     add("--examples", type=int, help="that each of them sees")
     add("--gate-steps", type=int, help="of the networks of the gate")
     add("--precision", choices=get_args(get_type_hints(Settings)["precision"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,7 +37,7 @@ class Recordings:
         ------
         EcgsynthError: not there, cut in different ways, people on both sides.
         """
-        cut = Run.read(settings.recipe).data.settings
+        cut = Run.read(*shlex.split(settings.recipe)).data.settings
         sources = (settings.train, settings.validation, settings.test)
         found = cls(*(_loaded(source, cut) for source in sources))
         found.check()

@@ -17,10 +17,10 @@ class Settings:
     four times its real beats, "0.1N" = to a tenth of those of the largest class. weighted: whether
     every ratio is also tried with class weights on top.
     ns: real beats of every rare class on the curve. subsets: draws of each. recipe, examples: of
-    the curve's generators. gate_steps: of the networks by which the gate looks for the class.
-    distinct: synthetic beats of a class that are made at most; where a ratio takes more of them
-    they are repeated. precision: of the classifiers; "bf16-mixed" = they count in bfloat16, in .6
-    of the time.
+    the curve's generators; changes of the recipe may follow its name. gate_steps: of the networks
+    by which the gate looks for the class. distinct: synthetic beats of a class that are made at
+    most; where a ratio takes more of them they are repeated. precision: of the classifiers;
+    "bf16-mixed" = they count in bfloat16, in .6 of the time.
     """
 
     train: str = "mitbih:train"

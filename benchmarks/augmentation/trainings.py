@@ -87,7 +87,9 @@ def _all(study: Study) -> Iterator[Training]:
 def curve_training(study: Study, n: int, k: int) -> Training:
     """The flagship's recipe on subset k of n beats of every rare class, and on nothing else."""
     path = study.folder / "subsets" / f"n{n}-s{k}.npz"
+    recipe, *changes = shlex.split(study.settings.recipe)
     words = (
+        *changes,
         f"data={{name: folder, split: all, path: {json.dumps(str(path))}}}",
         f"seed={k + 1}",
         f"training.examples={study.settings.examples}",
@@ -95,7 +97,7 @@ def curve_training(study: Study, n: int, k: int) -> Training:
         "training.threads=1",
     )
     folder = study.folder / "generators" / f"{FLAGSHIP}-n{n}-s{k}"
-    return Training(study.settings.recipe, words, folder)
+    return Training(recipe, words, folder)
 
 
 def write_subsets(study: Study) -> None:

@@ -13,14 +13,12 @@ from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.recipes import shipped
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.scaling import LEAST
 from ecgsynth.signals.simulator import SOURCE
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.units import doubted_unit
 
 log = logging.getLogger("ecgsynth")
-
-STEP_MV = 1e-3
-"""Of what is generated."""
 
 STEPS = 10
 """Steps that an item has to be high; of a lower one nothing would be left."""
@@ -67,10 +65,10 @@ def refuse(data: Ecg, batch: int) -> None:
     if not np.isfinite(data.signal).all():
         raise EcgsynthError("the training signals hold NaN or infinity; drop those items first.")
     height = float(np.median(np.ptp(data.signal, axis=2).max(1)))
-    if data.spec.unit == "mV" and 0 < height < STEPS * STEP_MV:
+    if data.spec.unit == "mV" and 0 < height < STEPS * LEAST:
         raise EcgsynthError(
             f"the training signals span {height:.2g} mV, and what is generated has steps of "
-            f"{STEP_MV:g} mV: nothing would be left of them; bring them to mV, or say "
+            f"{LEAST:g} mV: nothing would be left of them; bring them to mV, or say "
             "data.unit=normalised."
         )
     counts = data.counts()

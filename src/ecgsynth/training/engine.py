@@ -155,7 +155,7 @@ def refuse_wrong_bfloat16(fabric: Fabric, precision: str, *nets: nn.Module | Non
             raise EcgsynthError(
                 f"bfloat16 convolutions of {layer.in_channels} channels and "
                 f"{layer.kernel_size[-1]} samples come out wrong on this machine; set "
-                "training.precision=32-true."
+                "the precision to 32-true."
             )
 
 

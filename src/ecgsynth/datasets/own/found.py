@@ -45,7 +45,7 @@ def refuse_microvolts(ecg: Ecg, path: Path) -> None:
     ]
     if not high:
         return
-    told = f"the signals of {path.name} are {each.max():.4g} mV high"
+    told = f"the signals of {path.name} are {np.nanmax(each):.4g} mV high"
     if len(high) < len(each):
         raise EcgsynthError(
             f"{told} in some leads only ({', '.join(high)}; median peak-to-peak), which no heart "
