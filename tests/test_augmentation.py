@@ -213,10 +213,18 @@ def refused(crowd: tuple[Ecg, Ecg], case: str) -> None:
         augmented(real[:0], plan(), models)
     elif case == "flat":
         augmented(replace(real, signal=np.zeros_like(real.signal)), plan(), models)
+    elif case == "flat class":
+        flat = np.where((real.labels_str == "S")[:, None, None], 0, real.signal)
+        augmented(replace(real, signal=flat), plan(), models)
+    elif case == "saved by others":  # nothing but the names is left of what they are
+        mixed = augmented(real, plan(), models).ecg
+        augmented(replace(mixed, card=None, source="saved.npz"), plan(), models)
+    elif case == "beyond memory":
+        augmented(real, plan(classes={"S": {"model": "phantoms", "times": 1e300}}), models)
 
 
 @pytest.mark.parametrize("case, said", [
-    ("no such class", "no class named 'X'"),
+    ("no such class", "no items of class X to fill up .it has N, S, V.; leave it out"),
     ("not made", "does not make class 'Q': nobody simulates them"),
     ("no items", "no items of class V to fill up"),
     ("few items", "class S has 4 real items"),
@@ -228,6 +236,9 @@ def refused(crowd: tuple[Ecg, Ecg], case: str) -> None:
     ("unlabelled", "has no classes"),
     ("empty", "real set is empty"),
     ("flat", "real signals are flat"),
+    ("flat class", "real items of class S are flat"),
+    ("saved by others", "augmented already .GAN_"),
+    ("beyond memory", "e.302 synthetic items are asked for of class S; at most 5,000,000"),
 ])  # fmt: skip
 def test_what_cannot_be_augmented_is_one_sentence(
     crowd: tuple[Ecg, Ecg], case: str, said: str
@@ -284,6 +295,22 @@ def test_the_command_writes_the_set_and_its_manifest_and_the_same_again(
     assert json.loads(Path("one.npz.manifest.json").read_text())["plan"]["data"]["file"]
     command(*words, "--to", "two.npz")
     assert Path("one.npz").read_bytes() == Path("two.npz").read_bytes()
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--to", "real.npz"], "is the real set itself"),
+    (["data.classes=[N]"], "--from real.npz takes the place of the plan's data"),
+    (["--to", "one.txt"], "no format is known"), (["--to", "real.npz/x.npz"], "could not be"),
+    (["--to", "."], "holds files that are not from ecgsynth"),
+])  # fmt: skip
+def test_what_cannot_be_written_is_said_before_anything_is_made(
+    command: Command, crowd: tuple[Ecg, Ecg], tmp_path: Path, words: list[str], said: str
+) -> None:
+    write(crowd[0], tmp_path / "real.npz")
+    before = Path("real.npz").read_bytes()
+    code, _, err = command("augment", "augment-svf", "--from", "real.npz", "--dry-run", *words)
+    assert code == 2 and said in err
+    assert Path("real.npz").read_bytes() == before and [*Path().iterdir()] == [Path("real.npz")]
 
 
 def test_the_command_refuses_a_training_recipe_and_lists_both_kinds(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,13 @@ def test_an_ecg_gives_an_ecg_and_one_factor_spares_the_largest_class(
         ({"fs": 500}, "does not lie within"), ({"unit": "normalised"}, "in normalised"),
         ({"gate": {"adherance": True}}, "Did you mean 'adherence'"), ({"scale": 1000}, "in uV"),
         ({"numbers": True}, "say which class"), ({"model": "mitbih-beat"}, "no model named"),
+        ({"fs": "360"}, "sampling rate"), ({"times": None, "counts": 5}, "counts go by class"),
+        ({"gate": None}, "gate is True, False or"), ({"r_sample": 96.0}, "number of a sample"),
+        ({"model": None}, "model is a shipped"), ({"model": {}}, "model is a shipped"),
+        ({"scale": np.nan}, "in every item"), ({"scale": 0}, "are flat"),
+        ({"times": {"S": 1e9}}, "at most 5,000,000"), ({"only": "S", "times": 2}, "one alone"),
+        ({"odd": None}, "y holds None"), ({"odd": 3}, "mixes names and numbers"),
+        ({"only": "none of them"}, "holds nothing"),
     ],
 )  # fmt: skip
 def test_what_arrays_lack_is_one_sentence(
@@ -91,7 +99,12 @@ def test_what_arrays_lack_is_one_sentence(
     real = crowd[0]
     words: dict[str, Any] = {"fs": 360, "model": model, "times": {"S": 2}, "gate": OFF} | change
     y = words.pop("y", real.labels_id if words.pop("numbers", False) else real.labels_str)
-    X = real.signal[:, 0] * words.pop("scale", 1)
+    X = real.signal[:, 0] * np.float32(words.pop("scale", 1))
+    if "odd" in words:
+        y = np.array([words.pop("odd"), *y[1:]], object)
+    if "only" in words:
+        X, y = (column[y == words["only"]] for column in (X, y))
+        del words["only"]
     with pytest.raises(EcgsynthError, match=said):
         es.augment(X, y, **words)
 
@@ -130,6 +143,11 @@ def test_an_epoch_brings_other_synthetic_items(crowd: tuple[Ecg, Ecg], model: Ph
     assert not any(torch.equal(mixed[k][0], first[k]) for k in range(60))
     mixed.set_epoch(0)
     assert torch.equal(mixed[7][0], first[7])
+    loader = DataLoader(mixed, 60, num_workers=1, persistent_workers=True)
+    for epoch in (0, 1, 0):  # workers that live on hear of it, too
+        mixed.set_epoch(epoch)
+        (signal, _) = next(iter(loader))
+        assert torch.equal(signal, torch.stack(first)) == (epoch == 0)
 
 
 def test_accepted_items_can_be_drawn_from(crowd: tuple[Ecg, Ecg]) -> None:
@@ -143,13 +161,30 @@ def test_accepted_items_can_be_drawn_from(crowd: tuple[Ecg, Ecg]) -> None:
 
 @pytest.mark.parametrize(
     "words, said",
-    [({"ratio": 1.5}, "0 to 1"), ({"label": "X"}, "no class named"), ({"label": "Q"}, "Q")],
+    [
+        ({"ratio": 1.5}, "0 to 1"),
+        ({"label": "X"}, "no class named"),
+        ({"label": "Q"}, "Q"),
+        ({"ratio": "a"}, "0 to 1"),
+        ({"seed": -1}, "a seed is"),
+        ({"scale": 1000}, "in uV"),
+        ({"bare": True}, "1 of the 400 real items hold NaN or no label"),
+    ],
 )
 def test_a_mixture_that_cannot_be_is_refused(
     crowd: tuple[Ecg, Ecg], model: Phantoms, words: dict[str, Any], said: str
 ) -> None:
+    real = replace(crowd[0], signal=crowd[0].signal * np.float32(words.pop("scale", 1)))
+    if words.pop("bare", False):
+        label = np.array(real.label)
+        label[7] = 0
+        real = replace(real, label=label)
     with pytest.raises(EcgsynthError, match=said):
-        es.MixedDataset(crowd[0], model, **words)
+        es.MixedDataset(real, model, **words)
+    with pytest.raises(EcgsynthError, match="is an Ecg"):
+        es.MixedDataset(real.signal, model)  # type: ignore[arg-type]
+    with pytest.raises(EcgsynthError, match="counted from 0"):
+        es.MixedDataset(crowd[0], model).set_epoch(-1)
 
 
 def test_the_sampler_fills_up_like_those_of_imbalanced_learn(
@@ -178,7 +213,14 @@ def test_the_sampler_has_the_manners_of_scikit_learn(model: Phantoms) -> None:
 
 @pytest.mark.parametrize(
     "strategy, said",
-    [("most", "is not known"), ({"S": 1}, "only adds"), (["X"], "no items of class 'X'")],
+    [
+        ("most", "is not known"),
+        ({"S": 1}, "only adds"),
+        (["X"], "no items of class 'X'"),
+        (0.5, "is not known"),
+        (None, "is not known"),
+        ({"S": "300"}, "asks for '300'"),
+    ],
 )
 def test_a_strategy_that_cannot_be_is_refused(
     crowd: tuple[Ecg, Ecg], model: Phantoms, strategy: Any, said: str

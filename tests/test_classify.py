@@ -13,8 +13,9 @@ from outcome import Command
 
 from ecgsynth.augmentation import ec57
 from ecgsynth.augmentation.arms import armed
-from ecgsynth.augmentation.classifying import learn, load, people, refuse_shared, test_set
+from ecgsynth.augmentation.classifying import detect, learn, load, test_set
 from ecgsynth.augmentation.novelty import Detector
+from ecgsynth.augmentation.sides import people, refuse_shared, synthetic_items
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.instruments import Instrument
 from ecgsynth.formats import write
@@ -157,11 +158,13 @@ def test_201_and_202_are_one_man_where_the_names_are_those_of_mitbih(
     sides: tuple[Ecg, Ecg],
 ) -> None:
     known = people(named(sides[0], "101", "201"))
-    with pytest.raises(EcgsynthError, match="201 .records 201 and 202 are one man."):
+    with pytest.raises(EcgsynthError, match="202 .records 201 and 202 are one man."):
         refuse_shared(known, named(sides[1], "100", "202"))
     refuse_shared(known, named(sides[1], "100", "200"))
     elsewhere = people(named(sides[0], "x", "201"))
     refuse_shared(elsewhere, named(sides[1], "y", "202"))
+    with pytest.raises(EcgsynthError, match="both sides: 202"):  # one name is one name anywhere
+        refuse_shared(people(named(sides[0], "x", "202")), named(sides[1], "202"))
 
 
 def test_synthetic_people_are_nobody(sides: tuple[Ecg, Ecg], caplog: Any) -> None:
@@ -170,6 +173,7 @@ def test_synthetic_people_are_nobody(sides: tuple[Ecg, Ecg], caplog: Any) -> Non
     assert not caplog.text
     refuse_shared(people(named(sides[0], "GAN_S")), named(sides[1], "b"))
     assert "is not known" in caplog.text
+    assert synthetic_items(replace(named(sides[0], "a", "GAN_S"), source="saved.npz")) == 1
 
 
 def test_looking_at_the_test_side_is_said(
@@ -189,11 +193,12 @@ def test_another_rate_is_resampled_and_other_classes_are_left_out(
     test, notes = test_set(classifier, at_rate(replace(sides[1], spec=wide), 720))
     assert test.spec.classes == ("N", "S", "V") and test.spec.fs == 360
     assert "Resampled from 720 to 360 Hz." in notes
-    assert f"no such class: {sides[1].counts()['V']} Q." in notes[-1]
+    assert f"no such class: {sides[1].counts()['V']} Q." in notes[-2]
+    assert "No macro over V" in notes[-1]
 
 
 @pytest.mark.parametrize("change, said", [
-    ({"samples": 200}, "items of samples 256, those to test on have 200"),
+    ({"samples": 200}, "items of samples 256, the test items have 200"),
     ({"unit": "normalised"}, "items of unit mV"), ({"leads": ("V1",)}, "items of leads MLII"),
     ({"classes": ("x", "y", "z")}, "carries one of N, S, V"),
 ])  # fmt: skip
@@ -204,6 +209,49 @@ def test_items_that_a_classifier_cannot_look_at_are_refused(
     signal = sides[1].signal[..., : spec.samples]
     with pytest.raises(EcgsynthError, match=said):
         test_set(classifier, replace(sides[1], signal=signal, spec=spec))
+
+
+@pytest.mark.parametrize("spoil, said", [
+    (lambda x: x * 1000, "Are they in uV"), (lambda x: x * 0, "are flat"),
+    (lambda x: x * np.nan, "no finite item"),
+])  # fmt: skip
+def test_what_is_no_ecg_is_neither_learned_nor_chosen_by_nor_tested_on(
+    sides: tuple[Ecg, Ecg], classifier: Instrument, spoil: Any, said: str
+) -> None:
+    first, other = (replace(side, signal=spoil(side.signal)) for side in sides)
+    with pytest.raises(EcgsynthError, match=said):
+        learn(first, steps=1)
+    with pytest.raises(EcgsynthError, match=said):
+        learn(sides[0], other, steps=1)
+    with pytest.raises(EcgsynthError, match=said):
+        test_set(classifier, other)
+    with pytest.raises(EcgsynthError, match=said):
+        detect(first)
+
+
+@pytest.mark.parametrize("change, said", [
+    ({"r_sample": 136}, "with R at sample 96, the validation items have it at 136"),
+    ({"leads": ("V1",)}, "of leads MLII"), ({"classes": ("x", "y", "z")}, "no validation item"),
+])  # fmt: skip
+def test_weights_are_chosen_by_items_that_are_cut_alike(
+    sides: tuple[Ecg, Ecg], change: dict[str, Any], said: str
+) -> None:
+    other = replace(sides[1], spec=replace(sides[1].spec, **change))
+    with pytest.raises(EcgsynthError, match=said):
+        learn(sides[0], other, steps=1)
+
+
+def test_what_items_do_not_tell_is_said(
+    sides: tuple[Ecg, Ecg], classifier: Instrument, caplog: Any
+) -> None:
+    bare = replace(sides[1], spec=replace(sides[1].spec, context=(), r_sample=None), context=None)
+    test, notes = test_set(classifier, bare[bare.labels_str != "V"])
+    for word in ("R lies is not told", "RR intervals are not told", "No macro over V"):
+        assert any(word in note for note in notes)
+    detector = detect(crowd(1, 1200))
+    assert np.isfinite(detector.score(test)).all()  # beats of nobody's pace
+    learn(replace(sides[0], source="mitbih:test"), steps=1)
+    assert "no figure on it will count" in caplog.text
 
 
 def test_a_class_without_items_cannot_be_learned(sides: tuple[Ecg, Ecg]) -> None:
@@ -263,6 +311,10 @@ def test_a_detector_of_normal_beats_finds_the_others(
     back = load(tmp_path / "one.safetensors")
     assert isinstance(back, Detector)
     np.testing.assert_allclose(back.score(sides[1]), detector.score(sides[1]))
+    alone = replace(detector, spec=replace(detector.spec, classes=("N",)))
+    assert set(test_set(alone, sides[1])[0].counts()) == {"N", "S", "V"}
+    with pytest.raises(EcgsynthError, match="tested on items of N and of other classes"):
+        test_set(alone, sides[1].of_class("N"))
     with pytest.raises(EcgsynthError, match="a one-class detector needs"):
         Detector.fit(sides[0][:20], "N", {})
 
@@ -308,6 +360,8 @@ def test_the_command_makes_a_detector(command: Command, tmp_path: Path) -> None:
     (["test", "c.safetensors", "--on", "mitbih:validation"], "there is no classifier"),
     (["test", "wrong.safetensors", "--on", "mitbih:validation"], "no classifier of ecgsynth"),
     (["test", "c.safetensors", "--on", "x.npz", "--json", "c.txt"], "ends in .json"),
+    (["train", "x.npz", "--one-class", "--arm", "smote", "--to", "c.safetensors"], "leave them"),
+    (["train", "x.npz", "--to", "wrong.safetensors/c.safetensors"], "could not be written"),
 ])  # fmt: skip
 def test_a_slip_is_one_sentence(command: Command, words: list[str], said: str) -> None:
     Path("wrong.safetensors").write_bytes(b"nothing of the kind")

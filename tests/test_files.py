@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import written_beside
+from ecgsynth.files import writable, written_beside
 
 
 def test_file_takes_its_name_only_when_all_went_well(tmp_path: Path) -> None:
@@ -74,6 +74,15 @@ def test_place_below_a_file_is_told_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a file, not a folder")
     with pytest.raises(EcgsynthError, match="could not be written"):
         begin(tmp_path / "file" / "set.bin", raising(AssertionError()))
+
+
+def test_place_that_cannot_be_written_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    writable(tmp_path / "new" / "one.npz")
+    assert not [*tmp_path.iterdir()]
+    (tmp_path / "file").write_text("x")
+    for place in (tmp_path, tmp_path / "file" / "one.npz", Path("/proc/one.npz")):
+        with pytest.raises(EcgsynthError, match="name a file in it|could not be written"):
+            writable(place)
 
 
 def test_folder_that_is_there_receives_the_new_files_and_keeps_its_own(tmp_path: Path) -> None:

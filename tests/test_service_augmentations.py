@@ -230,7 +230,7 @@ def test_a_job_names_models_by_what_they_are_and_no_file_of_the_server(
     [
         ({"S": {"model": "tiny", "times": 1e300}}, "more than one job makes here (500)"),
         ({"S": {"model": "tiny", "count": 10**9}}, "more than one job makes here (500)"),
-        ({"X": {"model": "tiny", "times": 2}}, "no class named 'X'"),
+        ({"X": {"model": "tiny", "times": 2}}, "no items of class X"),
         ({"S": {"model": "tiny", "times": 2, "label": "X"}}, "knows no class 'X'"),
     ],
 )

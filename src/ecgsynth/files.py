@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from ecgsynth.errors import EcgsynthError
 
@@ -41,8 +44,8 @@ def written_beside(target: str | Path) -> Iterator[Path]:
                 os.replace(file, target / file.name)
         else:
             os.replace(beside, target)
-    except OSError as problem:
-        reason = problem.strerror or str(problem)
+    except (OSError, SafetensorError) as problem:
+        reason = getattr(problem, "strerror", None) or str(problem)
         raise EcgsynthError(
             f"{target} could not be written ({reason}); free some space or choose another place."
         ) from problem
@@ -52,6 +55,30 @@ def written_beside(target: str | Path) -> Iterator[Path]:
         else:
             with suppress(OSError):  # the first error is the one to tell
                 beside.unlink(missing_ok=True)
+
+
+def writable(target: str | Path) -> None:
+    """Say before long work what `written_beside` would say after it.
+
+    Raises
+    ------
+    EcgsynthError: a file can not be written there.
+    """
+    target = Path(target)
+    if target.is_dir():
+        raise EcgsynthError(f"{target} is a folder; name a file in it.")
+    try:
+        with tempfile.TemporaryFile(dir=_nearest(target.parent)):
+            pass
+    except OSError as problem:
+        raise EcgsynthError(
+            f"{target} could not be written ({problem.strerror or problem}); choose another place."
+        ) from None
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or what is there of the way to it."""
+    return next(one for one in (folder, *folder.absolute().parents) if one.exists())
 
 
 def _clear_stale(target: Path) -> None:

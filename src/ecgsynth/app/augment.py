@@ -31,9 +31,15 @@ def augment(
 
     from ecgsynth.augmentation.plan import Plan
     from ecgsynth.errors import EcgsynthError
+    from ecgsynth.formats import check_target
     from ecgsynth.progress import bar
     from ecgsynth.recipes import read_recipe
 
+    told = [one for one in overrides or [] if one.partition("=")[0].split(".")[0] == "data"]
+    if source and told:
+        raise EcgsynthError(
+            f"--from {source} takes the place of the plan's data; leave out {told[0]}, or --from."
+        )
     content = read_recipe(recipe, overrides or [], "augmentation")
     if source:
         content["data"] = {"file": source}
@@ -41,6 +47,9 @@ def augment(
     if plan.data is None:
         raise EcgsynthError(f"the plan '{plan.name}' names no data; give it, or say --from FILE.")
     target = to or f"{Path(recipe).stem}.npz"
+    if plan.data.file and Path(target).resolve() == Path(plan.data.file).resolve():
+        raise EcgsynthError(f"{target} is the real set itself; name another file with --to.")
+    check_target(target)
     if dry_run:
         typer.echo(plan.to_yaml())
         typer.echo(f"# would write {target}")

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from ecgsynth.evaluation.instruments import Instrument
     from ecgsynth.signals.ecg import Ecg
 
+STEPS = 5000
+"""As `evaluation.classifiers`; that module loads PyTorch, which `--help` need not."""
+
 app = typer.Typer(help="Train a classifier on a set, test it on other people.",
                   no_args_is_help=True)  # fmt: skip
 
@@ -28,7 +31,7 @@ def learn(
                                      "smote.")] = "weights",
     one_class: Annotated[bool, typer.Option("--one-class", help="Learn class N alone, to find what "
                          "is unlike it.")] = False,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps.")] = 5000,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps.")] = STEPS,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
 ) -> None:  # fmt: skip
     """Train the fixed classifier: ResNet-1D for beats, xresnet1d for records.
@@ -37,24 +40,30 @@ def learn(
 
     A detector: ecgsynth classify train mitbih:train --one-class --to novelty.safetensors
     """
-    from ecgsynth.augmentation import classifying
-    from ecgsynth.augmentation.novelty import Detector
+    from ecgsynth.augmentation.classifying import detect
+    from ecgsynth.augmentation.classifying import learn as learned
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.evaluation.judge import load_real
+    from ecgsynth.files import writable
     from ecgsynth.progress import bar
 
     if to.suffix != ".safetensors":
         raise EcgsynthError(f"a classifier is a .safetensors file; {to} does not end so.")
+    if one_class and (validation or arm != "weights" or steps != STEPS):
+        raise EcgsynthError(
+            "--one-class fits a density and takes no --validation, --arm or --steps; leave them "
+            "out."
+        )
+    writable(to)
     ecg = _loaded(source, overrides or [])
     told = ", ".join(f"{name} {count:,}" for name, count in ecg.counts().items())
     if one_class:
-        facts = {"source": ecg.source, "people": classifying.people(ecg), "seed": seed}
-        Detector.fit(ecg, "N", facts, seed).save(to)
+        detect(ecg, "N", seed).save(to)
         typer.echo(f"detector: {to} knows class N of {told}")
     else:
         choice = load_real(validation, ecg.spec) if validation else None
         with bar("training") as advance:
-            classifying.learn(
+            learned(
                 ecg, choice, arm=arm, steps=steps, seed=seed,  # type: ignore[arg-type]
                 advance=lambda step: advance("training", step / steps),
             ).save(to)  # fmt: skip

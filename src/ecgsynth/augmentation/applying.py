@@ -21,12 +21,15 @@ from ecgsynth.files import written_beside
 from ecgsynth.formats import write
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
 from ecgsynth.signals.fingerprint import fingerprint
-from ecgsynth.signals.units import doubted_unit
+from ecgsynth.signals.units import refuse_no_ecg
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.shelf import find_model
 from ecgsynth.training.card import versions
 
 log = logging.getLogger("ecgsynth")
+
+MOST = 5_000_000
+"""Synthetic items of a class in one set, which is held in memory: 5 GB of beats."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +76,11 @@ def augmented(
     EcgsynthError: a class without real items or without a generator, signals that cannot stand in
         one set, nothing that the gate lets through.
     """
-    _check_real(real)
     shares = plan.shares
+    refuse_unreal(real)
     loaded: dict[str, Synthesizer] = dict(models or {})
     for name, share in shares.items():
-        if not (np.asarray(real.label)[:, real.spec.class_index(name)] > 0).any():
-            raise EcgsynthError(
-                f"the real set has no items of class {name} to fill up; leave it out, as in "
-                f"classes.{name}.enabled=false."
-            )
+        _check_class(real, name)
         if share.model not in loaded:
             loaded[share.model] = Synthesizer.load(share.model)
         _check_made(loaded[share.model], share.label or name)
@@ -94,6 +93,12 @@ def augmented(
     counts = real.counts()
     wanted = {name: share.wanted(counts[name]) for name, share in shares.items()}
     wanted = {name: count for name, count in wanted.items() if count}
+    for name, count in wanted.items():
+        if count > MOST:
+            raise EcgsynthError(
+                f"{count:.3g} synthetic items are asked for of class {name}; at most {MOST:,} are "
+                "made in one go, so lower times or count."
+            )
     gate = None
     if plan.gate.enabled and wanted:
         if advance:
@@ -167,23 +172,43 @@ def _mixed(real: Ecg, parts: list[Ecg], models: Mapping[str, Synthesizer]) -> Ec
     )
 
 
-def _check_real(real: Ecg) -> None:
-    """Refuse what no plan can be carried out on."""
+def refuse_unreal(real: Ecg) -> None:
+    """Refuse what nothing synthetic can stand beside.
+
+    Raises
+    ------
+    EcgsynthError: no items, classes or whole signals; a unit that is doubtful; synthetic items
+        among the real ones.
+    """
     if not len(real):
         raise EcgsynthError("the real set is empty; give one with items.")
     if not real.spec.classes:
         raise EcgsynthError("the real set has no classes, so that none can be filled up; label it.")
-    if "mixed" in (real.card or {}):
+    named = real.patient is not None and np.char.startswith(real.patient, PERSON).any()
+    if named or "mixed" in (real.card or {}):
         raise EcgsynthError(
-            "the set given as real is augmented already; give the real set that it was made from."
+            f"the set given as real is augmented already ({PERSON}... among its patients); give "
+            "the real set that it was made from."
         )
     if real.synthetic:
         log.warning("The set given as real is synthetic itself (%s).", real.source)
-    if not np.nanmax(np.ptp(real.signal, axis=2), initial=0):
-        raise EcgsynthError("the real signals are flat; give some with heartbeats.")
-    if doubt := doubted_unit(real):
+    refuse_no_ecg(real, "the real")
+
+
+def _check_class(real: Ecg, name: str) -> None:
+    """Refuse a class of which there is nothing to be like."""
+    there = real.of_class(name).signal if name in real.spec.classes else real.signal[:0]
+    mend = f"leave it out, as in classes.{name}.enabled=false"
+    if not len(there):
         raise EcgsynthError(
-            f"the real {doubt} and augment again; are they normalised? Then say unit='normalised'."
+            f"the real set has no items of class {name} to fill up (it has "
+            f"{', '.join(n for n, count in real.counts().items() if count)}); {mend}."
+        )
+    flat = ~np.ptp(there, axis=2).any(1)  # NaN counts as a height
+    if 2 * flat.sum() > len(there):
+        raise EcgsynthError(
+            f"{flat.sum():,} of the {len(there):,} real items of class {name} are flat; give "
+            f"heartbeats, or {mend}."
         )
 
 

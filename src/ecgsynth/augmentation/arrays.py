@@ -120,12 +120,19 @@ def _checked(X: ArrayLike, y: ArrayLike | None, fs: float | None) -> tuple[NDArr
             f"X has shape {given.shape} of {given.dtype}; give [item, sample] or [item, lead, "
             "sample] of floating-point mV."
         )
+    if not given.size:
+        raise EcgsynthError(f"X has shape {given.shape} and holds nothing; give items.")
     if answers.shape != (len(given),) or answers.dtype.kind not in "iuUO":
         raise EcgsynthError(
             f"y has shape {answers.shape} of {answers.dtype} for {len(given)} items; give one name "
             "or whole number an item."
         )
-    if not fs or not fs > 0:
+    kinds = {str if isinstance(one, str) else int for one in answers.tolist()}
+    odd = [one for one in answers.tolist() if not isinstance(one, str | int)]
+    if odd or len(kinds) > 1:
+        what = f"holds {odd[0]!r}" if odd else "mixes names and numbers"
+        raise EcgsynthError(f"y {what}; give one name or whole number an item.")
+    if not isinstance(fs, int | float | np.number) or not 0 < fs < np.inf:
         raise EcgsynthError("arrays do not tell their sampling rate; give it, as in fs=360.")
     return given, answers
 
@@ -158,7 +165,9 @@ def _spec(
     r_sample: int | None, model: Model | Mapping[Any, Model],
 ) -> Spec:  # fmt: skip
     """What arrays leave unsaid is as the model has it: the leads, and the band."""
-    first = next(iter(model.values())) if isinstance(model, Mapping) else model
+    if r_sample is not None and not isinstance(r_sample, int | np.integer):
+        raise EcgsynthError(f"r_sample is the number of a sample, as in 96; got {r_sample!r}.")
+    first = next(iter(model.values()), None) if isinstance(model, Mapping) else model
     made = _loaded(first).spec
     leads = 1 if given.ndim == 2 else given.shape[1]
     if leads != len(made.leads):
@@ -180,6 +189,13 @@ def _plan(
     """The plan that these arguments mean, with the models under the names that it gives them."""
     if (times is None) == (counts is None):
         raise EcgsynthError("give either times, as in times={'S': 4}, or counts={'S': 500}.")
+    if counts is not None and not isinstance(counts, Mapping):
+        raise EcgsynthError(f"counts go by class, as in counts={{'S': 500}}; got {counts!r}.")
+    if times is not None and len(labels) < 2 and not isinstance(times, Mapping):
+        raise EcgsynthError(
+            "a number of times fills up every class but the largest, and there is one alone; say "
+            f"which, as in times={{{next(iter(labels))!r}: {times}}}."
+        )
     if times is not None and not isinstance(times, Mapping):
         sizes = real.counts()
         largest = max(sizes, key=lambda name: sizes[name])
@@ -204,6 +220,10 @@ def _plan(
         shares[str(key)] = {"model": name, "label": label, **what}
     if isinstance(gate, Gating):
         settings = gate
+    elif not isinstance(gate, bool | Mapping):
+        raise EcgsynthError(
+            f"gate is True, False or a mapping, as in {{'adherence': False}}; got {gate!r}."
+        )
     else:
         words = {"enabled": gate} if isinstance(gate, bool) else dict(gate)
         settings = make_settings(Gating, words, "the gate")
@@ -211,5 +231,12 @@ def _plan(
     return models, Plan.from_dict(content)
 
 
-def _loaded(model: Model) -> Synthesizer:
-    return model if isinstance(model, Synthesizer) else Synthesizer.load(model)
+def _loaded(model: Model | None) -> Synthesizer:
+    if isinstance(model, Synthesizer):
+        return model
+    if not isinstance(model, str | Path):
+        raise EcgsynthError(
+            "model is a shipped model's name, a file, a run or a Synthesizer, by class where they "
+            f"differ; got {model!r}."
+        )
+    return Synthesizer.load(model)

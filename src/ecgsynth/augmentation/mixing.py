@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ecgsynth.augmentation.applying import refuse_unreal
 from ecgsynth.augmentation.arrays import DEFAULT_MODEL, Model
 from ecgsynth.augmentation.matching import brought, checked
 from ecgsynth.errors import EcgsynthError
@@ -36,7 +37,8 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
 
     Raises
     ------
-    EcgsynthError: a ratio outside 0 to 1, signals that cannot be matched, an unknown class.
+    EcgsynthError: a ratio outside 0 to 1, items that hold NaN or no label, a doubtful unit,
+        signals that cannot be matched, an unknown class.
     """
 
     def __init__(
@@ -48,8 +50,23 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
         label: str | Sequence[str] | None = None,
         seed: int = 0,
     ) -> None:
-        if not 0 <= ratio <= 1:
-            raise EcgsynthError(f"the ratio is a share of synthetic items, 0 to 1; got {ratio}.")
+        if not isinstance(real, Ecg):
+            raise EcgsynthError(
+                "the real set is an Ecg, as es.read and es.load give it; for arrays see es.augment."
+            )
+        if not isinstance(ratio, int | float) or not 0 <= ratio <= 1:
+            raise EcgsynthError(f"the ratio is a share of synthetic items, 0 to 1; got {ratio!r}.")
+        refuse_unreal(real)
+        bad = ~np.isfinite(real.signal).all((1, 2))
+        if not real.spec.multilabel:
+            bad |= real.labels_id < 0
+        if bad.any():
+            raise EcgsynthError(
+                f"{int(bad.sum()):,} of the {len(real):,} real items hold NaN or no label; leave "
+                "them out, as in real[kept]."
+            )
+        if seed < 0:
+            raise EcgsynthError(f"a seed is a whole number from 0 on; got {seed}.")
         if not isinstance(model, Ecg | Synthesizer):
             model = Synthesizer.load(model)
         makes: tuple[str, ...] = () if isinstance(model, Ecg) else tuple(model.prior.groups)
@@ -63,8 +80,8 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
                 raise EcgsynthError(
                     f"there is nothing that makes class {name}; choose from {', '.join(makes)}."
                 )
-        if not len(real) or not names:
-            raise EcgsynthError("the real set is empty or shares no class with the model.")
+        if not names:
+            raise EcgsynthError("the real set shares no class with the model.")
         checked(model.spec, real.spec, "the model" if isinstance(model, Synthesizer) else "the set")
         self.real, self.model, self.ratio, self.seed = real, model, ratio, seed
         self.names = names
@@ -73,10 +90,19 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
             if isinstance(model, Ecg)
             else {}
         )
+        # Shared, so that workers that outlive an epoch hear of the next one.
+        self.epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
         """Other synthetic items in other places; call it before each pass, as with samplers."""
+        if epoch < 0:
+            raise EcgsynthError(f"epochs are counted from 0; got {epoch}.")
+        self.epoch.fill_(epoch)
+        self._begin(epoch)
+
+    def _begin(self, epoch: int) -> None:
+        self.begun = epoch
         words = np.random.SeedSequence([self.seed, epoch]).generate_state(2, np.uint32)
         self.epoch_seed = int(words[0]) << 31 | int(words[1]) >> 1
         uniform = counter_uniform(self.epoch_seed, 0, len(self.real), 2)
@@ -92,6 +118,8 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         if not -len(self) <= index < len(self):
             raise IndexError(index)
+        if self.begun != (epoch := int(self.epoch)):
+            self._begin(epoch)
         index %= len(self)
         real = self.real
         if self.synthetic[index]:

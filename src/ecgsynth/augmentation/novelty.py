@@ -61,7 +61,7 @@ class Detector:
 
         part = train.of_class(label)
         part = part[np.isfinite(part.signal).all((1, 2))]
-        points = _points(part)
+        points = _points(part, train.spec)
         if len(points) < 2 * points.shape[1]:
             raise EcgsynthError(
                 f"class {label} has {len(part)} items, and a one-class detector needs "
@@ -84,7 +84,7 @@ class Detector:
         mixture = GaussianMixture(len(self.weights))
         mixture.weights_, mixture.means_ = self.weights, self.means
         mixture.precisions_cholesky_ = self.precision
-        points = (_points(ecg) - self.centre) / self.scale
+        points = (_points(ecg, self.spec) - self.centre) / self.scale
         return -np.asarray(mixture.score_samples(points), np.float64)
 
     def save(self, path: Path) -> None:
@@ -119,10 +119,11 @@ class Detector:
 _ARRAYS = ("centre", "scale", "weights", "means", "precision")
 
 
-def _points(ecg: Ecg) -> NDArray[np.float64]:
-    """[item, coordinate]: where the instrument sees an item, and its RR where it is told."""
+def _points(ecg: Ecg, spec: Spec) -> NDArray[np.float64]:
+    """[item, coordinate]: where the instrument sees an item, and its RR where items of `spec` tell
+    theirs; one that does not counts as at a usual pace."""
     points = embed(ecg.quantised())
-    if {"rr_before_s", "rr_after_s"} & set(ecg.spec.context):
+    if {"rr_before_s", "rr_after_s"} & set(spec.context):
         points = np.concatenate([points, rr_features(ecg)], 1)
     return points.astype(np.float64)
 

@@ -52,7 +52,9 @@ class Share(Settings):
     @model_validator(mode="after")
     def _one(self) -> Share:
         if (self.times is None) == (self.count is None):
-            raise ValueError("takes either times or count")
+            raise ValueError(
+                "takes either times or count (null takes one away, as in classes.S.times=null)"
+            )
         return self
 
     def wanted(self, real: int) -> int:

@@ -85,9 +85,9 @@ class SyntheticSampler(BaseEstimator):
         check_classification_targets(y)
         # NaN is let through: the gate leaves such items out of what it measures.
         rows, answers = check_X_y(X, y, dtype=[np.float64, np.float32], ensure_all_finite=False)
-        if rows.shape[1] % self.leads:
+        if not isinstance(self.leads, int) or self.leads < 1 or rows.shape[1] % self.leads:
             raise EcgsynthError(
-                f"rows of {rows.shape[1]} numbers do not hold {self.leads} leads; set `leads`."
+                f"rows of {rows.shape[1]} numbers do not hold {self.leads!r} leads; set `leads`."
             )
         return rows, answers
 
@@ -103,9 +103,9 @@ class SyntheticSampler(BaseEstimator):
             targets = {key: most for key in have if key != largest}
         elif strategy == "minority":
             targets = {keys[sizes.argmin()].item(): most}
-        elif isinstance(strategy, str):
+        elif isinstance(strategy, str) or not isinstance(strategy, Sequence | np.ndarray):
             raise EcgsynthError(
-                f"sampling_strategy '{strategy}' is not known; take 'auto', 'not majority', "
+                f"sampling_strategy {strategy!r} is not known; take 'auto', 'not majority', "
                 "'minority', a list of classes, or {class: items in all}."
             )
         else:
@@ -114,6 +114,11 @@ class SyntheticSampler(BaseEstimator):
             if key not in have:
                 raise EcgsynthError(
                     f"no items of class {key!r} are given; there are {', '.join(map(repr, have))}."
+                )
+            if not isinstance(target, int | np.integer):
+                raise EcgsynthError(
+                    f"sampling_strategy asks for {target!r} items of class {key!r}; give a whole "
+                    "number."
                 )
             if target < have[key]:
                 raise EcgsynthError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import writable
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
 
@@ -43,6 +44,22 @@ def write(ecg: Ecg | Iterable[Ecg], target: str | Path, format: str | None = Non
     kind = FORMATS.get(format) if format else _by_suffix(str(target))
     kind.write(chunks, path)
     return path
+
+
+def check_target(target: str | Path) -> None:
+    """Say before long work what `write` would say after it.
+
+    Raises
+    ------
+    EcgsynthError: unknown ending, a place where nothing can be written, a folder of others.
+    """
+    from ecgsynth.formats.wfdb_writing import refuse_folder
+
+    kind, path = _by_suffix(str(target)), Path(target)
+    if "/" in kind.suffixes:
+        refuse_folder(path.resolve())
+        path /= "RECORDS"
+    writable(path)
 
 
 def read(path: str | Path, format: str | None = None) -> Ecg:

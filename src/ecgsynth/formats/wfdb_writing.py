@@ -41,14 +41,19 @@ TABLE = "items.csv"
 
 def refuse(ecg: Ecg, target: Path) -> None:
     """What cannot be written, said before anything is."""
+    refuse_folder(target)
+    if ecg.spec.unit != "mV":
+        raise EcgsynthError(
+            "normalised signals have no mV, which WFDB needs; write them as NPZ, CSV or Parquet."
+        )
+
+
+def refuse_folder(target: Path) -> None:
+    """What is no folder to write to, whatever the items are."""
     if target.suffix == ".hea":
         raise EcgsynthError(
             f"{target.name} names one record; WFDB is written as a folder, such as "
             f"{target.with_suffix('').name}/."
-        )
-    if ecg.spec.unit != "mV":
-        raise EcgsynthError(
-            "normalised signals have no mV, which WFDB needs; write them as NPZ, CSV or Parquet."
         )
     if target.is_dir() and any(target.iterdir()) and not (target / TABLE).is_file():
         raise EcgsynthError(

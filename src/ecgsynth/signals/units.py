@@ -1,9 +1,10 @@
-"""Whether signals that are said to be in mV can be."""
+"""Whether signals are an ECG at all, and whether those that are said to be in mV can be."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg
 
 VOLT_BELOW, UV_FROM = 0.03, 50.0
@@ -22,3 +23,24 @@ def doubted_unit(ecg: Ecg) -> str:
     said = f"{height:,.0f}" if height > 1 else f"{height:.2g}"
     unit, mend = ("uV", "divide by 1000") if height > UV_FROM else ("V", "multiply by 1000")
     return f"signals span {said} mV, as no heart does. Are they in {unit}? Then {mend}"
+
+
+def refuse_no_ecg(ecg: Ecg, whose: str) -> None:
+    """
+    whose: what the set is called in a sentence, as in "the real".
+
+    Raises
+    ------
+    EcgsynthError: every item is flat or holds NaN, or the unit is doubtful.
+    """
+    whole = np.isfinite(ecg.signal).all((1, 2))
+    if not whole.any():
+        raise EcgsynthError(
+            f"{whose} signals hold NaN or infinity in every item; give some that are whole."
+        )
+    if not np.ptp(ecg.signal[whole], axis=2).any():
+        raise EcgsynthError(f"{whose} signals are flat; give some with heartbeats.")
+    if doubt := doubted_unit(ecg[whole]):
+        raise EcgsynthError(
+            f"{whose} {doubt} and try again; are they normalised? Then say unit='normalised'."
+        )
