@@ -21,6 +21,12 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in _words(text))
 
 
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{number} is below one")
+    return number
+
+
 def parser(about: str | None) -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
         prog="python -m benchmarks.augmentation", description=about,
@@ -35,27 +41,29 @@ def parser(about: str | None) -> argparse.ArgumentParser:
     add("--train", action="store_true", help="train the generators that are missing, first")
     add("--final", action="store_true", help="look at the test side, once per shipped version")
     add("--to", type=Path, help="folder for the pictures")
-    add("--threads", type=int, default=1, help="of one process; run several processes instead")
+    add(
+        "--threads", type=_positive, default=1, help="of one process; run several processes instead"
+    )
     usual = Seeds()
-    add("--generator-seeds", type=int, default=usual.generators)
-    add("--classifier-seeds", type=int, default=usual.classifiers)
-    add("--scouts", type=int, default=usual.scouts, help="trainings that judge a ratio")
-    add("--curve-seeds", type=int, default=usual.curve, help="classifiers on the curve")
+    add("--generator-seeds", type=_positive, default=usual.generators)
+    add("--classifier-seeds", type=_positive, default=usual.classifiers)
+    add("--scouts", type=_positive, default=usual.scouts, help="trainings that judge a ratio")
+    add("--curve-seeds", type=_positive, default=usual.curve, help="classifiers on the curve")
     settings = found.add_argument_group("settings (a folder keeps those it was begun with)")
     add = settings.add_argument
     add("--train-on", dest="learned", help="mitbih:train, or a file")
     add("--validation", help="mitbih:validation, or a file")
     add("--test", help="mitbih:test-literature, or a file")
-    add("--steps", type=int, help="of every classifier")
+    add("--steps", type=_positive, help="of every classifier")
     add("--ratios", type=_words, help="as in x2,x4,x10,1N")
     add("--no-weights-on-top", dest="weighted", action="store_false", default=None)
     add("--ns", type=_numbers, help="as in 10,30,100,300; of the curve")
-    add("--subsets", type=int, help="draws of every point of the curve")
+    add("--subsets", type=_positive, help="draws of every point of the curve")
     add("--curve-ratios", type=_words, help="as in 0.1N,1N")
     add("--recipe", help="of the curve's generators, and changes of it, in one word")
-    add("--examples", type=int, help="that each of them sees")
-    add("--gate-steps", type=int, help="of the networks of the gate")
+    add("--examples", type=_positive, help="that each of them sees")
+    add("--gate-steps", type=_positive, help="of the networks of the gate")
     add("--precision", choices=get_args(get_type_hints(Settings)["precision"]),
         help="bf16-mixed = the classifiers count in bfloat16")  # fmt: skip
-    add("--distinct", type=int, help="synthetic beats of a class that are made at most")
+    add("--distinct", type=_positive, help="synthetic beats of a class that are made at most")
     return found
