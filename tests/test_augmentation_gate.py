@@ -15,6 +15,7 @@ from ecgsynth.augmentation.gate import Gate
 from ecgsynth.augmentation.plan import Gating, Plan
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.synthesizer import Synthesizer
 
 FITTED = Gating(classifier="fitted", steps=60)
@@ -203,3 +204,15 @@ def test_a_number_that_all_real_items_have_in_common_is_met_within_rounding() ->
     assert common.holds(np.array([np.float32(0.9197545), 0.9197, 0.93])).tolist() == [
         True, True, False,
     ]  # fmt: skip
+
+
+def test_what_a_prior_draws_of_a_few_items_lies_within_their_range(crowd: tuple[Ecg, Ecg]) -> None:
+    few = crowd[0].of_class("S")[:10]
+    context = np.array(few.context)
+    context[:, -1] = 0.6007435  # of one person
+    few = replace(few, context=context)
+    prior = ContextPrior.fit(few, np.zeros(10, np.int64))
+    uniform = np.random.default_rng(0).uniform(size=(500, 1 + prior.width))
+    drawn = prior.draw("S", uniform, {})[1]
+    for column in range(prior.width):
+        assert Range.of(context[:, column], 0.005, 0.2).holds(drawn[:, column]).mean() > 0.95

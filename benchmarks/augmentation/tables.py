@@ -25,6 +25,8 @@ PUBLISHED = {
 BASES = ("none", "weights", "jitter", "gaussian")
 """What a gain is told against: nothing, a weighted loss, oversampling with jitter, the floor."""
 
+CURVE_BASES = ("weights", "jitter")
+
 TITLES = {
     "none": "none", "weights": "class weights", "jitter": "oversampling + jitter",
     "smote": "SMOTE", "gaussian": "PCA-Gaussian (floor)",
@@ -153,12 +155,16 @@ def curve(found: Results) -> Lines:
         for arm in used:
             if (arm, n) not in found.chosen or ("weights", n) not in found.chosen:
                 continue
-            figures, base = found.figures[arm, n], found.figures["weights", n]
+            figures = found.figures[arm, n]
             row = [str(n or "all"), ", ".join(who) or "all", title(arm), filled(found, (arm, n))]
             row += [shown(figures.estimate(name)) for name in groups]
-            rows.append([*row, "" if arm == "weights" else signed(figures.gain(base, MACRO))])
+            for base in CURVE_BASES:
+                there = base != arm and (base, n) in found.figures
+                row.append(signed(figures.gain(found.figures[base, n], MACRO)) if there else "")
+            rows.append(row)
     classes = [f"F1 {name}" for name in groups[1:]]
-    head = ["n", "people", "arm", "filled to", MACRO, *classes, "gain over class weights"]
+    over = [f"gain over {title(base)}" for base in CURVE_BASES]
+    head = ["n", "people", "arm", "filled to", MACRO, *classes, *over]
     yield from table(head, rows)
     yield (
         "All: the arms of the first table, at their own ratios; their generators are not those of "

@@ -17,6 +17,7 @@ from ecgsynth.evaluation.instruments import instrument
 from ecgsynth.evaluation.privacy import SHIFT_S, nearest
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.fiducials import measure, out_of_reach
+from ecgsynth.signals.prior import FEW, LOOSE
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 
@@ -55,7 +56,9 @@ class Range:
         if not len(known):
             return cls(-np.inf, np.inf, False)
         low, high = np.quantile(known, [tail, 1 - tail])
-        more = max(widen * (high - low), ROUNDING * max(abs(low), abs(high)))
+        # Of a few the generator's prior knows no narrow spread either.
+        least = ROUNDING if len(known) >= FEW else 3 * LOOSE
+        more = max(widen * (high - low), least * max(abs(low), abs(high)))
         return cls(float(low - more), float(high + more), 1 - len(known) / len(values) < MOST_FAIL)
 
     def holds(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:

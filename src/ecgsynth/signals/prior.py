@@ -23,6 +23,9 @@ LEVELS = np.concatenate([[0.01], np.arange(0.05, 1.0, 0.05), [0.99]])
 FEW = 20
 """Groups smaller than this are summarised by mean and SD alone."""
 
+LOOSE = 0.05
+"""Their SD is at least this share of their mean: so few do not tell how far they spread."""
+
 LEAST = 5
 """Groups smaller than this borrow from their whole class: mean and SD of so few betray them."""
 
@@ -195,7 +198,7 @@ def _quantiles(context: NDArray[np.float64], fallback: NDArray[np.float64]) -> N
         if len(known) >= FEW:
             quantiles[column] = np.quantile(known, LEVELS)
         elif len(known) >= LEAST:
-            sd = max(float(known.std()), 0.05 * abs(float(known.mean())))
+            sd = max(float(known.std()), LOOSE * abs(float(known.mean())))
             quantiles[column] = known.mean() + sd * norm.ppf(LEVELS)
     return quantiles
 
