@@ -368,3 +368,10 @@ def test_a_slip_is_one_sentence(command: Command, words: list[str], said: str) -
     code, _, err = command("classify", *words)
     assert code == 2 and said in err
     assert err.count("\n") == 1
+
+
+def test_the_command_trains_as_long_as_the_classifiers_are_meant_to() -> None:
+    from ecgsynth.app.classify import STEPS
+    from ecgsynth.evaluation import classifiers
+
+    assert STEPS == classifiers.STEPS
