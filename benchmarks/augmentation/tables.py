@@ -26,6 +26,7 @@ BASES = ("none", "weights", "jitter", "gaussian")
 """What a gain is told against: nothing, a weighted loss, oversampling with jitter, the floor."""
 
 CURVE_BASES = ("weights", "jitter")
+"""Likewise on the curve, where no classifier is left without help."""
 
 TITLES = {
     "none": "none", "weights": "class weights", "jitter": "oversampling + jitter",

@@ -28,8 +28,8 @@ from ecgsynth.training.card import versions
 
 log = logging.getLogger("ecgsynth")
 
-MOST = 5_000_000
-"""Synthetic items of a class in one set, which is held in memory: 5 GB of beats."""
+MOST_BYTES = 5_120_000_000
+"""Synthetic signals of a class in one set, which is held in memory: five million beats."""
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,11 @@ def augmented(
     counts = real.counts()
     wanted = {name: share.wanted(counts[name]) for name, share in shares.items()}
     wanted = {name: count for name, count in wanted.items() if count}
+    most = MOST_BYTES // (4 * len(real.spec.leads) * real.spec.samples)
     for name, count in wanted.items():
-        if count > MOST:
+        if count > most:
             raise EcgsynthError(
-                f"{count:.3g} synthetic items are asked for of class {name}; at most {MOST:,} are "
+                f"{count:.3g} synthetic items are asked for of class {name}; at most {most:,} are "
                 "made in one go, so lower times or count."
             )
     gate = None

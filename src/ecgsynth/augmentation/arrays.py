@@ -191,12 +191,12 @@ def _plan(
         raise EcgsynthError("give either times, as in times={'S': 4}, or counts={'S': 500}.")
     if counts is not None and not isinstance(counts, Mapping):
         raise EcgsynthError(f"counts go by class, as in counts={{'S': 500}}; got {counts!r}.")
-    if times is not None and len(labels) < 2 and not isinstance(times, Mapping):
-        raise EcgsynthError(
-            "a number of times fills up every class but the largest, and there is one alone; say "
-            f"which, as in times={{{next(iter(labels))!r}: {times}}}."
-        )
     if times is not None and not isinstance(times, Mapping):
+        if len(labels) < 2:
+            raise EcgsynthError(
+                "a number of times fills up every class but the largest, and there is one alone; "
+                f"say which, as in times={{{next(iter(labels))!r}: {times}}}."
+            )
         sizes = real.counts()
         largest = max(sizes, key=lambda name: sizes[name])
         times = {key: times for key in labels if str(key) != largest and sizes[str(key)]}
