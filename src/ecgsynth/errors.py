@@ -2,15 +2,57 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from urllib.parse import unquote
+
+_OF_WEB = re.compile(r"(https?://)[^\s/?#]*@", re.IGNORECASE)
+"""Who asks a web server; a name alone is often a token."""
+_OF_STORE = re.compile(
+    r"(?<![a-z\d+.-])((?!https?:)[a-z][a-z\d+.-]*://[^\s:/@]*:)\S*@", re.IGNORECASE
+)
+"""Who opens a database; a password that holds / or @ as they are ends at the last @."""
+_OF_QUERY = re.compile(
+    r"((?:password|passwd|passphrase|pwd|token|secret|api_?key|signature)(?:=|%3D))"
+    r"(?:(?!%3B)[^&;\s'\"#])+",
+    re.IGNORECASE,
+)
+HIDDEN = "***"
+
+
+def masked(text: str, uri: str = "") -> str:
+    """The text with `***` in place of the passwords of all URIs in it.
+
+    uri: one that is in use; its password is hidden wherever it stands, as a library may write a
+    part of it, or write it otherwise.
+    """
+    secret = _password_of(uri)
+    for piece in (secret, unquote(secret)):
+        if len(piece) > 3:
+            text = text.replace(piece, HIDDEN)
+    for piece in filter(None, secret.split("@")):
+        text = text.replace(f"{piece}@", f"{HIDDEN}@")
+    text = _OF_WEB.sub(rf"\g<1>{HIDDEN}@", text)
+    text = _OF_STORE.sub(rf"\g<1>{HIDDEN}@", text)
+    return _OF_QUERY.sub(rf"\g<1>{HIDDEN}", text)
+
+
+def _password_of(uri: str) -> str:
+    """What stands between user and host, as it is written."""
+    found = re.match(r"[a-z][a-z\d+.-]*://[^:/@]*:(.*)@", uri, re.IGNORECASE | re.DOTALL)
+    return found[1] if found else ""
 
 
 class EcgsynthError(Exception):
     """A problem that the caller can mend: one sentence with the thing, the reason and the mend.
 
-    The command line prints it without a traceback and exits with code 2.
+    The command line prints it without a traceback and exits with code 2. No password of a URI
+    stands in it (`masked`).
     """
+
+    def __init__(self, *said: object) -> None:
+        super().__init__(*(masked(one) if isinstance(one, str) else one for one in said))
 
 
 class MissingRecordingsError(EcgsynthError):

@@ -29,7 +29,7 @@ from ecgsynth.app import (
     versions,
     watch,
 )
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.errors import EcgsynthError, masked
 from ecgsynth.processes import first_here
 
 app = typer.Typer(
@@ -70,8 +70,7 @@ def _root(
 
 def main() -> None:
     """Run the command; problems that a user can mend become one sentence and exit code 2."""
-    level = logging.WARNING if first_here() else logging.CRITICAL
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=level)
+    _log()
     # A `kill` without -9 unwinds like Ctrl-C, so that nothing half-written is left.
     with suppress(ValueError):  # only the main thread may say so
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -97,7 +96,22 @@ def main() -> None:
         _fail(f"{problem.filename or 'a file'} could not be read or written ({reason}).")
 
 
+class _Masked(logging.Formatter):
+    """Libraries too may log a URI with its password."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
+
+
+def _log() -> None:
+    """Warnings as sentences on standard error, of the first of several processes alone."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Masked("%(levelname)s: %(message)s"))
+    level = logging.WARNING if first_here() else logging.CRITICAL
+    logging.basicConfig(handlers=[handler], level=level)
+
+
 def _fail(sentence: str) -> None:
     if sentence:
-        typer.echo(f"ecgsynth: {sentence}", err=True)
+        typer.echo(f"ecgsynth: {masked(sentence)}", err=True)
     sys.exit(2)

@@ -74,12 +74,12 @@ def _try_store() -> None:
 
 def _register(folder: Path) -> None:
     """The run as a version; where the store is away the run is whole all the same."""
-    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.errors import EcgsynthError, masked
     from ecgsynth.progress import console
     from ecgsynth.training import versions
 
     try:
-        typer.echo(f"kept:  {versions.add(folder)} in {versions.tracking_uri()}")
+        typer.echo(f"kept:  {versions.add(folder)} in {masked(versions.tracking_uri())}")
     except EcgsynthError as problem:
         console().print(
             f"not registered: {problem} The run is whole; "

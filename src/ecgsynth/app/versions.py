@@ -30,10 +30,11 @@ def add(
 
     Example: ecgsynth versions add runs/mine --name mitbih-beats
     """
+    from ecgsynth.errors import masked
     from ecgsynth.training import versions
 
     made = versions.add(run, name, report)
-    typer.echo(f"{made} in {versions.tracking_uri()}")
+    typer.echo(f"{made} in {masked(versions.tracking_uri())}")
     typer.echo(f"try: ecgsynth versions promote {quote(str(made))}")
 
 

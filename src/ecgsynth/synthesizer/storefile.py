@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.errors import EcgsynthError, masked
 from ecgsynth.files import written_beside
 
 WAIT_S = 10
@@ -91,7 +91,7 @@ def _look(file: Path) -> None:
 
 def told(uri: str, file: Path | None, problem: str) -> str:
     """What MLflow or sqlite says of a store, as one sentence; file: its database, if local."""
-    reason = " ".join(problem.split())
+    reason = " ".join(masked(problem, uri).split())
     if file is not None:
         if "database is locked" in reason:
             return f"another program holds {file} (database is locked); wait for it and try again."
