@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,7 @@ import pytest
 import ecgsynth
 from ecgsynth import registry
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.registry import DATASETS, FORMATS, METRICS, MODELS, OBJECTIVES, Registry
-
-ALL = (DATASETS, MODELS, OBJECTIVES, METRICS, FORMATS)
+from ecgsynth.registry import ALL, DATASETS, Registry
 
 FILE = '''"""{text}"""
 from ecgsynth import _things_for_test as store
@@ -25,7 +24,7 @@ class Thing:
 
 @pytest.fixture
 def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Registry, Path]:
-    """An empty registry with a folder of its own inside the package."""
+    """An empty registry with a folder of its own inside the package, of which nothing is listed."""
     folder = tmp_path / "things"
     folder.mkdir()
     (folder / "__init__.py").touch()
@@ -35,6 +34,7 @@ def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Registry, P
     module.THINGS = kind
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(ecgsynth, "_things_for_test", module, raising=False)
+    monkeypatch.setattr(registry, "_list", dict)
     yield kind, folder
     for name in [n for n in sys.modules if n.split(".")[:2] == ["ecgsynth", "things"]]:
         del sys.modules[name]
@@ -43,6 +43,10 @@ def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Registry, P
 
 def write(folder: Path, stem: str, name: str, text: str = "A thing.") -> None:
     (folder / f"{stem}.py").write_text(FILE.format(name=name, text=text))
+
+
+def listing(monkeypatch: pytest.MonkeyPatch, **names: list[str]) -> None:
+    monkeypatch.setattr(registry, "_list", lambda: {"things": names})
 
 
 @pytest.mark.parametrize(("wrong", "right"), [("mitbhi", "mitbih"), ("simulate", "simulated")])
@@ -56,30 +60,54 @@ def test_name_that_resembles_nothing_is_answered_with_all_names() -> None:
         DATASETS.get("xyzzy")
 
 
-def test_thing_is_found_by_its_file_and_imported_only_when_asked_for(
-    things: tuple[Registry, Path],
+def test_thing_is_found_by_the_list_and_imported_only_when_asked_for(
+    things: tuple[Registry, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kind, folder = things
-    write(folder, "one", "one")
-    (folder / "two.py").write_text(FILE.format(name="two", text="") + "raise RuntimeError")
-    assert kind.names() == ["one", "two"]
+    write(folder, "one", "first", "Another sentence.")
+    (folder / "two.py").write_text("raise RuntimeError")
+    listing(monkeypatch, first=["one", "What it is."], second=["two", ""])
+    assert kind.names() == ["first", "second"]
+    assert kind.descriptions() == {"first": "What it is.", "second": ""}
     assert "ecgsynth.things.one" not in sys.modules
-    assert kind.get("one") is kind.get("one")
+    assert kind.get("first") is kind.get("first")
     assert "ecgsynth.things.two" not in sys.modules
 
 
-def test_description_is_the_first_line_of_the_docstring(things: tuple[Registry, Path]) -> None:
+def test_what_a_folder_registers_is_found_with_its_file_and_its_sentence(
+    things: tuple[Registry, Path],
+) -> None:
     kind, folder = things
-    write(folder, "one", "one", "What it is.\n\nAnd more.")
-    assert kind.descriptions() == {"one": "What it is."}
+    write(folder, "one", "first", "What it is.\n\nAnd more.")
+    write(folder, "two", "second")
+    (folder / "helper.py").write_text('"""Registers nothing."""')
+    assert kind.found() == {"first": ["one", "What it is."], "second": ["two", "A thing."]}
 
 
 def test_one_name_in_two_files_is_an_error_that_names_both(things: tuple[Registry, Path]) -> None:
     kind, folder = things
     write(folder, "one", "same")
     write(folder, "two", "same")
-    with pytest.raises(EcgsynthError, match=r"two things are named 'same' \(.*one and .*two\)"):
-        kind.names()
+    with pytest.raises(EcgsynthError, match=r"two things are named 'same' \(.*one.* and .*two"):
+        kind.found()
+
+
+def test_a_file_that_nobody_listed_is_told_with_the_command_that_lists_it(
+    things: tuple[Registry, Path],
+) -> None:
+    kind, folder = things
+    write(folder, "mine", "mine")
+    with pytest.raises(EcgsynthError, match=r"no thing named 'mine'. .*python -m ecgsynth.regist"):
+        kind.get("mine")
+    for other in ("yours", "../mine", "mine.py", ""):
+        with pytest.raises(EcgsynthError, match="no thing named") as refused:
+            kind.get(other)
+        assert "python -m" not in str(refused.value)
+
+
+def test_the_list_is_what_the_decorators_say() -> None:
+    written = resources.files("ecgsynth").joinpath(registry.LIST).read_text()
+    assert written == registry.listed(), "run `python -m ecgsynth.registry`"
 
 
 def test_registering_another_object_under_a_taken_name_is_an_error() -> None:
@@ -120,12 +148,12 @@ def test_everything_registered_can_be_had_and_describes_itself(kind: Registry) -
         assert kind.get(name) is not None
 
 
-def test_listing_every_name_loads_neither_torch_nor_scipy() -> None:
+def test_listing_every_name_reads_no_source_and_loads_neither_torch_nor_scipy() -> None:
     script = (
-        "import sys, ecgsynth.registry as r\n"
-        "for kind in (r.DATASETS, r.MODELS, r.OBJECTIVES, r.METRICS, r.FORMATS): "
-        "kind.descriptions()\n"
-        "assert r.MODELS.names()\n"
+        "import ast, sys, ecgsynth.registry as r\n"
+        "def parsed(*_, **__): raise SystemError('AST constructor recursion depth mismatch')\n"
+        "ast.parse = parsed\n"
+        "for kind in r.ALL: assert kind.names() == [*kind.descriptions()] != []\n"
         "print([m for m in ('torch', 'scipy', 'wfdb', 'pandas', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run(

@@ -1,24 +1,31 @@
 """Names for swappable things: data sets, models, objectives, metrics and file formats.
 
-A decorator registers; the folder is read lazily. `names` and `descriptions` parse source text
-instead of importing it, so that listing models does not load torch. Packages that are not ours
-add theirs through entry points of the group `ecgsynth.<folder>`.
+A decorator registers. `registered.json` beside this file lists every name with its module and its
+sentence, so that nothing is imported, and no source is read, to know what there is: listing models
+loads no torch. `python -m ecgsynth.registry` writes the list anew after something was added; a test
+holds it to the decorators. Packages that are not ours add theirs through entry points of the group
+`ecgsynth.<folder>`.
 """
 
 from __future__ import annotations
 
-import ast
 import importlib
+import json
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import entry_points
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any, TypeVar
 
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
 T = TypeVar("T")
+
+LIST = "registered.json"
+"""Folder -> name -> [module in the folder, sentence]."""
 
 
 class Registry:
@@ -60,7 +67,7 @@ class Registry:
     ) -> Callable[[Callable[[str, str], T]], Callable[[str, str], T]]:
         """Decorate a function of (name, title) to register what it makes of every pair.
 
-        titles: name -> description, written out in the decorator, where it is read without import.
+        titles: name -> description.
         """
 
         def decorate(make: Callable[[str, str], T]) -> Callable[[str, str], T]:
@@ -80,81 +87,86 @@ class Registry:
         if name not in self._objects:
             if name in self._plugins:
                 self.register(name)(self._plugins[name].load())
-            elif name in self._found:
-                importlib.import_module(self._found[name][0])
+            elif name in self._listed:
+                importlib.import_module(f"ecgsynth.{self.folder}.{self._listed[name][0]}")
         if name not in self._objects:
-            raise EcgsynthError(f"no {self.kind} named '{name}'.{did_you_mean(name, self.names())}")
+            raise EcgsynthError(
+                f"no {self.kind} named '{name}'."
+                f"{self._unlisted(name) or did_you_mean(name, self.names())}"
+            )
         return self._objects[name]
 
     def names(self) -> list[str]:
         """Every name, sorted, without importing what it names."""
-        return sorted({*self._found, *self._plugins, *self._objects})
+        return sorted({*self._listed, *self._plugins, *self._objects})
 
     def descriptions(self) -> dict[str, str]:
-        """Every name with the first sentence of its docstring, without importing it."""
-        described = {name: text for name, (_, text) in self._found.items()}
-        for name in self.names():
-            if name not in described:
-                described[name] = _first_line(getattr(self._objects.get(name), "__doc__", None))
-        return dict(sorted(described.items()))
+        """Every name with its sentence, without importing it."""
+        return {
+            name: self._listed[name][1] if name in self._listed else self._sentence(name)
+            for name in self.names()
+        }
 
-    @cached_property
-    def _found(self) -> dict[str, tuple[str, str]]:
-        """Name -> (module, first line of docstring), read from the decorators in the folder."""
-        found: dict[str, tuple[str, str]] = {}
+    def found(self) -> dict[str, list[str]]:
+        """What the decorators of the folder register, as the list has it; imports every file.
+
+        Raises
+        ------
+        EcgsynthError: two things have one name.
+        """
         package = f"ecgsynth.{self.folder}"
+        for module in sorted(one.name for one in iter_modules(self._places())):
+            importlib.import_module(f"{package}.{module}")
+        homes = {name: _home(thing) for name, thing in self._objects.items()}
+        return {
+            name: [home.removeprefix(f"{package}."), self._sentence(name)]
+            for name, home in sorted(homes.items())
+            if home.startswith(f"{package}.")
+        }
+
+    def _places(self) -> list[str]:
         # find_spec, unlike importlib.resources, does not import the folder, and with it torch.
-        spec = find_spec(package)
-        folders = (spec and spec.submodule_search_locations) or []
-        for file in sorted(file for folder in folders for file in Path(folder).glob("*.py")):
-            module = f"{package}.{file.stem}"
-            for name, text in _registered(file.read_text(encoding="utf-8")):
-                if name in found and found[name][0] != module:
-                    raise EcgsynthError(
-                        f"two {self.kind}s are named '{name}' ({found[name][0]} and {module}); "
-                        "rename one of them."
-                    )
-                found[name] = (module, text)
-        return found
+        spec = find_spec(f"ecgsynth.{self.folder}")
+        return [*((spec and spec.submodule_search_locations) or [])]
+
+    def _unlisted(self, name: str) -> str:
+        """A hint where a file of that name is there and nobody listed what it registers."""
+        named = (Path(place) / f"{name}.py" for place in self._places() if name.isidentifier())
+        if any(file.is_file() for file in named):
+            return (
+                f" There is a file {self.folder}/{name}.py, but nothing of that name on the list; "
+                "run `python -m ecgsynth.registry`."
+            )
+        return ""
+
+    def _sentence(self, name: str) -> str:
+        """The first line of what a thing says of itself, or its file does."""
+        thing = self._objects.get(name)
+        module = importlib.import_module(_home(thing)) if thing is not None else None
+        texts = (getattr(thing, "title", None), thing.__doc__, getattr(module, "__doc__", None))
+        return next((text.strip().split("\n")[0] for text in texts if text), "")
+
+    @property
+    def _listed(self) -> dict[str, list[str]]:
+        return _list().get(self.folder, {})
 
     @cached_property
     def _plugins(self) -> dict[str, Any]:
         return {point.name: point for point in entry_points(group=f"ecgsynth.{self.folder}")}
 
 
-def _registered(source: str) -> list[tuple[str, str]]:
-    """The (name, docstring line) of every `@SOMETHING.register("name")` in a file.
-
-    Of `@SOMETHING.register_each({"name": "title"})` the pairs of the dictionary.
-    """
-    tree = ast.parse(source)
-    module_text = _first_line(ast.get_docstring(tree))
-    found = []
-    for node in tree.body:
-        if not isinstance(node, ast.ClassDef | ast.FunctionDef):
-            continue
-        for mark in node.decorator_list:
-            if (
-                isinstance(mark, ast.Call)
-                and isinstance(mark.func, ast.Attribute)
-                and mark.func.attr == "register_each"
-                and isinstance(mark.args[0], ast.Dict)
-            ):
-                found += ast.literal_eval(mark.args[0]).items()
-            elif (
-                isinstance(mark, ast.Call)
-                and isinstance(mark.func, ast.Attribute)
-                and mark.func.attr == "register"
-                and mark.args
-                and isinstance(mark.args[0], ast.Constant)
-            ):
-                text = _first_line(ast.get_docstring(node)) or module_text
-                found.append((str(mark.args[0].value), text))
+@cache
+def _list() -> dict[str, dict[str, list[str]]]:
+    """The list as it was written."""
+    found: dict[str, dict[str, list[str]]] = json.loads(
+        files("ecgsynth").joinpath(LIST).read_text(encoding="utf-8")
+    )
     return found
 
 
-def _first_line(text: str | None) -> str:
-    return (text or "").strip().split("\n")[0]
+def _home(thing: Any) -> str:
+    """The module that a thing was written in; of a metric that of its function."""
+    return str(getattr(getattr(thing, "measure", thing), "__module__", ""))
 
 
 def _identity(thing: Any) -> str:
@@ -166,3 +178,19 @@ MODELS = Registry("model", "models")
 OBJECTIVES = Registry("objective", "objectives")
 METRICS = Registry("metric", "evaluation")
 FORMATS = Registry("format", "formats")
+
+ALL = (DATASETS, MODELS, OBJECTIVES, METRICS, FORMATS)
+
+
+def listed() -> str:
+    """The text of the list as it should be: JSON, a line a name."""
+    kinds = []
+    for kind in ALL:
+        rows = [f"  {json.dumps(name)}: {json.dumps(said)}" for name, said in kind.found().items()]
+        kinds.append(f' "{kind.folder}": {{\n' + ",\n".join(rows) + "\n }")
+    return "{\n" + ",\n".join(kinds) + "\n}\n"
+
+
+if __name__ == "__main__":  # the things register with the module, which is not `__main__`
+    text = importlib.import_module("ecgsynth.registry").listed()
+    Path(str(files("ecgsynth").joinpath(LIST))).write_text(text, encoding="utf-8")
