@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from phantoms import halves
 
+import ecgsynth as es
 from ecgsynth.augmentation.criteria import Range, quality, spacing
 from ecgsynth.augmentation.gate import Gate
 from ecgsynth.augmentation.plan import Gating, Plan
@@ -199,11 +200,91 @@ def test_beats_of_the_shipped_model_pass_beside_those_it_learned_from_and_copies
     assert share(gate, real.of_class("N")[:500], "adherence", "S") < 0.02
 
 
-def test_a_number_that_all_real_items_have_in_common_is_met_within_rounding() -> None:
-    common = Range.of(np.full(30, 0.9197545), tail=0.0, widen=0.1)
-    assert common.holds(np.array([np.float32(0.9197545), 0.9197, 0.93])).tolist() == [
-        True, True, False,
-    ]  # fmt: skip
+@pytest.mark.parametrize(
+    "name, common, inside, outside",
+    [
+        ("height", 0.0, [-0.09, 0.09], [-0.11, 0.11]),
+        ("slope", -2.5, [-2.59, -2.41], [-2.61, -2.39]),
+        ("standstill", 0.0, [0.019], [0.021]),
+        ("rr_mean_s", 0.92, [0.901, 0.939], [0.899, 0.941]),
+        ("qrs", 90.0, [81, 99], [79, 101]),
+        ("heart_rate", 70.0, [68.1, 71.9], [67.9, 72.1]),
+        ("age", 63.0, [62, 64], [61, 65]),
+        ("of another kind", 0.0, [0.0005], [0.0006]),
+        ("of another kind", 4000.0, [3996, 4004], [3995, 4005]),
+    ],
+)
+def test_where_all_real_items_share_a_number_the_range_has_its_smallest_width(
+    name: str, common: float, inside: list[float], outside: list[float]
+) -> None:
+    found = Range.of(np.full(30, common), 0.005, 0.2, name)
+    assert found.holds(np.array(inside)).all()
+    assert not found.holds(np.array(outside)).any()
+    wide = Range.of(np.linspace(0, 1000, 101), 0, 0.2, name)
+    assert (wide.low, wide.high) == (-200, 1200)  # a range that is wide is its own
+
+
+def test_a_few_real_items_tell_no_narrow_height_whatever_their_unit() -> None:
+    for level in (-6.9, 0.0, 6.9):  # the logarithm of a height in V, mV and uV
+        found = Range.of(np.full(6, level), 0.005, 0.2, "height")
+        assert found.holds(level + np.array([-0.16, -0.14, 0.14, 0.16])).tolist() == [
+            False, True, True, False,
+        ]  # fmt: skip
+
+
+def scaled(ecg: Ecg) -> Ecg:
+    """Every item from 0 to 1, as in the public CSV files."""
+    low = ecg.signal.min(2, keepdims=True)
+    signal = (ecg.signal - low) / np.ptp(ecg.signal, axis=2, keepdims=True)
+    return replace(ecg, signal=signal, spec=replace(ecg.spec, unit="normalised"))
+
+
+def test_beats_scaled_to_one_height_pass_and_other_heights_do_not(crowd: tuple[Ecg, Ecg]) -> None:
+    gate = Gate.fit(scaled(crowd[0]), ["V"], Gating(adherence=False))
+    other = scaled(crowd[1]).of_class("V")
+    met = gate.passes(changed(other, lambda x: 1.05 * x), "V")
+    assert {name: bool(held.mean() > 0.85) for name, held in met.items()} == dict.fromkeys(
+        met, True
+    )
+    for factor in (0.8, 1.3):
+        assert share(gate, changed(other, lambda x, by=factor: by * x), "quality") == 0
+
+
+def test_real_items_that_repeat_one_beat_refuse_its_copies_and_take_its_likes(
+    crowd: tuple[Ecg, Ecg],
+) -> None:
+    one = crowd[0].of_class("V")[np.zeros(40, np.int64)]
+    gate = Gate.fit(one, ["V"], Gating(adherence=False))
+    height = np.ptp(one.signal[0])
+    random = np.random.default_rng(0).standard_normal(one.signal.shape)
+    near, alike, far = (
+        changed(one, lambda x, k=k: x + k * height * random) for k in (0, 0.01, 0.1)
+    )
+    assert [share(gate, items, "copies") for items in (near, alike)] == [0, 1]
+    assert [share(gate, items, "outliers") for items in (near, alike, far)] == [1, 1, 0]
+
+
+def test_twins_among_the_real_items_let_no_copy_through(crowd: tuple[Ecg, Ecg]) -> None:
+    real = crowd[0].of_class("V")
+    twins = real[np.concatenate([np.arange(len(real)), np.arange(10)])]
+    gate = Gate.fit(twins, ["V"], Gating(adherence=False))
+    assert share(gate, real, "copies") == 0
+    assert share(gate, crowd[1].of_class("V"), "copies") > 0.85
+
+
+@pytest.mark.data("mitbih")
+def test_the_shipped_model_fills_up_the_public_beats_in_0_to_1() -> None:
+    real = es.load("heartbeat_csv", split="train")
+    random = np.random.default_rng(0)
+    sizes = dict(zip("NSVFQ", (100, 40, 50, 30, 60), strict=True))
+    rows = [random.choice(np.flatnonzero(real.labels_str == c), n, False) for c, n in sizes.items()]
+    some = real[np.concatenate(rows)]
+    more = es.augment(
+        some.signal[:, 0], some.labels_id, counts={1: 20}, fs=125, model="heartbeat-beats",
+        classes=some.spec.classes, unit="normalised", r_sample=0, gate={"adherence": False},
+    )  # fmt: skip
+    assert more[0].shape == (300, 187)
+    assert (more[1][280:] == 1).all()
 
 
 def test_what_a_prior_draws_of_a_few_items_lies_within_their_range(crowd: tuple[Ecg, Ecg]) -> None:

@@ -30,9 +30,28 @@ Say = Callable[[Ecg], NDArray[np.floating]]
 STILL = 1e-3
 """A step below this share of the item's height is none: the signal stands still."""
 
+SMALLEST = {
+    "height": 0.2, "slope": 0.2,  # natural logarithms: 10 % to either side
+    "standstill": 0.04,  # s
+    "qrs": 20.0,  # ms: to either side by what two readers differ (CSE Working Party 1985)
+    "heart_rate": 4.0,  # 1/min
+    "age": 2.0,  # years
+}  # fmt: skip
+"""Smallest width of a range by measurement, in its unit: where all real items have a number in
+common, as the height of a set that is scaled to [0, 1], their own range has none."""
+
+SMALLEST_S = 0.04
+"""Likewise of a context in seconds, as RR: one small box of ECG paper."""
+
 ROUNDING = 1e-3
-"""Share of its size by which a number may differ that all real items have in common, such as the
-mean RR of one person."""
+"""Likewise of every other number in its own unit, and the share of its size by which any may differ
+to either side."""
+
+LOGARITHMS = ("height", "slope")
+
+NEAR, FAR = 0.002, 0.02
+"""RMS difference, as a share of the real items' median height, up to which an item is always a
+copy, and up to which it is never an outlier: so much lies between items that are alike."""
 
 MOST_FAIL = 0.1
 """Where a measurement fails on a larger share of real items, its failing says nothing."""
@@ -47,18 +66,20 @@ class Range:
     needed: bool
 
     @classmethod
-    def of(cls, values: NDArray[np.float64], tail: float, widen: float) -> Range:
+    def of(cls, values: NDArray[np.float64], tail: float, widen: float, name: str = "") -> Range:
         """Of real values, without `tail` of them at either end, widened by a share of its width.
 
-        No value of them known: everything is in range.
+        name: what is measured, which has a smallest width. No value known: everything is in range.
         """
         known = values[np.isfinite(values)]
         if not len(known):
             return cls(-np.inf, np.inf, False)
         low, high = np.quantile(known, [tail, 1 - tail])
+        size = 1.0 if name in LOGARITHMS else max(abs(low), abs(high))
         # Of a few the generator's prior knows no narrow spread either.
-        least = ROUNDING if len(known) >= FEW else 3 * LOOSE
-        more = max(widen * (high - low), least * max(abs(low), abs(high)))
+        share = (ROUNDING if len(known) >= FEW else 3 * LOOSE) * size
+        least = SMALLEST.get(name, SMALLEST_S if name.endswith("_s") else ROUNDING)
+        more = max(widen * (high - low), share, (least - (high - low)) / 2)
         return cls(float(low - more), float(high + more), 1 - len(known) / len(values) < MOST_FAIL)
 
     def holds(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -140,6 +161,20 @@ def spacing(real: Ecg, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         own = at[:, 0] == rows
         best = np.minimum(best, np.where(own, far[:, 1], far[:, 0]))
     return best
+
+
+def edges(real: Ecg, rows: NDArray[np.int64], near: float, far: float) -> tuple[float, float]:
+    """Distances below which an item is a copy, and above which it is an outlier.
+
+    near, far: quantiles of the spacing of these real items. Twins among them do not count below:
+    beside them a copy would be as far from a real item as real ones are from each other.
+    """
+    apart = spacing(real, rows)
+    height = float(np.median(np.ptp(real.signal[rows], axis=2).max(1)))
+    alike = height * np.sqrt(len(real.spec.leads) * real.spec.samples)
+    others = apart[apart > NEAR * alike]
+    lower = float(np.quantile(others, near)) if len(others) else 0.0
+    return max(lower, NEAR * alike), max(float(np.quantile(apart, far)), FAR * alike)
 
 
 @dataclass(frozen=True)

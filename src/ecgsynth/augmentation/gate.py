@@ -135,11 +135,11 @@ def _bounds(
     measured = part[some]
 
     def ranges(values: Mapping[str, NDArray[np.float64]]) -> dict[str, Range]:
-        return {n: Range.of(v, settings.tail, settings.widen) for n, v in values.items()}
+        return {n: Range.of(v, settings.tail, settings.widen, n) for n, v in values.items()}
 
     near, far, least = 0.0, np.inf, 0.0
     if settings.copies or settings.outliers:
-        near, far = np.quantile(criteria.spacing(part, some), [settings.near, settings.far])
+        near, far = criteria.edges(part, some, settings.near, settings.far)
     if judge is not None:
         own = (
             criteria.chance(judge, measured, name)
