@@ -313,6 +313,28 @@ def test_identity_of_a_model_follows_from_its_weights(model: Path, tmp_path: Pat
     assert first.card.id != second.card.id
 
 
+@pytest.mark.parametrize("change", ["weight", "id", "name"])
+def test_card_of_other_weights_is_refused(model: Path, tmp_path: Path, change: str) -> None:
+    path = tmp_path / "odd.safetensors"
+    if change == "weight":
+        from safetensors import safe_open
+
+        with safe_open(model, "pt") as file:
+            metadata = file.metadata()
+        weights = load_file(model)
+        next(iter(weights.values())).flatten()[0] += 1
+        save_file(weights, path, metadata)
+    else:
+        rewritten(model, path, **{change: "mitbih-beats-97ede185"})
+    assert "says that its weights are" in refusal(path)
+
+
+def test_card_without_an_id_gets_that_of_its_weights(model: Path, tmp_path: Path) -> None:
+    bare = Synthesizer.load(rewritten(model, tmp_path / "bare.safetensors", id=""))
+    assert bare.card.id == Synthesizer.load(model).card.id
+    assert bare.generate(1).source == f"synthetic:{bare.card.id}"
+
+
 def test_run_folder_stands_for_its_model(model: Path, tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(model.read_bytes())
     assert find_model(tmp_path) == tmp_path / "model.safetensors"

@@ -56,7 +56,8 @@ class Synthesizer:
 
         Raises
         ------
-        EcgsynthError: not there, cut short, not a safetensors file of ours, of a newer schema.
+        EcgsynthError: not there, cut short, not a safetensors file of ours, of a newer schema, or
+            weights that are not those that the card's `id` names.
         """
         from ecgsynth.synthesizer.weights import load
 

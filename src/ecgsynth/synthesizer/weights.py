@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def load(path: Path) -> Synthesizer:
-    """The synthesizer that a file holds; see `Synthesizer.load`."""
+    """The synthesizer that a file holds; see `Synthesizer.load`.
+
+    A card without an `id` gets that of its weights.
+    """
     from safetensors import SafetensorError, safe_open
 
     from ecgsynth.synthesizer.joined import assemble
@@ -27,7 +30,7 @@ def load(path: Path) -> Synthesizer:
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as problem:
         raise EcgsynthError(
             f"{path} is not a whole safetensors file ({problem}); copy or train it again."
@@ -42,15 +45,22 @@ def load(path: Path) -> Synthesizer:
                 f"{path} was written by a newer ecgsynth (schema {version}, this one reads up "
                 f"to {SCHEMA}); run `pip install -U ecgsynth`."
             )
-        synthesizer = assemble(Card(**content), weights)
+        card = Card(**content)
+        stated, card.id = card.id, identity(card.name, stored)
+        synthesizer = assemble(card, {name: value.float() for name, value in stored.items()})
     except (ValueError, RuntimeError, KeyError, TypeError, AttributeError) as problem:
         reason = " ".join(str(problem).split())[:200]
         raise EcgsynthError(
             f"the weights and the card in {path} do not fit together ({reason}); copy or "
             "train it again."
         ) from None
-    if not all(value.isfinite().all() for value in weights.values()):
+    if not all(value.isfinite().all() for value in stored.values()):
         raise EcgsynthError(f"the weights in {path} hold NaN or infinity; train it again.")
+    if stated not in ("", card.id):
+        raise EcgsynthError(
+            f"the card in {path} says that its weights are {stated[:80]}, but they are {card.id}: "
+            "one of the two was changed since; copy or train it again."
+        )
     return synthesizer
 
 
@@ -61,10 +71,17 @@ def save(weights: Mapping[str, Tensor], card: Card, path: Path, half: bool) -> N
     weights = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
     if half:  # whole numbers, such as batches counted, stay whole
         weights = {n: v.half() if v.is_floating_point() else v for n, v in weights.items()}
-    digest = hashlib.sha256()
-    for name, value in sorted(weights.items()):
-        digest.update(name.encode() + value.numpy().tobytes())
-    card.id = f"{card.name}-{digest.hexdigest()[:8]}"
+    card.id = identity(card.name, weights)
     content = content_of(weights, {"card": card.model_dump_json()})
     with written_beside(path) as beside:
         beside.write_bytes(content)
+
+
+def identity(name: str, weights: Mapping[str, Tensor]) -> str:
+    """The `id` of a model: its name and the beginning of the SHA-256 of its weights as stored."""
+    from torch import uint8
+
+    digest = hashlib.sha256()
+    for key, value in sorted(weights.items()):
+        digest.update(key.encode() + value.flatten().view(uint8).numpy().tobytes())
+    return f"{name}-{digest.hexdigest()[:8]}"
