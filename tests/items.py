@@ -21,7 +21,9 @@ def beats(count: int = 23, spec: Spec = BEAT, **more: object) -> Ecg:
     context = rng.uniform(0.3, 1.5, (count, len(spec.context))).astype(np.float32)
     context[::5] = np.nan
     columns = {
-        "label": one_hot(np.arange(count) % len(spec.classes), len(spec.classes)),
+        "label": one_hot(np.arange(count) % len(spec.classes), len(spec.classes))
+        if spec.classes
+        else None,
         "context": context,
         "patient": np.array([f"{k % 7:03d}" for k in range(count)]),
         "record": np.array([f"rec {k}, 'odd' # name" for k in range(count)]),

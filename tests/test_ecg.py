@@ -201,10 +201,15 @@ def test_unknown_context_is_nan_and_unknown_label_is_empty() -> None:
     assert not ecg.label.any()
 
 
+NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=4).filter(
+    str.strip
+)
+
+
 @given(
-    leads=st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=4, unique=True),
+    leads=st.lists(NAMES, min_size=1, max_size=4, unique=True),
     fs=st.floats(1, 5000), samples=st.integers(1, 9999),
-    classes=st.lists(st.text(max_size=3), max_size=4, unique=True),
+    classes=st.lists(NAMES, max_size=4, unique=True),
     band=st.tuples(st.none() | st.floats(0, 1), st.none() | st.floats(2, 99)),
 )  # fmt: skip
 def test_spec_survives_json(

@@ -37,12 +37,18 @@ def write(ecg: Ecg | Iterable[Ecg], target: str | Path, format: str | None = Non
 
     Raises
     ------
-    EcgsynthError: unknown ending or format; the target cannot be written.
+    EcgsynthError: unknown ending or format; the target cannot be written; a name is no text.
     """
     chunks = [ecg] if isinstance(ecg, Ecg) else ecg
     path = Path(target)
     kind = FORMATS.get(format) if format else _by_suffix(str(target))
-    kind.write(chunks, path)
+    try:
+        kind.write(chunks, path)
+    except UnicodeEncodeError as problem:  # half of a pair of surrogates, which no file can hold
+        raise EcgsynthError(
+            f"{path} was not written: {problem.object[:40]!r} holds a character that is no text; "
+            "rename it."
+        ) from None
     return path
 
 

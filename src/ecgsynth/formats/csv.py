@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
-from ecgsynth.formats import stream
+from ecgsynth.formats import cells, stream
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
@@ -38,8 +40,9 @@ class Csv:
     Lines that begin with # come first and say what it is; the last one counts the items, so that
     a file that was cut short is known by it. `pandas.read_csv(path, comment="#")`
     reads the table. Amplitudes in mV with three decimals (1 uV). An unknown number is an empty
-    cell; several classes of one item are joined by "|". Marks are not kept: NPZ, Parquet and
-    WFDB keep them.
+    cell; several classes of one item are joined by "|". Text that a spreadsheet would run as a
+    formula has an apostrophe before it, and a context that is called like another column an
+    underscore behind it. Marks are not kept: NPZ, Parquet and WFDB keep them.
     """
 
     suffixes = (".csv",)
@@ -54,8 +57,8 @@ class Csv:
         with written_beside(target) as beside, open(beside, "wb") as file:
             for line in (
                 f"# {stream.statement(first)}",
-                FACTS + json.dumps(stated),
-                CARD + stream.card_json(first),
+                FACTS + cells.json_line(json.dumps(stated)),
+                CARD + cells.json_line(stream.card_json(first)),
             ):
                 file.write(line.encode() + b"\n")
             options = WriteOptions(quoting_style="needed")
@@ -78,13 +81,15 @@ class Csv:
         from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
 
         head: list[str] = []
+        header: list[str] = []
         try:
-            with open(path, encoding="utf-8") as file:
+            with open(path, encoding="utf-8", newline="") as file:
                 for line in file:
                     if not line.startswith("#"):
+                        header = next(csv.reader(chain([line], file)))
                         break
-                    head.append(line.rstrip("\n"))
-        except (OSError, UnicodeDecodeError) as problem:
+                    head.append(line.rstrip("\r\n"))
+        except (OSError, UnicodeDecodeError, csv.Error) as problem:
             raise stream.damaged(path, problem) from None
         said = {
             key: "".join(x[len(key) :] for x in head if x.startswith(key)) for key in (FACTS, CARD)
@@ -95,35 +100,40 @@ class Csv:
                 "put its signals into an NPZ with the keys 'data' and 'fs'."
             )
         spec, source, columns = stream.read_facts(said[FACTS], path)
+        if spec.samples * len(spec.leads) > len(header):
+            raise stream.damaged(path, "it has fewer columns than its header says samples")
         kinds = {"label": pa.string(), "patient": pa.string(), "record": pa.string()}
         kinds |= {"valid": pa.int32(), "onset_s": pa.float64()}
-        numbers = [*spec.context, *_sample_names(spec)]
+        samples, contexts = _samples(spec), _contexts(spec)
         try:
             table = read_csv(
                 path,
                 ReadOptions(skip_rows=len(head)),
                 # The line that counts the items has one cell, which is "invalid" in a table.
-                ParseOptions(invalid_row_handler=lambda row: _judge(row.text)),
+                ParseOptions(
+                    newlines_in_values=True, invalid_row_handler=lambda row: _judge(row.text)
+                ),
                 convert_options=ConvertOptions(
-                    column_types=kinds | dict.fromkeys(numbers, pa.float32())
+                    column_types=kinds | dict.fromkeys([*contexts, *samples], pa.float32())
                 ),
             )
             if _last_line(path) != f"{END}{len(table)}":
                 raise stream.damaged(path, "its last line does not count its items")
-            values = np.empty((len(table), len(spec.leads) * spec.samples), np.float32)
-            for k, name in enumerate(_sample_names(spec)):
+            values = np.empty((len(table), len(samples)), np.float32)
+            for k, name in enumerate(samples):
                 values[:, k] = table[name].to_numpy()
-            context = np.empty((len(table), len(spec.context)), np.float32)
-            for k, name in enumerate(spec.context):
+            context = np.empty((len(table), len(contexts)), np.float32)
+            for k, name in enumerate(contexts):
                 context[:, k] = table[name].to_numpy()
+            others: dict[str, Any] = {name: _column(table[name]) for name in columns}
             return Ecg(
                 values.reshape(len(table), len(spec.leads), spec.samples),
                 spec,
-                label=stream.label_rows(table["label"].to_pylist(), spec),
+                label=cells.label_rows(_texts(table["label"]), spec),
                 context=context,
                 source=source,
                 card=stream.read_card(said[CARD], path),
-                **{name: table[name].to_numpy() for name in columns},
+                **others,
             )
         except (pa.ArrowException, KeyError, ValueError, TypeError) as problem:
             raise stream.damaged(path, problem) from None
@@ -143,28 +153,53 @@ def _table(ecg: Ecg) -> pa.Table:
     import pyarrow as pa
 
     assert ecg.context is not None
-    columns: dict[str, pa.Array] = {"label": pa.array(ecg.labels_str.tolist(), pa.string())}
+    columns: dict[str, pa.Array] = {"label": _guarded(cells.label_texts(ecg))}
     for name in stream.ITEM_COLUMNS:
         values = getattr(ecg, name)
         if values is not None:
-            columns[name] = stream.arrow(values)
-    for name, values in zip(ecg.spec.context, ecg.context.T, strict=True):
-        columns[name] = _cells(values)
+            text = values.dtype.kind == "U"
+            columns[name] = _guarded(values.tolist()) if text else pa.array(values)
+    for name, values in zip(_contexts(ecg.spec), ecg.context.T, strict=True):
+        columns[name] = _numbers(values)
     wide = ecg.signal.reshape(len(ecg), len(ecg.spec.leads) * ecg.spec.samples)
     if ecg.spec.unit == "mV":
         # Rounded in double precision: the nearest single then prints as three decimals.
         wide = (np.round(wide.astype(np.float64), DECIMALS) + 0.0).astype(np.float32)
-    for name, values in zip(_sample_names(ecg.spec), wide.T, strict=True):
-        columns[name] = _cells(values)
+    for name, values in zip(_samples(ecg.spec), wide.T, strict=True):
+        columns[name] = _numbers(values)
     return pa.table(columns)
 
 
-def _cells(values: NDArray[np.float32]) -> pa.Array:
+def _guarded(texts: Iterable[str]) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array([cells.guarded(text) for text in texts], pa.string())
+
+
+def _texts(column: pa.ChunkedArray) -> list[str]:
+    return [cells.bare(text) for text in column.to_pylist()]
+
+
+def _column(column: pa.ChunkedArray) -> NDArray:
+    """A column of items, whose text gets rid of its guards."""
+    import pyarrow as pa
+
+    text = column.type == pa.string()
+    return np.array(_texts(column), np.str_) if text else column.to_numpy()
+
+
+def _numbers(values: NDArray[np.float32]) -> pa.Array:
     """NaN becomes an empty cell."""
     import pyarrow as pa
 
     return pa.array(np.ascontiguousarray(values), pa.float32(), from_pandas=True)
 
 
-def _sample_names(spec: Spec) -> list[str]:
-    return [f"{lead}_{k}" for lead in spec.leads for k in range(spec.samples)]
+def _samples(spec: Spec) -> list[str]:
+    """Names of the columns of samples."""
+    return [cells.guarded(f"{lead}_{k}") for lead in spec.leads for k in range(spec.samples)]
+
+
+def _contexts(spec: Spec) -> list[str]:
+    """Names of the columns of the context."""
+    return cells.column_names(map(cells.guarded, spec.context), [*cells.FIXED, *_samples(spec)])

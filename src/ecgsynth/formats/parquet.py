@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
-from ecgsynth.formats import stream
+from ecgsynth.formats import cells, stream
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
@@ -31,7 +31,8 @@ class Parquet:
 
     Columns: `label`, `labels_id`, the context's names, `patient`, `record`, `valid`, `onset_s`
     and `marks` where known, and one of type list<float>[samples] per lead, in mV.
-    `label_row` [class] stands beside where an item may carry several classes.
+    `label_row` [class] stands beside where an item may carry several classes. A context or lead
+    that is called like another column has an underscore behind it.
     The schema's metadata says `statement`, `synthetic`, `source`, `ecgsynth` (spec) and `card`.
     """
 
@@ -82,17 +83,20 @@ class Parquet:
                 "not; put its signals into an NPZ with the keys 'data' and 'fs'."
             )
         spec, source, columns = stream.read_facts(said["ecgsynth"], path)
+        contexts, leads = _names(spec)
         try:
-            signal = np.empty((len(table), len(spec.leads), spec.samples), np.float32)
-            for k, lead in enumerate(spec.leads):
+            if any(table[lead].type.list_size != spec.samples for lead in leads):
+                raise ValueError("a lead has more or fewer samples than its header says")
+            signal = np.empty((len(table), len(leads), spec.samples), np.float32)
+            for k, lead in enumerate(leads):
                 signal[:, k] = _list_rows(table[lead], spec.samples)
-            context = np.empty((len(table), len(spec.context)), np.float32)
-            for k, name in enumerate(spec.context):
+            context = np.empty((len(table), len(contexts)), np.float32)
+            for k, name in enumerate(contexts):
                 context[:, k] = table[name].to_numpy()
             label = (
                 _list_rows(table["label_row"], len(spec.classes))
                 if spec.multilabel and spec.classes
-                else stream.label_rows(table["label"].to_pylist(), spec)
+                else cells.label_rows(table["label"].to_pylist(), spec)
             )
             return Ecg(
                 signal,
@@ -114,7 +118,7 @@ def _table(ecg: Ecg) -> pa.Table:
     assert ecg.label is not None and ecg.context is not None
     spec: Spec = ecg.spec
     columns: dict[str, pa.Array] = {
-        "label": pa.array(ecg.labels_str.tolist(), pa.string()),
+        "label": pa.array(cells.label_texts(ecg), pa.string()),
         "labels_id": pa.array(ecg.labels_id, pa.int64()),
     }
     if spec.multilabel and spec.classes:
@@ -123,13 +127,20 @@ def _table(ecg: Ecg) -> pa.Table:
         values = getattr(ecg, name)
         if values is not None:
             columns[name] = stream.arrow(values)
-    for name, values in zip(spec.context, ecg.context.T, strict=True):
+    contexts, leads = _names(spec)
+    for name, values in zip(contexts, ecg.context.T, strict=True):
         columns[name] = pa.array(np.ascontiguousarray(values))
     if ecg.marks is not None:
         columns["marks"] = _marks(ecg.marks, len(ecg))
-    for k, lead in enumerate(spec.leads):
+    for k, lead in enumerate(leads):
         columns[lead] = _lists(ecg.signal[:, k])
     return pa.table(columns)
+
+
+def _names(spec: Spec) -> tuple[list[str], list[str]]:
+    """Names of the columns of contexts and of leads."""
+    contexts = cells.column_names(spec.context, cells.FIXED)
+    return contexts, cells.column_names(spec.leads, [*cells.FIXED, *contexts])
 
 
 def _lists(rows: NDArray[np.float32]) -> pa.Array:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError, reason_of
+from ecgsynth.formats.cells import one_line
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
 from ecgsynth.signals.spec import Spec
 
@@ -84,7 +84,11 @@ def regroup(chunks: Iterable[Ecg], size: int) -> Iterator[Ecg]:
 
 
 def statement(ecg: Ecg) -> str:
-    """One sentence for people: what the file holds, first of all whether it is synthetic."""
+    """One sentence for people, in one line: what the file holds, first whether it is synthetic."""
+    return one_line(_sentence(ecg))
+
+
+def _sentence(ecg: Ecg) -> str:
     mixed = (ecg.card or {}).get("mixed")
     if mixed:
         return (
@@ -147,25 +151,6 @@ def read_card(text: str, path: Path) -> dict[str, Any] | None:
 def card_json(ecg: Ecg) -> str:
     """The card as one line of JSON, `null` where there is none."""
     return json.dumps(ecg.card, default=str)
-
-
-def label_rows(names: Iterable[str], spec: Spec) -> NDArray[np.float32]:
-    """[item, class] from class names, several joined by "|", as `Ecg.labels_str` gives them.
-
-    Raises
-    ------
-    EcgsynthError: a name is not one of the spec's classes.
-    """
-    rows: dict[str, NDArray[np.float32]] = {}
-    listed = [str(name) for name in names]
-    for text in set(listed):
-        row = np.zeros(len(spec.classes), np.float32)
-        for name in text.split("|") if text and spec.classes else ():
-            row[spec.class_index(name)] = 1
-        rows[text] = row
-    return np.array([rows[text] for text in listed], np.float32).reshape(
-        len(listed), len(spec.classes)
-    )
 
 
 def arrow(column: NDArray) -> pa.Array:

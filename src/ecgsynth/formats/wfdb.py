@@ -12,9 +12,18 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
-from ecgsynth.formats import stream
+from ecgsynth.formats import cells, stream
 from ecgsynth.formats.wfdb_reading import Recording, read_recording
-from ecgsynth.formats.wfdb_writing import FACTS, LONG_S, TABLE, refuse, rows_of, write_record
+from ecgsynth.formats.wfdb_writing import (
+    FACTS,
+    LONG_S,
+    TABLE,
+    context_columns,
+    refuse,
+    rows_of,
+    signal_names,
+    write_record,
+)
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
@@ -134,15 +143,16 @@ def _own(recordings: dict[str, Recording], stated: str, folder: Path) -> Ecg:
     signals, marks = [], []
     for name, recording in recordings.items():
         count, rest = divmod(recording.signal.shape[1], spec.samples)
-        if rest or count != len(rows[name]) or recording.leads != spec.leads:
+        if rest or count != len(rows[name]) or recording.leads != signal_names(spec):
             raise stream.damaged(folder / TABLE, f"it does not fit the record {name}")
         split = recording.signal.reshape(len(spec.leads), count, spec.samples)
         signals.append(split.swapaxes(0, 1))
         marks.append(_item_marks(recording, spec.samples))
     listed = [row for name in recordings for row in rows[name]]
     try:
-        numbers = [[float(row[name] or "nan") for name in spec.context] for row in listed]
-        labels = stream.label_rows([row["label"] for row in listed], spec)
+        contexts = context_columns(spec)
+        numbers = [[float(row[name] or "nan") for name in contexts] for row in listed]
+        labels = cells.label_rows([cells.bare(row["label"]) for row in listed], spec)
         others = {name: _column([row[name] for row in listed], name) for name in columns}
     except (KeyError, ValueError, TypeError) as problem:
         raise stream.damaged(folder / TABLE, problem) from None
@@ -161,7 +171,9 @@ def _own(recordings: dict[str, Recording], stated: str, folder: Path) -> Ecg:
 def _column(texts: list[str], name: str) -> NDArray:
     if name == "onset_s":
         return np.array([float(text or "nan") for text in texts])
-    return np.array(texts, np.str_).astype(np.int32 if name == "valid" else np.str_)
+    if name == "valid":
+        return np.array(texts, np.str_).astype(np.int32)
+    return np.array([cells.bare(text) for text in texts], np.str_)
 
 
 def _item_marks(recording: Recording, samples: int) -> Marks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats import stream
+from ecgsynth.formats import cells, stream
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL, SYMBOL_OF_AAMI, limb_leads
 
 log = logging.getLogger("ecgsynth")
@@ -31,6 +33,9 @@ leads that do not agree are written as they are."""
 
 WFDB_SYMBOLS = frozenset("NLRaVFJASEj/Q~|sT*D=pB^t+u?![]en@xf()r")
 """The annotation codes of the WFDB library, without the comment sign."""
+
+PLAIN = re.compile(r"[!-~]([ -~]*[!-~])?")
+"""A lead's name that a header can hold."""
 
 FACTS = "ecgsynth: "
 """Prefix of the header comments that carry the facts."""
@@ -78,7 +83,7 @@ def write_record(ecg: Ecg, name: str, folder: Path) -> None:
         name,
         fs=spec.fs,
         units=["mV"] * len(spec.leads),
-        sig_name=list(spec.leads),
+        sig_name=list(signal_names(spec)),
         d_signal=digital.swapaxes(1, 2).reshape(-1, len(spec.leads)),
         fmt=["16"] * len(spec.leads),
         adc_gain=gain,
@@ -164,12 +169,26 @@ def _code(symbol: str) -> tuple[str, str]:
 def rows_of(ecg: Ecg, record: str) -> tuple[list[str], list[list[Any]]]:
     """Column names and rows of `items.csv` after record and number; an unknown number is empty."""
     assert ecg.context is not None
-    columns = {"label": ecg.labels_str.tolist()}
+    columns: dict[str, list[Any]] = {"label": [cells.guarded(t) for t in cells.label_texts(ecg)]}
     for name in stream.ITEM_COLUMNS:
-        if getattr(ecg, name) is not None:
-            columns[name] = getattr(ecg, name).tolist()
-    for name, values in zip(ecg.spec.context, ecg.context.T, strict=True):
+        values = getattr(ecg, name)
+        if values is not None:
+            text = values.dtype.kind == "U"
+            columns[name] = [cells.guarded(v) if text else v for v in values.tolist()]
+    for name, values in zip(context_columns(ecg.spec), ecg.context.T, strict=True):
         columns[name] = ["" if np.isnan(value) else str(value) for value in values]
     return [*columns], [
         [record, item, *row] for item, row in enumerate(zip(*columns.values(), strict=True))
     ]
+
+
+def signal_names(spec: Spec) -> tuple[str, ...]:
+    """What the leads are called in a header, which holds plain letters: a number stands for a name
+    of others."""
+    plain = [lead if PLAIN.fullmatch(lead) else f"lead{k + 1}" for k, lead in enumerate(spec.leads)]
+    return tuple(cells.column_names(plain, ()))
+
+
+def context_columns(spec: Spec) -> list[str]:
+    """Names of the columns of the context in `items.csv`."""
+    return cells.column_names(map(cells.guarded, spec.context), cells.FIXED)

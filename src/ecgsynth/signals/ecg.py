@@ -184,8 +184,18 @@ class Ecg:
 
 
 def one_hot(labels_id: ArrayLike, classes: int) -> NDArray[np.float32]:
-    """[item] class numbers to [item, class] rows; a negative number gives a row of zeros."""
+    """[item] class numbers to [item, class] rows; a negative number gives a row of zeros.
+
+    Raises
+    ------
+    EcgsynthError: a number that is no class.
+    """
     labels_id = np.asarray(labels_id, np.int64)
+    if labels_id.max(initial=-1) >= classes:
+        raise EcgsynthError(
+            f"there is no class of number {labels_id.max()} among {classes}, which are counted "
+            "from 0."
+        )
     rows = np.zeros((len(labels_id), classes), np.float32)
     known = np.flatnonzero(labels_id >= 0)
     rows[known, labels_id[known]] = 1

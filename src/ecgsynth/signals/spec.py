@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
+from unicodedata import category
 
 import numpy as np
 
@@ -53,8 +54,15 @@ class Spec:
             )
         if self.samples < 1:
             raise EcgsynthError(f"an item must hold at least one sample; got {self.samples}.")
-        if len(set(self.classes)) != len(self.classes):
-            raise EcgsynthError(f"classes must be distinct; got {self.classes}.")
+        for what in ("classes", "context"):
+            if len(set(getattr(self, what))) != len(getattr(self, what)):
+                raise EcgsynthError(f"{what} must be distinct; got {getattr(self, what)}.")
+        for name in (*self.leads, *self.classes, *self.context):
+            if not (isinstance(name, str) and name.strip()) or _unprintable(name):
+                raise EcgsynthError(
+                    "leads, classes and contexts have names of visible characters; got "
+                    f"{str(name)[:40]!r}."
+                )
         if self.unit not in ("mV", "normalised"):
             raise EcgsynthError(f"the unit must be 'mV' or 'normalised'; got '{self.unit}'.")
 
@@ -104,6 +112,11 @@ class Spec:
             raise EcgsynthError(
                 f"the spec's {where} cannot be understood ({why}); make the file again."
             ) from None
+
+
+def _unprintable(name: str) -> bool:
+    """Whether it holds control characters or halves of a pair of surrogates."""
+    return any(category(mark) in ("Cc", "Cs") for mark in name)
 
 
 @cache
