@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 .PHONY: demo test check chromium bench clean
 
 demo: $(VENV)/core.stamp  ## generate, judge and train, on real recordings where they are found
-	$(BIN)/ecgsynth demo
+	$(BIN)/ecgsynth demo --force
 
 test: check chromium  ## every check and the whole suite, on two cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile

@@ -176,7 +176,7 @@ def test_generating_that_is_killed_leaves_the_old_file_or_the_new_one(
     chance, killed = random.Random(2), 0
     for attempt in range(KILLS):
         target = tmp_path / "out" / targets[attempt % len(targets)]
-        process = start(tmp_path, "generate", model, "--count", COUNT, "--to", target)
+        process = start(tmp_path, "generate", model, "--count", COUNT, "--to", target, "--force")
         if attempt % 3:
             hidden = f".{target.name}.*"
             wait_for(process, lambda target=target, hidden=hidden: any(target.parent.glob(hidden)))
@@ -192,5 +192,5 @@ def test_generating_that_is_killed_leaves_the_old_file_or_the_new_one(
         assert {name for name in names if not name.startswith(".")} <= {*targets}
     assert killed > KILLS / 2
     last = tmp_path / "out" / "old.npz"
-    assert ended_well(start(tmp_path, "generate", model, "--count", COUNT, "--to", last))
+    assert ended_well(start(tmp_path, "generate", model, "--count", COUNT, "--to", last, "--force"))
     assert len(read(last)) == COUNT

@@ -57,6 +57,11 @@ def written_beside(target: str | Path) -> Iterator[Path]:
                 beside.unlink(missing_ok=True)
 
 
+def holds_files(folder: Path) -> bool:
+    """Whether a folder is there with anything in it; hidden files, such as .git, do not count."""
+    return folder.is_dir() and any(not one.name.startswith(".") for one in folder.iterdir())
+
+
 def writable(target: str | Path) -> None:
     """Say before long work what `written_beside` would say after it.
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecgsynth.app.targets import Force, checked_targets
+
 if TYPE_CHECKING:
     from ecgsynth.augmentation.applying import Augmented
 
@@ -20,6 +22,7 @@ def augment(
                                         "the plan's data.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, make nothing.")]
     = False,
+    force: Force = False,
 ) -> None:  # fmt: skip
     """Fill up rare classes of a real set with synthetic items that pass a quality gate.
 
@@ -29,6 +32,7 @@ def augment(
     """
     from pathlib import Path
 
+    from ecgsynth.augmentation.applying import manifest_of
     from ecgsynth.augmentation.plan import Plan
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.formats import check_target
@@ -50,6 +54,7 @@ def augment(
     if plan.data.file and Path(target).resolve() == Path(plan.data.file).resolve():
         raise EcgsynthError(f"{target} is the real set itself; name another file with --to.")
     check_target(target)
+    checked_targets(target, manifest_of(target), force=force)
     if dry_run:
         typer.echo(plan.to_yaml())
         typer.echo(f"# would write {target}")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ecgsynth.app.targets import Force, checked_targets
+
 if TYPE_CHECKING:
     from ecgsynth.evaluation.instruments import Instrument
     from ecgsynth.signals.ecg import Ecg
@@ -33,6 +35,7 @@ def learn(
                          "is unlike it.")] = False,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps.")] = STEPS,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    force: Force = False,
 ) -> None:  # fmt: skip
     """Train the fixed classifier: ResNet-1D for beats, xresnet1d for records.
 
@@ -44,7 +47,6 @@ def learn(
     from ecgsynth.augmentation.classifying import learn as learned
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.evaluation.judge import load_real
-    from ecgsynth.files import writable
     from ecgsynth.progress import bar
 
     if to.suffix != ".safetensors":
@@ -54,7 +56,7 @@ def learn(
             "--one-class fits a density and takes no --validation, --arm or --steps; leave them "
             "out."
         )
-    writable(to)
+    checked_targets(to, force=force)
     ecg = _loaded(source, overrides or [])
     told = ", ".join(f"{name} {count:,}" for name, count in ecg.counts().items())
     if one_class:
@@ -78,6 +80,7 @@ def examine(
                                     "mitbih:test is looked at once per shipped version.")],
     json: Annotated[Path | None, typer.Option("--json", help="Every figure as JSON.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the intervals.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace what --json names.")] = False,
 ) -> None:  # fmt: skip
     """Test it: confusion matrix, Se, +P and F1 (AAMI EC57), AUROC, calibration, records.
 
@@ -94,6 +97,7 @@ def examine(
 
     if json is not None and json.suffix != ".json":
         raise EcgsynthError(f"--json names a file that ends in .json; {json} does not.")
+    checked_targets(*filter(None, [json]), force=force)
     knower = load(classifier)
     ecg, notes = test_set(knower, load_real(on, knower.spec))
     if isinstance(knower, Detector):

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from ecgsynth.app.targets import Force, checked_targets
+
 CHUNK = 2_000
 """Items that are written at a time."""
 
@@ -96,16 +98,19 @@ def _parsed(overrides: list[str]) -> dict:
 @app.command()
 def save(
     source: Annotated[str, typer.Argument(help="NAME:SPLIT, such as mitbih:heldout.")],
-    to: Annotated[Path, typer.Option("--to", help="File or folder; the ending is the format.")],
+    to: Annotated[str, typer.Option("--to", help="File or folder/; the ending is the format.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="settings as key=value")] = None,
+    force: Force = False,
 ) -> None:
     """Save a split of real items in any format.
 
     Example: ecgsynth data save mitbih:heldout classes=[N,V] --to heldout.npz
     """
     from ecgsynth.datasets import load
-    from ecgsynth.formats import write
+    from ecgsynth.formats import check_target, write
 
+    check_target(to)
+    checked_targets(to, force=force)
     ecg = load(source, **_parsed(overrides or []))
     write(ecg, to)
     typer.echo(f"{len(ecg):,} real items of {ecg.source} in {to}")
@@ -120,7 +125,7 @@ def build(
         str, typer.Option("--window", help="The setting `window`, as in 90,110.")
     ] = "",
     splits: Annotated[str, typer.Option("--splits", help="As in train,test.")] = "train,test",
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    force: Force = False,
 ) -> None:
     """Save whole splits as NPZ: data, labels_id, labels_str, pid, classes, fs, leads, unit.
 
@@ -138,11 +143,7 @@ def build(
     if not names:
         raise EcgsynthError("--splits names nothing; name one or more, as in train,test.")
     targets = {split: to / f"{name}_{split}.npz" for split in names}
-    there = [str(target) for target in targets.values() if target.exists()]
-    if there and not force:
-        raise EcgsynthError(
-            f"{' and '.join(there)} would be overwritten; say --force, or choose another --to."
-        )
+    checked_targets(*targets.values(), force=force)
     sets = {split: load(name, split, **given) for split in names}  # all, before any is written
     for split, ecg in sets.items():
         chunks = (ecg[k : k + CHUNK] for k in range(0, len(ecg), CHUNK))

@@ -7,10 +7,17 @@ from typing import Annotated
 
 import typer
 
+from ecgsynth.app.targets import Force, checked_targets
+
+MADE = ("beats.png", "wfdb/", "beats.npz", "report.html", "report.json", "own-beats.png",
+        "own-curves.png")  # fmt: skip
+"""What it writes into its folder, beside a run of its own."""
+
 
 def demo(
     to: Annotated[Path, typer.Option("--to", help="Folder for what is made.")] = Path("demo"),
     model: Annotated[str, typer.Option("--model", help="Shipped model.")] = "mitbih-beats",
+    force: Force = False,
 ) -> None:
     """Generate beats, judge them, train a small generator, and name what was written.
 
@@ -25,6 +32,7 @@ def demo(
     from ecgsynth.signals.paper import draw
     from ecgsynth.synthesizer import Synthesizer
 
+    checked_targets(*(f"{to / name}{'/' * name.endswith('/')}" for name in MADE), force=force)
     made: dict[str, Path] = {}
 
     def say(text: str) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecgsynth.app.targets import Force, checked_targets
+
 if TYPE_CHECKING:
     from ecgsynth.evaluation.report import Report
 
@@ -33,6 +35,7 @@ def evaluate(
     seed: Annotated[int, typer.Option("--seed")] = 0,
     to: Annotated[Path, typer.Option("--to", help="Report, .html (with .json beside) or .json.")]
     = Path("report.html"),
+    force: Force = False,
 ) -> None:  # fmt: skip
     """Judge a synthetic set: every figure with its floors, its ceiling and its interval.
 
@@ -45,10 +48,10 @@ def evaluate(
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.evaluation.judge import calibrate as measure_controls
     from ecgsynth.evaluation.judge import evaluate as judge
-    from ecgsynth.evaluation.report import checked_target
+    from ecgsynth.evaluation.report import files_of
     from ecgsynth.formats import read
 
-    checked_target(to)
+    checked_targets(*files_of(to), force=force or bool(calibrate))
     ecg = read(synthetic)
     if calibrate:
         _, done = measure_controls(against, train, ecg.spec, calibrate, quick=quick, seed=seed)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ecgsynth.app.targets import Force, checked_targets
+
 
 def generate(
     model: Annotated[str, typer.Argument(help="A shipped model, a .safetensors file or a run.")],
@@ -19,6 +21,7 @@ def generate(
                        "such as rr_before_s=0.5; repeatable.")] = None,
     to: Annotated[str, typer.Option("--to", help="File (.npz .csv .parquet) or folder/ (WFDB) "
                                     "[MODEL.npz].")] = "",
+    force: Force = False,
 ) -> None:  # fmt: skip
     """Generate synthetic ECG in mV with its labels.
 
@@ -26,7 +29,7 @@ def generate(
     """
     from ecgsynth.app.console import counted
     from ecgsynth.errors import EcgsynthError
-    from ecgsynth.formats import write
+    from ecgsynth.formats import check_target, write
     from ecgsynth.synthesizer import Synthesizer
 
     number = _count(count)
@@ -39,10 +42,12 @@ def generate(
             raise EcgsynthError(
                 f"'{pair}' is not a context; write name=number, as in rr_before_s=0.5."
             ) from None
+    target = to or f"{Path(model).stem}.npz"
+    check_target(target)
+    checked_targets(target, force=force)
     synthesizer = Synthesizer.load(model)
     labels = [name.strip() for name in label.split(",") if name.strip()] or None
     chunks = synthesizer.stream(number, labels, seed, fixed)
-    target = to or f"{Path(model).stem}.npz"
     total = number if isinstance(number, int) else sum(number.values())
     if total > 20_000:
         chunks = counted(chunks, total, f"generating {synthesizer.card.name}")

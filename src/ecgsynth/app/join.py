@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from ecgsynth.app.targets import Force, checked_targets
+
 
 def join(
     models: Annotated[list[str], typer.Argument(help="Runs or .safetensors files, a class each.")],
     to: Annotated[Path, typer.Option("--to", help="The one .safetensors file.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Force = False,
 ) -> None:
     """Join models that make a class each into one that makes them all.
 
@@ -44,11 +46,10 @@ def new_model(to: Path, force: bool) -> None:
 
     Raises
     ------
-    EcgsynthError: no `.safetensors`, or a file is there and must not be replaced.
+    EcgsynthError: no `.safetensors`, or see `checked_targets`.
     """
     from ecgsynth.errors import EcgsynthError
 
     if to.suffix != ".safetensors":
         raise EcgsynthError(f"a model is a .safetensors file; {to} does not end so.")
-    if to.exists() and not force:
-        raise EcgsynthError(f"{to} would be overwritten; say --force, or choose another --to.")
+    checked_targets(to, force=force)

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from ecgsynth.app.targets import Force, checked_targets
+
 
 def plot(
     what: Annotated[str, typer.Argument(help="File, folder of WFDB records, or run folder.")],
     to: Annotated[Path, typer.Option("--to", help=".svg, .png or .pdf")] = Path("sheet.svg"),
     item: Annotated[list[int] | None, typer.Option("--item", help="Items; repeatable.")] = None,
     title: Annotated[str, typer.Option("--title")] = "",
+    force: Force = False,
 ) -> None:
     """Draw ECG on paper (25 mm/s, 10 mm/mV), or a run's losses, scores and samples.
 
@@ -20,7 +23,9 @@ def plot(
     """
     from ecgsynth.formats import read
     from ecgsynth.signals.paper import draw, one_a_sheet
+    from ecgsynth.signals.paper.sheet import checked_target
 
+    checked_targets(checked_target(to), force=force)
     if (Path(what) / "metrics.jsonl").is_file():
         from ecgsynth.training.curves import draw_run
 

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from ecgsynth.app.targets import Force
+
 
 def transplant(
     model: Annotated[str, typer.Argument(help="Shipped name, run folder or .safetensors file.")],
     to: Annotated[Path, typer.Option("--to", help="The new .safetensors file.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Force = False,
 ) -> None:
     """Make a model give its rare beats to everybody, also to people who never had any.
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecgsynth.app.targets import Force, checked_targets
+
 if TYPE_CHECKING:
     from ecgsynth.evaluation.turing.scoring import Share
     from ecgsynth.signals.ecg import Ecg
@@ -27,6 +29,7 @@ def turing(
                          "source too.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Of choice, order and key.")] = 0,
     to: Annotated[Path, typer.Option("--to", help="The page, .html.")] = Path("turing.html"),
+    force: Force = False,
 ) -> None:  # fmt: skip
     """Make a page of strips to tell real from synthetic, or score what its readers said.
 
@@ -41,6 +44,7 @@ def turing(
         return
     if to.suffix not in (".html", ".htm") or to.is_dir():
         raise EcgsynthError(f"a reading kit is a file that ends in .html; '{to}' is none.")
+    checked_targets(to, force=force)
     checked_count(count)
     if seed < 0:
         raise EcgsynthError(f"the seed must be a whole number, 0 or more; got {seed}.")

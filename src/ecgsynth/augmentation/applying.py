@@ -50,11 +50,17 @@ class Augmented:
     def save(self, target: str | Path) -> Path:
         """Write the set in the format of the ending, and the manifest beside it; returns where
         the manifest is."""
-        path = write(self.ecg, target)
-        beside_it = path.with_name(f"{path.name}.manifest.json")
-        with written_beside(beside_it) as part:
+        beside_it = manifest_of(target)
+        with written_beside(beside_it) as part:  # it takes its name when the set has its own
             part.write_text(json.dumps(self.manifest, indent=1) + "\n", encoding="utf-8")
+            write(self.ecg, target)
         return beside_it
+
+
+def manifest_of(target: str | Path) -> Path:
+    """Where the manifest of a set at `target` is."""
+    path = Path(target)
+    return path.with_name(f"{path.name}.manifest.json")
 
 
 def augmented(

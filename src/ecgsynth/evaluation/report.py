@@ -135,24 +135,24 @@ class Report:
 
         show_real: draw real traces; only for public sources when left out.
         """
-        path = checked_target(path)
+        path, *more = files_of(path)
         text = json.dumps(self.to_json(), indent=1, allow_nan=False)
-        if path.suffix == ".json":
-            with written_beside(path) as beside:
-                beside.write_text(text)
-        else:
+        if more:
             from ecgsynth.evaluation.page import page
 
             content = page(self, show_real)
+            with written_beside(path) as one, written_beside(more[0]) as other:
+                one.write_text(content, encoding="utf-8")
+                other.write_text(text)
+        else:
             with written_beside(path) as beside:
-                beside.write_text(content, encoding="utf-8")
-            with written_beside(path.with_suffix(".json")) as beside:
                 beside.write_text(text)
         return path
 
 
-def checked_target(path: str | Path) -> Path:
-    """The path of a report to come; asked before the minutes of judging.
+def files_of(path: str | Path) -> list[Path]:
+    """The files of a report to come, the page or JSON that was named first; asked before the
+    minutes of judging.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def checked_target(path: str | Path) -> Path:
     path = Path(path)
     if path.suffix not in (".html", ".htm", ".json") or path.is_dir():
         raise EcgsynthError(f"a report is a file that ends in .html or .json; '{path}' is none.")
-    return path
+    return [path] if path.suffix == ".json" else [path, path.with_suffix(".json")]
 
 
 def _score(metric: Metric, estimate: Estimate, controls: dict[str, float]) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -36,6 +37,7 @@ ITEMS_PER_RECORD = 500
 
 
 CARD = "card.json"
+OWN_RECORD = re.compile(r"ecg_\d{6,}")
 
 
 @FORMATS.register("wfdb")
@@ -65,6 +67,7 @@ class Wfdb:
         refuse(first, target)
         size = 1 if first.spec.seconds >= LONG_S else ITEMS_PER_RECORD
         names = []
+        older = {name for name in _record_names(target) if OWN_RECORD.fullmatch(name)}
         with written_beside(target) as beside:
             beside.mkdir()
             with open(beside / TABLE, "w", newline="", encoding="utf-8") as file:
@@ -77,9 +80,9 @@ class Wfdb:
                     names.append(name)
             (beside / CARD).write_text(stream.card_json(first), encoding="utf-8")
             (beside / "RECORDS").write_text("\n".join(names) + "\n", encoding="ascii")
-        for stale in target.glob("ecg_*.*"):  # of a longer set that had this name before
-            if stale.stem not in names:
-                stale.unlink(missing_ok=True)
+        for stale in older - {*names}:  # of a longer set that had this name before
+            for ending in (".hea", ".dat", ".atr"):
+                (target / f"{stale}{ending}").unlink(missing_ok=True)
 
     @staticmethod
     def read(path: Path) -> Ecg:

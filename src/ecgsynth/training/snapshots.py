@@ -21,6 +21,9 @@ SNAPSHOT = "resume.safetensors"
 
 MODEL = "model.safetensors"
 
+WRITTEN = ("run.yaml", "metrics.jsonl", "card.json", "samples", "tensorboard", "kept")
+"""What a training writes into its folder beside these two."""
+
 FREE = tuple(
     f"training.{name}"
     for name in (
@@ -46,8 +49,8 @@ def check_folder(to: str | Path, run: Run, resume: bool) -> None:
     Raises
     ------
     EcgsynthError: it holds a run and `resume` is not asked; or there is nothing to resume; or a
-        model whose snapshot is gone, which would be written over; or
-        the recipe differs from the one that the snapshot was made with.
+        model whose snapshot is gone, which would be written over; or files that no training
+        wrote; or the recipe differs from the one that the snapshot was made with.
     """
     folder = Path(to)
     begun, trained = ((folder / name).is_file() for name in (SNAPSHOT, MODEL))
@@ -62,6 +65,11 @@ def check_folder(to: str | Path, run: Run, resume: bool) -> None:
         )
     if not begun and resume:
         raise EcgsynthError(f"{folder} holds no snapshot to resume; leave out --resume.")
+    there = [name for name in WRITTEN if os.path.lexists(folder / name)]
+    if not begun and there and not _written_here(folder / "run.yaml"):
+        raise EcgsynthError(
+            f"{folder} holds {there[0]}, which no training wrote; choose a new or an empty --to."
+        )
     if begun:
         differences = _differences(Run.read(folder / "run.yaml"), run)
         if differences:
@@ -69,6 +77,14 @@ def check_folder(to: str | Path, run: Run, resume: bool) -> None:
                 f"the recipe differs from the one that {folder} was begun with "
                 f"({'; '.join(differences)}); resume with the same one, or train into a new folder."
             )
+
+
+def _written_here(recipe: Path) -> bool:
+    """Whether a training that ended before its first snapshot wrote this `run.yaml`."""
+    try:
+        return Run.read(recipe).to_yaml() == recipe.read_text(encoding="utf-8")
+    except (EcgsynthError, OSError, UnicodeDecodeError):
+        return False
 
 
 def check_data(folder: str | Path, digest: str) -> None:

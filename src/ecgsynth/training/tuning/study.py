@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import written_beside
+from ecgsynth.files import holds_files, written_beside
 from ecgsynth.training.snapshots import flat
 from ecgsynth.training.tuning.space import Tune, as_it_stands, tune_of
 
@@ -51,7 +51,7 @@ class Folder:
         Raises
         ------
         EcgsynthError: it holds a study and `resume` is not asked; there is none to resume; it
-            searches something else.
+            searches something else; it holds files of others.
         """
         tune = tune_of(run)
         begun = (path / RECIPE).is_file()
@@ -61,6 +61,10 @@ class Folder:
             )
         if not begun and resume:
             raise EcgsynthError(f"{path} holds no study to resume; leave out --resume.")
+        if not begun and holds_files(path):
+            raise EcgsynthError(
+                f"{path} holds files that no study wrote; choose a new or an empty --to."
+            )
         if begun:
             differences = _differences(Run.read(path / RECIPE), run)
             if differences:
