@@ -20,7 +20,7 @@ from sklearn.metrics import f1_score
 import ecgsynth as es
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.classifiers import fit, predict
-from ecgsynth.evaluation.judge import load_like
+from ecgsynth.evaluation.loading import load_like
 from ecgsynth.progress import bar
 from ecgsynth.signals.ecg import one_hot
 from ecgsynth.signals.paper import beats_sheet

@@ -25,6 +25,7 @@ from ecgsynth.evaluation import (
 )
 from ecgsynth.evaluation.controls import CONTROLS, NARROW_BAND
 from ecgsynth.evaluation.judge import evaluate
+from ecgsynth.evaluation.loading import load_like
 from ecgsynth.evaluation.reference import Reference
 from ecgsynth.evaluation.report import Row
 from ecgsynth.formats import write
@@ -501,7 +502,7 @@ def test_the_shipped_statistics_hold_no_beat_of_a_person() -> None:
 
 def test_recordings_are_not_taken_for_beats() -> None:
     with pytest.raises(EcgsynthError, match="items last 356 s, but mitbih:heldout gives beats"):
-        judge.load_like("mitbih:heldout", Spec(("MLII",), 360, 128_000))
+        load_like("mitbih:heldout", Spec(("MLII",), 360, 128_000))
 
 
 def test_a_set_that_does_not_say_where_r_is_hears_where_it_is_taken_to_be(made: Ecg) -> None:

@@ -46,7 +46,7 @@ def learn(
     from ecgsynth.augmentation.classifying import detect
     from ecgsynth.augmentation.classifying import learn as learned
     from ecgsynth.errors import EcgsynthError
-    from ecgsynth.evaluation.judge import load_real
+    from ecgsynth.evaluation.loading import load_real
     from ecgsynth.progress import bar
 
     if to.suffix != ".safetensors":
@@ -92,7 +92,7 @@ def examine(
     from ecgsynth.augmentation.ec57 import novelty, report
     from ecgsynth.augmentation.novelty import Detector
     from ecgsynth.errors import EcgsynthError
-    from ecgsynth.evaluation.judge import load_real
+    from ecgsynth.evaluation.loading import load_real
     from ecgsynth.files import written_beside
 
     if json is not None and json.suffix != ".json":

@@ -27,7 +27,8 @@ def demo(
     from ecgsynth.app.train import train_with_bar
     from ecgsynth.config import Run
     from ecgsynth.errors import EcgsynthError
-    from ecgsynth.evaluation.judge import evaluate, load_like
+    from ecgsynth.evaluation.judge import evaluate
+    from ecgsynth.evaluation.loading import load_like
     from ecgsynth.formats import write
     from ecgsynth.signals.paper import draw
     from ecgsynth.synthesizer import Synthesizer

@@ -18,8 +18,8 @@ def evaluate(
                          "--calibrate: any items of the shape).")],
     against: Annotated[str, typer.Option("--against", help="Held-out items of the same people: "
                        "a data set's split or a file.")] = "mitbih:heldout",
-    train: Annotated[str, typer.Option("--train", help="What the generator learned from.")]
-    = "mitbih:train",
+    train: Annotated[str, typer.Option("--train", help="What the generator learned from, likewise, "
+                     "or none [what the set's own card names].")] = "",
     new_patients: Annotated[str, typer.Option("--new-patients", help="Items of other people, for "
                             "TSTR; mitbih:test is looked at once per shipped version.")] = "",
     metrics: Annotated[str, typer.Option("--metrics", help="Names, comma between.")] = "",
@@ -49,12 +49,19 @@ def evaluate(
     from ecgsynth.evaluation.judge import calibrate as measure_controls
     from ecgsynth.evaluation.judge import evaluate as judge
     from ecgsynth.evaluation.report import files_of
+    from ecgsynth.evaluation.training_set import training_set
     from ecgsynth.formats import read
 
     checked_targets(*files_of(to), force=force or bool(calibrate))
     ecg = read(synthetic)
     if calibrate:
-        _, done = measure_controls(against, train, ecg.spec, calibrate, quick=quick, seed=seed)
+        learned = training_set(ecg, train)
+        typer.echo(learned.why)
+        if learned.items is None:
+            raise EcgsynthError("floors and ceilings need a training set; name it with --train.")
+        _, done = measure_controls(
+            against, learned.items, ecg.spec, calibrate, quick=quick, seed=seed
+        )
         sizes = ", ".join(f"{name} {count}" for name, count in done.counts.items())
         typer.echo(f"floors and ceilings of {against} at {sizes} items are in the cache")
         return

@@ -74,7 +74,7 @@ def _made(what: str, count: int, classes: list[str], seed: int) -> Ecg:
 
 def _real(against: str, made: Ecg) -> Ecg:
     """A registered data set cut like the synthetic items, or a file."""
-    from ecgsynth.evaluation.judge import load_real
+    from ecgsynth.evaluation.loading import load_real
     from ecgsynth.progress import console
 
     if against in ("mitbih:test", "mitbih:test-literature"):

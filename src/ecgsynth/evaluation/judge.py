@@ -5,12 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from ecgsynth.datasets import Dataset, load
-from ecgsynth.datasets.beats import LONGEST_S
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError
 from ecgsynth.evaluation import Estimate, Metric, Trial, members, reference
 from ecgsynth.evaluation.calibration import (
@@ -22,11 +19,12 @@ from ecgsynth.evaluation.calibration import (
     sizes,
 )
 from ecgsynth.evaluation.judge_pace import LOADING_S, cost, total
+from ecgsynth.evaluation.loading import load_real
 from ecgsynth.evaluation.report import Report, Row
 from ecgsynth.evaluation.sets import aligned, capped, checked, doubt_copies
-from ecgsynth.formats import read
+from ecgsynth.evaluation.training_set import TrainingSet, training_set
 from ecgsynth.progress import Advance, Steps, bar
-from ecgsynth.registry import DATASETS, METRICS
+from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 
@@ -50,7 +48,7 @@ NEEDS_WORDS = {
 def evaluate(
     synthetic: Ecg,
     against: Ecg | str | None = None,
-    train: Ecg | str | None = None,
+    train: Ecg | TrainingSet | str | None = None,
     new_patients: Ecg | str | None = None,
     metrics: Sequence[str] | None = None,
     *,
@@ -65,8 +63,8 @@ def evaluate(
     Parameters
     ----------
     synthetic: the set, of any generator. against: held-out items of the same people: an `Ecg`,
-        "mitbih:heldout", or a file. train: what the generator learned from, likewise.
-        new_patients: other people, likewise.
+        "mitbih:heldout", or a file. train: what the generator learned from, likewise; "none" for
+        none; what the set's own card names when left out. new_patients: other people, likewise.
     metrics: names; all that the given parts allow when left out.
     quick: smaller samples, no trainings of networks. full: five seeds of every network, and floors
         and ceilings at this very size: for a table that is published.
@@ -90,15 +88,18 @@ def evaluate(
     notes: list[str] = []
     synthetic = checked(synthetic, notes)
     advance("loading the real sets", 0.0)
-    sources = {"test": against, "train": train, "new_patients": new_patients}
+    sources = {"test": against, "new_patients": new_patients}
     parts = {n: _part(n, part, synthetic.spec, notes) for n, part in sources.items()}
+    learned = train if isinstance(train, TrainingSet) else training_set(synthetic, train)
+    parts["train"] = learned.items
+    notes.insert(0, learned.why)
     known = reference.shipped(against, synthetic.spec) if isinstance(against, str) else None
     synthetic, parts = aligned(synthetic, parts, notes)
     synthetic = capped(synthetic, quick, seed, notes)
     doubt_copies(synthetic, parts, notes)
     if parts["test"] is not None:
         measured = reference.Reference.measure(parts["test"])
-        if known is not None and known.train == train:
+        if known is not None and known.train == learned.source and learned.usual:
             measured = replace(measured, calibrations=known.calibrations, train=known.train)
         known = measured
     trial = Trial(
@@ -110,7 +111,10 @@ def evaluate(
             log.warning("This looks at DS2, the test side: once per shipped version.")
             notes.append("DS2 was looked at: once per shipped version.")
     rows, left_out, validity = judge(trial, chosen, controls, advance, notes)
-    return Report.of(trial, rows, left_out, notes, c2st_validity=validity)
+    facts = {"source": learned.source, "why": learned.why}
+    return Report.of(
+        trial, rows, left_out, notes, c2st_validity=validity, training_set=facts
+    )  # fmt: skip
 
 
 def _part(name: str, part: Ecg | str | None, spec: Spec, notes: list[str]) -> Ecg | None:
@@ -264,46 +268,3 @@ def calibrate(
     found, _ = figures(trial, usable, steps, exact=True)
     advance("done", 1.0)
     return known, Calibration(sizes(trial), quick, found)
-
-
-def load_real(given: str, spec: Spec) -> Ecg:
-    """A real set by what a user calls it: a file or folder, or a split as by `load_like`.
-
-    Raises
-    ------
-    EcgsynthError: there is no such file, folder or set, or it cannot be cut that way.
-    """
-    if given.partition(":")[0] not in DATASETS.names():
-        if Path(given).exists():
-            return read(given)
-        if Path(given).suffix or "/" in given:
-            raise EcgsynthError(f"there is no file or folder {given} to take real items from.")
-    return load_like(given, spec)
-
-
-def load_like(source: str, spec: Spec) -> Ecg:
-    """A split of a registered data set, cut as `spec` says.
-
-    Raises
-    ------
-    EcgsynthError: no such set or split, or it cannot be cut that way.
-    """
-    name, _, split = source.partition(":")
-    dataset: Dataset = DATASETS.get(name)
-    if spec.seconds > LONGEST_S:
-        raise EcgsynthError(
-            f"the items last {spec.seconds:.0f} s, but {source} gives beats; cut yours into beats "
-            "first, as in `ecgsynth data save folder:all path=records/ --to beats.npz`."
-        )
-    unnamed = [lead for lead in spec.leads if lead.removeprefix("lead").isdigit()]
-    if unnamed:
-        raise EcgsynthError(
-            f"the set does not name its leads, and {source} has none called {unnamed[0]}; save "
-            "them beside the signals, as in leads=['MLII'], or judge against items of your own: "
-            "--against FILE --train FILE."
-        )
-    ecg = load(name, split or None, **dataset.settings_like(spec))
-    shared = [name for name in spec.classes if name in ecg.spec.classes]
-    if not shared or not sum(ecg.counts()[name] for name in shared):
-        return ecg
-    return ecg.with_classes(shared)

@@ -153,7 +153,7 @@ def aligned(
             synthetic = _cut(synthetic, min(sizes))
             known = {name: _cut(part, min(sizes)) for name, part in known.items()}
     for name, part in known.items():
-        _same_shape(synthetic, part, name)
+        same_shape(synthetic, part, name)
     synthetic, known = _one_vocabulary(synthetic, known, notes)
     return synthetic, {name: known.get(name) for name in parts}
 
@@ -231,7 +231,13 @@ def _one_vocabulary(
     return relabelled(synthetic, classes), {n: relabelled(p, classes) for n, p in known.items()}
 
 
-def _same_shape(synthetic: Ecg, part: Ecg, name: str) -> None:
+def same_shape(synthetic: Ecg, part: Ecg, name: str) -> None:
+    """Refuse sets whose items cannot be compared; name: the real set's, as in `WHOSE`.
+
+    Raises
+    ------
+    EcgsynthError: leads, unit or length differ.
+    """
     one, other = synthetic.spec, part.spec
     what = WHOSE[name]
     if one.leads != other.leads:

@@ -25,7 +25,9 @@ class Evaluation(BaseModel):
 
     file: UploadFile = File(description=".npz, .csv, or a .zip of WFDB records")
     against: str = Field("mitbih:heldout", description="real items of the same people")
-    train: str = Field("mitbih:train", description="what the generator learned from; may be empty")
+    train: str = Field(
+        "", description="what the generator learned from, or none; what the file's own card names"
+    )
     metrics: str = Field("", description="names, comma between; all that can be when left out")
     quick: bool = Field(True, description="no trainings of networks: some 20 s")
     seed: int = Field(0, ge=0, lt=2**31, description="of everything random in the judging")
@@ -48,8 +50,6 @@ async def evaluations(
 
     Nothing that was uploaded is unpickled or run. It is deleted when the job has ended.
     """
-    if (await request.form()).get("train") == "":  # FastAPI takes an empty field for an absent one
-        form.train = ""
     asked = _checked(form)
     return await submitted(request, response, KIND, asked, form.file, prefer)
 
@@ -60,9 +60,9 @@ def _checked(form: Evaluation) -> dict[str, Any]:
     Only registered data sets can be named: a path would be one of the server.
     """
     for source in (form.against, form.train):
-        if source:
+        if source not in ("", "none"):
             sources.check(source)
-    if not form.against:
+    if form.against in ("", "none"):
         raise EcgsynthError("'against' names the real items, such as mitbih:heldout.")
     names = [name.strip() for name in form.metrics.split(",") if name.strip()]
     for name in names:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ecgsynth.app.service import uploads
+from ecgsynth.app.service import sources, uploads
 from ecgsynth.errors import EcgsynthError
 
 
@@ -22,10 +22,13 @@ def judge(
     """
     advance("reading", 0.0)
     ecg = uploads.read(folder, asked)
-    from ecgsynth.evaluation.judge import evaluate  # seconds, which a file that is refused spares
+    # Seconds, which a file that is refused spares.
+    from ecgsynth.evaluation.judge import evaluate
+    from ecgsynth.evaluation.training_set import training_set
 
+    learned = training_set(ecg, asked["train"], sources.known())
     report = evaluate(
-        ecg, asked["against"], asked["train"] or None, metrics=asked["metrics"] or None,
+        ecg, asked["against"], learned, metrics=asked["metrics"] or None,
         quick=asked["quick"], seed=asked["seed"], advance=advance,
     )  # fmt: skip
     if not report.rows:

@@ -48,12 +48,10 @@ function sources(datasets) {
     ...one.splits.map((split) => make("option", { value: `${one.name}:${split}` }, `${one.name}:${split}`)));
   const order = [...datasets].sort((a, b) => b.here - a.here);
   by("against").replaceChildren(...order.map(group));
-  by("train").replaceChildren(make("option", { value: "" }, "not said: no privacy figures"), ...order.map(group));
-  for (const [id, value] of [["against", "mitbih:heldout"], ["train", "mitbih:train"]]) {
-    const wanted = [...by(id).options].find((one) => one.value === value && !one.parentElement.disabled)
-      || [...by(id).options].find((one) => one.value && !one.parentElement.disabled);
-    if (wanted) wanted.selected = true;
-  }
+  by("train").replaceChildren(make("option", { value: "" }, "what the file's own card names"), make("option", { value: "none" }, "none: no privacy figures"), ...order.map(group));
+  const here = [...by("against").options].filter((one) => !one.parentElement.disabled);
+  const wanted = here.find((one) => one.value === "mitbih:heldout") || here[0];
+  if (wanted) wanted.selected = true;
 }
 
 function pick(chosen) {
