@@ -16,6 +16,7 @@ from ecgsynth.signals.spec import Spec
 
 if TYPE_CHECKING:
     from ecgsynth.evaluation.classifiers import Network
+    from ecgsynth.evaluation.copies import Nearnesses
     from ecgsynth.evaluation.privacy import Neighbours
     from ecgsynth.evaluation.reference import Reference
 
@@ -126,6 +127,19 @@ class Trial:
         from ecgsynth.evaluation.privacy import neighbours
 
         return neighbours(self)
+
+    @cached_property
+    def real(self) -> Ecg | None:
+        """Training and held-out items together, as far as they are there."""
+        parts = [part for part in (self.train, self.test) if part is not None]
+        return concatenate(parts) if parts else None
+
+    @cached_property
+    def copies(self) -> Nearnesses:
+        """How near synthetic and real items lie to real ones; both figures of copies share it."""
+        from ecgsynth.evaluation.copies import nearnesses
+
+        return nearnesses(self)
 
     @cached_property
     def said_by_synthetic(self) -> NDArray[np.floating]:

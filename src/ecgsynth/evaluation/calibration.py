@@ -197,6 +197,8 @@ def worth(metric: Metric, control: str) -> bool:
         return metric.name == "c2st"
     if "new_patients" in metric.needs:
         return metric.name == "tstr" and control == BASELINE
+    if metric.name.startswith("copy_share"):  # real items stand on .01 by what it is
+        return control == COPY
     if metric.question == "privacy":
         return control in (BASELINE, COPY, CEILING)
     return not metric.costly or control in (BASELINE, CEILING)

@@ -39,6 +39,7 @@ TOLD = 4
 NEEDS_WORDS = {
     "test": "real held-out items (--against)",
     "train": "the training set (--train)",
+    "real": "real items (--against or --train)",
     "new_patients": "items of other people (--new-patients)",
     "reference": "reference statistics of this kind of item",
     "aligned": "items that can be compared sample by sample; records of several beats cannot",

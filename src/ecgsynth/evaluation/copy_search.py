@@ -1,0 +1,160 @@
+"""The nearest real items of an item, whatever was done to hide that it is a copy of one.
+
+A copy stays a copy when it is moved by some milliseconds, stretched, scaled, lifted, given a slow
+drift, smoothed, or covered with a little noise. Two steps find it. The first correlates every item
+with every real one at every shift, at a low rate, and keeps a few candidates. The second fits each
+candidate to the item by least squares, with what may have been done to it as free terms, and
+measures what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.signals.filters import lowpass
+from ecgsynth.signals.spec import Spec
+
+SHIFT_S = 0.015
+"""Furthest move of a copy, s."""
+
+STEP_S = 0.003
+"""Step between the shifts that are tried, s; the least-squares fit finds what lies between."""
+
+HIGHEST_HZ = 20.0
+"""Above this frequency nothing is compared: noise and smoothing hide a copy there."""
+
+OVERSAMPLING = 2.8
+"""Items are compared at so many times the highest frequency."""
+
+DRIFTS = 3
+"""Polynomials that take away the level and its drift, and one more for every whole second."""
+
+CANDIDATES = 8
+"""Real items that the second step looks at."""
+
+CHUNK, BLOCK = 512, 2048
+"""Items that are searched at a time, and real ones: what lies between them stays in the cache."""
+
+MayNotAnswer = Callable[[slice], NDArray[np.bool_]]
+"""[item of the slice, real item]: whether a real item must not be found for an item."""
+
+
+def nearest_two(
+    items: NDArray[np.float32],
+    real: NDArray[np.float32],
+    spec: Spec,
+    may_not_answer: MayNotAnswer | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Distances to the two nearest real items, and which ones these are.
+
+    items, real: [item, lead, sample], in `spec.unit`, at `spec.fs` Hz. may_not_answer: real items
+    that are left out for an item, such as itself and its neighbours in time.
+
+    Returns
+    -------
+    distance: [item, 2] RMS of what no term of the fit explains, ascending; infinite where fewer
+        than two real items may answer.
+    which: [item, 2] rows of `real`.
+    """
+    ours, theirs = _Windows(items, spec), _Windows(real, spec)
+    kept = min(CANDIDATES, len(real))
+    distance = np.full((len(items), max(kept, 2)), np.inf)
+    which = np.zeros((len(items), max(kept, 2)), np.int64)
+    target = _of_length_1(theirs.at(0))
+    for start in range(0, len(items), CHUNK):
+        part = slice(start, min(start + CHUNK, len(items)))
+        alike = ours.correlation(part, target)
+        if may_not_answer is not None:
+            alike[may_not_answer(part)] = -np.inf
+        rows = np.argpartition(-alike, kept - 1, axis=1)[:, :kept]
+        fitted = _fit(ours, theirs, part, rows)
+        fitted[np.isneginf(np.take_along_axis(alike, rows, 1))] = np.inf
+        order = fitted.argsort(1)
+        distance[part, :kept] = np.take_along_axis(fitted, order, 1)
+        which[part, :kept] = np.take_along_axis(rows, order, 1)
+    return distance[:, :2], which[:, :2]
+
+
+def _of_length_1(flat: NDArray[np.float32]) -> NDArray[np.float32]:
+    return flat / np.maximum(np.linalg.norm(flat, axis=-1, keepdims=True), 1e-6)
+
+
+class _Windows:
+    """Items within their band, of which windows are cut at several shifts."""
+
+    def __init__(self, signal: NDArray[np.float32], spec: Spec) -> None:
+        high = min(spec.band[1] or HIGHEST_HZ, HIGHEST_HZ)
+        self.signal = np.asarray(signal, np.float32)
+        if high < spec.fs / 2:
+            self.signal = lowpass(self.signal, spec.fs, high)
+        samples = spec.samples
+        self.every = max(1, int(spec.fs // (OVERSAMPLING * high)))
+        self.most = min(max(1, round(SHIFT_S * spec.fs)), (samples - 8) // 2)
+        step = max(1, round(STEP_S * spec.fs))
+        self.shifts = sorted({0, *range(-self.most, self.most + 1, step)})
+        self.length = samples - 2 * self.most
+        time = np.linspace(-1, 1, len(range(0, self.length, self.every)))
+        terms = min(DRIFTS + int(samples / spec.fs), len(time) // 4)
+        powers = np.polynomial.chebyshev.chebvander(time, max(terms - 1, 0))
+        self.drift = np.linalg.qr(powers)[0].astype(np.float32)
+        self.time = time
+
+    def cut(self, signal: NDArray, shift: int) -> NDArray[np.float32]:
+        """[..., lead, sample] at the low rate, moved by `shift` samples, without drift."""
+        start = self.most + shift
+        window = signal[..., start : start + self.length : self.every]
+        return np.asarray(window - (window @ self.drift) @ self.drift.T, np.float32)
+
+    def at(self, shift: int, rows: slice | NDArray = slice(None)) -> NDArray[np.float32]:
+        """[item, lead x sample] of these items."""
+        window = self.cut(self.signal[rows], shift)
+        return window.reshape(len(window), -1)
+
+    def correlation(self, part: slice, target: NDArray[np.float32]) -> NDArray[np.float32]:
+        """[item, real item] correlation at the best shift.
+
+        target: [real item, lead x sample] of length 1.
+        """
+        moved = [_of_length_1(self.at(shift, part)) for shift in self.shifts]
+        best = np.empty((len(moved[0]), len(target)), np.float32)
+        for start in range(0, len(target), BLOCK):
+            block = slice(start, start + BLOCK)
+            real = np.ascontiguousarray(target[block].T)
+            most = moved[0] @ real
+            for window in moved[1:]:
+                np.maximum(most, window @ real, out=most)
+            best[:, block] = most
+        return best
+
+
+def _fit(
+    ours: _Windows, theirs: _Windows, part: slice, rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """[item, candidate] RMS of an item less the best fit of a candidate.
+
+    The terms of the fit are, to first order, what hides a copy: gain, a shift within a sample (its
+    slope), a stretch (slope times time) and smoothing (curvature); level and drift are gone.
+    rows: [item, candidate].
+    """
+    count, kept = rows.shape
+    moved = np.stack([ours.at(shift, part) for shift in ours.shifts], 1)  # [item, shift, n]
+    picked = theirs.signal[rows.ravel()]
+    slope = np.gradient(picked, axis=-1)
+    bent = np.gradient(slope, axis=-1)
+    terms = [theirs.cut(wave, 0) for wave in (picked, slope, bent)]
+    stretch = slope[..., theirs.most : theirs.most + theirs.length : theirs.every] * theirs.time
+    terms.append(stretch - (stretch @ theirs.drift) @ theirs.drift.T)
+    basis = np.stack([term.reshape(count, kept, -1) for term in terms], 2).astype(np.float64)
+    basis /= np.maximum(np.linalg.norm(basis, axis=-1, keepdims=True), 1e-9)
+    first = basis[:, :, 0].astype(np.float32)
+    alike = np.einsum("ksn,kcn->kcs", moved, first, optimize=True) ** 2
+    best = ((moved**2).sum(2)[:, None] - alike).argmin(2)  # [item, candidate]
+    target = np.take_along_axis(moved, best[..., None], 1).astype(np.float64)
+    normal = basis @ basis.swapaxes(2, 3) + 1e-8 * np.eye(len(terms))
+    right = (basis @ target[..., None])[..., 0]
+    weight = np.linalg.solve(normal, right[..., None])[..., 0]
+    left = (target**2).sum(-1) - (weight * right).sum(-1)
+    return np.sqrt(np.maximum(left, 0) / target.shape[-1])
