@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from ecgsynth.augmentation.plan import Plan
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.recipes import parse_override, put, shipped
+from ecgsynth.recipes import parse_override, put, read_yaml, shipped
 from ecgsynth.registry import OBJECTIVES
 
 SIMULATED = "simulated-beats"
@@ -254,3 +257,58 @@ def test_a_part_named_by_a_word_takes_settings_of_its_own() -> None:
     run = Run.read("mitbih-beats", "objective=rpgan", "objective.gamma=0.5", "model=vanilla")
     assert run.objective.settings == {"gamma": 0.5}
     assert run.model.settings == {}
+
+
+LAUGHS = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+MERGED = "a: &a {x: 1, y: 2}\n" + "".join(
+    f"{name}: &{name} {{<<: [{', '.join([f'*{before}'] * 10)}]}}\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (LAUGHS, "its aliases unfold to more than 100,000 parts"),
+        (MERGED, "its aliases unfold to more than 100,000 parts"),
+        ("model: &m {name: vanilla, more: *m}", "its aliases unfold to more than"),
+        ("model: " + "[" * 5000, "nested too deeply"),
+        ("seed: 2024-13-45", "month must be in 1..12"),
+        ("seed: " + "9" * 5000, "digits"),
+        ("name: " + "x" * (1 << 20), "more than 1,048,576 bytes"),
+    ],
+)
+def test_recipe_without_end_is_refused_before_it_is_unfolded(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(text)
+    for read in (Run.read, Plan.read):
+        with pytest.raises(EcgsynthError, match=re.escape(reason)):
+            read(recipe)
+    key, _, value = text.partition(": ")
+    if "\n" not in text and len(text) < 1 << 20:
+        with pytest.raises(EcgsynthError, match="cannot be read"):
+            Run.read("mitbih-beats", f"{key}={value}")
+
+
+def test_alias_that_repeats_a_part_is_read(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("a: &a [1, 2]\nb: [*a, *a]\nc: {<<: &d {x: 1}, y: *d}\n")
+    assert read_yaml(recipe.read_text()) == {
+        "a": [1, 2], "b": [[1, 2], [1, 2]], "c": {"x": 1, "y": {"x": 1}}
+    }  # fmt: skip
+
+
+def test_key_without_end_is_refused() -> None:
+    with pytest.raises(EcgsynthError, match="nested too deeply"):
+        Run.read("mitbih-beats", "model." + "a." * 2000 + "b=1")
+
+
+def test_pipe_is_no_recipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "recipe.yaml")
+    with pytest.raises(EcgsynthError, match="it is a device or a pipe"):
+        Run.read(tmp_path / "recipe.yaml")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import hashlib
 import io
+import os
 import random
 import re
 import shutil
@@ -465,3 +467,144 @@ def test_the_archive_of_another_set_is_refused(tmp_path):
 def test_an_archive_that_is_not_there_is_one_sentence(tmp_path):
     with pytest.raises(EcgsynthError, match="there is no archive or folder"):
         installed(tmp_path / "nowhere.zip", tmp_path / "root")
+
+
+VERIFIED = ("118e00.dat", "118e00.hea")
+
+
+@pytest.mark.parametrize("wrong", VERIFIED)
+@pytest.mark.parametrize("own_list", [False, True])
+@pytest.mark.parametrize("ending", [".zip", ".tgz", ""])
+def test_verified_recordings_are_not_replaced_by_others(tmp_path, wrong, own_list, ending):
+    root = tmp_path / "root"
+    folder = installed(packed(tmp_path / "set.zip", LISTED), root)
+    others = FILES | {wrong: b"of somebody else"}
+    if own_list:  # which says of itself that it is right
+        others |= {"SHA256SUMS.txt": sums(others)}
+    source = packed(tmp_path / f"others{ending or '.zip'}", others)
+    if not ending:
+        shutil.unpack_archive(source, tmp_path / "others")
+        source = tmp_path / "others"
+    with pytest.raises(EcgsynthError, match=f"holds other recordings than .*{wrong}.* move that"):
+        installed(source, root)
+    assert_whole(folder)
+    assert [path.name for path in root.iterdir()] == ["nstdb"]
+
+
+def test_the_list_that_is_there_stays_and_the_same_recordings_are_welcome(tmp_path):
+    root = tmp_path / "root"
+    folder = installed(packed(tmp_path / "set.zip", LISTED), root)
+    (folder / "118e00.dat").unlink()
+    before = (folder / "SHA256SUMS.txt").read_bytes()
+    same = FILES | {
+        "SHA256SUMS.txt": sums(FILES) + sums({"more.dat": b"more"}),
+        "LICENSE.txt": b"?",
+    }
+    installed(packed(tmp_path / "same.zip", same), root)
+    assert_whole(folder)
+    assert (folder / "SHA256SUMS.txt").read_bytes() == before
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_files_that_no_list_names_are_not_replaced(tmp_path, listed):
+    root = tmp_path / "root"
+    (root / "nstdb").mkdir(parents=True)
+    (root / "nstdb" / "notes.txt").write_text("of hours")
+    source = (LISTED if listed else FILES) | {"notes.txt": b"others"}
+    with pytest.raises(EcgsynthError, match=r"other files of the names notes\.txt, .*move them"):
+        installed(packed(tmp_path / "set.zip", source), root)
+    assert (root / "nstdb" / "notes.txt").read_text() == "of hours"
+    assert [path.name for path in (root / "nstdb").iterdir()] == ["notes.txt"]
+
+
+def test_tar_that_unfolds_to_far_more_than_the_set_is_refused_before_it_is_written(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("ecgsynth.datasets.fetching.unpack.SPARE", -99_000_000)
+    source = packed(tmp_path / "bomb.tgz", {"118e00.hea": bytes(2_000_000)})
+    monkeypatch.delattr(tarfile.TarFile, "extract")
+    with pytest.raises(EcgsynthError, match="unfolds to more than"):
+        installed(source, tmp_path / "root")
+
+
+def test_zip_that_unfolds_to_far_more_than_the_set_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("ecgsynth.datasets.fetching.unpack.SPARE", -99_000_000)
+    source = packed(tmp_path / "bomb.zip", {"118e00.hea": bytes(2_000_000)})
+    with pytest.raises(EcgsynthError, match="unfolds to more than"):
+        installed(source, tmp_path / "root")
+
+
+@pytest.mark.parametrize("ending", [".zip", ".tgz"])
+def test_archive_of_too_many_files_is_refused(tmp_path, monkeypatch, ending):
+    monkeypatch.setattr("ecgsynth.datasets.fetching.archives.MOST_FILES", 3)
+    with pytest.raises(EcgsynthError, match="or 3 files"):
+        installed(packed(tmp_path / f"many{ending}", LISTED), tmp_path / "root")
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE, b"?"])
+def test_name_that_fills_the_memory_is_not_read(tmp_path, monkeypatch, kind):
+    asked = []
+    with gzip.open(tmp_path / "bomb.tgz", "wb", 1) as file:
+        member = tarfile.TarInfo("x")
+        member.type, member.size = kind, 3 << 20
+        file.write(member.tobuf(tarfile.GNU_FORMAT) + bytes(4 << 20))
+    real = gzip.GzipFile.read
+    monkeypatch.setattr(
+        gzip.GzipFile, "read", lambda self, size=-1: asked.append(size) or real(self, size)
+    )
+    with pytest.raises(EcgsynthError, match="is damaged or not a tar"):
+        installed(tmp_path / "bomb.tgz", tmp_path / "root")
+    assert max(asked) <= 1 << 20
+
+
+def test_tar_with_notes_of_its_own_is_read(tmp_path):
+    source = tmp_path / "set.tgz"
+    with tarfile.open(source, "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        for name, data in LISTED.items():
+            member = tarfile.TarInfo(f"nstdb/{name}")
+            member.size, member.pax_headers = len(data), {"comment": "a note"}
+            archive.addfile(member, io.BytesIO(data))
+    assert_whole(installed(source, tmp_path / "root"))
+
+
+def test_sparse_member_is_refused(tmp_path):
+    with tarfile.open(tmp_path / "sparse.tgz", "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("nstdb/118e00.hea")
+        member.pax_headers = {
+            "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "118e00.hea",
+            "GNU.sparse.realsize": str(1 << 40),
+        }  # fmt: skip
+        member.size = 512
+        archive.addfile(member, io.BytesIO(b"1\n0\n0\n".ljust(512, b"\0")))
+    with pytest.raises(EcgsynthError, match="holds a link or device"):
+        installed(tmp_path / "sparse.tgz", tmp_path / "root")
+
+
+def test_link_in_a_zip_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        member = zipfile.ZipInfo("nstdb/118e00.hea")
+        member.external_attr = 0o120777 << 16
+        archive.writestr(member, "../../../etc/passwd")
+    with pytest.raises(EcgsynthError, match="holds a link or device"):
+        installed(tmp_path / "evil.zip", tmp_path / "root")
+
+
+@pytest.mark.parametrize("kind", ["loop", "device", "nothing", "pipe"])
+def test_folder_that_has_no_end_is_refused(tmp_path, kind):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "118e00.hea").write_bytes(FILES["118e00.hea"])
+    if kind == "pipe":
+        os.mkfifo(mine / "more.dat")
+    else:
+        to = {"loop": mine, "device": Path("/dev/zero"), "nothing": tmp_path / "away"}[kind]
+        (mine / "more").symlink_to(to)
+    with pytest.raises(EcgsynthError, match="leads back|is a device or a link to nothing"):
+        installed(mine, tmp_path / "root")
+    assert not list((tmp_path / "root").iterdir())
+
+
+def test_pipe_is_no_archive(tmp_path):
+    os.mkfifo(tmp_path / "set.zip")
+    with pytest.raises(EcgsynthError, match="neither an archive nor a folder"):
+        installed(tmp_path / "set.zip", tmp_path / "root")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +12,13 @@ from ecgsynth.errors import EcgsynthError, did_you_mean
 
 Kind = Literal["training", "augmentation"]
 """What a recipe can describe."""
+
+MOST_BYTES = 1 << 20
+MOST_PARTS = 100_000
+"""Of a recipe: larger than any, small enough to be read in a second."""
+
+MOST_DEEP = 10
+"""Sections within each other."""
 
 COMMAND: dict[Kind, str] = {"training": "train", "augmentation": "augment"}
 """The sub-command that takes each kind of recipe."""
@@ -27,8 +35,8 @@ def read_recipe(recipe: str | Path, overrides: Sequence[str], kind: Kind) -> dic
 
     path = _recipe_path(recipe, kind)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        content = read_yaml(_text_of(path))
+    except (OSError, ValueError, yaml.YAMLError) as problem:
         reason = " ".join(str(getattr(problem, "strerror", None) or problem).split())
         raise EcgsynthError(f"the recipe {path} cannot be read ({reason}); mend it.") from None
     if not isinstance(content, dict):
@@ -47,6 +55,53 @@ def read_recipe(recipe: str | Path, overrides: Sequence[str], kind: Kind) -> dic
     for override in overrides:
         put(content, *parse_override(override))
     return content
+
+
+def _text_of(path: Path) -> str:
+    """The text of a recipe; raises OSError or ValueError where it is none."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError("it is a device or a pipe")
+    if path.is_file() and path.stat().st_size > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
+    return path.read_text(encoding="utf-8")
+
+
+def read_yaml(text: str) -> Any:
+    """What a text in YAML says; aliases are read as far as they unfold to something finite.
+
+    Raises
+    ------
+    yaml.YAMLError: it is no YAML. ValueError: it is nested too deeply, its aliases unfold without
+        end, or a date or number is none.
+    """
+    import yaml
+
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _unfolded(node, {}) > MOST_PARTS:
+            raise ValueError(f"its aliases unfold to more than {MOST_PARTS:,} parts")
+        return loader.construct_document(node)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except OverflowError as problem:
+        raise ValueError(f"a number is too large: {problem}") from None
+    finally:
+        loader.dispose()
+
+
+def _unfolded(node: Any, known: dict[int, float]) -> float:
+    """Parts of a node of YAML with all aliases written out; endless ones are infinitely many."""
+    if id(node) not in known:
+        known[id(node)] = math.inf  # of a node that stands in itself
+        parts: list[Any] = []
+        if isinstance(node.value, list):
+            for part in node.value:  # a mapping has pairs
+                parts += part if isinstance(part, tuple) else [part]
+        known[id(node)] = 1 + sum(_unfolded(part, known) for part in parts)
+    return known[id(node)]
 
 
 def _kind_of(content: dict[str, Any]) -> Kind | None:
@@ -90,9 +145,13 @@ def parse_override(text: str) -> tuple[str, Any]:
     import yaml
 
     key, equals, value = text.partition("=")
+    if key.count(".") >= MOST_DEEP:
+        raise EcgsynthError(f"'{key[:40]}...' is nested too deeply; no setting of a recipe is.")
     try:
         if equals and key.strip("."):
-            return key, yaml.safe_load(value)
+            return key, read_yaml(value)
+    except ValueError as problem:
+        raise EcgsynthError(f"'{text[:80]}' cannot be read ({problem}); mend its value.") from None
     except yaml.YAMLError:
         pass
     raise EcgsynthError(f"'{text}' is not an override; write key=value, as in model.width=64.")

@@ -84,7 +84,7 @@ def fetch(
     console = console or Console(stderr=True)
     with Progress(*(_OF_FILES if source is None else _OF_BYTES), console=console) as progress:
         if source is not None:
-            matching = install(name, Path(source).expanduser(), folder, known.markers, progress)
+            matching = install(name, Path(source).expanduser(), folder, known, progress)
             told = (
                 f"{matching} files match their checksums"
                 if matching

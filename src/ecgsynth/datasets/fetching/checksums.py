@@ -64,14 +64,24 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def mismatches(folder: Path) -> tuple[int, list[str], list[str]]:
-    """Compare a folder with its own list: (files compared, wrong that decide, wrong others).
+def listed(folder: Path) -> dict[str, str]:
+    """The list that lies in a folder; empty where there is none.
+
+    Raises
+    ------
+    EcgsynthError: what lies there is no list of checksums.
+    """
+    file = folder / LIST
+    if not file.is_file():
+        return {}
+    return parse(file.read_text(encoding="utf-8", errors="replace"), str(file))
+
+
+def mismatches(folder: Path, sums: dict[str, str]) -> tuple[int, list[str], list[str]]:
+    """Compare a folder with a list: (files compared, wrong that decide, wrong others).
 
     Files of the list that are absent are not compared: a part of a data set is fine.
     """
-    if not (folder / LIST).is_file():
-        return 0, [], []
-    sums = parse((folder / LIST).read_text(encoding="utf-8", errors="replace"), LIST)
     present = [name for name in sums if (folder / name).is_file()]
     wrong = [name for name in present if sha256(folder / name) != sums[name]]
     spoils = [name for name in wrong if DECIDES.search(name)]

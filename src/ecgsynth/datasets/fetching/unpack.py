@@ -1,124 +1,73 @@
-"""Recordings from a local archive or folder: unpacked safely, checked, then put in place."""
+"""Recordings from a local archive or folder: checked, compared, then put in place."""
 
 from __future__ import annotations
 
 import logging
-import lzma
 import os
 import shutil
-import tarfile
-import zipfile
-import zlib
 from pathlib import Path
 
 from rich.progress import Progress
 
 from ecgsynth.datasets.fetching import checksums
+from ecgsynth.datasets.fetching.archives import copy_folder, extract
+from ecgsynth.datasets.fetching.download import Source
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
 
 log = logging.getLogger("ecgsynth")
 
+TIMES, SPARE = 4, 1 << 30
+"""An archive may hold more than the data set, but not so many times its size and so many bytes."""
 
-def install(
-    name: str, source: Path, target: Path, markers: tuple[str, ...], progress: Progress
-) -> int:
+
+def install(name: str, source: Path, target: Path, known: Source, progress: Progress) -> int:
     """Put the recordings of `source` into `target`; returns how many files match their
-    published checksums (0 where `source` brings no list of them).
+    published checksums (0 where neither side has a list of them).
 
     source: .tar.xz, .tar.gz, .tgz, .tar or .zip, or a folder; what stands above the recordings
-    inside (such as `mitdb/`) is stripped. markers: files of which a whole set holds one.
-    Files that `target` has already and `source` has not stay.
+    inside (such as `mitdb/`) is stripped. known: what a whole set holds, and its size.
+    Files that `target` has already and `source` has not stay. A list of checksums in `target`
+    is the one that counts, and is never replaced.
 
     Raises
     ------
-    EcgsynthError: not there, not an archive, damaged, unsafe, the wrong recordings, or a
-        checksum does not match; `target` is then as it was.
+    EcgsynthError: not there, not an archive, damaged, unsafe, too large, the wrong recordings, or
+        a checksum does not match; or files of `target` would be replaced that nobody compared;
+        `target` is then as it was.
     """
     if not source.exists():
         raise EcgsynthError(f"there is no archive or folder {source}.")
     if not os.access(source, os.R_OK):
         raise EcgsynthError(f"{source} may not be read; mend its permissions.")
+    if not (source.is_file() or source.is_dir()):
+        raise EcgsynthError(f"{source} is neither an archive nor a folder; name one of them.")
     if source.is_dir() and target.exists() and source.resolve() == target.resolve():
         return _verify(source, source)
     with written_beside(target) as beside:
         try:
             if source.is_dir():
-                shutil.copytree(source, beside)
+                copy_folder(source, beside)
             else:
                 beside.mkdir()
-                _extract(source, beside, progress)
-            inner = _set_folder(beside, markers)
+                extract(source, beside, TIMES * known.size + SPARE, progress)
+            inner = _set_folder(beside, known.markers)
             if inner is None:
                 raise EcgsynthError(
-                    f"{source.name} holds no {' or '.join(markers)}, so it is not '{name}'; "
+                    f"{source.name} holds no {' or '.join(known.markers)}, so it is not '{name}'; "
                     "choose the archive of that data set."
                 )
-            compared = _verify(inner, source)
+            compared = max(_verify(inner, source), _agree(inner, source, target))
             if inner != beside:
                 stripped = beside.with_name(beside.name + ".inner")
                 inner.rename(stripped)
                 shutil.rmtree(beside)
                 stripped.rename(beside)
             if target.is_dir():
-                _merge(beside, target, markers)
+                _merge(beside, target, known.markers)
         finally:
             shutil.rmtree(beside.with_name(beside.name + ".inner"), ignore_errors=True)
     return compared
-
-
-def _extract(source: Path, into: Path, progress: Progress) -> None:
-    name = source.name
-    try:
-        if zipfile.is_zipfile(source):
-            _extract_zip(source, into, progress)
-        else:
-            _extract_tar(source, into, progress)
-    except (tarfile.FilterError, zipfile.LargeZipFile) as problem:
-        raise EcgsynthError(
-            f"{name} wants to write outside its folder ({problem}); it is refused, get the "
-            "recordings from their publisher."
-        ) from None
-    except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError) as problem:
-        raise EcgsynthError(_damaged(name, problem)) from None
-    except OSError as problem:
-        if problem.errno is None:  # gzip reports damage this way; a full disk has a number
-            raise EcgsynthError(_damaged(name, problem)) from None
-        raise
-    except (RuntimeError, NotImplementedError) as problem:  # zip: a password, an odd method
-        raise EcgsynthError(f"{name} cannot be unpacked ({problem}).") from None
-
-
-def _extract_tar(source: Path, into: Path, progress: Progress) -> None:
-    with (
-        progress.open(source, "rb", description=f"unpacking {source.name}") as file,
-        tarfile.open(fileobj=file, mode="r:*") as archive,
-    ):
-        for member in archive:
-            checksums.check_inside(member.name, source.name)
-            if not (member.isfile() or member.isdir()):
-                raise EcgsynthError(
-                    f"{source.name} holds a link or device ('{member.name}'), which no recording "
-                    "is; it is refused."
-                )
-            archive.extract(member, into, filter="data")
-
-
-def _extract_zip(source: Path, into: Path, progress: Progress) -> None:
-    with zipfile.ZipFile(source) as archive:
-        members = archive.infolist()
-        task = progress.add_task(
-            f"unpacking {source.name}", total=sum(member.file_size for member in members)
-        )
-        for member in members:
-            checksums.check_inside(member.filename, source.name)
-            archive.extract(member, into)  # checks the CRC of every file
-            progress.advance(task, member.file_size)
-
-
-def _damaged(name: str, problem: Exception) -> str:
-    reason = str(problem).split("\n")[0].rstrip(": ")
-    return f"{name} is damaged or not a tar or zip archive ({reason}); copy it again."
 
 
 def _set_folder(folder: Path, markers: tuple[str, ...]) -> Path | None:
@@ -132,7 +81,8 @@ def _set_folder(folder: Path, markers: tuple[str, ...]) -> Path | None:
 
 
 def _verify(folder: Path, source: Path) -> int:
-    compared, spoils, others = checksums.mismatches(folder)
+    """Compare recordings with the list that came with them."""
+    compared, spoils, others = checksums.mismatches(folder, checksums.listed(folder))
     if spoils:
         raise EcgsynthError(
             f"{source.name} is damaged: {len(spoils)} of {compared} files do not match "
@@ -145,6 +95,49 @@ def _verify(folder: Path, source: Path) -> int:
             checksums.LIST,
         )
     return compared - len(others)
+
+
+def _agree(folder: Path, source: Path, target: Path) -> int:
+    """Compare what is to come with what is in `target`; what would change there for no reason is
+    taken out of `folder`.
+
+    Raises
+    ------
+    EcgsynthError: recordings are other than those of the list in `target`, or a file would be
+        replaced that no list names.
+    """
+    kept = checksums.listed(target)
+    compared, spoils, others = checksums.mismatches(folder, kept)
+    if spoils:
+        raise EcgsynthError(
+            f"{source.name} holds other recordings than {target}: {len(spoils)} of {compared} "
+            f"files do not match the {checksums.LIST} there ({checksums.some(spoils)}); if they "
+            "are meant to take their place, move that folder away first."
+        )
+    if kept:
+        (folder / checksums.LIST).unlink(missing_ok=True)
+    for name in others:
+        if (target / name).exists():
+            (folder / name).unlink()
+    named = kept or checksums.listed(folder)
+    files = (file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+    strangers = [
+        name for name in sorted(files)
+        if name not in named and name != checksums.LIST and _differ(folder / name, target / name)
+    ]  # fmt: skip
+    if strangers:
+        raise EcgsynthError(
+            f"{target} holds other files of the names {checksums.some(strangers)}, and no "
+            f"{checksums.LIST} says which are right; move them away first."
+        )
+    return compared - len(others)
+
+
+def _differ(new: Path, old: Path) -> bool:
+    """Whether a file would be replaced by another one."""
+    if not os.path.lexists(old):
+        return False
+    return not old.is_file() or checksums.sha256(new) != checksums.sha256(old)
 
 
 def _merge(beside: Path, target: Path, markers: tuple[str, ...]) -> None:
