@@ -26,6 +26,7 @@ FLOORS: list[set[str]] = [
     {"formats"},
     {"signals"},
     {"files", "processes", "progress", "recipes", "registry"},
+    {"arguments"},
     {"errors"},
 ]
 """From the top down; rooms of one floor are strangers. `pretrained` holds no code."""

@@ -55,6 +55,10 @@ class EcgsynthError(Exception):
         super().__init__(*(masked(one) if isinstance(one, str) else one for one in said))
 
 
+class NotThereError(EcgsynthError, IndexError):
+    """An item that is not there; as an `IndexError` it also ends a loop over the items."""
+
+
 class MissingRecordingsError(EcgsynthError):
     """The recordings of a registered data set are not on this machine."""
 
@@ -77,10 +81,10 @@ def reason_of(problem: object) -> str:
     return text
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: object, known: Iterable[object]) -> str:
     """`" Did you mean 'vanilla'?"` where a known name is close to `word`, else the known names."""
-    known = sorted(known)
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    known = sorted(map(str, known))
+    close = get_close_matches(str(word)[:100], known, n=1, cutoff=0.6)
     if close:
         return f" Did you mean '{close[0]}'?"
     return f" Known: {', '.join(known)}." if known else ""

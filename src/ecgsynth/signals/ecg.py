@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.arguments import above_zero, instance, mapping, names, shown
+from ecgsynth.errors import EcgsynthError, NotThereError
+from ecgsynth.signals.columns import fitted, numbers, refuse_odd_labels, same, words
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
 
 SYNTHETIC = "synthetic:"
 """The prefix of `Ecg.source` by which a synthetic signal is known everywhere."""
 
+COLUMNS: dict[str, type[np.generic]] = {
+    "patient": np.str_, "record": np.str_, "valid": np.int32, "onset_s": np.float64,
+}  # fmt: skip
+"""Columns of an `Ecg` with one entry an item, each of which may be None."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Ecg:
     """A set of ECG items of one `Spec`: beats, strips or records.
 
@@ -36,7 +44,8 @@ class Ecg:
 
     Raises
     ------
-    EcgsynthError: shapes do not agree with each other or with the spec.
+    EcgsynthError: shapes do not agree with each other or with the spec, or a column holds what it
+        cannot, such as a label that is neither 0 nor 1.
     """
 
     signal: NDArray[np.float32]
@@ -52,37 +61,60 @@ class Ecg:
     card: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        signal = np.asarray(self.signal, np.float32)
-        expected = (len(self.spec.leads), self.spec.samples)
+        spec = instance(self.spec, Spec, "spec is a Spec, as in Spec(leads=['II'], fs=360, ...)")
+        put = partial(object.__setattr__, self)
+        signal = numbers(self.signal, "the signal")
+        expected = (len(spec.leads), spec.samples)
         if signal.ndim != 3 or signal.shape[1:] != expected:
             raise EcgsynthError(
                 f"the signal has shape {signal.shape}, but its spec says "
                 f"[item, {expected[0]} leads, {expected[1]} samples]."
             )
         count = len(signal)
-        object.__setattr__(self, "signal", signal)
-        self._fit("label", (count, len(self.spec.classes)), 0.0)
-        self._fit("context", (count, len(self.spec.context)), np.nan)
-        for name in ("patient", "record", "valid", "onset_s"):
+        put("signal", signal)
+        put("label", fitted(self.label, "label", (count, len(spec.classes)), 0.0))
+        put("context", fitted(self.context, "context", (count, len(spec.context)), np.nan))
+        assert self.label is not None
+        refuse_odd_labels(self.label, spec.classes, spec.multilabel)
+        for name, kind in COLUMNS.items():
             column = getattr(self, name)
-            if column is not None:
-                if len(column) != count:
-                    raise EcgsynthError(
-                        f"'{name}' has {len(column)} entries for {count} items of signal."
-                    )
-                kind = {"valid": np.int32, "onset_s": np.float64}.get(name, np.str_)
-                object.__setattr__(self, name, np.asarray(column, kind))
-        if self.marks is not None and len(self.marks) and int(self.marks.item.max()) >= count:
-            raise EcgsynthError("a mark belongs to an item that is not there.")
+            if column is None:
+                continue
+            column = words(column, name) if kind is np.str_ else numbers(column, name, kind)
+            if column.shape != (count,):
+                size = f"{len(column)} entries" if column.ndim == 1 else f"shape {column.shape}"
+                raise EcgsynthError(f"'{name}' has {size} for {count} items of signal.")
+            put(name, column)
+        if (
+            self.valid is not None
+            and count
+            and not 0 <= self.valid.min() <= self.valid.max() <= spec.samples
+        ):
+            raise EcgsynthError(
+                f"'valid' holds {self.valid.min()} to {self.valid.max()} samples; an item has 0 to "
+                f"{spec.samples}."
+            )
+        _refuse_odd_marks(self.marks, count, len(spec.leads))
+        if not isinstance(self.source, str):
+            raise EcgsynthError(f"the source is a text; got {shown(self.source)}.")
+        if self.card is not None:
+            mapping(self.card, "the card", "card={'id': 'mine'}")
 
-    def _fit(self, name: str, shape: tuple[int, int], empty: float) -> None:
-        value = getattr(self, name)
-        value = (
-            np.full(shape, empty, np.float32) if value is None else np.asarray(value, np.float32)
+    def __array__(self, *_: Any, **__: Any) -> NDArray:
+        raise EcgsynthError("an Ecg is no array of numbers; its signals are in `ecg.signal`.")
+
+    def __eq__(self, other: object) -> bool:
+        """Whether every column is the same; that of the card does not count."""
+        if not isinstance(other, Ecg):
+            return NotImplemented
+        return (self.spec, self.source, self.marks) == (other.spec, other.source, other.marks) and (
+            all(
+                same(getattr(self, n), getattr(other, n))
+                for n in ("signal", "label", "context", *COLUMNS)
+            )
         )
-        if value.shape != shape:
-            raise EcgsynthError(f"'{name}' has shape {value.shape}; expected {shape}.")
-        object.__setattr__(self, name, value)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __len__(self) -> int:
         return len(self.signal)
@@ -97,9 +129,15 @@ class Ecg:
 
     def __getitem__(self, index: Any) -> Ecg:
         """A selection of items by slice, index array or boolean mask; always an `Ecg`."""
-        if isinstance(index, int | np.integer):
-            index = [int(index)]
-        rows = np.arange(len(self))[index]
+        try:
+            rows = np.atleast_1d(np.arange(len(self))[index])
+        except (IndexError, TypeError, ValueError, OverflowError):
+            rows = np.zeros((0, 0))
+        if rows.ndim != 1:  # also of True, which is no number of an item
+            raise NotThereError(
+                f"no items {shown(index)}: the set holds {len(self):,}, numbered from 0, which are "
+                "chosen by number, slice, a list of numbers, or a mask of all."
+            )
         columns: dict[str, Any] = {
             name: None if getattr(self, name) is None else getattr(self, name)[rows]
             for name in ("signal", "label", "context", "patient", "record", "valid", "onset_s")
@@ -161,13 +199,14 @@ class Ecg:
 
         Raises
         ------
-        EcgsynthError: a class is not in the vocabulary.
+        EcgsynthError: a class is not in the vocabulary, named twice, or none is named.
         """
-        if tuple(classes) == self.spec.classes:
+        classes = names(classes, "classes")
+        if classes == self.spec.classes:
             return self
         assert self.label is not None
         label = self.label[:, [self.spec.class_index(name) for name in classes]]
-        spec = replace(self.spec, classes=tuple(classes))
+        spec = replace(self.spec, classes=classes)
         kept = np.flatnonzero(label.any(1))
         bare = replace(self, spec=replace(self.spec, classes=()), label=None)[kept]
         return replace(bare, spec=spec, label=label[kept])
@@ -180,26 +219,50 @@ class Ecg:
         """
         if self.spec.unit != "mV":
             return self
+        step_mv = above_zero(step_mv, "the step, in mV,")
         return replace(self, signal=np.round(self.signal / step_mv).astype(np.float32) * step_mv)
 
 
 def one_hot(labels_id: ArrayLike, classes: int) -> NDArray[np.float32]:
-    """[item] class numbers to [item, class] rows; a negative number gives a row of zeros.
+    """[item] class numbers to [item, class] rows; -1, an item without a class, gives zeros.
 
     Raises
     ------
     EcgsynthError: a number that is no class.
     """
-    labels_id = np.asarray(labels_id, np.int64)
-    if labels_id.max(initial=-1) >= classes:
+    labels_id = numbers(labels_id, "labels_id", np.int64)
+    if labels_id.ndim != 1:
+        raise EcgsynthError(f"labels_id has shape {labels_id.shape}; give one number an item.")
+    odd = labels_id[(labels_id < -1) | (labels_id >= classes)]
+    if len(odd):
         raise EcgsynthError(
-            f"there is no class of number {labels_id.max()} among {classes}, which are counted "
-            "from 0."
+            f"labels_id holds {odd[0]}, and there are {classes} classes, numbered from 0; -1 is an "
+            "item without one."
         )
     rows = np.zeros((len(labels_id), classes), np.float32)
     known = np.flatnonzero(labels_id >= 0)
     rows[known, labels_id[known]] = 1
     return rows
+
+
+def _refuse_odd_marks(marks: Marks | None, count: int, leads: int) -> None:
+    if marks is None:
+        return
+    instance(marks, Marks, "marks are a Marks, as in Marks(item, lead, sample, symbol)")
+    if len(marks) and not 0 <= marks.item.min() <= marks.item.max() < count:
+        raise EcgsynthError("a mark belongs to an item that is not there.")
+    if len(marks) and not -1 <= marks.lead.min() <= marks.lead.max() < leads:
+        raise EcgsynthError("a mark belongs to a lead that is not there; -1 means all of them.")
+
+
+def _refuse_other_spec(one: Spec, other: Spec) -> None:
+    for part in fields(Spec):
+        mine, theirs = getattr(one, part.name), getattr(other, part.name)
+        if mine != theirs:
+            raise EcgsynthError(
+                f"cannot join ECGs of different specs: {part.name} is {shown(mine)} in one and "
+                f"{shown(theirs)} in another; bring them to one first."
+            )
 
 
 def concatenate(parts: Sequence[Ecg]) -> Ecg:
@@ -209,16 +272,16 @@ def concatenate(parts: Sequence[Ecg]) -> Ecg:
     ------
     EcgsynthError: no parts, or their specs differ.
     """
+    parts = list(parts) if isinstance(parts, Iterable) and not isinstance(parts, str) else [parts]
+    for part in parts:
+        instance(part, Ecg, "what is joined is a list of ECGs, as in concatenate([one, other])")
     if not parts:
         raise EcgsynthError("nothing to concatenate: the list of ECGs is empty.")
     first = parts[0]
     if len(parts) == 1:
         return first
     for part in parts[1:]:
-        if part.spec != first.spec:
-            raise EcgsynthError(
-                f"cannot join ECGs of different specs: {first.spec} and {part.spec}."
-            )
+        _refuse_other_spec(first.spec, part.spec)
     columns: dict[str, Any] = {}
     for name in ("signal", "label", "context", "patient", "record", "valid", "onset_s"):
         values = [getattr(part, name) for part in parts]

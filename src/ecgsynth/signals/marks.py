@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.arguments import shown, whole
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.columns import numbers, same, words
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Marks:
     """Annotations: one row per mark, in order of item and sample.
 
@@ -30,25 +32,37 @@ class Marks:
     symbol: NDArray[np.str_]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "item", np.asarray(self.item, np.int64))
-        object.__setattr__(self, "lead", np.asarray(self.lead, np.int16))
-        object.__setattr__(self, "sample", np.asarray(self.sample, np.int64))
-        object.__setattr__(self, "symbol", np.asarray(self.symbol, np.str_))
-        if len({len(self.item), len(self.lead), len(self.sample), len(self.symbol)}) != 1:
-            raise EcgsynthError("the columns of the marks differ in length.")
+        for name, kind in (("item", np.int64), ("lead", np.int16), ("sample", np.int64)):
+            column = numbers(getattr(self, name), f"'{name}' of the marks", kind)
+            object.__setattr__(self, name, column)
+        object.__setattr__(self, "symbol", words(self.symbol, "'symbol' of the marks"))
+        shapes = {getattr(self, name).shape for name in ("item", "lead", "sample", "symbol")}
+        if len(shapes) > 1 or self.item.ndim != 1:
+            raise EcgsynthError("the columns of the marks are lists that differ in length.")
 
     def __len__(self) -> int:
         return len(self.item)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Marks):
+            return NotImplemented
+        return all(
+            same(getattr(self, name), getattr(other, name))
+            for name in ("item", "lead", "sample", "symbol")
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
     def of(self, item: int, symbol: str | None = None) -> NDArray[np.int64]:
         """Samples of an item's marks, all or those of one symbol."""
-        rows = self.item == item
+        rows = self.item == whole(item, "the number of an item")
         if symbol is not None:
             rows &= self.symbol == symbol
         return self.sample[rows]
 
     def select(self, items: NDArray[np.int64]) -> Marks:
         """The marks of these items, renumbered in the order given."""
+        items = numbers(items, "the numbers of items", np.int64).reshape(-1)
         order = np.argsort(self.item, kind="stable")
         start = np.searchsorted(self.item[order], items, "left")
         stop = np.searchsorted(self.item[order], items, "right")
@@ -60,8 +74,20 @@ class Marks:
 
     @classmethod
     def join(cls, parts: Sequence[Marks], lengths: Sequence[int]) -> Marks:
-        """Marks of several sets, renumbered as if the sets stood one after another."""
-        offset = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
+        """Marks of several sets, renumbered as if the sets stood one after another.
+
+        lengths: items of each set.
+
+        Raises
+        ------
+        EcgsynthError: there are no marks, or not one length for each.
+        """
+        if not isinstance(parts, Sequence) or not all(isinstance(part, cls) for part in parts):
+            raise EcgsynthError(f"what is joined is a list of Marks; got {shown(parts)}.")
+        sizes = numbers(lengths, "the lengths of the sets", np.int64).reshape(-1)
+        if not parts or len(sizes) != len(parts):
+            raise EcgsynthError(f"{len(parts)} sets of marks are given with {len(sizes)} lengths.")
+        offset = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
         return cls(
             np.concatenate([part.item + start for part, start in zip(parts, offset, strict=True)]),
             np.concatenate([part.lead for part in parts]),

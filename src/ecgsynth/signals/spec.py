@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
-from unicodedata import category
 
 import numpy as np
 
+from ecgsynth import arguments
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ class Spec:
     context: names of the numbers that come with an item, such as ("rr_before_s", "rr_after_s").
     band: low and high edge of the band that the signals keep, Hz; None where not limited.
     r_sample: sample of the R peak in every item; None where items are not aligned.
+
+    Raises
+    ------
+    EcgsynthError: a value that no signal has.
     """
 
     leads: tuple[str, ...]
@@ -43,28 +47,21 @@ class Spec:
     r_sample: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("leads", "classes", "context", "band"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        object.__setattr__(self, "fs", float(self.fs))
-        if not self.leads or len(set(self.leads)) != len(self.leads):
-            raise EcgsynthError(f"leads must be distinct names and at least one; got {self.leads}.")
-        if not (self.fs > 0 and np.isfinite(self.fs)):
-            raise EcgsynthError(
-                f"the sampling rate must be a positive number of Hz; got {self.fs}."
-            )
-        if self.samples < 1:
-            raise EcgsynthError(f"an item must hold at least one sample; got {self.samples}.")
-        for what in ("classes", "context"):
-            if len(set(getattr(self, what))) != len(getattr(self, what)):
-                raise EcgsynthError(f"{what} must be distinct; got {getattr(self, what)}.")
-        for name in (*self.leads, *self.classes, *self.context):
-            if not (isinstance(name, str) and name.strip()) or _unprintable(name):
-                raise EcgsynthError(
-                    "leads, classes and contexts have names of visible characters; got "
-                    f"{str(name)[:40]!r}."
-                )
+        whole, put = arguments.whole, partial(object.__setattr__, self)
+        for name in ("leads", "classes", "context"):
+            put(name, arguments.names(getattr(self, name), name, empty=name != "leads"))
+        put("fs", arguments.rate(self.fs))
+        put("samples", whole(self.samples, "the length of an item, in samples,"))
+        if not self.samples:
+            raise EcgsynthError("an item must hold at least one sample; got 0.")
+        put("multilabel", arguments.flag(self.multilabel, "multilabel"))
         if self.unit not in ("mV", "normalised"):
-            raise EcgsynthError(f"the unit must be 'mV' or 'normalised'; got '{self.unit}'.")
+            raise EcgsynthError(
+                f"the unit must be 'mV' or 'normalised'; got {arguments.shown(self.unit)}."
+            )
+        put("band", _checked_band(self.band))
+        if self.r_sample is not None:
+            put("r_sample", whole(self.r_sample, "r_sample, where R lies,"))
 
     @property
     def seconds(self) -> float:
@@ -78,8 +75,10 @@ class Spec:
         ------
         EcgsynthError: the class is unknown.
         """
-        if name not in self.classes:
-            raise EcgsynthError(f"no class named '{name}'.{did_you_mean(name, self.classes)}")
+        if not isinstance(name, str) or name not in self.classes:
+            raise EcgsynthError(
+                f"no class named {arguments.shown(name)}.{did_you_mean(name, self.classes)}"
+            )
         return self.classes.index(name)
 
     def to_json(self) -> dict[str, Any]:
@@ -114,9 +113,20 @@ class Spec:
             ) from None
 
 
-def _unprintable(name: str) -> bool:
-    """Whether it holds control characters or halves of a pair of surrogates."""
-    return any(category(mark) in ("Cc", "Cs") for mark in name)
+def _checked_band(band: Any) -> tuple[float | None, float | None]:
+    """Two edges, Hz, the first below the second; each may be None."""
+    if not isinstance(band, list | tuple | np.ndarray) or len(band) != 2:
+        raise EcgsynthError(
+            "the band has a low and a high edge in Hz, as in (0.5, 40), each None where it is not "
+            f"limited; got {arguments.shown(band)}."
+        )
+    low, high = (
+        None if edge is None else arguments.number(edge, "an edge of the band, in Hz,", 0)
+        for edge in band
+    )
+    if low is not None and high is not None and low >= high:
+        raise EcgsynthError(f"the band begins at {low:g} Hz and ends at {high:g} Hz; turn it over.")
+    return low, high
 
 
 @cache

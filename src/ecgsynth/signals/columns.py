@@ -1,0 +1,118 @@
+"""Arrays that are handed over: real numbers, whole numbers, names; nothing is made one silently."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ecgsynth.arguments import plain, shown
+from ecgsynth.errors import EcgsynthError
+
+
+def numbers(value: Any, name: str, kind: type[np.generic] = np.float32) -> NDArray[Any]:
+    """An array of real numbers, or of whole ones where `kind` is an integer.
+
+    Raises
+    ------
+    EcgsynthError: it is no array of such numbers, as texts and complex ones are.
+    """
+    whole_ones = np.issubdtype(kind, np.integer)
+    what = f"{name} is an array of {'whole' if whole_ones else 'real'} numbers"
+    try:
+        found = np.asarray(value)
+    except EcgsynthError:
+        raise
+    except Exception:  # ragged, or an object of another library that is no array
+        raise EcgsynthError(f"{what}; got {shown(value)}.") from None
+    if found.dtype == object and found.ndim:
+        for one in found.ravel():
+            if one is not None and plain(one) is None:
+                raise EcgsynthError(f"{what}; {shown(one)} is none.")
+        found = found.astype(np.float64)
+    if found.dtype.kind not in "iuf":
+        if found.size:
+            raise EcgsynthError(f"{what}; got {shown(value if found.ndim == 0 else found)}.")
+        found = found.astype(kind)
+    if whole_ones and found.dtype.kind == "f":
+        odd = ~(found == np.floor(found)) | (np.abs(found) > 2.0**53)
+        if odd.any():
+            raise EcgsynthError(f"{what}; {shown(found[odd][0])} is none.")
+    with np.errstate(over="ignore"):
+        same = found.astype(kind, copy=False)
+    if whole_ones and (same != found).any():
+        raise EcgsynthError(f"{what}; {shown(found[same != found][0])} is too large.")
+    return same
+
+
+def words(value: Any, name: str) -> NDArray[np.str_]:
+    """An array of names; whole numbers are read as such, since people are often numbered.
+
+    Raises
+    ------
+    EcgsynthError: it holds what is neither, as None for a person who is not known.
+    """
+    try:
+        found = np.asarray(value)
+    except EcgsynthError:
+        raise
+    except Exception:
+        raise EcgsynthError(f"{name} is a list of names; got {shown(value)}.") from None
+    if found.dtype.kind in "UTiu" or not found.size:
+        return found.astype(np.str_)
+    if found.dtype.kind != "O":
+        raise EcgsynthError(f"{name} is a list of names; got {shown(found)}.")
+    for one in found.ravel():
+        if not isinstance(one, str) and not isinstance(plain(one), int):
+            raise EcgsynthError(
+                f"{name} holds {shown(one)}, which is no name; write 'unknown' for one."
+            )
+    return found.astype(np.str_)
+
+
+def fitted(
+    given: ArrayLike | None, name: str, shape: tuple[int, int], empty: float
+) -> NDArray[np.float32]:
+    """[item, column] as it was given; full of `empty` where it was not.
+
+    Raises
+    ------
+    EcgsynthError: it has another shape, or holds what is no number.
+    """
+    if given is None:
+        return np.full(shape, empty, np.float32)
+    found = numbers(given, f"'{name}'")
+    if found.shape != shape:
+        raise EcgsynthError(f"'{name}' has shape {found.shape}; expected {shape}.")
+    return found
+
+
+def refuse_odd_labels(label: NDArray[np.float32], classes: Sequence[str], multilabel: bool) -> None:
+    """
+    label: [item, class]. multilabel: whether an item may carry several classes.
+
+    Raises
+    ------
+    EcgsynthError: an entry is neither 0 nor 1, or an item carries more classes than it may.
+    """
+    odd = ~((label == 0) | (label == 1))
+    if odd.any():
+        item, k = np.argwhere(odd)[0]
+        raise EcgsynthError(
+            f"'label' holds {label[item, k]:g} for item {item} and class {classes[k]}; a label is "
+            "1 where the item carries the class, and else 0."
+        )
+    if not multilabel and len(label) and (total := label.sum(1)).max() > 1:
+        raise EcgsynthError(
+            f"item {total.argmax()} carries {total.max():g} classes, which an item of this spec "
+            "cannot; say multilabel=True."
+        )
+
+
+def same(one: NDArray | None, other: NDArray | None) -> bool:
+    """Whether two columns are equal, NaN where the other has NaN; None equals None alone."""
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
