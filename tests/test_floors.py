@@ -26,6 +26,7 @@ FLOORS: list[set[str]] = [
     {"formats"},
     {"signals"},
     {"files", "processes", "progress", "recipes", "registry"},
+    {"settings"},
     {"arguments"},
     {"errors"},
 ]

@@ -22,7 +22,7 @@ MOST = 2**63 - 1
 
 LARGEST = float(np.finfo(np.float64).max)
 
-SLOWEST, FASTEST = 1.0, 1e6
+SLOWEST, FASTEST = 1.0, 1e5
 """Sampling rates, Hz, beyond which no ECG is recorded."""
 
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
@@ -56,10 +56,10 @@ def whole(value: Any, name: str, least: int = 0, most: int = MOST) -> int:
     real = plain(value)
     if isinstance(real, int) and least <= real <= most:
         return real
-    to = "on" if most == MOST else f"to {most:,}"
-    if isinstance(real, int) and real > MOST:
-        to = "to 2^63 - 1"
-    raise EcgsynthError(f"{name} is a whole number from {least:,} {to}; got {shown(value)}.")
+    to = "2^63 - 1" if most == MOST else f"{most:,}"
+    raise EcgsynthError(
+        f"{name} must be a whole number between {least:,} and {to}; got {shown(value)}."
+    )
 
 
 def number(value: Any, name: str, low: float = -np.inf, high: float = np.inf) -> float:
@@ -73,7 +73,7 @@ def number(value: Any, name: str, low: float = -np.inf, high: float = np.inf) ->
     if real is not None and low <= real <= high and abs(real) <= LARGEST:
         return float(real)
     ends = f"{f' from {low:g}' if low > -np.inf else ''}{f' to {high:g}' if high < np.inf else ''}"
-    raise EcgsynthError(f"{name} is a finite number{ends}; got {shown(value)}.")
+    raise EcgsynthError(f"{name} must be a finite number{ends}; got {shown(value)}.")
 
 
 def above_zero(value: Any, name: str) -> float:
@@ -85,7 +85,7 @@ def above_zero(value: Any, name: str) -> float:
     """
     real = plain(value)
     if real is None or not 0 < real <= LARGEST:
-        raise EcgsynthError(f"{name} is a number above 0; got {shown(value)}.")
+        raise EcgsynthError(f"{name} must be a number above 0; got {shown(value)}.")
     return float(real)
 
 
@@ -179,9 +179,10 @@ def names(value: Any, name: str, *, empty: bool = False) -> tuple[str, ...]:
     if found is None:
         raise EcgsynthError(f"{name} is a list of names, as in ['N', 'V']; got {shown(value)}.")
     for one in found:
-        if not isinstance(one, str) or not one.strip():
-            raise EcgsynthError(f"{name} holds {shown(one)}, which is no name.")
-        text(one, f"a name in {name}")
+        if not isinstance(one, str) or not one.strip() or breaks(one):
+            raise EcgsynthError(
+                f"{name} holds names of visible characters, and {shown(one)} is none; rename it."
+            )
     if len(set(found)) != len(found):
         twice = next(one for one in found if found.count(one) > 1)
         raise EcgsynthError(f"{name} must be distinct; {shown(twice)} is there twice.")

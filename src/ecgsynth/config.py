@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
-    ValidationError,
     field_validator,
     model_serializer,
     model_validator,
 )
 
-from ecgsynth.datasets import explain, first_of, make_settings
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.recipes import put, read_recipe
 from ecgsynth.registry import DATASETS, MODELS, OBJECTIVES
+from ecgsynth.settings import Settings, Whole, make_settings
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)
+class _Part(Settings):
+    model_config = ConfigDict(frozen=False, validate_assignment=True)
 
 
 class _Named(BaseModel):
@@ -136,8 +136,10 @@ class Training(_Part):
         return math.ceil(self.epochs * items) if self.epochs else self.examples
 
 
-class Run(_Part):
+class Run(Whole):
     """A training, whole: what is in `run.yaml` of a run folder and in every card."""
+
+    model_config = ConfigDict(frozen=False, validate_assignment=True)
 
     name: str
     description: str = ""
@@ -169,11 +171,8 @@ class Run(_Part):
         return cls.from_dict(content)
 
     @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Run:
-        try:
-            run = cls.model_validate(content)
-        except ValidationError as problem:
-            raise EcgsynthError(explain_nested(problem, cls)) from None
+    def from_dict(cls, content: Mapping[str, Any]) -> Run:
+        run = super().from_dict(content)
         run.data_settings()
         for registry, part in ((MODELS, run.model), (OBJECTIVES, run.objective)):
             if part.name not in registry.names():
@@ -231,19 +230,3 @@ class Run(_Part):
         import yaml
 
         return yaml.safe_dump(self.to_dict(), sort_keys=False)
-
-
-def explain_nested(problem: ValidationError, kind: type[BaseModel]) -> str:
-    """A pydantic error of a whole recipe as one sentence; the words of its section are known."""
-    error = first_of(problem)
-    section: Any = kind
-    for part in error["loc"][:-1]:
-        inside = section
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            field = section.model_fields.get(str(part))
-            inside = field.annotation if field else None
-        elif get_origin(section) is dict:  # of a section whose words the user chooses
-            inside = get_args(section)[1]
-        section = inside
-    is_model = isinstance(section, type) and issubclass(section, BaseModel)
-    return explain(problem, section if is_model else kind, "the recipe")

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ecgsynth.arguments import plain, shown
 from ecgsynth.errors import EcgsynthError
@@ -34,13 +34,24 @@ class Given:
     y_was: Any
 
     @classmethod
-    def of(cls, X: Any, y: Any) -> Given:
+    def of(cls, X: Any, y: Any, whole: bool = False) -> Given:
         """
+        whole: whether X may hold whole numbers too, which are then read as such mV.
+
         Raises
         ------
         EcgsynthError: no items, items that are no numbers, classes that do not fit them.
         """
-        rows = _rows(X)
+        rows = _array(X, "X")
+        if whole and rows.dtype.kind in "iu":
+            rows = rows.astype(np.float64)
+        if rows.ndim not in (2, 3) or rows.dtype.kind != "f":
+            raise EcgsynthError(
+                f"X has shape {rows.shape} of {rows.dtype}; give [item, sample] or [item, lead, "
+                "sample] of floating-point mV."
+            )
+        if not rows.size:
+            raise EcgsynthError(f"X has shape {rows.shape} and holds nothing; give items.")
         answers = _array(y, "y") if y is not None else np.zeros(0, int)
         if answers.ndim == 2 and answers.shape[1] == 1 and _of_pandas(y):
             answers = answers[:, 0]
@@ -50,8 +61,7 @@ class Given:
                 "name or whole number an item."
             )
         listed = [_key(one) for one in answers.tolist()]
-        kinds = {str if isinstance(key, str) else isinstance(key, bool) for key in listed}
-        if len(kinds) > 1:
+        if len({_kind(key) for key in listed}) > 1:
             raise EcgsynthError("y mixes names and numbers; give one name or whole number an item.")
         keys = sorted(set(listed))
         place = {key: k for k, key in enumerate(keys)}
@@ -63,51 +73,42 @@ class Given:
         X: [item, ...] as `self.X`. number: [item] which of the keys each of them is.
         """
         X = X.reshape(len(X), *self.X.shape[1:]).astype(self.X.dtype)
-        said = [self.keys[k] for k in number]
-        rows: Any = np.concatenate([self.X, X])
-        if _of_pandas(self.X_was):
-            import pandas as pd
+        return self._rows_with(X), self._answers_with([self.keys[k] for k in number])
 
-            more = pd.DataFrame(X, columns=self.X_was.columns)
-            floating = all(kind.kind == "f" for kind in self.X_was.dtypes)
-            rows = pd.concat([self.X_was, more], ignore_index=True)
-            rows = rows.astype(self.X_was.dtypes if floating else self.X.dtype)
-        return rows, self._answers(said)
+    def _rows_with(self, X: NDArray) -> Any:
+        was = self.X_was
+        if not _of_pandas(was):
+            return np.concatenate([self.X, X])
+        import pandas as pd
 
-    def _answers(self, said: Sequence[Key]) -> Any:
-        was = self.y_was
+        floating = all(kind.kind == "f" for kind in was.dtypes)
+        kinds = was.dtypes if floating else [self.X.dtype] * X.shape[1]
+        columns = [pd.Series(column, dtype=kind) for column, kind in zip(X.T, kinds, strict=True)]
+        more = pd.concat(columns, axis=1).set_axis(was.columns, axis=1)
+        return pd.concat([was if floating else was.astype(self.X.dtype), more], ignore_index=True)
+
+    def _answers_with(self, said: Sequence[Key]) -> Any:
+        was: Any = self.y_was
         if not _of_pandas(was):
             return np.concatenate([self.y, np.array(said, self.y.dtype)])
         import pandas as pd
 
+        series = was.iloc[:, 0] if isinstance(was, pd.DataFrame) else pd.Series(was)
+        more: Any = pd.Series(said, dtype=series.dtype, name=series.name)
+        both = pd.concat([series, more], ignore_index=True)
         if isinstance(was, pd.DataFrame):
-            more = pd.DataFrame({was.columns[0]: said}, dtype=was.dtypes.iloc[0])
-            return pd.concat([was, more], ignore_index=True)
-        series = was if isinstance(was, pd.Series) else pd.Series(was)
-        more = pd.Series(said, dtype=series.dtype, name=series.name)
-        whole = pd.concat([series, more], ignore_index=True)
-        if isinstance(was, pd.Series):
-            return whole
-        return pd.Index(whole, name=was.name) if isinstance(was, pd.Index) else whole.array
+            return both.to_frame()
+        if isinstance(was, pd.Index):
+            return pd.Index(both, name=was.name)
+        return both if isinstance(was, pd.Series) else both.array
 
 
-def _rows(X: Any) -> NDArray:
-    rows = _array(X, "X")
-    if rows.ndim not in (2, 3) or not np.issubdtype(rows.dtype, np.floating):
-        raise EcgsynthError(
-            f"X has shape {rows.shape} of {rows.dtype}; give [item, sample] or [item, lead, "
-            "sample] of floating-point mV."
-        )
-    if not rows.size:
-        raise EcgsynthError(f"X has shape {rows.shape} and holds nothing; give items.")
-    return rows
-
-
-def _array(given: ArrayLike, name: str) -> NDArray:
+def _array(given: Any, name: str) -> NDArray:
     try:
-        if _of_pandas(given) and name == "X":  # where a number is missing, NaN stands
-            kind = None if all(k.kind in "fiu" for k in given.dtypes) else object  # type: ignore[union-attr]
-            return given.to_numpy(kind, na_value=np.nan)  # type: ignore[union-attr]
+        if _of_pandas(given) and given.ndim == 2:
+            kinds = [getattr(kind, "numpy_dtype", kind) for kind in given.dtypes]
+            if all(kind.kind in "fiu" for kind in kinds):  # NaN where a number is missing
+                return np.asarray(given.to_numpy(np.result_type(*kinds), na_value=np.nan))
         return np.asarray(given)
     except EcgsynthError:
         raise
@@ -118,7 +119,9 @@ def _array(given: ArrayLike, name: str) -> NDArray:
 def _of_pandas(given: object) -> bool:
     """Whether it comes from pandas, which is not loaded for the question."""
     pd = sys.modules.get("pandas")
-    kinds = () if pd is None else (pd.DataFrame, pd.Series, pd.Index, pd.api.extensions.ExtensionArray)
+    if pd is None:
+        return False
+    kinds = (pd.DataFrame, pd.Series, pd.Index, pd.api.extensions.ExtensionArray)
     return isinstance(given, kinds)
 
 
@@ -134,6 +137,29 @@ def _key(one: Any) -> Key:
     if isinstance(one, bool | np.bool_):
         return bool(one)
     number = plain(one)
-    if number is None or number != number or number % 1:
+    if number is None or np.isnan(number) or number % 1:
         raise EcgsynthError(f"y holds {shown(one)}; give one name or whole number an item.")
     return number
+
+
+def _kind(key: Any) -> type | None:
+    """What sort of class it is; None of what is none."""
+    for kind in (str, bool, np.bool_):
+        if isinstance(key, kind):
+            return bool if kind is np.bool_ else kind
+    return None if plain(key) is None else float
+
+
+def key_among(given: Any, keys: Iterable[Any]) -> Any:
+    """The class that is meant; "2" is not 2, and True is not 1.
+
+    Raises
+    ------
+    EcgsynthError: there are no items of it.
+    """
+    for key in keys:
+        if _kind(given) == _kind(key) and given == key:
+            return key
+    raise EcgsynthError(
+        f"no items of class {shown(given)} are given; there are {', '.join(map(repr, keys))}."
+    )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from ecgsynth.config import Data, explain_nested
-from ecgsynth.datasets import Settings, load
+from ecgsynth.config import Data
+from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import read
 from ecgsynth.recipes import read_recipe
 from ecgsynth.registry import DATASETS
+from ecgsynth.settings import Settings, Whole
 from ecgsynth.signals.ecg import Ecg
 
 
@@ -91,7 +93,7 @@ class Gating(Settings):
     steps: int = Field(400, ge=1, description="training steps of a fitted classifier")
 
 
-class Plan(Settings):
+class Plan(Whole):
     """An augmentation, whole: what `ecgsynth augment` reads, and what the manifest keeps."""
 
     name: str = Field("plan", min_length=1)
@@ -113,11 +115,8 @@ class Plan(Settings):
         return cls.from_dict(read_recipe(recipe, overrides, "augmentation"))
 
     @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Plan:
-        try:
-            plan = cls.model_validate(content)
-        except ValidationError as problem:
-            raise EcgsynthError(explain_nested(problem, cls)) from None
+    def from_dict(cls, content: Mapping[str, Any]) -> Plan:
+        plan = super().from_dict(content)
         if not plan.shares:
             raise EcgsynthError(
                 f"the plan '{plan.name}' gives no class anything; enable one, as in "

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_X_y
 
-from ecgsynth.augmentation.arrays import DEFAULT_MODEL, Model, augment
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.arguments import shown, whole
+from ecgsynth.augmentation.arrays import DEFAULT_MODEL, Asked, Model, filled
+from ecgsynth.augmentation.kinds import Given, key_among
+from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.synthesizer.plan import checked_seed, is_count
 
 
 class SyntheticSampler(BaseEstimator):
@@ -32,7 +32,8 @@ class SyntheticSampler(BaseEstimator):
 
     Attributes
     ----------
-    sampling_strategy_: class -> synthetic items that were asked for.
+    sampling_strategy_: class -> synthetic items that were asked for. n_features_in_,
+    feature_names_in_: as every estimator of scikit-learn has them.
     """
 
     def __init__(
@@ -58,73 +59,90 @@ class SyntheticSampler(BaseEstimator):
         self.gate = gate
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> SyntheticSampler:
-        """Only look at what would be asked for."""
-        self._asked(*self._checked(X, y))
+    def set_params(self, **params: Any) -> SyntheticSampler:
+        """
+        Raises
+        ------
+        EcgsynthError: there is no such parameter.
+        """
+        known = self.get_params()
+        for name in params:
+            if name not in known:
+                raise EcgsynthError(
+                    f"SyntheticSampler has no parameter '{name}'.{did_you_mean(name, known)}"
+                )
+        super().set_params(**params)
         return self
 
-    def fit_resample(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
-        """X [item, leads * samples] and y with synthetic items behind the real ones.
+    def fit(self, X: Any, y: Any) -> SyntheticSampler:
+        """Only look at what would be asked for."""
+        self._wanted(self._given(X, y))
+        return self
+
+    def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """X and y with synthetic items behind the real ones, of pandas where they were.
+
+        X: [item, leads * sample]. y: [item], as in `augment`.
 
         Raises
         ------
         EcgsynthError: as `augment`; a strategy that asks for fewer items than there are.
         """
-        rows, answers = self._checked(X, y)
-        wanted = {key: count for key, count in self._asked(rows, answers).items() if count}
+        given = self._given(X, y)
+        wanted = {key: count for key, count in self._wanted(given).items() if count}
         if not wanted:
-            return rows, answers
-        items = rows if self.leads == 1 else rows.reshape(len(rows), self.leads, -1)
-        signal, said = augment(
-            items, answers, fs=self.fs, model=self.model, counts=wanted, classes=self.classes,
-            unit=self.unit, r_sample=self.r_sample, gate=self.gate, seed=self.random_state or 0,
+            return given.followed_by(given.X[:0], given.number[:0])
+        asked = Asked(self.model, None, wanted, self.gate, self._seed())
+        return filled(
+            given, asked, fs=self.fs, leads=self.leads, classes=self.classes, unit=self.unit,
+            r_sample=self.r_sample,
         )  # fmt: skip
-        return signal.reshape(len(signal), -1), said
 
-    def _checked(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
-        check_classification_targets(y)
-        # NaN is let through: the gate leaves such items out of what it measures.
-        rows, answers = check_X_y(X, y, dtype=[np.float64, np.float32], ensure_all_finite=False)
-        if not isinstance(self.leads, int) or self.leads < 1 or rows.shape[1] % self.leads:
+    def _seed(self) -> int:
+        return 0 if self.random_state is None else checked_seed(self.random_state)
+
+    def _given(self, X: Any, y: Any) -> Given:
+        """The items, and what a scikit-learn estimator keeps of them."""
+        leads, given = whole(self.leads, "leads", 1), Given.of(X, y, whole=True)
+        if given.X.ndim != 2 or given.X.shape[1] % leads:
             raise EcgsynthError(
-                f"rows of {rows.shape[1]} numbers do not hold {self.leads!r} leads; set `leads`."
+                f"X has shape {given.X.shape}, and rows of {leads} leads one after another are "
+                "wanted; set `leads`, or take augment for [item, lead, sample]."
             )
-        return rows, answers
+        self.n_features_in_ = given.X.shape[1]
+        columns = getattr(X, "columns", ())
+        if len(columns) and all(isinstance(name, str) for name in columns):
+            self.feature_names_in_ = np.array(columns, object)
+        return given
 
-    def _asked(self, rows: NDArray, answers: NDArray) -> dict[Any, int]:
+    def _wanted(self, given: Given) -> dict[Any, int]:
         """Class -> synthetic items, by the strategy; kept as `sampling_strategy_`."""
-        keys, sizes = np.unique(answers, return_counts=True)
-        have = dict(zip(keys.tolist(), sizes.tolist(), strict=True))
+        sizes = np.bincount(given.number)
+        have = dict(zip(given.keys, sizes.tolist(), strict=True))
         most, strategy = max(have.values()), self.sampling_strategy
         if isinstance(strategy, Mapping):
-            targets = dict(strategy)
-        elif strategy in ("auto", "not majority"):
-            largest = keys[sizes.argmax()].item()
-            targets = {key: most for key in have if key != largest}
-        elif strategy == "minority":
-            targets = {keys[sizes.argmin()].item(): most}
-        elif isinstance(strategy, str) or not isinstance(strategy, Sequence | np.ndarray):
+            targets = {key_among(key, have): target for key, target in strategy.items()}
+        elif isinstance(strategy, str) and strategy in ("auto", "not majority"):
+            targets = {key: most for key in have if key != given.keys[sizes.argmax()]}
+        elif isinstance(strategy, str) and strategy == "minority":
+            targets = {given.keys[sizes.argmin()]: most}
+        elif isinstance(strategy, Sequence | np.ndarray) and not isinstance(strategy, str | bytes):
+            targets = {key_among(key, have): most for key in strategy}
+        else:
             raise EcgsynthError(
-                f"sampling_strategy {strategy!r} is not known; take 'auto', 'not majority', "
+                f"sampling_strategy {shown(strategy)} is not known; take 'auto', 'not majority', "
                 "'minority', a list of classes, or {class: items in all}."
             )
-        else:
-            targets = dict.fromkeys(strategy, most)
         for key, target in targets.items():
-            if key not in have:
+            if not is_count(target):
                 raise EcgsynthError(
-                    f"no items of class {key!r} are given; there are {', '.join(map(repr, have))}."
-                )
-            if not isinstance(target, int | np.integer):
-                raise EcgsynthError(
-                    f"sampling_strategy asks for {target!r} items of class {key!r}; give a whole "
-                    "number."
+                    f"sampling_strategy asks for {shown(target)} items of class {key!r}; give a "
+                    "whole number."
                 )
             if target < have[key]:
                 raise EcgsynthError(
                     f"class {key!r} has {have[key]} items already, and sampling_strategy asks for "
                     f"{target}; this only adds."
                 )
-        self.sampling_strategy_ = {key: target - have[key] for key, target in targets.items()}
-        self.n_features_in_ = rows.shape[1]
+        self.sampling_strategy_ = {key: int(target) - have[key] for key, target in targets.items()}
         return self.sampling_strategy_

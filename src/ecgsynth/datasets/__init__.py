@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import reprlib
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.registry import DATASETS
+from ecgsynth.settings import Settings as Settings
+from ecgsynth.settings import make_settings as make_settings
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 
 NOT_TOLD = "not told"
 """In the place of a patient in an `Inventory`, where a set names none."""
-
-
-class Settings(BaseModel):
-    """Settings refuse words that they do not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass
@@ -92,44 +84,3 @@ def load(name: str, split: str | None = None, **settings: Any) -> Ecg:
             f"the data set '{name}' has no split '{split}'.{did_you_mean(split, dataset.splits)}"
         )
     return dataset.load(split, make_settings(dataset.Settings, settings, f"data set '{name}'"))
-
-
-def make_settings(kind: type[Any], values: dict[str, Any], owner: str) -> Any:
-    """Validate settings; a misspelt word is answered with the nearest one.
-
-    Raises
-    ------
-    EcgsynthError: a word is unknown or a value does not fit.
-    """
-    try:
-        return kind(**values)
-    except ValidationError as problem:
-        raise EcgsynthError(explain(problem, kind, owner)) from None
-
-
-def explain(problem: ValidationError, kind: type[Any], owner: str) -> str:
-    """A pydantic error as one sentence."""
-    error = first_of(problem)
-    where = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        known = kind.model_fields
-        return f"{owner} has no setting '{where}'.{did_you_mean(str(error['loc'][-1]), known)}"
-    if error["type"] == "missing" and isinstance(error["loc"][-1], int):
-        where, given = where.rpartition(".")[0], reprlib.repr(error["input"])
-        return f"{owner}: '{where}' takes more values than that (got {given})."
-    if error["type"] == "missing":
-        return f"{owner} needs '{where}'; write {where}=... beside the others."
-    if error["type"] == "tuple_type":
-        return f"{owner}: '{where}' takes a list in brackets, as in [{error['input']}, ...]."
-    said = error["msg"].removeprefix("Value error, ")
-    said = re.sub(r" or instance of \w+", "", said)  # names of classes are no words of a recipe
-    if not where:  # several settings do not go together: the sentence names them
-        return f"{owner}: {said}."
-    # `reprlib` shortens: what was given may be the whole recipe.
-    return f"{owner}: '{where}' {said[:1].lower()}{said[1:]} (got {reprlib.repr(error['input'])})."
-
-
-def first_of(problem: ValidationError) -> Any:
-    """The error to tell of several: a misspelt word before the word that it leaves missing."""
-    errors = problem.errors()
-    return next((e for e in errors if e["type"] in ("extra_forbidden", "invalid_key")), errors[0])

@@ -19,6 +19,7 @@ from ecgsynth.datasets.own.records import of_wfdb
 from ecgsynth.datasets.own.rows import of_table
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import DATASETS
+from ecgsynth.settings import Rate
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 
@@ -62,7 +63,7 @@ class Folder:
 
         path: Path
         kind: Literal["auto", "wfdb", "npz", "csv", "parquet"] = "auto"
-        fs: float | None = Field(None, gt=0)
+        fs: Rate | None = None
         leads: tuple[str, ...] | None = None
         classes: tuple[str, ...] | None = None
         label_map: dict[str, str] | None = None

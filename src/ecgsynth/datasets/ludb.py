@@ -16,6 +16,7 @@ from ecgsynth.datasets.ludb_windows import windows
 from ecgsynth.datasets.people import Person, of_headers
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import DATASETS
+from ecgsynth.settings import Rate
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.filters import resample
 from ecgsynth.signals.marks import Marks
@@ -62,7 +63,7 @@ class Ludb:
         """
 
         leads: tuple[str, ...] = LEADS_12
-        fs: float = Field(FS, gt=0, le=100_000)
+        fs: Rate = FS
         window: int | None = Field(None, ge=8, le=SAMPLES)
         step: int = Field(100, ge=1)
         peak_between: tuple[int, int] = (125, 250)

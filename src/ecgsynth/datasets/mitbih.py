@@ -20,6 +20,7 @@ from ecgsynth.datasets.people import Person, of_headers
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.progress import recordings
 from ecgsynth.registry import DATASETS
+from ecgsynth.settings import Rate
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.noise import Kind, add_noise
 from ecgsynth.signals.segments import RR
@@ -80,7 +81,7 @@ class MitBih:
 
         leads: tuple[str, ...] = ("MLII",)
         classes: tuple[str, ...] = AAMI_CLASSES
-        fs: float = Field(FS, gt=0, le=100_000)
+        fs: Rate = FS
         noise: tuple[Kind, ...] = ()
         noise_seed: int = Field(0, ge=0)
 

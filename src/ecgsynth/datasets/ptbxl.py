@@ -17,6 +17,7 @@ from ecgsynth.datasets.ptbxl_files import RECORDS, SECONDS
 from ecgsynth.datasets.statements import NOT_STATED, SUPERCLASSES, Vocabulary
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.registry import DATASETS
+from ecgsynth.settings import Rate
 from ecgsynth.signals import filters
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
@@ -68,7 +69,7 @@ class PtbXl:
         min_likelihood: float = Field(0.0, ge=0, le=100)
         labelled_only: bool = False
         leads: tuple[str, ...] = LEADS_12
-        fs: float = Field(100.0, gt=0, le=100_000)
+        fs: Rate = 100.0
         band: tuple[float | None, float | None] = (None, None)
 
         @field_validator("leads")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from ecgsynth.condition import Condition as Condition
+from ecgsynth.settings import Settings as BaseSettings
 from ecgsynth.signals.spec import Spec
 
 
-class Settings(BaseModel):
-    """The shape of a family; refuses words that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class Settings(BaseSettings):
+    """The shape of a family."""
 
     styles: int = Field(0, ge=0)
     """How many people the training set holds; the loop fills it in. 0 = no style code."""

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from ecgsynth.condition import Condition
+from ecgsynth.settings import Settings as BaseSettings
 
 
-class Settings(BaseModel):
-    """Weights of an objective; refuses words that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class Settings(BaseSettings):
+    """Weights of an objective."""
 
     classes: float = Field(0.0, ge=0)
     """Weight of the auxiliary class loss, which needs a critic that gives class logits; 0 = none.

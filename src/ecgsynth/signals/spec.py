@@ -61,7 +61,7 @@ class Spec:
             )
         put("band", _checked_band(self.band))
         if self.r_sample is not None:
-            put("r_sample", whole(self.r_sample, "r_sample, where R lies,"))
+            put("r_sample", whole(self.r_sample, "r_sample, the number of a sample,"))
 
     @property
     def seconds(self) -> float:

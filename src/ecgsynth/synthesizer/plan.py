@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.arguments import whole
 
 
 class Plan:
@@ -67,9 +67,7 @@ def checked_seed(seed: int) -> int:
     ------
     EcgsynthError: it is no whole number, or out of range.
     """
-    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
-        raise EcgsynthError(f"the seed must be a whole number between 0 and 2^63 - 1; got {seed}.")
-    return int(seed)
+    return whole(seed, "the seed")
 
 
 def counter_uniform(seed: int, first: int, count: int, width: int) -> NDArray[np.float64]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from ecgsynth.config import Run, explain_nested
+from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.recipes import put
 from ecgsynth.registry import METRICS
+from ecgsynth.settings import Settings, Whole
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -21,10 +22,8 @@ LENGTH = ("training.examples", "training.epochs")
 """Set by the study: what a trial may see is the same for all."""
 
 
-class Axis(BaseModel):
+class Axis(Settings):
     """Where one setting is searched: from `low` to `high`, or among `choices`."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     low: int | float | None = None
     high: int | float | None = None
@@ -77,10 +76,8 @@ class Axis(BaseModel):
         return value if is_number and self.low <= value <= self.high else None
 
 
-class Tune(BaseModel):
+class Tune(Whole):
     """The section `tune` of a recipe."""
-
-    model_config = ConfigDict(extra="forbid")
 
     space: dict[str, Axis] = Field(min_length=1, description="setting -> where it is searched")
     examples: int = Field(60_000, gt=0, description="that a trial sees")
@@ -90,6 +87,10 @@ class Tune(BaseModel):
     )
     against: str = Field("", description="split to score on; the held-out one when left out")
     items: int = Field(200, ge=20, description="most items of a class, real and synthetic")
+
+    @classmethod
+    def _called(cls) -> str:
+        return "the section `tune`"
 
     @model_validator(mode="after")
     def _settings_of_a_recipe(self) -> Tune:
@@ -115,11 +116,7 @@ def tune_of(run: Run) -> Tune:
             f"the recipe '{run.name}' does not say what to search; give it a section `tune`, as "
             "that of vanilla-mitbih has it."
         )
-    try:
-        tune = Tune.model_validate(run.tune)
-    except ValidationError as problem:
-        sentence = explain_nested(problem, Tune)
-        raise EcgsynthError(sentence.replace("the recipe", "the section `tune`", 1)) from None
+    tune = Tune.from_dict(run.tune)
     for name in tune.score:
         if METRICS.get(name).goal == "match":
             better = [n for n in METRICS.names() if METRICS.get(n).goal != "match"]

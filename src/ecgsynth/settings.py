@@ -1,0 +1,147 @@
+"""Settings: what a user may set, checked; what does not fit is one sentence."""
+
+from __future__ import annotations
+
+import re
+import reprlib
+from collections.abc import Mapping
+from typing import Annotated, Any, Self, get_args, get_origin
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from ecgsynth.arguments import rate, shown
+from ecgsynth.errors import EcgsynthError, did_you_mean
+
+Rate = Annotated[float, Field(gt=0), AfterValidator(rate)]
+"""A sampling rate, Hz."""
+
+
+class Settings(BaseModel):
+    """Settings refuse words that they do not know, infinity, and True and False for a number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if _holds_truth(value) and not _takes_truth(kind):
+            raise ValueError("does not take True or False")
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        try:
+            super().__setattr__(name, value)
+        except ValidationError as problem:
+            raise EcgsynthError(explain(problem, type(self), "the settings")) from None
+
+
+class Whole(Settings):
+    """Settings that are not part of others, and are said to be wrong as a whole.
+
+    Raises
+    ------
+    EcgsynthError: a word is missing or unknown, or a value does not fit.
+    """
+
+    def __init__(self, **content: Any) -> None:
+        try:
+            super().__init__(**content)
+        except ValidationError as problem:
+            raise EcgsynthError(explain_nested(problem, type(self), self._called())) from None
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """What a mapping of words to values says.
+
+        Raises
+        ------
+        EcgsynthError: it is none, a word is missing or unknown, or a value does not fit.
+        """
+        if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
+            raise EcgsynthError(
+                f"{cls._called()} is a mapping of words to values; got {shown(content)}."
+            )
+        return cls(**content)
+
+    @classmethod
+    def _called(cls) -> str:
+        return "the recipe"
+
+
+def _holds_truth(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_holds_truth, value))
+    return isinstance(value, bool)
+
+
+def _takes_truth(kind: Any) -> bool:
+    """Whether True or False may stand in such a field."""
+    if kind in (bool, Any) or (isinstance(kind, type) and issubclass(kind, BaseModel)):
+        return True
+    return any(_takes_truth(one) for one in get_args(kind))
+
+
+def make_settings(kind: type[Any], values: Mapping[str, Any], owner: str) -> Any:
+    """Validate settings; a misspelt word is answered with the nearest one.
+
+    Raises
+    ------
+    EcgsynthError: a word is unknown or a value does not fit.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as problem:
+        raise EcgsynthError(explain(problem, kind, owner)) from None
+
+
+def explain(problem: ValidationError, kind: type[Any], owner: str) -> str:
+    """A pydantic error as one sentence."""
+    error = first_of(problem)
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = kind.model_fields
+        return f"{owner} has no setting '{where}'.{did_you_mean(str(error['loc'][-1]), known)}"
+    if error["type"] == "missing" and isinstance(error["loc"][-1], int):
+        where, given = where.rpartition(".")[0], reprlib.repr(error["input"])
+        return f"{owner}: '{where}' takes more values than that (got {given})."
+    if error["type"] == "missing":
+        return f"{owner} needs '{where}'; write {where}=... beside the others."
+    if error["type"] == "tuple_type":
+        return f"{owner}: '{where}' takes a list in brackets, as in [{error['input']}, ...]."
+    said = error["msg"].removeprefix("Value error, ")
+    said = re.sub(r" or instance of \w+", "", said)  # names of classes are no words of a recipe
+    if not where:  # several settings do not go together: the sentence names them
+        return f"{owner}: {said}."
+    # `reprlib` shortens: what was given may be the whole recipe.
+    return f"{owner}: '{where}' {said[:1].lower()}{said[1:]} (got {reprlib.repr(error['input'])})."
+
+
+def explain_nested(problem: ValidationError, kind: type[BaseModel], owner: str) -> str:
+    """A pydantic error of nested settings as one sentence; the words of its section are known."""
+    error = first_of(problem)
+    section: Any = kind
+    for part in error["loc"][:-1]:
+        inside = section
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            field = section.model_fields.get(str(part))
+            inside = field.annotation if field else None
+        elif get_origin(section) is dict:  # of a section whose words the user chooses
+            inside = get_args(section)[1]
+        section = inside
+    is_model = isinstance(section, type) and issubclass(section, BaseModel)
+    return explain(problem, section if is_model else kind, owner)
+
+
+def first_of(problem: ValidationError) -> Any:
+    """The error to tell of several: a misspelt word before the word that it leaves missing."""
+    errors = problem.errors()
+    return next((e for e in errors if e["type"] in ("extra_forbidden", "invalid_key")), errors[0])
