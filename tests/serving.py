@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import uvicorn
 
+from ecgsynth.app.service import connections
 from ecgsynth.app.service.application import create_app
 from ecgsynth.app.service.settings import Settings
 from ecgsynth.app.service.store import Job, Store
@@ -29,12 +30,14 @@ def served(settings: Settings, key: str = "") -> Iterator[httpx.Client]:
         listener.bind(("127.0.0.1", 0))
         app = create_app(settings, key)
         app.state.shelf.warm = _nothing
-        config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2)
+        config = uvicorn.Config(
+            app, log_config=None, timeout_graceful_shutdown=2, **connections.options()
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with httpx.Client(base_url=address, timeout=60) as client:
+        with httpx.Client(base_url=address, timeout=300) as client:
             wait_for(lambda: server.started)
             try:
                 yield client
@@ -65,17 +68,20 @@ def started(port: int, log: Path, *words: str, **environment: str) -> subprocess
     def answers() -> bool:
         assert process.poll() is None, log.read_text()
         try:
-            return httpx.get(f"http://127.0.0.1:{port}/v1/health").status_code == 200
+            return httpx.get(f"http://127.0.0.1:{port}/v1/health", timeout=60).status_code == 200
         except httpx.HTTPError:
             return False
 
-    wait_for(answers, 120)
+    wait_for(answers)
     return process
 
 
-def wait_for(ready: Any, seconds: float = 30, every: float = 0.02) -> None:
-    """every: s; jobs run behind all else (nice), so that who asks for them without a pause keeps
-    them from the processor."""
+def wait_for(ready: Any, seconds: float = 300, every: float = 0.02) -> None:
+    """seconds: none that a busy machine needs, since only a fault takes them.
+
+    every: s; jobs run behind all else (nice), so that who asks for them without a pause keeps
+    them from the processor.
+    """
     until = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < until, "this did not come about in time"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import shutil
 import socket
 import time
 import zipfile
@@ -17,8 +16,6 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from safetensors import safe_open
-from safetensors.numpy import save_file
 from serving import served, wait_for
 
 from ecgsynth.app import cli
@@ -593,83 +590,10 @@ def test_a_fault_is_a_problem_and_tells_nothing_of_the_inside(
     def fault(*_: Any) -> Any:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(Shelf, "models", fault)
+    monkeypatch.setattr(Shelf, "looked_at", fault)
     answer = client.get("/v1/models")
     assert "secret" not in problem(answer, 500)
     assert client.get("/docs").status_code == 200
-
-
-# Files of models come and go.
-
-
-def test_a_model_replaced_while_serving_is_noticed(
-    settings: Settings, models: Path, tiny: Synthesizer, tmp_path: Path
-) -> None:
-    shutil.copy(models / "tiny.safetensors", tmp_path / "mine.safetensors")
-    mine = settings.model_copy(update={"model_dir": tmp_path})
-    with served(mine) as client:
-        old = client.post("/v1/ecgs", json={"model": "mine", "seed": 1})
-        assert old.headers["x-ecgsynth-model"] == tiny.card.id
-        other = Synthesizer.load(models / "tiny.safetensors")
-        for value in other.generator.parameters():
-            value.data.mul_(1.5)
-        other.save(tmp_path / "mine.safetensors")
-        new = client.post("/v1/ecgs", json={"model": "mine", "seed": 1})
-        assert new.headers["x-ecgsynth-model"] == other.card.id != tiny.card.id
-        assert new.headers["x-ecgsynth-sha256"] != old.headers["x-ecgsynth-sha256"]
-        item = json.loads(new.text.splitlines()[1])
-        expected = other.generate(1, seed=1).signal[0, 0]
-        assert np.array_equal(np.float32(item["signal"]["MLII"]), expected)
-        gone = client.post("/v1/ecgs", json={"model": tiny.card.id})
-        assert "no model named" in problem(gone, 422)
-
-
-def test_a_damaged_model_is_listed_with_its_reason_and_harms_no_other(
-    settings: Settings, models: Path, tmp_path: Path
-) -> None:
-    shutil.copy(models / "tiny.safetensors", tmp_path / "good.safetensors")
-    content = (models / "tiny.safetensors").read_bytes()
-    (tmp_path / "half.safetensors").write_bytes(content[: len(content) // 2])
-    (tmp_path / "text.safetensors").write_text("no model")
-    with served(settings.model_copy(update={"model_dir": tmp_path})) as client:
-        said = client.get("/v1/models").json()
-        assert {"half", "text"} == set(said["left_out"])
-        answer = client.post("/v1/ecgs", json={"model": "half"})
-        assert "copy or train it again" in problem(answer, 422)
-        assert client.post("/v1/ecgs", json={"model": "good"}).status_code == 200
-
-
-@pytest.mark.parametrize("id", ["../../way-out", "a/b-12345678", 'q"uote', "mod\xe8le", "a\r\nb"])
-def test_a_model_whose_id_is_no_plain_name_is_not_served(
-    settings: Settings, models: Path, tmp_path: Path, id: str
-) -> None:
-    """Files are named by it, and headers tell it."""
-    with safe_open(models / "tiny.safetensors", "np") as file:
-        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        card = json.loads(file.metadata()["card"])
-    card = json.dumps(card | {"id": id})
-    save_file(weights, tmp_path / "odd.safetensors", {"card": card})
-    with served(settings.model_copy(update={"model_dir": tmp_path})) as client:
-        assert "no plain name" in client.get("/v1/models").json()["left_out"]["odd"]
-        for word in (id, "odd"):
-            problem(client.post("/v1/ecgs", json={"model": word, "format": "npz"}), 422)
-        assert (tmp_path / "odd.safetensors").is_file()
-
-
-def test_no_more_models_stay_in_memory_than_allowed(models: Path, tmp_path: Path) -> None:
-    for scale in (1.1, 1.2, 1.3):
-        other = Synthesizer.load(models / "tiny.safetensors")
-        for value in other.generator.parameters():
-            value.data.mul_(scale)
-        other.save(tmp_path / f"m{scale}.safetensors")
-    shelf = Shelf(tmp_path, 2, 0.001)
-
-    async def all_of_them() -> None:
-        for name in ("m1.1", "m1.2", "m1.3", "m1.1"):
-            await shelf.load(name)
-
-    asyncio.run(all_of_them())
-    assert len(shelf._loaded) == 2
 
 
 # Settings.

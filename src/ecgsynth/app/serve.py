@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -46,21 +47,26 @@ def serve(
         )
     import uvicorn
 
+    from ecgsynth.app.service.connections import allow_many, options
     from ecgsynth.app.service.logs import CONFIG
     from ecgsynth.app.service.scratch import scratch
     from ecgsynth.app.service.settings import KEY, Settings, read_key
     from ecgsynth.app.service.store import Store
 
-    given = dict(parse_override(text) for text in settings or [])
+    given: dict[str, object] = dict(parse_override(text) for text in settings or [])
     named = {"model_dir": model_dir, "runs": runs, "jobs_db": jobs_db}
-    chosen = Settings.read(given | {name: value for name, value in named.items() if value})
+    given |= {name: value for name, value in named.items() if value}
+    _check_no_secret(given)
+    chosen = Settings.read(given)
     chosen = chosen.model_copy(update={"hosts": ",".join(filter(None, (chosen.hosts, host)))})
     key = read_key()
     if chosen.model_dir is not None and not chosen.model_dir.is_dir():
         raise EcgsynthError(f"there is no folder {chosen.model_dir} to take models from.")
+    os.umask(0o077)  # what is uploaded, and what comes of it, is nobody else's on this machine
     Store(chosen.jobs_db).engine.dispose()  # its tables are made once, before the workers start
     _check_free(host, port)
     os.environ |= chosen.to_environment()
+    allow_many()
     if host not in ("127.0.0.1", "::1", "localhost") and not key:
         typer.echo(f"Everyone who reaches {host} may use this service: set {KEY}.", err=True)
     with scratch() as place:
@@ -77,9 +83,28 @@ def serve(
             log_config=CONFIG,
             access_log=False,
             server_header=False,
+            **options(),
             backlog=2048,
             timeout_keep_alive=75,  # s; shorter, a busy client meets a connection that just closed
             timeout_graceful_shutdown=chosen.stop_seconds,
+        )
+
+
+def _check_no_secret(given: Mapping[str, object]) -> None:
+    """Refuse a password that stands on the command line."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    from ecgsynth.errors import EcgsynthError
+
+    try:
+        address = make_url(str(given.get("jobs_db", "sqlite://")))
+    except ArgumentError:  # told where it is opened
+        return
+    if address.password or "password" in address.query:
+        raise EcgsynthError(
+            "the address of the jobs database holds a password, and every user of this machine "
+            "reads command lines; put the address into ECGSYNTH_SERVE_JOBS_DB."
         )
 
 

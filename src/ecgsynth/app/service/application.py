@@ -18,6 +18,7 @@ from ecgsynth import __version__
 from ecgsynth.app.service import (
     augmentations,
     choices,
+    connections,
     ecgs,
     evaluations,
     health,
@@ -76,6 +77,7 @@ def create_app(settings: Settings, key: str = "") -> FastAPI:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
             app.state.shelf.close()
+            app.state.pulse.close()
             for pool in (app.state.computing, app.state.writing):
                 pool.shutdown(wait=False, cancel_futures=True)
             store.engine.dispose()
@@ -95,6 +97,7 @@ def create_app(settings: Settings, key: str = "") -> FastAPI:
     app.state.runs = Runs(settings.runs)
     app.state.stopping = asyncio.Event()
     app.state.shelf = Shelf(settings.model_dir, settings.models_loaded, settings.batch_ms / 1000)
+    app.state.pulse = health.Pulse(lambda: len(app.state.shelf.models()), store.counts)
     app.state.computing = ThreadPoolExecutor(settings.streams, "ecgsynth-lines")
     app.state.writing = ThreadPoolExecutor(settings.streams, "ecgsynth-files")
     for resource in RESOURCES:
@@ -120,7 +123,9 @@ def from_environment() -> FastAPI:
     """The service as `ecgsynth serve` told its workers to be, through the environment."""
     logging.captureWarnings(True)
     scratch.hold()
-    return create_app(Settings.read(), read_key())
+    settings = Settings.read()
+    connections.Connection.bound(settings)
+    return create_app(settings, read_key())
 
 
 def _tell_of_stop(stopping: asyncio.Event) -> None:

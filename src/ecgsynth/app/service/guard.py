@@ -17,9 +17,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecgsynth.app.service import metrics
+from ecgsynth.app.service.connections import MOST_HEADERS
 from ecgsynth.app.service.logs import request_id
 from ecgsynth.app.service.problems import Problem, of_error
 from ecgsynth.app.service.settings import Settings
+from ecgsynth.app.service.slots import Pace, Slots, client_of
 from ecgsynth.app.service.tickets import Tickets
 from ecgsynth.app.service.uploads import FORMS
 
@@ -28,12 +30,22 @@ log = logging.getLogger("ecgsynth.serve")
 KEYED = ("/v1/", "/metrics")
 """What needs the key where there is one; pages and the description of the service do not."""
 
-OPEN = ("/v1/health",)
+HEALTH = "/v1/health"
+"""Needs no key and takes no place: whether the service lives is told when all else is full too."""
+
+EVENTS = re.compile(r"/v1/runs/[^/]+/events")
+"""Stay open while somebody looks on, so they have places of their own."""
 
 LOCAL = {"localhost", "localhost.localdomain", "ip6-localhost", ""}
 """Names of this machine alone; "" is a client of HTTP/1.0, which no browser is."""
 
 HOST = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^\s:@/\[\]]*))(?::\d*)?")
+
+METHODS = {"GET", "HEAD", "POST", "DELETE", "OPTIONS"}
+"""Those that are counted by their names; anybody can invent others without end."""
+
+MOST_PATH = 200
+"""Characters of an address that are logged."""
 
 LINGER_S, LINGER_BYTES = 2.0, 64 << 20
 """For so long, and so much, a refused body is still taken in."""
@@ -55,7 +67,8 @@ class Guard:
         self.tickets = tickets
         self.origins = {o.strip() for o in settings.origins.split(",") if o.strip()}
         self.hosts = {h.strip().lower() for h in settings.hosts.split(",")} | LOCAL
-        self.in_flight = 0
+        self.requests = Slots(settings.requests, settings.client_share, "requests")
+        self.watchers = Slots(settings.watchers, settings.client_share, "streams of events")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,13 +80,13 @@ class Guard:
         token = request_id.set(name)
         answer = _Answer(send, name, self.settings.stall_seconds)
         begun = time.perf_counter()
-        self.in_flight += 1
         metrics.IN_FLIGHT.inc()
         body = _Body(receive, self._most(scope["path"]), self.settings.stall_seconds)
         try:
             self._admit(scope, headers)
             async with asyncio.timeout(self.settings.seconds):
-                await self.app(scope, body.receive, answer.send)
+                with self._place(scope):
+                    await self.app(scope, body.receive, answer.send)
         except TimeoutError:
             await answer.problem(Problem(408, "this took too long; ask for less at a time."))
         except ClientDisconnect:
@@ -82,36 +95,42 @@ class Guard:
             await body.discard()
             await answer.problem(of_error(problem))
         finally:
-            self.in_flight -= 1
             metrics.IN_FLIGHT.dec()
             self._note(scope, answer, time.perf_counter() - begun)
             request_id.reset(token)
 
     def _admit(self, scope: Scope, headers: Headers) -> None:
         """Raise the problem for which the request is not let in."""
+        if sum(len(name) + len(value) for name, value in headers.raw) > MOST_HEADERS:
+            raise Problem(431, f"the headers are larger than {MOST_HEADERS >> 10} KiB; send less.")
         host = _name(headers.get("host", ""))
         # A page of elsewhere can have its own name lead here (DNS rebinding), but not a number.
         if not (host in self.hosts or "*" in self.hosts or _is_address(host)):
             raise Problem(421, f"this service is not called '{host[:80]}'; whoever runs it can "
                                "add the name to `hosts`.")  # fmt: skip
         origin = headers.get("origin", "")
-        own = _place(origin) == headers.get("host") or origin in self.origins
+        own = _origin(origin) == headers.get("host") or origin in self.origins
         if origin and not own:
-            raise Problem(403, f"pages of {origin} may not call this service; see `origins`.")
-        if self.in_flight > self.settings.requests:
-            raise Problem(503, "too many requests at once; ask again in a moment.",
-                          headers={"Retry-After": "1"})  # fmt: skip
+            raise Problem(403, f"pages of {origin[:80]} may not call this service; see `origins`.")
         path = scope["path"]
         opened = self.tickets.opens(scope["method"], path, scope["query_string"])
-        if self.key and path.startswith(KEYED) and path not in OPEN and not opened:
+        if self.key and path.startswith(KEYED) and path != HEALTH and not opened:
             scheme, _, given = headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), self.key):
                 why = "this key is not the one" if given else "a key is needed"
                 raise Problem(401, f"{why}; send it as `Authorization: Bearer KEY`.",
                               headers={"WWW-Authenticate": "Bearer"})  # fmt: skip
         most = self._most(path)
-        if int(headers.get("content-length") or 0) > most:
+        if _length(headers) > most:
             raise _too_large(most)
+
+    def _place(self, scope: Scope) -> contextlib.AbstractContextManager[None]:
+        """Where the request stands while it is answered."""
+        path = scope["path"]
+        if path == HEALTH:
+            return contextlib.nullcontext()
+        slots = self.watchers if EVENTS.fullmatch(path) else self.requests
+        return slots.held(client_of(scope))
 
     def _most(self, path: str) -> int:
         """Bytes of a body; a form has its fields beside the file."""
@@ -121,10 +140,11 @@ class Guard:
     def _note(self, scope: Scope, answer: _Answer, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "none")
         status = answer.status if answer.whole else 499  # as nginx calls a client that left
-        metrics.REQUESTS.labels(scope["method"], route, status).inc()
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        metrics.REQUESTS.labels(method, route, status).inc()
         metrics.SECONDS.labels(route).observe(seconds)
         log.info("request", extra={
-            "method": scope["method"], "path": scope["path"], "route": route, "status": status,
+            "method": method, "path": scope["path"][:MOST_PATH], "route": route, "status": status,
             "ms": round(1000 * seconds, 1), "bytes": answer.bytes,
         })  # fmt: skip
 
@@ -133,18 +153,23 @@ class _Body:
     """The body of a request as it comes, not longer and not slower than allowed."""
 
     def __init__(self, receive: Receive, most: int, stall_s: float) -> None:
-        self._receive, self.left, self.most, self.stall_s = receive, most, most, stall_s
+        self._receive, self.left, self.most = receive, most, most
+        self.pace = Pace(stall_s)
         self.whole = False
 
     async def receive(self) -> Message:
         if self.whole:  # now it waits for the client to leave, for as long as the answer takes
             return await self._receive()
         try:
-            message = await asyncio.wait_for(self._receive(), self.stall_s)
+            message = await asyncio.wait_for(self._receive(), self.pace.begin())
         except TimeoutError:
-            raise Problem(408, f"nothing came for {self.stall_s:g} s; send the body at once.",
-                          headers={"Connection": "close"}) from None  # fmt: skip
-        self.left -= len(message.get("body", b""))
+            raise Problem(
+                408, f"too little came for {self.pace.stall_s:g} s; send the body at once.",
+                headers={"Connection": "close"},
+            ) from None  # fmt: skip
+        came = len(message.get("body", b""))
+        self.pace.end(came)
+        self.left -= came
         if self.left < 0:
             raise _too_large(self.most)
         self.whole = not message.get("more_body", False)
@@ -166,7 +191,8 @@ class _Answer:
     """The answer as it goes out: its status, its length, and whether it went out whole."""
 
     def __init__(self, send: Send, name: str, stall_s: float) -> None:
-        self._send, self.name, self.stall_s = send, name, stall_s
+        self._send, self.name = send, name
+        self.pace = Pace(stall_s)
         self.status = 0
         self.bytes = 0
         self.whole = False
@@ -179,9 +205,11 @@ class _Answer:
             headers.setdefault("X-Content-Type-Options", "nosniff")
             headers.setdefault("Cache-Control", "no-store")
         # Where the client does not read, the server's buffer is full and this does not return.
-        async with asyncio.timeout(self.stall_s):
+        went = len(message.get("body", b""))
+        async with asyncio.timeout(self.pace.begin()):
             await self._send(message)
-        self.bytes += len(message.get("body", b""))
+        self.pace.end(went)
+        self.bytes += went
         self.whole = message["type"] == "http.response.body" and not message.get("more_body")
 
     async def problem(self, problem: Problem) -> None:
@@ -192,7 +220,7 @@ class _Answer:
         await problem.response()({"type": "http"}, _nothing, self.send)
 
 
-def _place(origin: str) -> str:
+def _origin(origin: str) -> str:
     """Host and port of an origin; "" where it has none, which is nobody's."""
     try:
         return urlsplit(origin).netloc
@@ -212,6 +240,12 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _length(headers: Headers) -> int:
+    """Bytes of a body, where they are said as a number."""
+    said = headers.get("content-length", "")
+    return int(said) if said.isdecimal() and len(said) < 20 else 0
 
 
 async def _nothing() -> Message:

@@ -3,29 +3,77 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from ecgsynth import __version__
 
+log = logging.getLogger("ecgsynth.serve")
+
 router = APIRouter(prefix="/v1", tags=["service"])
+
+MOST_WAIT_S = 1.0
+"""For what is asked of the disk and the database."""
 
 
 class Health(BaseModel):
-    """jobs: by state."""
+    """status: degraded where the folder of models or the jobs database does not answer.
 
-    status: str
+    models: how many are served; jobs: by state; null where that is not known now.
+    """
+
+    status: Literal["ok", "degraded"]
     version: str
-    models: int
-    jobs: dict[str, int]
+    models: int | None
+    jobs: dict[str, int] | None
+
+
+class Pulse:
+    """What the health says of models and jobs, looked up away from all other work.
+
+    One look goes on at a time, in a thread of its own: whoever asks meanwhile waits for that one,
+    and no longer than `MOST_WAIT_S`.
+    """
+
+    def __init__(self, models: Callable[[], int], jobs: Callable[[], dict[str, int]]) -> None:
+        self._looks = {"models": models, "jobs": jobs}
+        self._threads = ThreadPoolExecutor(len(self._looks), "ecgsynth-health")
+        self._going: dict[str, asyncio.Future[object]] = {}
+
+    async def health(self) -> Health:
+        names = [*self._looks]
+        models, jobs = await asyncio.gather(*(self._found(name) for name in names))
+        whole = models is not None and jobs is not None
+        return Health(
+            status="ok" if whole else "degraded", version=__version__, models=models, jobs=jobs
+        )
+
+    async def _found(self, name: str) -> object:
+        going = self._going.get(name)
+        if going is None or going.done():
+            loop = asyncio.get_running_loop()
+            going = self._going[name] = loop.run_in_executor(self._threads, self._looks[name])
+            going.add_done_callback(lambda done: done.cancelled() or done.exception())
+        try:
+            return await asyncio.wait_for(asyncio.shield(going), MOST_WAIT_S)
+        except TimeoutError:
+            return None
+        except Exception as problem:  # whatever it is, the service itself answers
+            log.error("the %s cannot be looked up: %s", name, getattr(problem, "orig", problem))
+            return None
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 @router.head("/health", include_in_schema=False)
 @router.get("/health", summary="Whether the service answers")
 async def health(request: Request) -> Health:
-    """Asks the jobs database too; needs no key."""
-    state = request.app.state
-    models = await asyncio.to_thread(state.shelf.models)
-    jobs = await asyncio.to_thread(state.store.counts)
-    return Health(status="ok", version=__version__, models=len(models), jobs=jobs)
+    """Answers within a second or two whatever else goes on; needs no key."""
+    pulse: Pulse = request.app.state.pulse
+    return await pulse.health()

@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+from ecgsynth.errors import masked
+
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Id of the request that is being answered; "" outside of any."""
 
@@ -29,7 +31,18 @@ class JsonFormatter(logging.Formatter):
         said |= {name: value for name, value in vars(record).items() if name not in _USUAL}
         if record.exc_info:
             said["exception"] = self.formatException(record.exc_info)
-        return json.dumps(said, default=str)
+        return json.dumps(_hidden(said), default=lambda value: masked(str(value)))
+
+
+def _hidden(value: Any) -> Any:
+    """The same without passwords; libraries too log addresses that hold one."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, dict):
+        return {str(name): _hidden(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hidden(one) for one in value]
+    return value
 
 
 CONFIG: dict[str, Any] = {

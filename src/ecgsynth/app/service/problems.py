@@ -14,8 +14,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from ecgsynth.app.service.disk import DISK, is_full
+from ecgsynth.app.service.shelf import NotYetError
 from ecgsynth.app.service.uploads import FORMS
-from ecgsynth.errors import EcgsynthError, MissingRecordingsError, did_you_mean
+from ecgsynth.errors import EcgsynthError, MissingRecordingsError, did_you_mean, masked
 
 log = logging.getLogger("ecgsynth.serve")
 
@@ -33,6 +34,7 @@ TITLES = {
     421: "Not this host",
     422: "The request cannot be met",
     429: "Too many at once",
+    431: "Too large",
     500: "A fault of the service",
     503: "Not now",
     507: "The disk is full",
@@ -53,7 +55,7 @@ class Problem(HTTPException):
         self, status: int, detail: str, kind: str = "", headers: Mapping[str, str] | None = None,
         **more: Any,
     ) -> None:  # fmt: skip
-        super().__init__(status, detail, dict(headers or {}))
+        super().__init__(status, masked(detail), dict(headers or {}))
         self.kind = kind
         self.more = more
 
@@ -112,6 +114,8 @@ def of_error(problem: BaseException) -> Problem:
         return problem
     if isinstance(problem, MissingRecordingsError):
         return Problem(422, str(problem), MISSING)
+    if isinstance(problem, NotYetError):
+        return Problem(503, str(problem), headers={"Retry-After": "60"})
     if isinstance(problem, EcgsynthError):
         return Problem(422, str(problem))
     if isinstance(problem, HTTPException):

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ecgsynth.app.service.problems import MISSING, Problem
 from ecgsynth.app.service.scratch import clear_stale
 from ecgsynth.app.service.settings import KEY, PREFIX, Settings
-from ecgsynth.app.service.shelf import Shelf
+from ecgsynth.app.service.shelf import NotYetError, Shelf
 from ecgsynth.app.service.store import PART, Job, Store
 from ecgsynth.errors import EcgsynthError
 
@@ -63,7 +63,7 @@ class Runner:
                 await self._sweep()
             except SQLAlchemyError as problem:
                 log.error("the jobs database failed: %s", getattr(problem, "orig", problem))
-            except OSError as problem:
+            except (OSError, NotYetError) as problem:
                 log.error("a job could not be started: %s", problem)
                 if job is not None:
                     await self._give_back(job)
@@ -95,6 +95,8 @@ class Runner:
         try:
             try:
                 paths = await asyncio.to_thread(self._fetch, job, folder)
+            except NotYetError:
+                raise
             except EcgsynthError as problem:  # a model that was there when it was asked for
                 await asyncio.to_thread(
                     self.store.fail, job.id, self.owner, Problem(422, str(problem)).document()
@@ -207,8 +209,8 @@ def _place(job: Job) -> Path:
 
 
 def _is_ours(name: str) -> bool:
-    """Whether a variable is the service's own: the key, the password of the database."""
-    return name == KEY or name.startswith(PREFIX)
+    """Whether a variable is the service's own: the key, the passwords of databases and stores."""
+    return name == KEY or name.startswith((PREFIX, "ECGSYNTH_TRACKING_", "MLFLOW_", "PG", "AWS_"))
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

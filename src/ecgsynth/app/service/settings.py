@@ -23,9 +23,15 @@ def read_key() -> str:
 
     Raises
     ------
-    EcgsynthError: no header can carry it.
+    EcgsynthError: it is there and empty, as where another variable was to be put in; or no header
+        can carry it.
     """
     key = os.environ.get(KEY, "")
+    if KEY in os.environ and not key.strip():
+        raise EcgsynthError(
+            f"{KEY} is there but empty, which would open the service to everybody; give it a key, "
+            "or unset it where none is wanted."
+        )
     if not key.isascii() or not key.isprintable() or key != key.strip():
         raise EcgsynthError(
             f"{KEY} must be printable ASCII without blanks at its ends, since a header carries "
@@ -64,6 +70,8 @@ class Settings(BaseModel):
     batch_ms: float = Field(3, ge=0, le=1000, description="small requests wait for others, ms")
 
     requests: int = Field(256, ge=1, description="requests in flight, per worker")
+    watchers: int = Field(64, ge=1, description="streams of events that are open, per worker")
+    client_share: float = Field(0.25, gt=0, le=1, description="of those, for one client")
     streams: int = Field(2, ge=1, description="large requests computing at once, per worker")
     models_loaded: int = Field(4, ge=1, description="models kept in memory, per worker")
 

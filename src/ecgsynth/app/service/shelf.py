@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 import re
+import threading
 from collections import OrderedDict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ecgsynth.app.service.uploads import PLAIN
+from ecgsynth.app.service import modelfiles
+from ecgsynth.app.service.modelfiles import Served, Stamp
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
 if TYPE_CHECKING:
@@ -22,23 +23,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ecgsynth.serve")
 
-Stamp = tuple[str, int, int, int]
-"""Path, size, time of change and inode: as long as it stays, so does the content."""
+AT_ONCE = 64 << 20
+"""Bytes of a file that is read while somebody waits; a larger one is read behind his back."""
 
-
-@dataclass(frozen=True)
-class Served:
-    """A model on the shelf: its name here, its card, and the SHA-256 of its file."""
-
-    name: str
-    path: Path
-    sha256: str
-    card: dict[str, Any]
-    shipped: bool
-
-    @property
-    def id(self) -> str:
-        return str(self.card.get("id") or f"{self.name}-{self.sha256[:8]}")
+NOT_YET = "it is still being read; ask again in a minute."
 
 
 @dataclass(frozen=True)
@@ -54,12 +42,16 @@ class NoSuchModelError(EcgsynthError):
     """No model of that name or id is served."""
 
 
+class NotYetError(EcgsynthError):
+    """The model's file is new and large: it is being read."""
+
+
 class Shelf:
     """Shipped models and those of a folder.
 
     A model is known by its card's id, which follows from its weights; its name means whatever
     file has that name now. Files are looked at anew with every request, so that one that was
-    replaced is another model from then on.
+    replaced is another model from then on; a file is read once, as long as its stamp stays.
 
     Parameters
     ----------
@@ -73,53 +65,60 @@ class Shelf:
         self.batch_s = batch_s
         # One thread computes all passes: each more that did would keep memory of its own.
         self._computing = ThreadPoolExecutor(1, "ecgsynth-together")
-        self.left_out: dict[str, str] = {}
+        self._looking = ThreadPoolExecutor(1, "ecgsynth-shelf")
+        self._reading = ThreadPoolExecutor(1, "ecgsynth-reading")
         self._read: dict[Stamp, Served | str] = {}
+        self._being_read: set[Stamp] = set()
+        self._refused: dict[str, str] = {}
+        self._lock = threading.Lock()
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
         self._loading: dict[str, asyncio.Lock] = {}
 
     def models(self) -> dict[str, Served]:
-        """Every served model by its id."""
-        from ecgsynth.synthesizer.shelf import pretrained
+        """Every served model by its id; it looks at files, so it is no work of the event loop."""
+        return self.looked_at()[0]
 
-        places = [(name, path, True) for name, path in pretrained().items()]
-        if self.folder is not None:
-            runs = sorted(self.folder.glob("*/model.safetensors"))
-            files = sorted(self.folder.glob("*.safetensors"))
-            places += [(path.stem, path, False) for path in files]
-            places += [(path.parent.name, path, False) for path in runs]
+    def looked_at(self) -> tuple[dict[str, Served], dict[str, str]]:
+        """Every served model by its id, and the names of files that are not served -> why."""
         found: dict[str, Served] = {}
         left_out: dict[str, str] = {}
-        read: dict[Stamp, Served | str] = {}
-        for name, path, shipped in places:
+        stamps = set()
+        for name, path, shipped in self._places():
             try:
-                stamp = _stamp(path)
-                one = self._read.get(stamp) or _served(name, path, shipped)
+                stamp = modelfiles.stamp_of(path)
+                one = self._content(stamp, name, path, shipped)
+            except modelfiles.NoFileError as problem:
+                left_out[name] = str(problem)
+                continue
             except OSError:  # gone since the folder was listed
                 continue
-            read[stamp] = one
+            stamps.add(stamp)
             if isinstance(one, str):
                 left_out[name] = one
             elif found.setdefault(one.id, one).sha256 != one.sha256:
                 left_out[name] = f"{one.id} is another model's id; train or save it again."
-        for name in left_out.keys() - self.left_out.keys():
-            log.warning("%s is not served: %s", name, left_out[name])
-        self._read, self.left_out = read, left_out
-        return found
+        with self._lock:
+            self._read = {stamp: one for stamp, one in self._read.items() if stamp in stamps}
+            for name in left_out.keys() - self._refused.keys():
+                log.warning("%s is not served: %s", name, left_out[name])
+            self._refused = left_out
+        return found, left_out
 
     def find(self, word: str) -> Served:
         """The model of an id or a name; shipped names first.
 
         Raises
         ------
-        NoSuchModelError: there is none. EcgsynthError: its file cannot be used.
+        NoSuchModelError: there is none. NotYetError: its file is being read.
+        EcgsynthError: its file cannot be used.
         """
-        models = self.models()
+        models, left_out = self.looked_at()
         for one in models.values():
             if word in (one.id, one.name):
                 return one
-        if word in self.left_out:
-            raise EcgsynthError(f"the model '{word}' cannot be used: {self.left_out[word]}")
+        if word in left_out:
+            kind = NotYetError if left_out[word] == NOT_YET else EcgsynthError
+            raise kind(f"the model '{word}' cannot be used: {left_out[word]}")
         known = {*models, *(one.name for one in models.values())}
         raise NoSuchModelError(f"no model named '{word}'.{did_you_mean(word, known)}")
 
@@ -130,14 +129,13 @@ class Shelf:
         ------
         EcgsynthError: there is none, or its file is damaged or changes all the while.
         """
+        loop = asyncio.get_running_loop()
         for _ in range(3):
-            served = self.find(word)  # some calls of stat, unless a file is new
+            served = await loop.run_in_executor(self._looking, self.find, word)
             async with self._loading.setdefault(served.sha256, asyncio.Lock()):
                 if served.sha256 not in self._loaded:
-                    before = _stamp(served.path)
-                    loop = asyncio.get_running_loop()
                     loaded = await loop.run_in_executor(self._computing, self._load, served)
-                    if _stamp(served.path) != before or before not in self._read:
+                    if loaded is None:
                         continue  # it was replaced while it was read
                     self._loaded[served.sha256] = loaded
                     log.info("model loaded", extra={"model": served.id, "sha256": served.sha256})
@@ -160,51 +158,73 @@ class Shelf:
         await asyncio.to_thread(delineator)  # of requests with `measure`
 
     def close(self) -> None:
-        self._computing.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._computing, self._looking, self._reading):
+            pool.shutdown(wait=False, cancel_futures=True)
 
-    def _load(self, served: Served) -> Loaded:
+    def _places(self) -> Iterator[tuple[str, Path, bool]]:
+        """Name, file, and whether it is shipped."""
+        from ecgsynth.synthesizer.shelf import pretrained
+
+        for name, path in pretrained().items():
+            yield name, path, True
+        if self.folder is not None:
+            for path in sorted(self.folder.glob("*.safetensors")):
+                yield path.stem, path, False
+            for path in sorted(self.folder.glob("*/model.safetensors")):
+                yield path.parent.name, path, False
+
+    def _content(self, stamp: Stamp, name: str, path: Path, shipped: bool) -> Served | str:
+        """What a file holds, or why it cannot be used."""
+        with self._lock:
+            known = self._read.get(stamp) or (NOT_YET if stamp in self._being_read else None)
+            if known is not None:
+                return known
+            if stamp[1] > AT_ONCE:
+                self._being_read.add(stamp)
+                self._reading.submit(self._note, stamp, name, path, shipped)
+                return NOT_YET
+            self._read[stamp] = modelfiles.read(stamp, name, path, shipped)
+            return self._read[stamp]
+
+    def _note(self, stamp: Stamp, name: str, path: Path, shipped: bool) -> None:
+        """Read a large file, in a thread of its own."""
+        try:
+            content = modelfiles.read(stamp, name, path, shipped)
+        except OSError:  # gone meanwhile; else it is tried again with the next look
+            content = None
+        with self._lock:
+            self._being_read.discard(stamp)
+            if content is not None:
+                self._read[stamp] = content
+
+    def _load(self, served: Served) -> Loaded | None:
+        """The model of a file; None where the file is another one by now."""
         from ecgsynth.app.service.batching import Batcher
         from ecgsynth.synthesizer import Synthesizer
         from ecgsynth.synthesizer.together import Together
 
+        def is_there() -> bool:
+            try:
+                return modelfiles.stamp_of(served.path) == served.stamp
+            except (OSError, modelfiles.NoFileError):
+                return False
+
+        if not is_there():
+            return None
         try:
             synthesizer = Synthesizer.load(served.path)
+            together = Together(synthesizer)
         except EcgsynthError as problem:  # clients are told neither where it lies nor what broke
             log.warning("%s is not loaded: %s", served.id, problem)
             said = re.sub(r" \(.*\)(?=;)", "", str(problem).replace(str(served.path), served.name))
             raise EcgsynthError(said) from None
-        return Loaded(
-            served, synthesizer, Batcher(Together(synthesizer), self.batch_s, self._computing)
-        )
-
-
-def _stamp(path: Path) -> Stamp:
-    status = path.stat()
-    return str(path), status.st_size, status.st_mtime_ns, status.st_ino
-
-
-def _served(name: str, path: Path, shipped: bool) -> Served | str:
-    """What a file holds, from its card alone; the reason where it cannot be used."""
-    from pydantic import ValidationError
-    from safetensors import SafetensorError, safe_open
-
-    from ecgsynth.signals.spec import Spec
-    from ecgsynth.synthesizer.card import Card
-
-    try:
-        with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        with safe_open(path, "np") as weights:
-            card = json.loads((weights.metadata() or {}).get("card", "null"))
-    except (SafetensorError, ValueError, RecursionError):
-        return f"{path.name} is not a whole safetensors file; copy or train it again."
-    if not isinstance(card, dict) or not isinstance(card.get("spec"), dict):
-        return f"{path.name} carries no card, so it is not a model of ecgsynth."
-    one = Served(name, path, digest, card, shipped)
-    try:
-        Spec.from_json(Card.model_validate(card).spec)
-    except (ValidationError, EcgsynthError):
-        return f"the card in {path.name} is damaged; copy or train it again."
-    if not PLAIN.fullmatch(one.id):  # files are named by it
-        return f"its id '{one.id[:80]}' is no plain name (letters, digits, _ . -); save it anew."
-    return one
+        except MemoryError:
+            raise
+        except Exception:  # whatever it is, it comes of the file: nothing else was looked at
+            log.exception("%s is not loaded", served.id)
+            raise EcgsynthError(
+                f"the model '{served.name}' is damaged; copy or train it again."
+            ) from None
+        if not is_there():
+            return None
+        return Loaded(served, synthesizer, Batcher(together, self.batch_s, self._computing))

@@ -20,10 +20,11 @@ from sqlalchemy import (
     event,
     inspect,
 )
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.app.service.private import private_database
+from ecgsynth.errors import EcgsynthError, masked
 
 metadata = MetaData()
 
@@ -62,14 +63,14 @@ def opened(url: str) -> Engine:
 
     Raises
     ------
-    EcgsynthError: not a URL, its driver is not installed, the database cannot be used, or its
-        tables are of another version.
+    EcgsynthError: not a URL, its driver is not installed, the database cannot be used, others can
+        read it, or its tables are of another version.
     """
     try:
         address = make_url(url)
         sqlite = address.get_backend_name() == "sqlite"
-        if sqlite and address.database:
-            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+        if sqlite:
+            private_database(_file_of(address))
         engine = create_engine(address, pool_pre_ping=True)
         if sqlite:
             event.listen(engine, "connect", _tune_sqlite)
@@ -77,7 +78,7 @@ def opened(url: str) -> Engine:
         _check_layout(engine, address.render_as_string(hide_password=True))
     except ArgumentError:
         raise EcgsynthError(
-            f"'{url}' is no URL of a database; write sqlite:///jobs.sqlite or "
+            f"'{masked(url)}' is no URL of a database; write sqlite:///jobs.sqlite or "
             "postgresql+psycopg://user@host/name."
         ) from None
     except ModuleNotFoundError as problem:
@@ -86,12 +87,28 @@ def opened(url: str) -> Engine:
             "`pip install psycopg[binary]` and a URL that begins with postgresql+psycopg://."
         ) from None
     except (DBAPIError, OSError) as problem:
-        reason = " ".join(str(getattr(problem, "orig", problem)).split())
+        reason = masked(" ".join(str(getattr(problem, "orig", problem)).split()), url)
         shown = address.render_as_string(hide_password=True)
         raise EcgsynthError(
             f"the jobs database {shown} cannot be used ({reason}); mend --jobs-db."
         ) from None
     return engine
+
+
+def _file_of(address: URL) -> Path:
+    """The file of a database of SQLite.
+
+    Raises
+    ------
+    EcgsynthError: it has none of its own.
+    """
+    name = address.database or ""
+    if not name or name == ":memory:" or name.startswith("file:"):
+        raise EcgsynthError(
+            f"the jobs database '{address.render_as_string(hide_password=True)}' is no plain file, "
+            "and jobs must outlive the server; write sqlite:///jobs.sqlite."
+        )
+    return Path(name)
 
 
 def _check_layout(engine: Engine, shown: str) -> None:
@@ -110,6 +127,12 @@ def _check_layout(engine: Engine, shown: str) -> None:
 def _tune_sqlite(connection: Any, _record: Any) -> None:
     """Several processes read while one writes, and wait for each other."""
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL"):
+    # What is deleted was of patients: it is overwritten, and not only marked as free.
+    for pragma in (
+        "busy_timeout=30000",
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "secure_delete=ON",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
