@@ -15,7 +15,7 @@ import pytest
 from serving import free_port, got
 
 from ecgsynth.app.service import store
-from ecgsynth.app.service.store import Store
+from ecgsynth.app.service.store import LostError, QueueFullError, Quota, Store, TooLargeError
 
 
 def postgres_tool(name: str) -> Path | None:
@@ -74,12 +74,111 @@ def keep(url: str) -> Iterator[Store]:
     kept.engine.dispose()
 
 
+class Clock:
+    """The time of the store, which goes on when a test says so."""
+
+    now = 1e9
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(store, "time", made)
+    return made
+
+
 def test_a_job_and_its_files_come_back_as_they_went_in(keep: Store) -> None:
     name = keep.add("evaluation", {"seed": 3}, {"upload": iter([b"ab\0", b"cd"])})
     job = got(keep, name)
     assert (job.state, job.asked, job.starts) == ("queued", {"seed": 3}, 0)
     assert [*keep.file(name, "upload")] == [b"ab\0", b"cd"]
     assert [*keep.file(name, "other")] == []
+
+
+def test_no_more_jobs_wait_than_may_however_many_come_at_once(keep: Store) -> None:
+    def add(_: int) -> bool:
+        try:
+            keep.add("evaluation", {}, {"upload": iter([b"x"])}, most=3)
+        except QueueFullError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = [*pool.map(add, range(16))]
+    assert sum(taken) == keep.counts()["queued"] == 3
+    assert keep.claim("w", slots=1, lease_s=60)
+    assert add(0)
+    assert not add(0)
+    with pytest.raises(QueueFullError, match="3 jobs are waiting already"):
+        keep.add("evaluation", {}, {}, most=3)
+
+
+def ended(keep: Store, size: int, name: str = "result") -> str:
+    """A job that left so many bytes."""
+    job = keep.add("augmentation", {}, {"upload": iter([b"x"])})
+    assert keep.claim("w", slots=1, lease_s=60)
+    pieces = [b"a" * min(400, size - start) for start in range(0, size, 400)]
+    assert keep.finish(job, "w", {}, {name: iter(pieces)})
+    return job
+
+
+def test_where_more_is_kept_than_may_be_what_ended_first_goes(keep: Store) -> None:
+    keep.quota = Quota(bytes=1000, jobs=100)
+    jobs = [ended(keep, 400) for _ in range(5)]
+    assert [keep.get(job) is not None for job in jobs] == [False] * 3 + [True] * 2
+    assert b"".join(keep.file(jobs[-1], "result")) == b"a" * 400
+    waiting = keep.add("evaluation", {}, {"upload": iter([b"u" * 5000])})  # is none that ended
+    large = ended_after(keep, waiting, 1000)
+    assert [keep.get(job) is not None for job in (*jobs, waiting, large)] == [False] * 5 + [
+        True
+    ] * 2
+
+
+def ended_after(keep: Store, waiting: str, size: int) -> str:
+    """A job that left so many bytes, though an older one waits."""
+    job = keep.add("augmentation", {}, {})
+    assert keep.claim("other", slots=2, lease_s=60)
+    assert keep.claim("w", slots=2, lease_s=60)
+    assert keep.finish(job, "w", {}, {"result": iter([b"a" * size])})
+    assert got(keep, waiting).state == "running"
+    return job
+
+
+def test_no_more_ended_jobs_are_kept_than_may_be_whatever_they_left(keep: Store) -> None:
+    keep.quota = Quota(bytes=1000, jobs=2)
+    cancelled = [keep.add("evaluation", {}, {}) for _ in range(4)]
+    for job in cancelled:
+        keep.cancel(job)
+    assert sum(keep.counts().values()) == 4
+    last = ended(keep, 10)
+    assert [keep.get(job) is not None for job in (*cancelled, last)] == [False] * 3 + [True] * 2
+
+
+def test_what_is_larger_than_all_that_is_kept_is_not_kept(keep: Store) -> None:
+    keep.quota = Quota(bytes=1000, jobs=100)
+    before = ended(keep, 900)
+    job = keep.add("augmentation", {}, {})
+    assert keep.claim("w", slots=1, lease_s=60)
+    with pytest.raises(TooLargeError, match="larger than all that is kept here"):
+        keep.finish(job, "w", {}, {"result": iter([b"a" * 1001])})
+    assert got(keep, job).state == "running"
+    assert [*keep.file(job, "result")] == []
+    assert keep.fail(job, "w", {})
+    assert keep.get(before) is not None
+
+
+def test_a_file_that_is_deleted_while_it_is_read_does_not_end_as_if_it_were_whole(
+    keep: Store,
+) -> None:
+    job = ended(keep, 1200)
+    pieces = keep.file(job, "result")
+    assert next(pieces) == b"a" * 400
+    keep.forget(job)
+    with pytest.raises(LostError, match="was forgotten while"):
+        next(pieces)
 
 
 def test_a_job_whose_file_breaks_off_is_not_there(keep: Store) -> None:
@@ -128,12 +227,13 @@ def test_the_oldest_job_goes_first(keep: Store) -> None:
 
 
 def test_the_job_of_a_dead_worker_is_taken_over_and_the_dead_one_changes_nothing(
-    keep: Store,
+    keep: Store, clock: Clock
 ) -> None:
     name = keep.add("evaluation", {}, {"upload": iter([b"x"])})
-    assert keep.claim("dead", slots=1, lease_s=0.05)
+    assert keep.claim("dead", slots=1, lease_s=5)
+    clock.now += 4
     assert keep.claim("other", slots=1, lease_s=60) is None  # it may live
-    time.sleep(0.1)
+    clock.now += 2
     taken = keep.claim("other", slots=1, lease_s=60)
     assert taken is not None
     assert (taken.id, taken.owner, taken.starts) == (name, "other", 2)
@@ -146,11 +246,11 @@ def test_the_job_of_a_dead_worker_is_taken_over_and_the_dead_one_changes_nothing
     assert [*keep.file(name, "report.html")] == [b"page"]
 
 
-def test_a_job_that_kills_its_workers_is_given_up(keep: Store) -> None:
+def test_a_job_that_kills_its_workers_is_given_up(keep: Store, clock: Clock) -> None:
     name = keep.add("evaluation", {}, {})
     for number in range(store.MOST_STARTS):
-        assert keep.claim(f"w{number}", slots=1, lease_s=0.01)
-        time.sleep(0.02)
+        assert keep.claim(f"w{number}", slots=1, lease_s=5)
+        clock.now += 6
     assert keep.claim("last", slots=1, lease_s=60) is None
     job = got(keep, name)
     assert job.state == "failed"

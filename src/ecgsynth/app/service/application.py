@@ -31,12 +31,13 @@ from ecgsynth.app.service import (
     scratch,
     versions,
 )
+from ecgsynth.app.service.disk import Room
 from ecgsynth.app.service.guard import Guard
 from ecgsynth.app.service.runlog import Runs
 from ecgsynth.app.service.runner import Runner
 from ecgsynth.app.service.settings import Settings, read_key
 from ecgsynth.app.service.shelf import Shelf
-from ecgsynth.app.service.store import Store
+from ecgsynth.app.service.store import Quota, Store
 from ecgsynth.app.service.tickets import Tickets
 
 RESOURCES = (
@@ -60,7 +61,7 @@ def create_app(settings: Settings, key: str = "") -> FastAPI:
     ------
     EcgsynthError: the jobs database cannot be used.
     """
-    store = Store(settings.jobs_db)
+    store = Store(settings.jobs_db, Quota(settings.keep_mib << 20, settings.keep_jobs))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -98,13 +99,16 @@ def create_app(settings: Settings, key: str = "") -> FastAPI:
     app.state.stopping = asyncio.Event()
     app.state.shelf = Shelf(settings.model_dir, settings.models_loaded, settings.batch_ms / 1000)
     app.state.pulse = health.Pulse(lambda: len(app.state.shelf.models()), store.counts)
+    app.state.room = Room(settings.disk_mib << 20)
     app.state.computing = ThreadPoolExecutor(settings.streams, "ecgsynth-lines")
     app.state.writing = ThreadPoolExecutor(settings.streams, "ecgsynth-files")
     for resource in RESOURCES:
         app.include_router(resource.router)
     pages.install(app)
     problems.install(app)
-    app.add_middleware(Guard, settings=settings, key=key, tickets=app.state.tickets)
+    app.add_middleware(
+        Guard, settings=settings, key=key, tickets=app.state.tickets, room=app.state.room
+    )
     origins = [origin.strip() for origin in settings.origins.split(",") if origin.strip()]
     if origins:
         app.add_middleware(

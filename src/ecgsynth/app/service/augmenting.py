@@ -32,7 +32,7 @@ def augment(
     advance("reading", 0.0)
     real = uploads.read(folder, asked)
     plan = Plan.from_dict(asked["plan"])
-    _check_size(real, plan, asked["most_items"])
+    _check_size(real, plan, asked["most_items"], asked["most_signal"])
     from ecgsynth.augmentation.applying import augmented
     from ecgsynth.synthesizer import Synthesizer
 
@@ -60,7 +60,7 @@ def augment(
     return result, {"result": file}
 
 
-def _check_size(real: Ecg, plan: Any, most: int) -> None:
+def _check_size(real: Ecg, plan: Any, most: int, most_bytes: int) -> None:
     """Refuse what would be made for days, before it is begun."""
     counts = real.counts()
     wanted = sum(
@@ -71,6 +71,13 @@ def _check_size(real: Ecg, plan: Any, most: int) -> None:
         raise EcgsynthError(
             f"the plan asks for {wanted:.3g} synthetic items, more than one job makes here "
             f"({most:,}); lower times or count."
+        )
+    size = wanted * 4 * len(real.spec.leads) * real.spec.samples
+    if size > most_bytes:
+        raise EcgsynthError(
+            f"the plan asks for {wanted:.0f} synthetic items, {size / (1 << 20):,.0f} MiB of "
+            f"signal, more than one job makes here ({most_bytes >> 20:,} MiB); lower times or "
+            "count."
         )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from ecgsynth.app.service.disk import Held
 from ecgsynth.app.service.measuring import measured
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.formats import write
@@ -172,17 +173,20 @@ async def zip_body(path: Path) -> AsyncIterator[bytes]:
 
 
 class FileResponse(StreamingResponse):
-    """A body made from `path`, whose folder goes in the end, also where the client has left."""
+    """A body made from `path`, whose folder goes in the end, also where the client has left, and
+    with it what was `held` of the disk."""
 
-    def __init__(self, path: Path, body: AsyncIterator[bytes], **more: Any) -> None:
+    def __init__(self, path: Path, body: AsyncIterator[bytes], held: Held, **more: Any) -> None:
         super().__init__(body, **more)
         self.path = path
+        self.held = held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            shutil.rmtree(self.path.parent, ignore_errors=True)
+            await asyncio.to_thread(shutil.rmtree, self.path.parent, ignore_errors=True)
+            self.held.free()
 
 
 def zipped(path: Path) -> Iterator[bytes]:

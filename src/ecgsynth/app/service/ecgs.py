@@ -24,6 +24,9 @@ STEP = 1024
 FEW = 16
 """Items whose lines are written at once: turns of threads would take longer than the work."""
 
+TIMES = 2
+"""Bytes on the disk for each of the signal: as text, or for a while twice."""
+
 MEDIA = {
     "ndjson": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
@@ -105,6 +108,7 @@ async def ecgs(request: Request, wanted: Wanted) -> Response:
             f"({state.settings.most_items}); ask for less at a time, with other seeds."
         )
     model = await state.shelf.load(wanted.model)
+    size = _size(model, wanted.total, state.settings.most_signal_mib << 20)
     id = model.served.id
     chunks = await _chunks(model, wanted)
     sent = metrics.ITEMS.labels(id, wanted.format)
@@ -120,19 +124,42 @@ async def ecgs(request: Request, wanted: Wanted) -> Response:
     if wanted.format == bodies.NDJSON:
         lines = bodies.lines(chunks, id, wanted.seed, sent.inc, state.computing, wanted.measure)
         return StreamingResponse(lines, headers=headers, media_type=MEDIA["ndjson"])
+    held = state.room.hold(TIMES * size)
     try:
         path = await bodies.written(
             chunks, id, wanted.format, request.is_disconnected, state.writing
         )
-    except bodies.LeftError:
-        raise Problem(408, "the client left before its file was written.") from None
+    except BaseException as problem:
+        held.free()
+        if isinstance(problem, bodies.LeftError):
+            raise Problem(408, "the client left before its file was written.") from None
+        raise
     sent.inc(wanted.total)
     plain = wanted.format == "parquet"
     ending = "parquet" if plain else "zip"
     body = bodies.file_body(path) if plain else bodies.zip_body(path)
     file = f"{id}-seed{wanted.seed}" + (".parquet" if plain else f"-{wanted.format}.zip")
     headers["Content-Disposition"] = f'attachment; filename="{file}"'
-    return bodies.FileResponse(path, body, headers=headers, media_type=MEDIA[ending])
+    return bodies.FileResponse(path, body, held, headers=headers, media_type=MEDIA[ending])
+
+
+def _size(model: Loaded, count: int, most: int) -> int:
+    """Bytes of the signal that is asked for.
+
+    Raises
+    ------
+    EcgsynthError: more than `most`.
+    """
+    spec = model.served.view
+    each = 4 * len(spec.leads) * spec.samples
+    if count * each > most:
+        raise EcgsynthError(
+            f"{count} items of {len(spec.leads)} x {spec.samples} samples are "
+            f"{count * each >> 20:,} MiB of signal, more than one request may ask for here "
+            f"({most >> 20:,} MiB, {most // each} such items); ask for less at a time, with other "
+            "seeds."
+        )
+    return count * each
 
 
 async def _chunks(model: Loaded, wanted: Wanted) -> Iterator[Ecg]:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecgsynth.app.service import metrics
 from ecgsynth.app.service.connections import MOST_HEADERS
+from ecgsynth.app.service.disk import Room
 from ecgsynth.app.service.logs import request_id
 from ecgsynth.app.service.problems import Problem, of_error
 from ecgsynth.app.service.settings import Settings
@@ -57,14 +58,17 @@ class Guard:
     Parameters
     ----------
     key: callers must send it as `Authorization: Bearer KEY`; "" asks for none.
-    tickets: open a report without the key.
+    tickets: open a report without the key. room: on the disk, for what is uploaded.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, key: str, tickets: Tickets) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, key: str, tickets: Tickets, room: Room
+    ) -> None:
         self.app = app
         self.settings = settings
         self.key = key.encode()
         self.tickets = tickets
+        self.room = room
         self.origins = {o.strip() for o in settings.origins.split(",") if o.strip()}
         self.hosts = {h.strip().lower() for h in settings.hosts.split(",")} | LOCAL
         self.requests = Slots(settings.requests, settings.client_share, "requests")
@@ -85,7 +89,7 @@ class Guard:
         try:
             self._admit(scope, headers)
             async with asyncio.timeout(self.settings.seconds):
-                with self._place(scope):
+                with self._place(scope), self._disk(scope, headers):
                     await self.app(scope, body.receive, answer.send)
         except TimeoutError:
             await answer.problem(Problem(408, "this took too long; ask for less at a time."))
@@ -131,6 +135,12 @@ class Guard:
             return contextlib.nullcontext()
         slots = self.watchers if EVENTS.fullmatch(path) else self.requests
         return slots.held(client_of(scope))
+
+    def _disk(self, scope: Scope, headers: Headers) -> contextlib.AbstractContextManager[None]:
+        """Where a form lies while it comes in."""
+        if scope["method"] != "POST" or scope["path"] not in FORMS:
+            return contextlib.nullcontext()
+        return self.room.hold(_length(headers) or self._most(scope["path"]))
 
     def _most(self, path: str) -> int:
         """Bytes of a body; a form has its fields beside the file."""

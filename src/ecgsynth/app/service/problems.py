@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from ecgsynth.app.service.disk import DISK, is_full
+from ecgsynth.app.service.disk import DISK, NoRoomError, is_full
 from ecgsynth.app.service.shelf import NotYetError
 from ecgsynth.app.service.uploads import FORMS
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError, did_you_mean, masked
@@ -37,7 +37,7 @@ TITLES = {
     431: "Too large",
     500: "A fault of the service",
     503: "Not now",
-    507: "The disk is full",
+    507: "No room on the server",
 }
 
 MISSING = "missing-recordings"
@@ -114,7 +114,7 @@ def of_error(problem: BaseException) -> Problem:
         return problem
     if isinstance(problem, MissingRecordingsError):
         return Problem(422, str(problem), MISSING)
-    if isinstance(problem, NotYetError):
+    if isinstance(problem, NotYetError | NoRoomError):
         return Problem(503, str(problem), headers={"Retry-After": "60"})
     if isinstance(problem, EcgsynthError):
         return Problem(422, str(problem))

@@ -23,7 +23,7 @@ from ecgsynth.app.service.problems import MISSING, Problem
 from ecgsynth.app.service.scratch import clear_stale
 from ecgsynth.app.service.settings import KEY, PREFIX, Settings
 from ecgsynth.app.service.shelf import NotYetError, Shelf
-from ecgsynth.app.service.store import PART, Job, Store
+from ecgsynth.app.service.store import PART, Job, Store, TooLargeError
 from ecgsynth.errors import EcgsynthError
 
 log = logging.getLogger("ecgsynth.serve")
@@ -111,6 +111,7 @@ class Runner:
                 **job.asked, "job": job.id, "kind": job.kind, "folder": str(folder),
                 "paths": paths, "memory_mib": self.settings.job_memory_mib,
                 "most_items": self.settings.most_items,
+                "most_signal": self.settings.most_signal_mib << 20,
             }  # fmt: skip
             assert process.stdin is not None
             process.stdin.write(json.dumps(asked).encode() + b"\n")
@@ -167,7 +168,10 @@ class Runner:
         if told.end.get("done"):
             result = json.loads((folder / told.end["result"]).read_text(encoding="utf-8"))
             files = {name: _pieces(folder / file) for name, file in told.end["files"].items()}
-            self.store.finish(job.id, self.owner, result, files)
+            try:
+                self.store.finish(job.id, self.owner, result, files)
+            except TooLargeError as large:
+                self.store.fail(job.id, self.owner, Problem(507, str(large)).document())
         else:
             fallback = "the work died of this file; send a smaller or another one."
             kind = MISSING if told.end.get("missing") else ""

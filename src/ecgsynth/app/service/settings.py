@@ -59,9 +59,13 @@ class Settings(BaseModel):
     origins: str = Field("", description="other web origins that may call, comma between")
 
     most_items: int = Field(1_000_000, ge=1, description="items of one request")
+    most_signal_mib: int = Field(
+        2048, ge=1, description="signal of one request, as 32 bits a sample, MiB"
+    )
     most_json_kib: int = Field(64, ge=1, description="body of a JSON request, KiB")
     most_upload_mib: int = Field(64, ge=1, description="uploaded file, MiB")
     most_unpacked_mib: int = Field(512, ge=1, description="the same unpacked, MiB")
+    disk_mib: int = Field(8192, ge=1, description="uploads and files of requests in flight, MiB")
     most_files: int = Field(20_000, ge=1, description="files in an uploaded archive")
 
     seconds: float = Field(900, gt=0, description="longest request, s")
@@ -80,6 +84,8 @@ class Settings(BaseModel):
     job_seconds: float = Field(3600, gt=0, description="longest job, s")
     job_memory_mib: int = Field(8192, ge=512, description="memory of a job, MiB")
     lease_seconds: float = Field(15, ge=1, description="a worker silent for so long is dead, s")
+    keep_mib: int = Field(4096, ge=1, description="what came of ended jobs; the oldest go, MiB")
+    keep_jobs: int = Field(1000, ge=1, description="ended jobs; the oldest go")
     keep_days: float = Field(7, gt=0, description="ended jobs and what came of them are kept, days")
 
     @classmethod

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ecgsynth.app.service.tables import jobs as _jobs
 from ecgsynth.app.service.tables import opened
 from ecgsynth.app.service.tables import parts as _parts
+from ecgsynth.errors import EcgsynthError
 
 QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
 STATES = (QUEUED, RUNNING, DONE, FAILED, CANCELLED)
@@ -24,6 +25,35 @@ MOST_STARTS = 3
 
 PART = 1 << 20
 """Bytes of a file in one row: neither side ever holds a file whole."""
+
+MOST_NAMES = 500
+"""In one statement; databases have a limit."""
+
+_BYTES = func.sum(func.length(_parts.c.content))
+"""Of files; neither database reads them for it."""
+
+_ADDING = 0x65636773
+"""The lock of PostgreSQL that those who add a job take in turns."""
+
+
+class QueueFullError(EcgsynthError):
+    """No more jobs may wait."""
+
+
+class TooLargeError(EcgsynthError):
+    """What came of a job is larger than all that is kept."""
+
+
+class LostError(EcgsynthError):
+    """A file was deleted while it was read."""
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What is kept of ended jobs: bytes of their files in all, and how many jobs."""
+
+    bytes: int = 4 << 30
+    jobs: int = 1000
 
 
 @dataclass(frozen=True)
@@ -53,24 +83,46 @@ class Store:
     Parameters
     ----------
     url: of SQLAlchemy; `sqlite:///FILE` or `postgresql+psycopg://...`.
+    quota: of ended jobs; where it is exceeded those that ended first are forgotten.
 
     Raises
     ------
     EcgsynthError: see `ecgsynth.app.service.tables.opened`.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, quota: Quota | None = None) -> None:
         self.engine = opened(url)
+        self.quota = quota or Quota()
 
-    def add(self, kind: str, asked: dict[str, Any], files: dict[str, Iterator[bytes]]) -> str:
-        """A new job at the end of the queue, with its files by name; whole or not at all."""
+    def add(
+        self,
+        kind: str,
+        asked: dict[str, Any],
+        files: dict[str, Iterator[bytes]],
+        most: int | None = None,
+    ) -> str:
+        """A new job at the end of the queue, with its files by name; whole or not at all.
+
+        most: jobs that may wait, this one included.
+
+        Raises
+        ------
+        QueueFullError: so many wait already.
+        """
         name = uuid.uuid4().hex
         with self.engine.begin() as db:
+            # One after another, so that two do not both take the last place: SQLite lets one write.
+            if db.dialect.name == "postgresql":
+                db.execute(select(func.pg_advisory_xact_lock(_ADDING)))
             db.execute(insert(_jobs).values(
                 id=name, kind=kind, state=QUEUED, asked=asked, created=time.time()
             ))  # fmt: skip
+            waiting = select(func.count()).where(_jobs.c.state == QUEUED)
+            if most is not None and (there := db.execute(waiting).scalar_one()) > most:
+                raise QueueFullError(f"{there - 1} jobs are waiting already; come back.")
             for file, pieces in files.items():
                 _put(db, name, file, pieces)
+            self._make_room(db)
         return name
 
     def get(self, name: str) -> Job | None:
@@ -86,18 +138,22 @@ class Store:
         return {state: found.get(state, 0) for state in STATES}
 
     def file(self, job: str, name: str) -> Iterator[bytes]:
-        """A file of a job, part by part; nothing where it has none of that name."""
-        number = 0
-        while True:
-            query = select(_parts.c.content).where(
-                _parts.c.job == job, _parts.c.name == name, _parts.c.part == number
-            )
+        """A file of a job, part by part; nothing where it has none of that name.
+
+        Raises
+        ------
+        LostError: it is deleted while it is read.
+        """
+        of_file = (_parts.c.job == job, _parts.c.name == name)
+        with self.engine.connect() as db:
+            count = db.execute(select(func.count()).where(*of_file)).scalar_one()
+        for number in range(count):
             with self.engine.connect() as db:
-                content = db.execute(query).scalar()
+                part = select(_parts.c.content).where(*of_file, _parts.c.part == number)
+                content = db.execute(part).scalar()
             if content is None:
-                return
+                raise LostError(f"the job {job} was forgotten while its {name} was read.")
             yield bytes(content)
-            number += 1
 
     def claim(self, owner: str, slots: int, lease_s: float) -> Job | None:
         """The next job for this worker: one whose owner is dead, else the oldest of the queue.
@@ -153,7 +209,12 @@ class Store:
     def finish(
         self, name: str, owner: str, result: dict[str, Any], files: dict[str, Iterator[bytes]]
     ) -> bool:
-        """Keep what came out and forget what was uploaded; False where it is not the owner's."""
+        """Keep what came out and forget what was uploaded; False where it is not the owner's.
+
+        Raises
+        ------
+        TooLargeError: it would not fit if nothing else were kept; the job goes on running.
+        """
         with self.engine.begin() as db:
             change = _mine(name, owner).values(
                 state=DONE, ended=time.time(), share=1.0, doing="done", result=result, owner=None,
@@ -164,6 +225,13 @@ class Store:
             db.execute(delete(_parts).where(_parts.c.job == name))
             for file, pieces in files.items():
                 _put(db, name, file, pieces)
+            size = db.execute(select(_BYTES).where(_parts.c.job == name)).scalar() or 0
+            if size > self.quota.bytes:
+                raise TooLargeError(
+                    f"what came of it is larger than all that is kept here "
+                    f"({self.quota.bytes >> 20} MiB); send a smaller set or ask for less."
+                )
+            self._make_room(db)
         return True
 
     def fail(self, name: str, owner: str, problem: dict[str, Any]) -> bool:
@@ -192,9 +260,20 @@ class Store:
     def _delete(self, which: Any) -> None:
         ended = select(_jobs.c.id).where(which, _jobs.c.state.not_in(OPEN))
         with self.engine.begin() as db:
-            names = [*db.execute(ended).scalars()]
-            db.execute(delete(_parts).where(_parts.c.job.in_(names)))
-            db.execute(delete(_jobs).where(_jobs.c.id.in_(names)))
+            _drop(db, [*db.execute(ended).scalars()])
+
+    def _make_room(self, db: Connection) -> None:
+        """Forget the jobs that ended first until the quota holds."""
+        ended = select(_jobs.c.id).where(_jobs.c.state.not_in(OPEN)).order_by(_jobs.c.ended)
+        names = [*db.execute(ended).scalars()]
+        sizes = {
+            str(name): int(size)
+            for name, size in db.execute(select(_parts.c.job, _BYTES).group_by(_parts.c.job))
+        }
+        gone = max(0, len(names) - self.quota.jobs)
+        while sum(sizes.get(name, 0) for name in names[gone:]) > self.quota.bytes:
+            gone += 1
+        _drop(db, names[:gone])
 
     def _given_up(self, job: Job) -> None:
         """A job whose worker died again and again."""
@@ -224,6 +303,14 @@ def _mine(name: str, owner: str) -> Any:
     return update(_jobs).where(_jobs.c.id == name, _jobs.c.owner == owner, _jobs.c.state == RUNNING)
 
 
-def _put(db: Any, job: str, name: str, pieces: Iterator[bytes]) -> None:
+def _drop(db: Connection, names: list[str]) -> None:
+    """Delete jobs with their files."""
+    for first in range(0, len(names), MOST_NAMES):
+        some = names[first : first + MOST_NAMES]
+        db.execute(delete(_parts).where(_parts.c.job.in_(some)))
+        db.execute(delete(_jobs).where(_jobs.c.id.in_(some)))
+
+
+def _put(db: Connection, job: str, name: str, pieces: Iterator[bytes]) -> None:
     for number, piece in enumerate(pieces):
         db.execute(insert(_parts).values(job=job, name=name, part=number, content=piece))

@@ -45,13 +45,14 @@ async def submitted(
     await asyncio.to_thread(
         uploads.check, file, form, settings.most_unpacked_mib << 20, settings.most_files
     )
-    counts = await asyncio.to_thread(state.store.counts)
-    if counts[store.QUEUED] >= settings.jobs_waiting:
-        raise Problem(429, f"{counts[store.QUEUED]} jobs are waiting already; come back.",
-                      headers={"Retry-After": "60"})  # fmt: skip
     ending = {"npz": ".npz", "csv": ".csv", "wfdb": ".zip"}[form]
     asked = asked | {"upload_kind": form, "name": f"upload{ending}"}
-    id = await asyncio.to_thread(state.store.add, kind, asked, {"upload": _pieces(file)})
+    try:
+        id = await asyncio.to_thread(
+            state.store.add, kind, asked, {"upload": _pieces(file)}, settings.jobs_waiting
+        )
+    except store.QueueFullError as problem:
+        raise Problem(429, str(problem), headers={"Retry-After": "60"}) from None
     state.runner.wake.set()
     job = await _awaited(request, id, _wait_s(prefer))
     response.headers["Location"] = f"/v1/jobs/{id}"
