@@ -116,6 +116,7 @@ def work_on(
     plan: Any = PLAN,
     format: str = "npz",
     id: str = "",
+    most_signal: int = 1 << 30,
 ) -> tuple[dict[str, Any], Path]:
     """The work of a job, in this process."""
     name = {"npz": "upload.npz", "csv": "upload.csv", "wfdb": "upload.zip"}[kind]
@@ -130,7 +131,7 @@ def work_on(
     asked = {
         "plan": Plan.from_dict(plan).to_dict(), "format": format, "name": name, "upload_kind": kind,
         "models": {"tiny": id or Synthesizer.load(path).card.id}, "paths": {"tiny": str(path)},
-        "most_items": 500,
+        "most_items": 500, "most_signal": most_signal,
     }  # fmt: skip
     heard: list[str] = []
     result, kept = augmenting.augment(folder, asked, lambda doing, _: heard.append(doing))
@@ -240,6 +241,18 @@ def test_what_shows_only_in_the_file_is_told_by_the_job(
     with pytest.raises(EcgsynthError) as problem:
         work_on(tmp_path, real, models, "npz", {**PLAN, "classes": change})
     assert expected in str(problem.value)
+
+
+def test_what_a_job_makes_is_bounded_by_its_bytes(real: Ecg, models: Path, tmp_path: Path) -> None:
+    made = real.counts()["S"] + 5
+    each = 4 * real.signal[0].size
+    for name, most in (("fits", made * each), ("does-not", made * each - 1)):
+        (tmp_path / name).mkdir()
+        if name == "fits":
+            work_on(tmp_path / name, real, models, "npz", most_signal=most)
+            continue
+        with pytest.raises(EcgsynthError, match="MiB of signal, more than one job makes here"):
+            work_on(tmp_path / name, real, models, "npz", most_signal=most)
 
 
 def test_a_set_that_was_augmented_is_no_real_one(real: Ecg, models: Path, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import os
 import pickle
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 import zipfile
@@ -285,17 +287,33 @@ def test_pickled_objects_are_never_opened(busy: httpx.Client, tmp_path: Path) ->
     assert not (tmp_path / "harm").exists()
 
 
-def test_a_header_that_promises_too_much_harms_the_one_process_alone(
-    settings: Settings, beats: Path, tmp_path: Path
+def test_a_header_that_promises_too_much_is_not_believed(
+    busy: httpx.Client, beats: Path, tmp_path: Path
 ) -> None:
     lines = (beats / "beats.csv").read_text().splitlines()
     lines[1] = lines[1].replace('"samples": 256', '"samples": 4000000000')
     assert "4000000000" in lines[1]
     (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
-    mine = {"jobs": 1, "jobs_db": f"sqlite:///{tmp_path / 'jobs.sqlite'}", "job_memory_mib": 512}
-    with served(settings.model_copy(update=mine)) as client:
-        assert "not enough memory for this set" in sentence(posted(client, tmp_path / "x.csv"))
-        assert client.get("/v1/health").status_code == 200
+    assert "fewer columns than its header says" in sentence(posted(busy, tmp_path / "x.csv"))
+
+
+HUNGRY = """
+from ecgsynth.app.service import work
+work.KINDS["evaluation"] = lambda *_: bytearray(2 << 30)
+work.main()
+"""
+
+
+def test_a_process_that_takes_too_much_memory_ends_with_a_sentence(tmp_path: Path) -> None:
+    pytest.importorskip("resource", reason="no limits of memory on this system")
+    order = {"job": "a", "kind": "evaluation", "folder": str(tmp_path), "memory_mib": 1024}
+    with subprocess.Popen(
+        [sys.executable, "-c", HUNGRY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin and process.stdout
+        process.stdin.write(json.dumps(order) + "\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline()) == {"error": work.TOO_LARGE}
 
 
 def test_a_process_that_dies_is_told_and_the_next_job_runs(

@@ -90,7 +90,6 @@ def test_a_set_that_cannot_be_read_is_told_without_what_the_program_is_made_of(
     inward: list[tuple[str, str]] = []
     for name, content in bad_sets(beats).items():
         kind, file = uploads.kind_of(name), f"upload{Path(name).suffix}"
-        uploads.check(io.BytesIO(content), kind, 1 << 30, 1000)
         folder = tmp_path / name
         folder.mkdir()
         (folder / file).write_bytes(content)
@@ -98,8 +97,13 @@ def test_a_set_that_cannot_be_read_is_told_without_what_the_program_is_made_of(
             "against": "simulated:test", "train": "", "metrics": ["amplitude_w1"], "quick": True,
             "seed": 0, "upload_kind": kind, "name": file,
         }  # fmt: skip
-        with pytest.raises(EcgsynthError) as refused:
+
+        def sent(content: bytes = content, asked: Any = asked, folder: Path = folder) -> None:
+            uploads.check(io.BytesIO(content), asked["upload_kind"], 1 << 30, 1000)
             judging.judge(folder, asked, lambda *_: None)
+
+        with pytest.raises(EcgsynthError) as refused:
+            sent()
         said = work.sentence(refused.value)
         if INWARD.search(said) or not said.endswith("."):
             inward.append((name, said))

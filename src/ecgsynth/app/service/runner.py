@@ -111,6 +111,7 @@ class Runner:
                 **job.asked, "job": job.id, "kind": job.kind, "folder": str(folder),
                 "paths": paths, "memory_mib": self.settings.job_memory_mib,
                 "most_items": self.settings.most_items,
+                "most_unpacked": self.settings.most_unpacked_mib << 20,
                 "most_signal": self.settings.most_signal_mib << 20,
             }  # fmt: skip
             assert process.stdin is not None

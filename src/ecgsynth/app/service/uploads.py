@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ecgsynth.app.service import sizes
 from ecgsynth.errors import EcgsynthError
 
 if TYPE_CHECKING:
@@ -20,8 +21,13 @@ FORMS = ("/v1/evaluations", "/v1/augmentations")
 KINDS = {".npz": "npz", ".csv": "csv", ".zip": "wfdb"}
 """What may be uploaded, by the ending of its name; .zip holds WFDB records."""
 
+MOST_UNPACKED = 512 << 20
+
 MOST_RATIO = 200
 """Signals are not packed more tightly than this; bombs are."""
+
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+"""What `zipfile` raises over a damaged archive, and one that it cannot read."""
 
 PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 """A name without a way in it."""
@@ -46,7 +52,7 @@ def kind_of(name: str) -> str:
 def check(file: BinaryIO, kind: str, most_bytes: int, most_files: int) -> None:
     """Refuse what is not of its kind, is cut short, unpacks to too much or leaves its folder.
 
-    Nothing is unpacked: only the table of an archive is read.
+    Nothing is unpacked: only the table of an archive and the heads of its arrays are read.
 
     Raises
     ------
@@ -59,14 +65,22 @@ def check(file: BinaryIO, kind: str, most_bytes: int, most_files: int) -> None:
         file.seek(0)
         return
     try:
+        sizes.check_table(file, most_files)
         with zipfile.ZipFile(file) as archive:
             members = [m for m in archive.infolist() if not m.is_dir()]
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as problem:
+            _check(members, kind, most_bytes, most_files)
+            for member in members if kind == "npz" else []:
+                sizes.check_array(archive, member)
+    except (*BROKEN, OSError) as problem:
         raise EcgsynthError(
             f"the file is not a whole archive ({problem}); it is damaged or cut short, send it "
             "again."
         ) from None
     file.seek(0)
+
+
+def _check(members: list[zipfile.ZipInfo], kind: str, most_bytes: int, most_files: int) -> None:
+    """Refuse an archive for what its table says."""
     size = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
     if len(members) > most_files:
@@ -94,6 +108,11 @@ def _check_member(member: zipfile.ZipInfo, kind: str) -> None:
             f"the archive holds '{member.filename[:80]}', which is no plain name of a file inside "
             "it; pack it again from within its folder."
         )
+    if member.compress_type not in sizes.PACKED:
+        raise EcgsynthError(
+            f"'{member.filename[:80]}' is packed in a way that is not read here; pack it by "
+            "deflate, as usual."
+        )
     if member.flag_bits & 1:
         raise EcgsynthError("the archive is locked by a password; send it without.")
     if (member.external_attr >> 16) & 0o170000 == 0o120000:
@@ -111,22 +130,23 @@ def read(folder: Path, asked: Mapping[str, Any]) -> Ecg:
 
     file = folder / asked["name"]
     if asked["upload_kind"] == "wfdb":
-        file = unpack(file, folder / "upload")
+        file = unpack(file, folder / "upload", asked.get("most_unpacked", MOST_UNPACKED))
     return read(file, asked["upload_kind"])
 
 
-def unpack(archive: Path, folder: Path) -> Path:
+def unpack(archive: Path, folder: Path, most_bytes: int = MOST_UNPACKED) -> Path:
     """The records of a checked archive; returns the folder that holds them.
 
     Raises
     ------
-    EcgsynthError: a file is damaged, or a header names a file that was not sent with it.
+    EcgsynthError: a file is damaged, or a header names a file that was not sent with it, or they
+        speak of more signal than files of `most_bytes` hold.
     """
     try:
         with zipfile.ZipFile(archive) as file:
             for member in file.infolist():
                 file.extract(member, folder)  # at most as many bytes as its table says
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as problem:
+    except BROKEN as problem:
         raise EcgsynthError(f"the archive is damaged ({problem}); send it again.") from None
     headers = sorted(folder.rglob("*.hea"))
     places = {header.parent for header in headers}
@@ -134,8 +154,9 @@ def unpack(archive: Path, folder: Path) -> Path:
         raise EcgsynthError("the archive holds records in several folders; put them into one.")
     (place,) = places
     there = {path.name for path in place.iterdir()}
+    left = sizes.SPREAD * most_bytes
     for header in headers:
-        _check_header(header, there)
+        left -= _check_header(header, there, left)
     listed = place / "RECORDS"
     if listed.is_file():
         for name in listed.read_text(encoding="utf-8", errors="replace").split():
@@ -144,9 +165,13 @@ def unpack(archive: Path, folder: Path) -> Path:
     return place
 
 
-def _check_header(header: Path, there: set[str]) -> None:
-    """A WFDB header names its signal files: they must be beside it, and nowhere else."""
+def _check_header(header: Path, there: set[str], most_bytes: int) -> int:
+    """A WFDB header names its signal files: they must be beside it, and nowhere else.
+
+    Returns the bytes of signal that it speaks of.
+    """
     text = header.read_text(encoding="utf-8", errors="replace")
+    size = sizes.check_header(header.name, text, most_bytes)
     rows = [row.split() for row in text.splitlines() if row.strip() and row[0] != "#"]
     if rows and "/" in rows[0][0]:
         raise EcgsynthError(f"{header.name} is a record of several segments; send them one by one.")
@@ -155,3 +180,4 @@ def _check_header(header: Path, there: set[str]) -> None:
             raise EcgsynthError(
                 f"{header.name} names the file '{row[0][:80]}', which was not sent with it."
             )
+    return size
