@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
 import socket
 import time
 import zipfile
@@ -22,6 +23,8 @@ from ecgsynth.app import cli
 from ecgsynth.app.service import bodies, pages, problems
 from ecgsynth.app.service.application import create_app
 from ecgsynth.app.service.batching import Batcher
+from ecgsynth.app.service.ecgs import FEW
+from ecgsynth.app.service.logs import MOST_WARNINGS, heard
 from ecgsynth.app.service.measuring import NAMES, measured
 from ecgsynth.app.service.settings import KEY, Settings
 from ecgsynth.app.service.shelf import Shelf
@@ -108,6 +111,44 @@ def test_every_registered_format_reads_back(
     expected = tiny.generate(count, seed=2)
     assert ecg.synthetic
     assert np.abs(ecg.signal - expected.signal).max() < 0.0011  # 1 uV, a file's finest step
+
+
+@pytest.mark.parametrize("count", [3, FEW + 1, BLOCK + 1])
+def test_a_context_that_was_never_learned_is_warned_of_as_the_command_does(
+    client: httpx.Client, caplog: pytest.LogCaptureFixture, tiny: Synthesizer, count: int
+) -> None:
+    usual, odd = {"rr_before_s": 0.8}, {"rr_before_s": 3.0, "rr_after_s": 0.8}
+    for context, number in (({}, 0), (usual, 0), (odd, 1), (odd | {"rr_after_s": 9.0}, 2)):
+        caplog.clear()
+        tiny.generate(1, context=context)
+        printed = [one.getMessage() for one in caplog.records if one.name == "ecgsynth"]
+        assert len(printed) == number
+        answer = made(client, count=count, context=context)
+        assert json.loads(answer.text.splitlines()[0])["warnings"] == printed
+        assert answer.headers.get("x-ecgsynth-warning", "") == " ".join(printed)
+    for format in ("npz", "parquet"):
+        answer = made(client, count=count, context=odd, format=format)
+        said = answer.headers["x-ecgsynth-warning"]
+        assert said.startswith("rr_before_s=3 lies outside what was learned (")
+
+
+def test_what_is_warned_of_is_told_to_the_one_who_asked_alone() -> None:
+    log = logging.getLogger("ecgsynth")
+    with heard() as mine:
+        log.warning("of %s", "mine")
+        logging.getLogger("ecgsynth.formats.wfdb").warning("of a file")
+        logging.getLogger("ecgsynth.serve").warning("of the service")
+        logging.getLogger("pandas").warning("of a library")
+        log.info("by the way")
+        with heard() as inner:
+            log.warning("of another")
+        log.warning("of %s", "mine")  # once is enough
+        for number in range(100):
+            log.warning("of postgresql://a:hush@b number %d", number)
+    log.warning("of nobody")
+    assert inner == ["of another"]
+    assert mine[:3] == ["of mine", "of a file", "of postgresql://a:***@b number 0"]
+    assert len(mine) == MOST_WARNINGS
 
 
 def test_a_large_request_is_the_same_as_at_once(client: httpx.Client, tiny: Synthesizer) -> None:
@@ -691,7 +732,7 @@ def test_a_million_items_are_computed_step_by_step(tiny: Synthesizer) -> None:
 
     async def some() -> None:
         pool = ThreadPoolExecutor(1)
-        async for text in bodies.lines(chunks, "tiny", 0, kept.append, pool):
+        async for text in bodies.lines(chunks, {}, kept.append, pool):
             assert len(text) < 8 << 20
             if len(kept) == 2:
                 return

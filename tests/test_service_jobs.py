@@ -196,6 +196,20 @@ def test_an_archive_with_a_wrong_checksum_is_told(tmp_path: Path) -> None:
 # From upload to verdict.
 
 
+def said_by(code: str, folder: Path) -> Any:
+    """What the process of a job says first, where `code` is the program."""
+    order = {"job": "a", "kind": "evaluation", "folder": str(folder), "memory_mib": 1024}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin and process.stdout
+        process.stdin.write(json.dumps(order) + "\n")
+        process.stdin.flush()
+        said = json.loads(process.stdout.readline())
+        process.wait(300)  # it clears up behind one who leaves
+        return said
+
+
 @pytest.fixture(scope="module")
 def busy(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A service that runs what it takes."""
@@ -263,6 +277,24 @@ def test_every_kind_of_upload_gives_the_same_verdict(
     assert heard[-1] == ("done", 1.0)
 
 
+WARNING = """
+import logging
+from ecgsynth.app.service import work
+def judge(folder, asked, advance):
+    for said in ("noted", "the file /srv/a/x.hea is left out"):
+        logging.getLogger("ecgsynth").warning(said)
+    return {"notes": ["noted"]}, {}
+work.KINDS["evaluation"] = judge
+work.main()
+"""
+
+
+def test_what_a_job_is_warned_of_stands_in_its_result(tmp_path: Path) -> None:
+    assert said_by(WARNING, tmp_path)["done"] is True
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["warnings"] == ["the file x.hea is left out"]
+
+
 def test_what_was_learned_from_may_be_left_unsaid(idle: httpx.Client, beats: Path) -> None:
     for given, expected in (("", ""), ("simulated:train", "simulated:train")):
         asked = posted(idle, beats / "beats.npz", wait=0, train=given).json()
@@ -306,14 +338,7 @@ work.main()
 
 def test_a_process_that_takes_too_much_memory_ends_with_a_sentence(tmp_path: Path) -> None:
     pytest.importorskip("resource", reason="no limits of memory on this system")
-    order = {"job": "a", "kind": "evaluation", "folder": str(tmp_path), "memory_mib": 1024}
-    with subprocess.Popen(
-        [sys.executable, "-c", HUNGRY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin and process.stdout
-        process.stdin.write(json.dumps(order) + "\n")
-        process.stdin.flush()
-        assert json.loads(process.stdout.readline()) == {"error": work.TOO_LARGE}
+    assert said_by(HUNGRY, tmp_path) == {"error": work.TOO_LARGE}
 
 
 def test_a_process_that_dies_is_told_and_the_next_job_runs(

@@ -104,7 +104,7 @@ def test_a_set_that_cannot_be_read_is_told_without_what_the_program_is_made_of(
 
         with pytest.raises(EcgsynthError) as refused:
             sent()
-        said = work.sentence(refused.value)
+        said = work.plain(refused.value)
         if INWARD.search(said) or not said.endswith("."):
             inward.append((name, said))
     assert inward == []

@@ -117,7 +117,7 @@ def create_app(settings: Settings, key: str = "") -> FastAPI:
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Prefer", "X-Request-ID"],
             expose_headers=["X-Request-ID", "X-Ecgsynth-Model", "X-Ecgsynth-Sha256",
-                            "X-Ecgsynth-Seed", "Location"],
+                            "X-Ecgsynth-Seed", "X-Ecgsynth-Warning", "Location"],
         )  # fmt: skip
     app.openapi = _described(app, bool(key))  # type: ignore[method-assign]
     return app

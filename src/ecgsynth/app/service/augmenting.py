@@ -55,6 +55,7 @@ def augment(
         "synthetic": synthetic,
         "classes": done.manifest["classes"],
         "acceptance": done.manifest["acceptance"],
+        "notes": done.manifest["notes"],
         "manifest": done.manifest,
     }
     return result, {"result": file}

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import threading
 import zipfile
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,7 @@ def formats() -> list[str]:
 
 async def lines(
     chunks: Iterator[Ecg],
-    model: str,
-    seed: int,
+    about: Mapping[str, Any],
     count: Callable[[int], None],
     computing: Executor,
     measure: bool = False,
@@ -47,15 +46,16 @@ async def lines(
     """NDJSON: a line on the set, a line an item, a line that counts them, so that a body cut
     short is known by it.
 
-    count: called with the items of every chunk sent. computing: its few threads are shared by all
-    large requests, which so take turns. measure: whether every item is delineated. Nothing is
-    computed ahead: a slow client holds the work up, one that left ends it.
+    about: for the first line: the model's id, the seed, warnings. count: called with the items of
+    every chunk sent. computing: its few threads are shared by all large requests, which so take
+    turns. measure: whether every item is delineated. Nothing is computed ahead: a slow client
+    holds the work up, one that left ends it.
     """
     number = 0
 
     def step() -> tuple[int, bytes]:
         chunk = next(chunks, None)
-        return (len(chunk), _encode(chunk, number, model, seed, measure)) if chunk else (0, b"")
+        return (len(chunk), _encode(chunk, number, about, measure)) if chunk else (0, b"")
 
     loop = asyncio.get_running_loop()
     while True:
@@ -68,24 +68,23 @@ async def lines(
     yield _last(number)
 
 
-def few_lines(chunks: Iterator[Ecg], model: str, seed: int) -> bytes:
+def few_lines(chunks: Iterator[Ecg], about: Mapping[str, Any]) -> bytes:
     """The same lines at once, for a set of one chunk."""
     ecg = next(chunks)
-    return _encode(ecg, 0, model, seed, False) + _last(len(ecg))
+    return _encode(ecg, 0, about, False) + _last(len(ecg))
 
 
 def _last(number: int) -> bytes:
     return json.dumps({"items": number}).encode() + b"\n"
 
 
-def _encode(ecg: Ecg, first: int, model: str, seed: int, measure: bool) -> bytes:
+def _encode(ecg: Ecg, first: int, about: Mapping[str, Any], measure: bool) -> bytes:
     """The lines of a chunk; before its first one, of the first chunk, the line on the set."""
     spec = ecg.spec
     said: list[Any] = []
     if not first:
         said.append({
-            "statement": statement(ecg), "synthetic": True, "model": model, "seed": seed,
-            "spec": spec.to_json(),
+            "statement": statement(ecg), "synthetic": True, **about, "spec": spec.to_json(),
         })  # fmt: skip
     assert ecg.context is not None
     # In double precision and to 1 uV, so that a number is three decimals and no more.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecgsynth.app.service import bodies, metrics
+from ecgsynth.app.service.logs import heard
 from ecgsynth.app.service.problems import Problem
 from ecgsynth.app.service.shelf import Loaded
 from ecgsynth.errors import EcgsynthError
@@ -26,6 +28,11 @@ FEW = 16
 
 TIMES = 2
 """Bytes on the disk for each of the signal: as text, or for a while twice."""
+
+UNSAID = re.compile(r"[^ -~]")
+"""What no header can hold."""
+
+MOST_WARNING = 2000
 
 MEDIA = {
     "ndjson": "application/x-ndjson",
@@ -94,7 +101,9 @@ class Wanted(BaseModel):
 )  # fmt: skip
 async def ecgs(request: Request, wanted: Wanted) -> Response:
     """Signals in mV with labels and contexts. Every body says that it is synthetic and from which
-    model; `X-Ecgsynth-Model` is the id that makes the same again with the same seed."""
+    model; `X-Ecgsynth-Model` is the id that makes the same again with the same seed. What the
+    library warns of, such as a context that was never learned, stands in `X-Ecgsynth-Warning` and,
+    a sentence each, in the `warnings` of the first line."""
     state = request.app.state
     bodies.checked_format(wanted.format)
     if wanted.measure and wanted.format != bodies.NDJSON:
@@ -110,19 +119,23 @@ async def ecgs(request: Request, wanted: Wanted) -> Response:
     model = await state.shelf.load(wanted.model)
     size = _size(model, wanted.total, state.settings.most_signal_mib << 20)
     id = model.served.id
-    chunks = await _chunks(model, wanted)
+    with heard() as warnings:
+        chunks = await _chunks(model, wanted)
     sent = metrics.ITEMS.labels(id, wanted.format)
     headers = {
         "X-Ecgsynth-Model": id,
         "X-Ecgsynth-Sha256": model.served.sha256,
         "X-Ecgsynth-Seed": str(wanted.seed),
     }
+    if warnings:
+        headers["X-Ecgsynth-Warning"] = UNSAID.sub("?", " ".join(warnings))[:MOST_WARNING]
+    about = {"model": id, "seed": wanted.seed, "warnings": warnings}
     if wanted.format == bodies.NDJSON and wanted.total <= FEW and not wanted.measure:
-        text = bodies.few_lines(chunks, id, wanted.seed)
+        text = bodies.few_lines(chunks, about)
         sent.inc(wanted.total)
         return Response(text, headers=headers, media_type=MEDIA["ndjson"])
     if wanted.format == bodies.NDJSON:
-        lines = bodies.lines(chunks, id, wanted.seed, sent.inc, state.computing, wanted.measure)
+        lines = bodies.lines(chunks, about, sent.inc, state.computing, wanted.measure)
         return StreamingResponse(lines, headers=headers, media_type=MEDIA["ndjson"])
     held = state.room.hold(TIMES * size)
     try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +16,39 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Id of the request that is being answered; "" outside of any."""
 
 _USUAL = {*vars(logging.makeLogRecord({})), "message", "color_message", "taskName"}
+
+
+_warnings: ContextVar[list[str] | None] = ContextVar("warnings", default=None)
+
+MOST_WARNINGS = 50
+"""That a client is told of one request."""
+
+
+class _Hearing(logging.Handler):
+    """Keeps what the library warns of for whoever asked for the work."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        heard = _warnings.get()
+        ours = record.name == "ecgsynth" or record.name.startswith("ecgsynth.")
+        if heard is not None and ours and record.name != "ecgsynth.serve":
+            said = masked(record.getMessage())
+            if said not in heard and len(heard) < MOST_WARNINGS:
+                heard.append(said)
+
+
+_HEARING = _Hearing(logging.WARNING)
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[list[str]]:
+    """What the library warns of meanwhile, a sentence each, as the command prints it."""
+    logging.getLogger("ecgsynth").addHandler(_HEARING)  # one that is there is not added again
+    said: list[str] = []
+    token = _warnings.set(said)
+    try:
+        yield said
+    finally:
+        _warnings.reset(token)
 
 
 class JsonFormatter(logging.Formatter):

@@ -21,7 +21,7 @@ from typing import Any
 from ecgsynth.app.service.augmenting import augment
 from ecgsynth.app.service.disk import DISK, is_full
 from ecgsynth.app.service.judging import judge
-from ecgsynth.app.service.logs import CONFIG, request_id
+from ecgsynth.app.service.logs import CONFIG, heard, request_id
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError
 
 Work = Callable[
@@ -67,13 +67,15 @@ def main() -> None:
         work = KINDS.get(asked["kind"])
         if work is None:
             raise EcgsynthError(f"this server knows no {asked['kind']}; a newer one queued it.")
-        result, files = work(folder, asked, lambda doing, share: tell(doing=doing, share=share))
+        with heard() as warnings:
+            result, files = work(folder, asked, lambda doing, share: tell(doing=doing, share=share))
+        result["warnings"] = [plain(one) for one in warnings if one not in result.get("notes", ())]
         (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
     except EcgsynthError as problem:
         if is_full(problem):
             tell(error=DISK, full=True)
             return
-        tell(error=sentence(problem), missing=isinstance(problem, MissingRecordingsError))
+        tell(error=plain(problem), missing=isinstance(problem, MissingRecordingsError))
     except MemoryError:
         tell(error=TOO_LARGE)
     except Exception as problem:
@@ -91,9 +93,9 @@ def main() -> None:
         )
 
 
-def sentence(problem: EcgsynthError) -> str:
+def plain(sentence: object) -> str:
     """What the client is told: one line, and no folder of ours."""
-    return FOLDERS.sub("", " ".join(str(problem).split()))
+    return FOLDERS.sub("", " ".join(str(sentence).split()))
 
 
 def _end_with_parent(folder: Path) -> None:

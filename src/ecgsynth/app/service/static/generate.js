@@ -70,7 +70,7 @@ async function generate() {
     by("said").textContent = "Generating…";
     const answer = await post("/v1/ecgs", { ...wanted, count: fewer, measure: true }, { signal });
     const { set, items } = lines(await answer.text());
-    shown = { asked: wanted, model: one, spec: set.spec, items, id: set.model };
+    shown = { asked: wanted, model: one, spec: set.spec, items, id: set.model, warnings: set.warnings || [] };
     by("waiting").hidden = true;
     history.replaceState(null, "", address());
     tell();
@@ -132,7 +132,7 @@ function nothing(why) {
   shown = null;
   stage.clear();
   by("measures").tBodies[0].replaceChildren();
-  for (const id of ["said", "provenance"]) by(id).textContent = "";
+  for (const id of ["said", "provenance", "doubt"]) by(id).textContent = "";
   by("make-problem").textContent = why;
   by("waiting").hidden = false;
   by("waiting").textContent = `${why} So nothing is drawn.`;
@@ -143,6 +143,7 @@ function tell() {
   const kind = isBeat(spec) ? "beat" : "record";
   const few = items.length < wanted.count ? ` The first ${items.length} are drawn; a file holds all.` : "";
   by("said").textContent = `${wanted.count} synthetic ${kind}${wanted.count > 1 ? "s" : ""}.${few}`;
+  by("doubt").textContent = shown.warnings.join(" ");
   by("provenance").textContent = `${id} · seed ${wanted.seed}`;
 }
 

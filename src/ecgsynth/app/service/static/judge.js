@@ -93,7 +93,7 @@ function verdict({ report, result }) {
   by("verdict").replaceChildren(
     make("div", { class: "scroll tall", role: "region", "aria-label": "Verdict", tabindex: "0" }, table),
     make("p", { class: "hint" }, "Floor: a Gaussian of the same classes. Ceiling: real beats judged in the same way. The bar is how far the set is from the one to the other; a dash where the two are too close to tell. Of every figure the worst class is shown; the button beside it opens the others."),
-    ...result.notes.map((text) => make("p", { class: "hint" }, text)),
+    ...[...result.notes, ...(result.warnings || [])].map((text) => make("p", { class: "hint" }, text)),
     ...(absent.length ? [make("details", {}, make("summary", {}, "What was not measured, and why"), ...absent.map((text) => make("p", { class: "hint" }, text)))] : []),
     // Where the server asks for a key the address has a ticket: a browser sends no key with a frame.
     make("div", { class: "row" }, make("a", { class: "button", href: report, target: "_blank", rel: "noopener noreferrer" }, "Full report in a new tab"),
@@ -204,7 +204,7 @@ function augmented({ id, result }) {
       make("tbody", {}, ...Object.entries(classes).map(([name, said]) => make("tr", {}, make("th", { scope: "row" }, name),
         make("td", {}, said.real.toLocaleString("en-US")), make("td", {}, said.synthetic.toLocaleString("en-US")),
         make("td", {}, acceptance[name] ? `${Math.round(100 * acceptance[name].rate)} %` : "–")))))),
-    ...(manifest.notes || []).map((text) => make("p", { class: "hint" }, text)),
+    ...[...(manifest.notes || []), ...(result.warnings || [])].map((text) => make("p", { class: "hint" }, text)),
     make("button", { type: "button", class: "primary", onclick: () => keep(`/v1/jobs/${id}/result`, "augmented", "augment") }, "Download the set"));
   return `The set is there: ${result.items.toLocaleString("en-US")} items, ${result.synthetic.toLocaleString("en-US")} of them synthetic.`;
 }
