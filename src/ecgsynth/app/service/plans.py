@@ -9,7 +9,7 @@ import yaml
 from ecgsynth.app.service.shelf import Shelf
 from ecgsynth.augmentation.plan import Plan
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.recipes import read_recipe, shipped
+from ecgsynth.recipes import read_recipe, read_yaml, shipped
 
 
 def read(text: str, shelf: Shelf, most: int) -> tuple[Plan, dict[str, str]]:
@@ -44,9 +44,10 @@ def _parsed(text: str, most: int) -> Any:
     if len(text.encode("utf-8", "replace")) > most:
         raise EcgsynthError(f"the plan is longer than {most >> 10} KiB; plans are short.")
     try:
-        return yaml.load(text, _Plain)
-    except RecursionError:
-        raise EcgsynthError("the plan is nested too deeply; plans are flat.") from None
+        # Some bytes of them can stand for gigabytes, and nobody who sends a plan needs any.
+        if any(isinstance(one, yaml.AliasEvent) for one in yaml.parse(text)):
+            raise ValueError("it has aliases, which are not read here")
+        return read_yaml(text)
     except (yaml.YAMLError, ValueError) as problem:
         reason = getattr(problem, "problem", None) or getattr(problem, "reason", None) or problem
         told = " ".join(str(reason).split())[:200]
@@ -55,12 +56,3 @@ def _parsed(text: str, most: int) -> Any:
         raise EcgsynthError(
             f"the plan is neither YAML nor JSON ({told}); write it as docs/augmentation.md shows."
         ) from None
-
-
-class _Plain(yaml.SafeLoader):
-    """YAML without aliases: some hundred bytes of them can stand for gigabytes."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("it has aliases, which are not read here")
-        return super().compose_node(parent, index)
