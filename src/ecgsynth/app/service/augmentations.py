@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ecgsynth.app.service import plans
 from ecgsynth.app.service.jobs import JobView
-from ecgsynth.app.service.submitting import Prefer, submitted
+from ecgsynth.app.service.submitting import FormRoute, Prefer, submitted
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.registry import FORMATS
 
-router = APIRouter(prefix="/v1", tags=["augmentations"])
+router = APIRouter(prefix="/v1", tags=["augmentations"], route_class=FormRoute)
 
 KIND = "augmentation"
 

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ecgsynth.app.service import sources
 from ecgsynth.app.service.jobs import JobView
-from ecgsynth.app.service.submitting import Prefer, submitted
+from ecgsynth.app.service.submitting import FormRoute, Prefer, submitted
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.registry import METRICS
 
-router = APIRouter(prefix="/v1", tags=["evaluations"])
+router = APIRouter(prefix="/v1", tags=["evaluations"], route_class=FormRoute)
 
 KIND = "evaluation"
 

@@ -141,6 +141,8 @@ async def result(request: Request, id: str) -> StreamingResponse:
     pieces = await _kept(request, id, FILE, "file")
     facts = (await found(request, id)).result or {}
     headers = {"Content-Disposition": f'attachment; filename="{facts.get("file", FILE)}"'}
+    if isinstance(facts.get("bytes"), int):
+        headers["Content-Length"] = str(facts["bytes"])
     return StreamingResponse(pieces, headers=headers, media_type="application/octet-stream")
 
 

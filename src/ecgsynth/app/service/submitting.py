@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Annotated, Any, BinaryIO
 
 from fastapi import Header, Request, Response, UploadFile
+from fastapi.routing import APIRoute
 
 from ecgsynth.app.service import store, uploads
 from ecgsynth.app.service.jobs import JobView
@@ -18,9 +19,31 @@ LOOK_S = 0.3
 
 MOST_WAIT_S = 60.0
 
+MOST_FIELDS, MOST_FIELD = 16, 1 << 20
+"""Words of a form beside its file, and bytes of each."""
+
 Prefer = Annotated[
     str, Header(description="`wait=20`: answer with what comes out if that is within 20 s.")
 ]
+
+
+class _FormRequest(Request):
+    """A request whose form is read in bounded memory: its file alone goes to the disk."""
+
+    def form(self, **_: Any) -> Any:
+        return super().form(max_files=1, max_fields=MOST_FIELDS, max_part_size=MOST_FIELD)
+
+
+class FormRoute(APIRoute):
+    """An address that takes a form with one file."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        usual = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            return await usual(_FormRequest(request.scope, request.receive))
+
+        return handler
 
 
 async def submitted(
