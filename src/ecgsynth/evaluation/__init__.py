@@ -105,7 +105,7 @@ class Trial:
         """The reference statistics of the synthetic set, which several metrics share."""
         from ecgsynth.evaluation.reference import Reference
 
-        return Reference.measure(self.synthetic)
+        return Reference.measure(self.synthetic, self.embedded[0] if self.test else None)
 
     @cached_property
     def intervals(

@@ -6,9 +6,10 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,11 +19,14 @@ from ecgsynth.evaluation import MIN_ITEMS, Metric, NotApplicable, Trial
 from ecgsynth.evaluation.controls import BASELINE, CEILING, CONTROLS, COPY, NARROW_BAND
 from ecgsynth.evaluation.instruments import instrument
 from ecgsynth.evaluation.judge_pace import cost, total
+from ecgsynth.evaluation.real_draws import COST_S, FEW_DRAWS, Draws, draw, drawn
 from ecgsynth.files import written_beside
 from ecgsynth.progress import Steps
 from ecgsynth.signals.ecg import Ecg
 
 log = logging.getLogger("ecgsynth")
+
+C = TypeVar("C")
 
 Cells = dict[str, float]
 """Class or "all" -> value."""
@@ -42,11 +46,13 @@ class Calibration:
     """What the controls reach.
 
     counts: items of each class of the set that they stood in for. quick: by which procedures.
+    draws: what real samples of these sizes reach, as `real_draws.draw` gives it.
     """
 
     counts: dict[str, int]
     quick: bool
     figures: Figures = field(default_factory=dict)
+    draws: Draws = field(default_factory=dict)
 
     def serves(self, trial: Trial) -> bool:
         return self.quick == trial.quick
@@ -63,7 +69,18 @@ class Calibration:
         counts: items of each class of the set under judgement. real: of the test set, beyond which
         a larger synthetic set changes most metrics no more (`Metric.by_size` says which it does).
         """
-        cells = self.figures.get(control, {}).get(metric.name)
+        return self._near(self.figures.get(control, {}).get(metric.name), metric, counts, real)
+
+    def borrow_draws(
+        self, metric: Metric, counts: dict[str, int], real: dict[str, int]
+    ) -> dict[str, list[float]] | None:
+        """What real samples reach in a metric, likewise."""
+        return self._near(self.draws.get(metric.name), metric, counts, real)
+
+    def _near(
+        self, cells: dict[str, C] | None, metric: Metric, counts: dict[str, int],
+        real: dict[str, int],
+    ) -> dict[str, C] | None:  # fmt: skip
         if cells is None:
             return None
         near = set()
@@ -81,11 +98,16 @@ class Calibration:
 
 @dataclass(frozen=True)
 class _Known:
-    """What was measured before, and what is to be measured: control -> metrics."""
+    """What was measured before, and what is to be measured.
+
+    todo: control -> metrics. undrawn: metrics of which no real samples are known.
+    """
 
     found: Figures
+    draws: Draws
     borrowed: list[Calibration]
     todo: dict[str, list[Metric]]
+    undrawn: list[Metric]
     mine: Calibration
     cached: list[Calibration]
     path: Path | None
@@ -97,11 +119,15 @@ def cost_ahead(
     shipped: Iterable[Calibration] = (),
     *,
     exact: bool = False,
+    draws: int = FEW_DRAWS,
 ) -> float:
     """What `figures` will cost, in the unit of `judge_pace.cost`."""
-    known = _look_up(trial, metrics, shipped, exact)
-    rows = known.todo.items() if known.path else ()
-    return sum(total(row, _quick(name, trial), trial.seeds) for name, row in rows)
+    known = _look_up(trial, metrics, shipped, exact, draws)
+    if not known.path:
+        return 0.0
+    controls = known.todo.items()
+    costs = sum(total(row, _quick(name, trial), trial.seeds) for name, row in controls)
+    return costs + (draws * COST_S if known.undrawn else 0.0)
 
 
 def figures(
@@ -111,28 +137,35 @@ def figures(
     shipped: Iterable[Calibration] = (),
     *,
     exact: bool = False,
-) -> tuple[Figures, list[Calibration]]:
-    """What every control reaches in this trial, and the calibrations that were borrowed from.
+    draws: int = FEW_DRAWS,
+) -> tuple[Figures, Draws, list[Calibration]]:
+    """What every control and what real samples reach in this trial, and the calibrations that
+    were borrowed from.
+
+    draws: real samples that are drawn where none are known.
 
     What was measured before at these or (unless `exact`) similar sizes is taken from the cache or
     from `shipped`; the rest is measured and cached. The cache lies in `cache/` of the data root:
     numbers alone, no signals. It is made anew when the real sets, the seed, the instrument or the
     code of a metric change.
     """
-    known = _look_up(trial, metrics, shipped, exact)
-    if known.path and known.todo:
-        measured = _measure(trial, known.todo, steps)
-        for name, row in measured.items():
+    known = _look_up(trial, metrics, shipped, exact, draws)
+    if known.path and (known.todo or known.undrawn):
+        for name, row in _measure(trial, known.todo, steps).items():
             known.found.setdefault(name, {}).update(row)
             known.mine.figures.setdefault(name, {}).update(row)
+        fresh = draw(trial, known.undrawn, draws, steps) if known.undrawn else {}
+        known.draws.update(fresh)
+        known.mine.draws.update(fresh)
         _write(known.path, [known.mine, *(c for c in known.cached if c is not known.mine)])
-    return known.found, known.borrowed
+    return known.found, known.draws, known.borrowed
 
 
 def _look_up(
-    trial: Trial, metrics: Sequence[Metric], shipped: Iterable[Calibration], exact: bool
-) -> _Known:
-    """From the cache, else from others at similar sizes."""
+    trial: Trial, metrics: Sequence[Metric], shipped: Iterable[Calibration], exact: bool,
+    draws: int,
+) -> _Known:  # fmt: skip
+    """From the cache, else from others at similar sizes. draws: so many at least are wanted."""
     counts = sizes(trial)
     possible = _possible(trial)
     path = data_root() / "cache" / f"controls-{fingerprint(trial)}.json" if possible else None
@@ -161,7 +194,25 @@ def _look_up(
                 todo.setdefault(name, []).append(metric)
             else:
                 found.setdefault(name, {})[metric.name] = cells
-    return _Known(found, borrowed, todo, mine, cached, path)
+    known: Draws = {}
+    undrawn = []
+    for metric in (m for m in metrics if drawn(m, quick=trial.quick)):
+        rows = [mine.draws.get(metric.name)]
+        for other in [] if exact and possible else others:
+            rows.append(
+                other.borrow_draws(metric, counts, real) if possible
+                else other.draws.get(metric.name)
+            )  # fmt: skip
+        longest = max((row for row in rows if row), key=_length, default={})
+        if _length(longest) >= draws or (longest and not possible):
+            known[metric.name] = longest
+        else:
+            undrawn.append(metric)
+    return _Known(found, known, borrowed, todo, undrawn, mine, cached, path)
+
+
+def _length(draws: Mapping[str, list[float]]) -> int:
+    return max(map(len, draws.values()), default=0)
 
 
 def _measure(trial: Trial, todo: dict[str, list[Metric]], steps: Steps) -> Figures:
@@ -267,7 +318,7 @@ def _possible(trial: Trial) -> bool:
 def _code() -> str:
     """The files that measure: a figure of other code is another figure."""
     files = sorted(Path(__file__).parent.glob("*.py"))
-    others = ("page", "report", "judge", "sets", "calibration", "turing")
+    others = ("page", "report", "judge", "sets", "calibration", "turing", "training_set")
     text = b"".join(f.read_bytes() for f in files if not f.stem.startswith(others))
     return hashlib.sha256(text).hexdigest()[:16]
 
@@ -284,6 +335,12 @@ def from_json(content: list[dict]) -> list[Calibration]:
                     for metric, cells in row.items()
                 }
                 for control, row in one["figures"].items()
+            },
+            {
+                str(metric): {
+                    str(group): [float(v) for v in values] for group, values in row.items()
+                }
+                for metric, row in one.get("draws", {}).items()
             },
         )
         for one in content

@@ -20,6 +20,7 @@ from ecgsynth.evaluation.calibration import (
 )
 from ecgsynth.evaluation.judge_pace import LOADING_S, cost, total
 from ecgsynth.evaluation.loading import load_real
+from ecgsynth.evaluation.real_draws import DRAWS, FEW_DRAWS, Draws, ranges
 from ecgsynth.evaluation.report import Report, Row
 from ecgsynth.evaluation.sets import aligned, capped, checked, doubt_copies
 from ecgsynth.evaluation.training_set import TrainingSet, training_set
@@ -32,6 +33,9 @@ log = logging.getLogger("ecgsynth")
 
 FULL_SEEDS = 5
 """Networks that are trained for a figure of a full evaluation."""
+
+MARKED_FROM = 100
+"""Real held-out items of a class from which its figures earn marks."""
 
 TOLD = 4
 """Classes whose reason is told where a metric has no figure at all."""
@@ -157,7 +161,8 @@ def judge(
     """Rows of a table, for each metric that is left out the reason, and whether C2ST is valid."""
     usable, left_out = _usable(trial, metrics)
     shipped, exact = trial.reference.calibrations if trial.reference else (), trial.seeds > 1
-    ahead = cost_ahead(trial, usable, shipped, exact=exact) if controls else 0.0
+    draws = DRAWS if exact else FEW_DRAWS
+    ahead = cost_ahead(trial, usable, shipped, exact=exact, draws=draws) if controls else 0.0
     mine = total(usable, trial.quick, trial.seeds)
     steps = Steps(advance, LOADING_S + mine + ahead, LOADING_S)
     absent = {name for name in trial.classes if not len(members(trial.synthetic, name))}
@@ -177,8 +182,11 @@ def judge(
                 left_out[metric.name] = _reasons(cells)
     usable = [metric for metric in usable if metric.name not in left_out]
     known: Figures = {}
+    samples: Draws = {}
     if controls:
-        known, borrowed = figures(trial, usable, steps, shipped, exact=exact)
+        known, samples, borrowed = figures(
+            trial, usable, steps, shipped, exact=exact, draws=draws
+        )  # fmt: skip
         if borrowed and notes is not None:
             counts = " and ".join(
                 ", ".join(f"{name} {count}" for name, count in one.counts.items())
@@ -188,11 +196,13 @@ def judge(
                 f"Floors and ceilings were measured at {counts} items; --calibrate measures them "
                 "at this set's own size."
             )
-    rows = []
+    rows, enough = [], [n for n, count in real_items(trial).items() if count >= MARKED_FROM]
+    reached = ranges(samples, enough)
     for metric, group, estimate in found:
         cells_of = {name: row.get(metric.name, {}) for name, row in known.items()}
         values = {name: cells[group] for name, cells in cells_of.items() if group in cells}
-        rows.append(Row.of(metric, group, estimate, values, trial.synthetic.spec.unit))
+        unit, real = trial.synthetic.spec.unit, reached.get((metric.name, group))
+        rows.append(Row.of(metric, group, estimate, values, unit, real))
     validity = c2st_validity(known)
     if validity is not None and not validity["valid"] and notes is not None:
         notes.append(
@@ -222,6 +232,13 @@ def _usable(trial: Trial, metrics: Sequence[Metric]) -> tuple[list[Metric], dict
     return usable, left_out
 
 
+def real_items(trial: Trial) -> dict[str, int]:
+    """Held-out items of each class; "" where there are no classes."""
+    if trial.test is not None:
+        return {name: len(trial.part(trial.test, name)) for name in trial.groups}
+    return dict(trial.reference.counts) if trial.reference is not None else {}
+
+
 def _reasons(cells: Mapping[str, Estimate]) -> str:
     """Why a metric has no figure at all: the reason, or the reason of each class."""
     reasons = {group: e.note or "no value" for group, e in cells.items()}
@@ -239,6 +256,7 @@ def calibrate(
     count: int,
     *,
     quick: bool = False,
+    draws: int = DRAWS,
     seed: int = 0,
     advance: Advance | None = None,
 ) -> tuple[reference.Reference, Calibration]:
@@ -246,11 +264,14 @@ def calibrate(
 
     against: held-out items of the same people, as in `evaluate`. train: what generators learn
     from. like: shape of the items. quick: by the procedures of `evaluate(quick=True)`.
+    draws: real samples that are drawn, from which marks are given.
     Returns the statistics of the real set and what was measured.
     """
     if advance is None:
         with bar("calibrating") as shown:
-            return calibrate(against, train, like, count, quick=quick, seed=seed, advance=shown)
+            return calibrate(
+                against, train, like, count, quick=quick, draws=draws, seed=seed, advance=shown
+            )  # fmt: skip
     notes: list[str] = []
     test, learned = (
         load_real(part, like) if isinstance(part, str) else part for part in (against, train)
@@ -265,7 +286,7 @@ def calibrate(
     known = reference.Reference.measure(parts["test"])
     trial = Trial(stand_in, parts["test"], parts["train"], reference=known, seed=seed, quick=quick)
     usable, _ = _usable(trial, [METRICS.get(name) for name in METRICS.names()])
-    steps = Steps(advance, cost_ahead(trial, usable, exact=True) or 1.0)
-    found, _ = figures(trial, usable, steps, exact=True)
+    steps = Steps(advance, cost_ahead(trial, usable, exact=True, draws=draws) or 1.0)
+    found, reached, _ = figures(trial, usable, steps, exact=True, draws=draws)
     advance("done", 1.0)
-    return known, Calibration(sizes(trial), quick, found)
+    return known, Calibration(sizes(trial), quick, found, reached)

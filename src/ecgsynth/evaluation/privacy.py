@@ -79,9 +79,21 @@ class Neighbours:
     of_train: NDArray[np.int64]
     of_test: NDArray[np.int64]
 
+    def of_rows(self, rows: NDArray[np.int64]) -> Neighbours:
+        """Of the items of a set that has these rows of the set, ascending, alone."""
+        kept = np.isin(self.rows, rows)
+        return Neighbours(
+            np.searchsorted(rows, self.rows[kept]), self.to_train[kept], self.by_train[kept],
+            self.to_test[kept], self.by_test[kept], self.of_train, self.of_test,
+        )  # fmt: skip
 
-def neighbours(trial: Trial) -> dict[str, Neighbours | Estimate]:
-    """Those of each class (as `Trial.neighbours`, found once); the reason where items are few."""
+
+def neighbours(trial: Trial, most: int | None = None) -> dict[str, Neighbours | Estimate]:
+    """Those of each class (as `Trial.neighbours`, found once); the reason where items are few.
+
+    most: synthetic items of a class that vote.
+    """
+    most = most or (QUICK_MOST if trial.quick else MOST)
     assert trial.test is not None
     assert trial.train is not None
     random = trial.random("memorisation")
@@ -93,7 +105,6 @@ def neighbours(trial: Trial) -> dict[str, Neighbours | Estimate]:
         if fewest < MIN_ITEMS:
             found[name] = too_few(fewest)
             continue
-        most = QUICK_MOST if trial.quick else MOST
         if len(rows) > most:
             rows = rows[np.sort(random.permutation(len(rows))[:most])]
         signal = trial.synthetic[rows].quantised().signal

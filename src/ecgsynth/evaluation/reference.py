@@ -58,10 +58,13 @@ class Reference:
     instrument: str | None = None
 
     @classmethod
-    def measure(cls, ecg: Ecg) -> Reference:
-        """The statistics of a set; classes with fewer than 10 items have none."""
-        ecg = ecg.quantised()
-        points, statistics = embed(ecg), {}
+    def measure(cls, ecg: Ecg, points: NDArray | None = None) -> Reference:
+        """The statistics of a set; classes with fewer than 10 items have none.
+
+        points: [item, 32] of its embedding, where that is known.
+        """
+        ecg, statistics = ecg.quantised(), {}
+        points = embed(ecg) if points is None else points
         for name in ecg.spec.classes or ("",):
             rows = members(ecg, name)
             if len(rows) < MIN_ITEMS:

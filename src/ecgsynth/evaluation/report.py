@@ -12,6 +12,7 @@ from typing import Any
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import Estimate, Metric, Trial
 from ecgsynth.evaluation.controls import BASELINE, CEILING
+from ecgsynth.evaluation.real_draws import RealRange
 from ecgsynth.files import written_beside
 
 DECIMALS = 4
@@ -31,6 +32,8 @@ class Row:
     score: (value - gaussian) / (real - gaussian); None for privacy, where the baseline is no
         floor, and where the two stand the wrong way round or closer than the interval is wide.
     unit, goal, question, title, reference: as the metric says.
+    real: the range that samples of real items reach (`low`, `median`, `high`, and how many
+        `draws`); None for figures that earn no mark by it.
     """
 
     metric: str
@@ -46,11 +49,12 @@ class Row:
     question: str
     title: str
     reference: str
+    real: dict[str, float] | None = None
 
     @classmethod
     def of(
         cls, metric: Metric, group: str, estimate: Estimate, controls: dict[str, float],
-        unit: str = "mV",
+        unit: str = "mV", real: RealRange | None = None,
     ) -> Row:  # fmt: skip
         """`unit`: of the signals that were judged; amplitudes are told in it."""
         known = {n: round(float(v), DECIMALS) for n, v in controls.items() if math.isfinite(v)}
@@ -59,6 +63,7 @@ class Row:
             _clean(estimate.high), estimate.note, known,
             _score(metric, estimate, known), unit if metric.unit == "mV" else metric.unit,
             metric.goal, metric.question, metric.title, metric.reference,
+            {n: _clean(v) or 0.0 for n, v in asdict(real).items()} if real else None,
         )  # fmt: skip
 
 
@@ -120,12 +125,16 @@ class Report:
         raise EcgsynthError(f"the report has no '{metric}' of '{group}': {why}.")
 
     def to_json(self) -> dict[str, Any]:
+        """Everything that is known, as docs/judging.md lists it."""
+        from ecgsynth.evaluation.page.readers import questions
+
         return {
             "synthetic": self.synthetic,
             "against": self.against,
             "counts": self.counts,
             "facts": self.facts,
             "notes": self.notes,
+            "questions": questions(self),
             "rows": [asdict(row) for row in self.rows],
             "left_out": self.left_out,
         }

@@ -9,12 +9,14 @@ from typing import Any
 from ecgsynth.evaluation import is_record
 from ecgsynth.evaluation.page import sentences as say
 from ecgsynth.evaluation.page.verdicts import (
+    COPIED,
     SYMBOLS,
     Question,
     Verdict,
     answer,
     known,
     place,
+    stands_on,
     tally,
 )
 from ecgsynth.evaluation.report import Report
@@ -61,6 +63,34 @@ def blocks(report: Report) -> list[Block]:
     return found
 
 
+def questions(report: Report) -> list[dict[str, Any]]:
+    """The verdict for a program: one entry a question, in the order of the page.
+
+    Each has `reader` (clinician, data-protection, researcher), `question`, `mark`, `scope` (for
+    which classes it holds), `sentence`, `rule`, and `figures`: those it stands on, each with
+    `metric`, `group`, `value`, `low`, `high` (95 %), `real` (the range of real samples) and `mark`.
+    """
+    found = []
+    for block in blocks(report):
+        for verdict, question in zip(block.verdicts, _asked(report, block), strict=True):
+            figures = [
+                {
+                    "metric": row.metric, "group": row.group, "value": row.value, "low": row.low,
+                    "high": row.high, "real": row.real, "mark": place(report, row)[0],
+                }
+                for row in stands_on(report, question)
+            ]  # fmt: skip
+            answered = {n: getattr(verdict, n) for n in ("mark", "scope", "sentence", "rule")}
+            entry = {"reader": block.key, "question": verdict.question, **answered}
+            found.append(entry | {"figures": figures})
+    return found
+
+
+def _asked(report: Report, block: Block) -> list[Question]:
+    """The questions of a reader of which something was measured, or is said why not."""
+    return [q for q in block.reader.questions if answer(report, q) is not None]
+
+
 def words_for(report: Report) -> Callable[[str], str]:
     """Sentences about beats as they stand, or told of records where those were judged."""
     spec = report.facts.get("spec")
@@ -90,10 +120,9 @@ READERS = (
                  instead=(("statement_adherence", say.carries),)),
     )),
     Reader("Data-protection officer", "Does the set give away the people it was learned from?", (
-        Question("Does it copy patients?", ("memorisation",), say.copies),
-        Question("Can one tell what was trained on?", ("nn_membership", "domias"), say.attacks),
-        Question("Are the beats new ones?", ("authenticity",), say.authentic),
-        Question("Are trained beats nearer than unseen ones?", ("nn_distance_ratio",), say.ratio),
+        Question("Does it hold copies of recorded beats?", COPIED, say.copies),
+        Question("Can one tell what was trained on?", ("memorisation", "nn_membership", "domias"),
+                 say.attacks),
         Question("Can one tell who took part?", ("patient_membership",), say.person, ("all",)),
     )),
     Reader("Researcher", "Is it the same distribution, and is it good for training?", (

@@ -9,28 +9,40 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
 from ecgsynth.evaluation.controls import BASELINE, CEILING
+from ecgsynth.evaluation.copies import COPIES
 from ecgsynth.evaluation.report import LEAST_SPAN, Report, Row
 
-GOOD, MIDDLING = 0.8, 0.5
-"""From this share of the way between floor and ceiling on, a figure is good, or middling."""
+MIDDLING = 0.5
+"""From this share of the way from the floor to what real items reach on, a figure is middling."""
+
+GOOD = 0.8
+"""From this share on it is good where no real samples were drawn, as for trained classifiers."""
+
+LEAST_REAL = 100
+"""Real held-out items of a class; a figure of fewer is given without a mark."""
 
 SYMBOLS = {"good": "✓", "middling": "≈", "poor": "✕", "unknown": "?"}
 """Marks from best to worst, each with its sign: colour alone tells nothing on grey paper."""
 
 RULES = (
-    f"Each figure is placed between a floor and a ceiling: 0 % is the Gaussian baseline and 100 % "
-    f"are real beats judged in the same way. Good is {GOOD * 100:.0f} % of the way or more, "
-    f"middling {MIDDLING * 100:.0f} % or more, poor less.",
-    "For privacy, the floor is a set of slightly altered training beats and the ceiling what real "
-    "beats of the same people reach; where no real set was judged, or it lies beneath chance, the "
-    "ceiling of an attack is chance, .50.",
-    "A Gaussian does not repeat itself: for spread the floor is the mean beat again and again, and "
-    "for collapse 0 % is a twin for every fourth beat. Every control has its QRS and keeps its "
-    "class: there 0 % is a failure on every other beat.",
-    "Unknown stands where there is no floor or ceiling, where the floor is no worse than the "
-    "ceiling, or where the 95 % interval holds both, so that beats or people are too few to tell.",
-    "Where a question has a figure for each class, the worst class whose mark is known decides, "
-    "and the mark says for which classes it holds.",
+    "Many samples of real beats, of the set's own size, are judged as if they were synthetic. A "
+    "figure is good where it lies in the range that they reach; the range is so wide that a real "
+    "sample has every figure of a question in it 99 times in 100.",
+    f"Outside of that range, on either side, a figure is middling where it lies at most "
+    f"{100 - 100 * MIDDLING:.0f} % of the way from the middle of the range to the floor, else "
+    "poor: a set that is better than real samples ever are is no sample of them.",
+    "The floor is the Gaussian baseline, for privacy a set of slightly altered training beats. A "
+    "Gaussian does not repeat itself: for spread the floor is the mean beat again and again, and "
+    "for collapse a twin for every fourth beat. Every control has its QRS and keeps its class: "
+    "there the floor is a failure on every other beat.",
+    "The set holds copies, and is poor, where its share of copies lies above that of real beats "
+    "at a level of 1 % over all classes.",
+    f"For classifiers on new patients, good is {GOOD * 100:.0f} % of the way from the baseline to "
+    f"what real beats teach, middling {MIDDLING * 100:.0f} %.",
+    f"Unknown stands where a class has fewer than {LEAST_REAL} real held-out beats, where no real "
+    "samples could be drawn, or where the test itself is not valid.",
+    "Where a question has several figures, the worst whose mark is known decides, and the mark "
+    "says for which classes it holds.",
 )
 NOT_PLACED = "no floor and ceiling were judged; they need training and held-out recordings"
 
@@ -43,11 +55,11 @@ FLOORS: dict[str, str | float] = {
 }
 """The control that fails where the Gaussian baseline passes; a value where every control does."""
 
-CHANCE = {"memorisation": 0.5, "nn_membership": 0.5, "domias": 0.5}
-"""Least ceilings of privacy figures: an attack that fails more often than chance tells drift."""
-
 UNJUDGED = ("without a target", "no verdict")
 """Words in a figure's note that forbid a mark."""
+
+COPIED = ("copy_share", "copy_share_person")
+"""Figures whose alarm decides: real items stand on one value by what the figure is."""
 
 LISTED = 6
 """Further figures of a question that are told one by one; more are counted."""
@@ -102,9 +114,8 @@ def ends(report: Report, row: Row) -> tuple[float | None, float | None]:
         ceiling = next(
             (r.value for r in report.rows if (r.metric, r.group) == ("trtr", row.group)), None
         )
-    elif row.question == "privacy" and row.metric in CHANCE:
-        floor = 1.0 if floor is None else floor
-        ceiling = max(ceiling or 0.0, CHANCE[row.metric])
+    if row.real is not None:
+        ceiling = row.real["median"]
     return floor, known(ceiling)
 
 
@@ -114,21 +125,46 @@ def known(value: float | None) -> float | None:
 
 
 def place(report: Report, row: Row) -> tuple[str, float | None, str]:
-    """(mark, share of the way from floor to ceiling, reason where the mark is unknown)."""
-    value, (floor, ceiling) = known(row.value), ends(report, row)
+    """(mark, share of the way from floor to what real items reach, reason of no mark)."""
+    value, (floor, middle) = known(row.value), ends(report, row)
     if value is None:
         return "unknown", None, row.note or "no value"
-    if floor is None or ceiling is None:
-        missing = floor_of(row) if floor is None else CEILING
-        why = f"the {missing} control could not be measured" if row.controls else NOT_PLACED
-        return "unknown", None, why
+    if row.metric in COPIED:
+        return ("poor", 0.0, "") if row.note.startswith(COPIES) else ("good", 1.0, "")
     if any(words in row.note for words in UNJUDGED):
         return "unknown", None, "it describes few people, and has no target"
     if row.metric == "c2st" and not (report.facts.get("c2st_validity") or {}).get("valid", True):
         return "unknown", None, "the test misses sets that it must find, so it is not valid"
-    private = row.question == "privacy"
+    if (count := _real_items(report, row.group)) < LEAST_REAL:
+        return "unknown", None, f"{count} real held-out items; a mark needs {LEAST_REAL}"
+    if row.real is not None:
+        return _in_range(value, floor, row.real)
+    if floor is None or middle is None:
+        missing = floor_of(row) if floor is None else CEILING
+        why = f"the {missing} control could not be measured" if row.controls else NOT_PLACED
+        return "unknown", None, why
+    return _on_the_way(row, value, floor, middle)
+
+
+def _in_range(value: float, floor: float | None, real: dict[str, float]) -> tuple[str, float, str]:
+    """The mark of a figure that was measured on samples of real items."""
+    low, middle, high = (real[name] for name in ("low", "median", "high"))
+    nearest = min(max(value, low), high)
+    if nearest == value:
+        return "good", 1.0, ""
+    # A floor that real samples reach as well is no scale: the range is.
+    span = abs(floor - middle) if floor is not None and not low <= floor <= high else high - low
+    share = 1 - abs(value - middle) / max(span, 1e-9)
+    return "middling" if share >= MIDDLING else "poor", share, ""
+
+
+def _on_the_way(
+    row: Row, value: float, floor: float, ceiling: float
+) -> tuple[str, float | None, str]:
+    """The mark of a figure of which no real samples were drawn."""
     rises = row.goal == "higher"
     upside_down = floor > ceiling if rises else floor < ceiling
+    private = row.question == "privacy"
     if abs(ceiling - floor) < 1e-9 or (upside_down and (private or row.goal != "match")):
         return "unknown", None, "the floor is no worse than the ceiling"
     low, high = known(row.low), known(row.high)
@@ -137,26 +173,26 @@ def place(report: Report, row: Row) -> tuple[str, float | None, str]:
     if low is not None and high is not None:
         least, most = sorted((floor, ceiling))
         if low <= least and most <= high:
-            return (
-                "unknown",
-                None,
-                "too few beats or people to tell: the interval holds floor and ceiling",
-            )
+            why = "too few beats or people to tell: the interval holds floor and ceiling"
+            return "unknown", None, why
     share = (value - floor) / (ceiling - floor)
     if row.goal == "match" and not private:
         share = 1 - abs(1 - share)
     return "good" if share >= GOOD else "middling" if share >= MIDDLING else "poor", share, ""
 
 
+def _real_items(report: Report, group: str) -> int:
+    """Held-out items of a class; of all classes together where it is none."""
+    counts = {n: int(facts["items"]) for n, facts in report.facts.get("real", {}).items()}
+    return counts.get(group, sum(counts.values()) or LEAST_REAL)
+
+
 def answer(report: Report, question: Question) -> Verdict | None:
     """The verdict on the worst figure whose mark is known; None where nothing was asked of it."""
-    rows = [row for row in report.rows if question.meant(row.metric)]
-    for metric, tell in () if rows else question.instead:
+    for metric, tell in question.instead if not _meant(report, question) else ():
         if any(row.metric == metric for row in report.rows):
             return answer(report, replace(question, metrics=(metric,), tell=tell, instead=()))
-    there = {row.group for row in rows}
-    chosen = next((group for group in question.groups if group in there), None)
-    rows = [row for row in rows if chosen in (None, row.group)]
+    rows = stands_on(report, question)
     if not rows:
         why = next((w for name, w in report.left_out.items() if question.meant(name)), None)
         text, names = f"Not measured: {why}.", ", ".join(question.metrics)
@@ -178,11 +214,28 @@ def answer(report: Report, question: Question) -> Verdict | None:
     )
 
 
+def stands_on(report: Report, question: Question) -> list[Row]:
+    """The figures that answer a question."""
+    rows = _meant(report, question)
+    if not rows:
+        for metric, _ in question.instead:
+            if rows := [row for row in report.rows if row.metric == metric]:
+                break
+    chosen = next((g for g in question.groups if g in {row.group for row in rows}), None)
+    return [row for row in rows if chosen in (None, row.group)]
+
+
+def _meant(report: Report, question: Question) -> list[Row]:
+    return [row for row in report.rows if question.meant(row.metric)]
+
+
 def rule_of(report: Report, row: Row) -> str:
     """How the mark of a figure came about, in one line."""
     mark, share, reason = place(report, row)
     if share is None:
         return f"Unknown, because: {reason.rstrip('.')}."
+    if row.metric in COPIED:
+        return f"Real beats stand on .01; the 95 % interval ends at {number(row.low)}: {mark}."
     floor, ceiling = ends(report, row)
     name = floor_of(row)
     name = {
@@ -191,6 +244,16 @@ def rule_of(report: Report, row: Row) -> str:
         0.5: "one half",
         0.25: "one in four",
     }.get(name, name)
+    if row.real is not None:
+        inside = (
+            f"{row.real['draws']:.0f} samples of real beats reach {number(row.real['low'])} to "
+            f"{number(row.real['high'])}, in the middle {number(row.real['median'])}"
+        )
+        if floor is None:
+            return f"{inside}: {mark}."
+        passes = row.real["low"] <= floor <= row.real["high"]
+        beside = f"the floor ({name}) is {number(floor)}" + (", which passes too" if passes else "")
+        return f"{inside}; {beside}: {mark}."
     percent = math.floor(100 * share + 1e-9)
     at = "above 100 %" if percent > 100 else "below 0 %" if percent < 0 else f"at {percent} %"
     return (
