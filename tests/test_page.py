@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from ecgsynth.evaluation import Trial
+from ecgsynth.evaluation.copies import COPIES
 from ecgsynth.evaluation.page import allowed, page, public
 from ecgsynth.evaluation.page.charts import measured
 from ecgsynth.evaluation.page.families import family
@@ -281,21 +282,62 @@ def test_the_worst_known_class_decides_on_coverage() -> None:
     assert "F 0.100 (unknown)" in found.sentence
 
 
+REACHED = {"low": 0.50, "median": 0.56, "high": 0.62, "draws": 500.0}
+
+
 @pytest.mark.parametrize(
-    ("value", "controls", "mark"),
-    [
-        (0.55, {"real": 0.56, "copy": 0.95}, "good"),
-        (0.90, {"real": 0.56, "copy": 0.95}, "poor"),
-        (0.40, {"real": 0.56, "copy": 0.95}, "good"),
-        (0.99, {}, "poor"),
-        (0.95, {"real": 0.85, "copy": 0.80}, "unknown"),
-    ],
-)
-def test_copying_is_measured_from_altered_copies_to_real_beats(
-    value: float, controls: dict[str, float], mark: str
+    ("value", "mark"),
+    [(0.56, "good"), (0.62, "good"), (0.70, "middling"), (0.90, "poor"), (0.40, "middling"),
+     (0.10, "poor")],
+)  # fmt: skip
+def test_a_figure_is_good_in_the_range_of_real_samples_and_worse_on_either_side(
+    value: float, mark: str
 ) -> None:
-    given = row("memorisation", value, "N", goal="match", question="privacy", controls=controls)
-    assert verdict(report(None, [given]), "memorisation").mark == mark
+    given = {"goal": "match", "question": "privacy", "controls": {"real": 0.7, "copy": 0.95}}
+    found = verdict(report(None, [row("memorisation", value, "N", real=REACHED, **given)]),
+                    "memorisation")  # fmt: skip
+    assert found.mark == mark
+    assert found.ceiling == "0.560"
+    assert "500 samples of real beats reach 0.500 to 0.620" in found.rule
+
+
+def test_a_floor_within_the_range_of_real_samples_is_no_scale_and_is_named() -> None:
+    given = {"goal": "higher", "controls": {"gaussian": 0.6}, "real": REACHED}
+    inside = verdict(report(None, [row("coverage", 0.60, "N", **given)]), "coverage")
+    assert inside.mark == "good"
+    assert "the floor (Gaussian) is 0.600, which passes too" in inside.rule
+    assert verdict(report(None, [row("coverage", 0.3, **given)]), "coverage").mark == "poor"
+
+
+def test_copies_decide_by_their_alarm_alone() -> None:
+    given = {"question": "privacy", "controls": {"copy": 0.98}}
+    clean = row("copy_share", 0.02, "N", low=0.009, high=0.04, **given)
+    alarm = row("copy_share_person", 0.05, "V", low=0.03, note=f"{COPIES}: ...", **given)
+    assert verdict(report(None, [clean]), "copy_share").mark == "good"
+    found = verdict(report(None, [clean, alarm]), "copy_share_person")
+    assert (found.mark, found.scope) == ("poor", "")
+
+
+def test_a_class_of_few_real_items_gets_its_figure_and_no_mark() -> None:
+    told = report(None, [row("coverage", 0.1, "S", goal="higher", real=REACHED)])
+    told.facts["real"] = {"S": {"items": 60}}
+    found = verdict(told, "coverage")
+    assert (found.mark, found.value) == ("unknown", "0.100")
+    assert "60 real held-out items; a mark needs 100" in found.rule
+
+
+def test_the_json_has_every_question_with_the_figures_it_stands_on() -> None:
+    told = report(None, [row("coverage", 0.56, "N", low=0.5, high=0.6, goal="higher", real=REACHED),
+                         row("coverage", 0.30, "V", goal="higher", real=REACHED)])  # fmt: skip
+    asked = {entry["question"]: entry for entry in told.to_json()["questions"]}
+    entry = asked["Does it hold every kind of real beat?"]
+    assert set(entry) == {"reader", "question", "mark", "scope", "sentence", "rule", "figures"}
+    assert (entry["reader"], entry["mark"]) == ("researcher", "poor")
+    assert [(f["group"], f["mark"], f["low"]) for f in entry["figures"]] == [
+        ("N", "good", 0.5), ("V", "poor", None),
+    ]  # fmt: skip
+    assert set(entry["figures"][0]) == {"metric", "group", "value", "low", "high", "real", "mark"}
+    assert asked["Is it good for training, on new patients?"]["figures"] == []
 
 
 def test_training_value_is_measured_against_training_on_real_beats() -> None:
@@ -333,21 +375,6 @@ def test_failing_as_seldom_as_real_beats_is_good_though_every_control_does() -> 
         assert verdict(report(None, [one]), "delineation_failure").mark == mark
 
 
-def test_an_attack_is_not_expected_to_do_worse_than_guess() -> None:
-    given = {"question": "privacy", "goal": "match", "controls": {"copy": 1.0, "real": 0.2}}
-    found = verdict(report(None, [row("nn_membership", 0.52, **given)]), "nn_membership")
-    assert found.mark == "good"
-    assert found.ceiling == "0.500"
-
-
-@pytest.mark.parametrize("metric", ["authenticity", "nn_distance_ratio"])
-def test_privacy_figures_that_fall_with_copying_are_marked_the_right_way_round(metric: str) -> None:
-    ends = {"copy": 0.02, "real": 0.55, "gaussian": 0.99}
-    given = {"goal": "higher", "question": "privacy", "controls": ends}
-    assert verdict(report(None, [row(metric, 0.05, **given)]), metric).mark == "poor"
-    assert verdict(report(None, [row(metric, 0.60, **given)]), metric).mark == "good"
-
-
 def test_a_figure_that_says_it_has_no_target_gets_no_mark() -> None:
     given = row("patient_membership", 0.9, goal="match", question="privacy",
                 note="18 people against 22: printed without a target",
@@ -361,7 +388,7 @@ def test_a_figure_that_says_it_has_no_target_gets_no_mark() -> None:
     ("reader", "metric"),
     [("Clinician", "rmse_nearest"), ("Clinician", "qrs_w1"), ("Clinician", "adherence"),
      ("Data-protection officer", "memorisation"), ("Data-protection officer", "domias"),
-     ("Data-protection officer", "authenticity"), ("Researcher", "c2st"),
+     ("Data-protection officer", "copy_share"), ("Researcher", "c2st"),
      ("Researcher", "coverage"), ("Researcher", "tstr")],
 )  # fmt: skip
 def test_each_reader_gets_the_answers_that_concern_him(reader: str, metric: str) -> None:

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.evaluation import Estimate, Trial, blocks, members, metric
+from ecgsynth.evaluation import (
+    MIN_ITEMS,
+    Estimate,
+    Trial,
+    blocks,
+    members,
+    metric,
+    too_few,
+)
 from ecgsynth.evaluation.copy_search import MayNotAnswer, nearest_two
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
@@ -138,10 +146,12 @@ def _per_class(trial: Trial, scale: str) -> dict[str, Estimate]:
     for name in trial.groups:
         mine = near.synthetic.within(members(trial.synthetic, name))
         theirs = near.real.within(members(near.pool, name))
-        few = len(theirs.rows) < LEAST
-        note = f"{len(theirs.rows)} different real items; {LEAST} are needed"
-        if few or not len(mine.rows):
-            found[name or "all"] = Estimate(float("nan"), note=note if few else "no items")
+        if len(mine.rows) < MIN_ITEMS:
+            found[name or "all"] = too_few(len(mine.rows))
+            continue
+        if len(theirs.rows) < LEAST:
+            note = f"{len(theirs.rows)} different real items; {LEAST} are needed"
+            found[name or "all"] = Estimate(float("nan"), note=note)
             continue
         unit, random = _units(near.pool[theirs.rows]), trial.random("copy share")
         found[name or "all"] = share_below(

@@ -1,10 +1,12 @@
 """What real sets of the same size reach: the range in which a figure is as good as real.
 
-Many samples are drawn from the real training items, people and blocks of time anew each time, and
-every figure that earns a mark is measured on each of them, as if it were the synthetic set. A
-figure within the range of these draws is one that real items reach; outside of it, on either side,
-it is not. The range is so wide that a real sample has all figures of a question within theirs in
-99 of 100 cases (Westfall & Young 1993: the largest of the standardised figures decides).
+Many samples are drawn from the real training items, blocks of time anew each time and people every
+second time, and every figure that earns a mark is measured on each of them, as if it were the
+synthetic set. Both kinds of samples are real: one that holds the people in the shares in which they
+were recorded, and one of another mix of them. A figure within the range of these draws is one that
+real items reach; outside of it, on either side, it is not. The range is so wide that a real sample
+has all figures of a question within theirs in 99 of 100 cases (Westfall & Young 1993: the largest
+of the standardised figures decides).
 """
 
 from __future__ import annotations
@@ -87,7 +89,7 @@ def draw(trial: Trial, metrics: Sequence[Metric], count: int, steps: Steps | Non
         if steps is not None:
             steps.begin(f"real sample {k + 1} of {count}", COST_S)
         random = np.random.default_rng([trial.seed, k])
-        one = halves[k % 2].sample(random)
+        one = halves[k % 2].sample(random, people_vary=k // 2 % 2 == 1)
         for metric in metrics:
             try:
                 cells: Mapping[str, Estimate] = metric.measure(one)
@@ -167,10 +169,10 @@ class _Half:
     counts: dict[str, int]
     known: dict[str, Any]
 
-    def sample(self, random: np.random.Generator) -> Trial:
+    def sample(self, random: np.random.Generator, *, people_vary: bool) -> Trial:
         """A trial of a sample: people, and blocks of theirs, until the set's sizes are reached."""
         ecg = self.trial.synthetic
-        rows = np.sort(sampled_rows(ecg, self.counts, random))
+        rows = np.sort(sampled_rows(ecg, self.counts, random, people_vary=people_vary))
         one = replace(self.trial, synthetic=ecg[rows])
         for name, value in self.known.items():
             one.__dict__[name] = _rows_of(name, value, rows)  # where cached properties look
@@ -178,17 +180,17 @@ class _Half:
 
 
 def sampled_rows(
-    ecg: Ecg, counts: Mapping[str, int], random: np.random.Generator
+    ecg: Ecg, counts: Mapping[str, int], random: np.random.Generator, *, people_vary: bool
 ) -> NDArray[np.int64]:
     """Rows of a sample of so many items of each class, as far as there are.
 
-    People get weights as in a bootstrap; blocks come in the order of exponential times whose rate
-    is the weight of their person (Efraimidis & Spirakis 2006), so that nobody's block comes twice.
-    People of weight 0 give nothing.
+    People get weights as in a bootstrap where they vary, else one and the same; blocks come in the
+    order of exponential times whose rate is the weight of their person (Efraimidis & Spirakis
+    2006), so that no block comes twice. People of weight 0 give nothing.
     """
     unit = blocks(ecg)
     person = np.zeros(len(ecg), np.int64)
-    if ecg.patient is not None:
+    if people_vary and ecg.patient is not None:
         person = np.unique(ecg.patient, return_inverse=True)[1]
     people = int(person.max()) + 1
     weight = random.multinomial(people, np.full(people, 1 / people))[person]

@@ -25,7 +25,8 @@ SYMBOLS = {"good": "✓", "middling": "≈", "poor": "✕", "unknown": "?"}
 """Marks from best to worst, each with its sign: colour alone tells nothing on grey paper."""
 
 RULES = (
-    "Many samples of real beats, of the set's own size, are judged as if they were synthetic. A "
+    "Many samples of real beats, of the set's own size, are judged as if they were synthetic; in "
+    "every second one the mix of people is another. A "
     "figure is good where it lies in the range that they reach; the range is so wide that a real "
     "sample has every figure of a question in it 99 times in 100.",
     f"Outside of that range, on either side, a figure is middling where it lies at most "
