@@ -25,7 +25,7 @@ FLOORS: list[set[str]] = [
     {"condition"},
     {"formats"},
     {"signals"},
-    {"files", "processes", "progress", "recipes", "registry"},
+    {"files", "processes", "progress", "recipes", "registry", "threads"},
     {"settings"},
     {"arguments"},
     {"errors"},

@@ -102,7 +102,7 @@ class Training(_Part):
     )
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: int | str = 1
-    threads: int = Field(0, ge=0, le=1024, description="CPU threads; 0 = as PyTorch decides")
+    threads: int = Field(0, ge=0, le=1024, description="CPU threads; 0 = of all cores")
 
     @field_validator("augment", mode="before")
     @classmethod

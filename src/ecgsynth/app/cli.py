@@ -31,6 +31,7 @@ from ecgsynth.app import (
 )
 from ecgsynth.errors import EcgsynthError, masked
 from ecgsynth.processes import first_here
+from ecgsynth.threads import settle
 
 app = typer.Typer(
     name="ecgsynth",
@@ -70,6 +71,7 @@ def _root(
 
 def main() -> None:
     """Run the command; problems that a user can mend become one sentence and exit code 2."""
+    settle()
     _log()
     # A `kill` without -9 unwinds like Ctrl-C, so that nothing half-written is left.
     with suppress(ValueError):  # only the main thread may say so

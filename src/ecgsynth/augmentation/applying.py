@@ -24,6 +24,7 @@ from ecgsynth.signals.fingerprint import fingerprint
 from ecgsynth.signals.units import refuse_no_ecg
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.shelf import find_model
+from ecgsynth.threads import limited
 from ecgsynth.training.card import versions
 
 log = logging.getLogger("ecgsynth")
@@ -63,6 +64,7 @@ def manifest_of(target: str | Path) -> Path:
     return path.with_name(f"{path.name}.manifest.json")
 
 
+@limited()
 def augmented(
     real: Ecg,
     plan: Plan,

@@ -22,10 +22,12 @@ from ecgsynth.evaluation.classifiers import STEPS, fit
 from ecgsynth.evaluation.instruments import COMPONENTS, Instrument, made
 from ecgsynth.evaluation.sets import relabelled
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.threads import limited
 
 log = logging.getLogger("ecgsynth")
 
 
+@limited()
 def learn(
     train: Ecg,
     validation: Ecg | None = None,
@@ -77,6 +79,7 @@ def learn(
     return made(net, train, facts)
 
 
+@limited()
 def detect(train: Ecg, label: str = "N", seed: int = 0) -> Detector:
     """Fit the one-class detector on the items of one class of a set.
 

@@ -28,6 +28,7 @@ from ecgsynth.progress import Advance, Steps, bar
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
+from ecgsynth.threads import limited
 
 log = logging.getLogger("ecgsynth")
 
@@ -50,6 +51,7 @@ NEEDS_WORDS = {
 }
 
 
+@limited()
 def evaluate(
     synthetic: Ecg,
     against: Ecg | str | None = None,
@@ -249,6 +251,7 @@ def _reasons(cells: Mapping[str, Estimate]) -> str:
     return "; ".join(told[:TOLD] + more)
 
 
+@limited()
 def calibrate(
     against: Ecg | str,
     train: Ecg | str,

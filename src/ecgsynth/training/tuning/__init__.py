@@ -14,6 +14,7 @@ from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
 from ecgsynth.progress import Advance
+from ecgsynth.threads import cores
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -106,10 +107,8 @@ def _work(
     advance: Advance | None,
 ) -> None:
     """Let processes work on the study until it is done."""
-    import os
-
     until = time.time() + seconds if seconds else None
-    threads = max(1, (os.cpu_count() or 1) // processes) if processes > 1 else 0
+    threads = max(1, cores() // processes) if processes > 1 else 0
     context = get_context("spawn")  # a fork of a process in which PyTorch has begun may hang
     workers = [
         context.Process(target=_in_process, args=(folder.path, trials, until, threads))
