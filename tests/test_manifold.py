@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ecgsynth.datasets import load
 from ecgsynth.evaluation import Estimate, Trial
 from ecgsynth.evaluation.controls import CONTROLS
-from ecgsynth.evaluation.manifold import BETAS, _gap, _reach, _recall, frechet_distance
+from ecgsynth.evaluation.frechet import frechet_distance
+from ecgsynth.evaluation.manifold import BETAS, _gap, _reach, _recall
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.spec import Spec

@@ -10,9 +10,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from ecgsynth.datasets import is_public
 from ecgsynth.evaluation import Trial
 from ecgsynth.evaluation.copies import COPIES
-from ecgsynth.evaluation.page import allowed, page, public
+from ecgsynth.evaluation.page import allowed, page
 from ecgsynth.evaluation.page.charts import measured
 from ecgsynth.evaluation.page.families import family
 from ecgsynth.evaluation.page.maps import even_sets
@@ -217,11 +218,11 @@ def test_a_report_without_a_trial_has_a_page_without_pictures() -> None:
 
 
 def test_only_registered_public_data_sets_count_as_public() -> None:
-    assert public("mitbih:heldout")
-    assert public("simulated")
-    assert not public("MITBIH:heldout")
-    assert not public("folder-of-mine")
-    assert not public("")
+    assert is_public("mitbih:heldout")
+    assert is_public("simulated")
+    assert not is_public("MITBIH:heldout")
+    assert not is_public("folder-of-mine")
+    assert not is_public("")
 
 
 def test_nothing_real_is_allowed_without_a_word_for_unknown_sources(beats: dict[str, Ecg]) -> None:

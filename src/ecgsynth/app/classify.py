@@ -79,7 +79,6 @@ def examine(
     on: Annotated[str, typer.Option("--on", metavar="SET", help="Real items of other people; "
                                     "mitbih:test is looked at once per shipped version.")],
     json: Annotated[Path | None, typer.Option("--json", help="Every figure as JSON.")] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the intervals.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace what --json names.")] = False,
 ) -> None:  # fmt: skip
     """Test it: confusion matrix, Se, +P and F1 (AAMI EC57), AUROC, calibration, records.
@@ -101,10 +100,10 @@ def examine(
     knower = load(classifier)
     ecg, notes = test_set(knower, load_real(on, knower.spec))
     if isinstance(knower, Detector):
-        found = novelty(knower, ecg, seed)
+        found = novelty(knower, ecg)
         _show_novelty(found)
     else:
-        found = report(ecg, knower.predict(ecg), seed)
+        found = report(ecg, knower.predict(ecg))
         _show(found, knower)
     found |= {"classifier": {"file": classifier.name, "sha256": knower.hash, **knower.facts}}
     found["notes"] = notes

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation import blocks
 from ecgsynth.evaluation.classifiers import fit, predict
 from ecgsynth.evaluation.delineation import SHORTEST_S, delineate
 from ecgsynth.evaluation.fidelity import folds
 from ecgsynth.evaluation.instruments import instrument
+from ecgsynth.evaluation.intervals import blocks
 from ecgsynth.evaluation.privacy import SHIFT_S, nearest
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.fiducials import measure, out_of_reach

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from ecgsynth.augmentation.novelty import Detector
 from ecgsynth.evaluation import Estimate
-from ecgsynth.evaluation.auc import auc, bootstrap_auc
-from ecgsynth.evaluation.scores import AUC_DRAWS, DOMINATES, scores
+from ecgsynth.evaluation.auc import auc, auc_over
+from ecgsynth.evaluation.intervals import DOMINATES, units
+from ecgsynth.evaluation.scores import scores
 from ecgsynth.signals.ecg import Ecg
 
 BINS = 15
@@ -22,23 +23,22 @@ LARGE_RECORD = "232"
 ONE_PATIENT = "one patient"
 
 
-def report(test: Ecg, said: NDArray[np.floating], seed: int = 0) -> dict[str, Any]:
+def report(test: Ecg, said: NDArray[np.floating]) -> dict[str, Any]:
     """Every figure of a classifier on a test set, JSON-able.
 
     Per class: items, people, the largest one's share, sensitivity, positive predictivity, F1 and
-    AUROC (with 95 % intervals from resampled people; none where one of them gives over 80 % of the
+    AUROC (with 95 % intervals over people; none where one of them gives over 80 % of the
     class). Macro F1 over N, S, V and over all classes; confusion matrix; calibration; records.
     Of items that carry several classes: AUROC alone.
 
     test: [item] with the classifier's classes. said: [item, class] probabilities.
     """
-    random = np.random.default_rng([seed, *b"ec57"])
-    estimates = scores(test, said[None], random)
+    estimates = scores(test, said[None])
     found: dict[str, Any] = {
         "source": test.source,
         "items": len(test),
         "people": _people(test),
-        "classes": _classes(test, said, estimates, seed),
+        "classes": _classes(test, said, estimates),
         "macro": _macro(test, estimates),
     }
     if test.spec.multilabel:
@@ -48,9 +48,9 @@ def report(test: Ecg, said: NDArray[np.floating], seed: int = 0) -> dict[str, An
     found["records"] = _records(test, said)
     if test.record is not None and "S" in test.spec.classes and LARGE_RECORD in test.record:
         rest = test.record != LARGE_RECORD
-        some = scores(test[rest], said[None, rest], np.random.default_rng([seed, *b"ec57"]))
+        some = scores(test[rest], said[None, rest])
         found["without_232"] = {
-            "S": _classes(test[rest], said[rest], some, seed)["S"],
+            "S": _classes(test[rest], said[rest], some)["S"],
             "macro": _macro(test[rest], some),
         }
     return found
@@ -84,7 +84,7 @@ def calibration(test: Ecg, said: NDArray[np.floating]) -> dict[str, Any]:
     return {"expected_error": error, "bins": table}
 
 
-def novelty(detector: Detector, test: Ecg, seed: int = 0) -> dict[str, Any]:
+def novelty(detector: Detector, test: Ecg) -> dict[str, Any]:
     """How well a one-class detector tells each other class from its own: AUROC with an interval."""
     score, own = detector.score(test), detector.facts["label"]
     facts, label = test.people_per_class(), np.asarray(test.label)
@@ -97,7 +97,7 @@ def novelty(detector: Detector, test: Ecg, seed: int = 0) -> dict[str, Any]:
         rows = np.flatnonzero(normal | (label[:, test.spec.class_index(name)] > 0))
         if name == own or not (~normal[rows]).any() or not normal[rows].any():
             continue
-        estimate = _auroc(~normal[rows], score[rows], test[rows], facts[name], seed)
+        estimate = _auroc(~normal[rows], score[rows], test[rows], facts[name])
         found["classes"][name] = facts[name] | {"auroc": _told(estimate)}
     return found
 
@@ -116,14 +116,14 @@ def _people(test: Ecg) -> int | None:
 
 
 def _classes(
-    test: Ecg, said: NDArray[np.floating], estimates: dict[str, Estimate], seed: int
+    test: Ecg, said: NDArray[np.floating], estimates: dict[str, Estimate]
 ) -> dict[str, dict[str, Any]]:
     table = None if test.spec.multilabel else confusion(test, said)
     found = {}
     for k, (name, facts) in enumerate(test.people_per_class().items()):
         row: dict[str, Any] = dict(facts)
         truth = np.asarray(test.label)[:, k] > 0
-        row["auroc"] = _told(_auroc(truth, said[:, k], test, facts, seed))
+        row["auroc"] = _told(_auroc(truth, said[:, k], test, facts))
         if table is not None:
             row["sensitivity"] = _share(table[k, k], table[k].sum())
             row["predictivity"] = _share(table[k, k], table[:, k].sum())
@@ -132,18 +132,13 @@ def _classes(
     return found
 
 
-def _auroc(
-    truth: NDArray, score: NDArray, test: Ecg, facts: dict[str, float], seed: int
-) -> Estimate:
+def _auroc(truth: NDArray, score: NDArray, test: Ecg, facts: dict[str, float]) -> Estimate:
     value = auc(truth, score)
     if not np.isfinite(value):
         return Estimate(value)
     if facts.get("largest_share", 0) > DOMINATES:
         return Estimate(value, note=ONE_PATIENT)
-    who = test.patient if test.patient is not None else np.arange(len(test))
-    person = np.unique(who, return_inverse=True)[1]
-    low, high = np.nanquantile(bootstrap_auc(truth, score, person, seed, AUC_DRAWS), [0.025, 0.975])
-    return Estimate(value, float(low), float(high))
+    return auc_over(truth, [score], [units(test)])
 
 
 def _records(test: Ecg, said: NDArray[np.floating]) -> list[dict[str, Any]]:

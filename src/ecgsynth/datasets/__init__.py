@@ -84,3 +84,11 @@ def load(name: str, split: str | None = None, **settings: Any) -> Ecg:
             f"the data set '{name}' has no split '{split}'.{did_you_mean(split, dataset.splits)}"
         )
     return dataset.load(split, make_settings(dataset.Settings, settings, f"data set '{name}'"))
+
+
+def is_public(source: str) -> bool:
+    """Whether a source (of an `Ecg`) names a registered data set that anybody may see."""
+    try:
+        return bool(DATASETS.get(source.partition(":")[0]).public)
+    except (EcgsynthError, AttributeError):
+        return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,13 @@ from ecgsynth.signals.spec import Spec
 if TYPE_CHECKING:
     from ecgsynth.evaluation.classifiers import Network
     from ecgsynth.evaluation.copies import Nearnesses
+    from ecgsynth.evaluation.diversity import Neighbourhoods
     from ecgsynth.evaluation.privacy import Neighbours
     from ecgsynth.evaluation.reference import Reference
 
 Goal = Literal["lower", "higher", "match"]
 ALIGNED_S = 2.0
 """Items that are longer and have no R peak in one place are records, s."""
-BLOCK_SECONDS = 30.0
-"""Length of the time blocks over which Match figures are resampled."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +100,23 @@ class Trial:
         return embed(self.synthetic.quantised()), embed(self.test.quantised())
 
     @cached_property
+    def neighbourhoods(self) -> Mapping[str, Neighbourhoods | Estimate]:
+        """Class -> how its test items are covered in the embedding, or the reason why not."""
+        from ecgsynth.evaluation.diversity import neighbourhoods
+
+        return neighbourhoods(self, self.embedded)
+
+    @cached_property
+    def neighbourhoods_signal(self) -> Mapping[str, Neighbourhoods | Estimate]:
+        """The same, sample by sample."""
+        from ecgsynth.evaluation.diversity import neighbourhoods
+
+        assert self.test is not None
+        sets = (self.synthetic.quantised().signal, self.test.quantised().signal)
+        ours, theirs = (signal.reshape(len(signal), -1) for signal in sets)
+        return neighbourhoods(self, (ours, theirs))
+
+    @cached_property
     def measured(self) -> Reference:
         """The reference statistics of the synthetic set, which several metrics share."""
         from ecgsynth.evaluation.reference import Reference
@@ -171,12 +187,28 @@ class Trial:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % interval (None where the metric has none)."""
+    """A figure with its 95 % interval.
+
+    Attributes
+    ----------
+    value: the figure; NaN where there is none, for the reason in `note`.
+    low, high: the interval; None where the metric has none or one person alone is there.
+    over: what the interval is over, such as "22 people".
+    without_one: least and greatest value with one of these left out (of more than 50, one in 50).
+    """
 
     value: float
     low: float | None = None
     high: float | None = None
     note: str = ""
+    over: str = ""
+    without_one: tuple[float, float] | None = None
+
+    def through(self, rising: Callable[[float], float]) -> Estimate:
+        """The estimate of a rising function of the figure."""
+        low, high = (None if end is None else rising(end) for end in (self.low, self.high))
+        without = self.without_one and (rising(self.without_one[0]), rising(self.without_one[1]))
+        return replace(self, value=rising(self.value), low=low, high=high, without_one=without)
 
 
 class NotApplicable(EcgsynthError):  # noqa: N818 (a reason, not a fault)
@@ -270,19 +302,6 @@ def pick(ecg: Ecg, count: int, random: np.random.Generator) -> Ecg:
     return ecg[np.sort(random.permutation(len(ecg))[:count])]
 
 
-def blocks(ecg: Ecg) -> NDArray[np.int64]:
-    """[item] number of the unit that is resampled: time blocks of a record, else a person, else
-    the item itself."""
-    if ecg.record is not None and ecg.onset_s is not None:
-        part = np.floor(np.nan_to_num(ecg.onset_s) / BLOCK_SECONDS).astype(np.int64)
-        names = np.char.add(np.char.add(ecg.record, ":"), part.astype(np.str_))
-    elif ecg.patient is not None:
-        names = ecg.patient
-    else:
-        return np.arange(len(ecg))
-    return np.unique(names, return_inverse=True)[1]
-
-
 def members(ecg: Ecg, group: str) -> NDArray[np.int64]:
     """Rows of the items of a group."""
     if not group:
@@ -292,32 +311,6 @@ def members(ecg: Ecg, group: str) -> NDArray[np.int64]:
     assert ecg.label is not None
     return np.flatnonzero(ecg.label[:, ecg.spec.class_index(group)] > 0)
 
-
-def bootstrap_mean(
-    values: NDArray[Any], unit: NDArray[np.int64], random: np.random.Generator, draws: int = 2000
-) -> Estimate:
-    """Mean of per-item values with an interval from resampling units (patients or blocks).
-
-    Over 500 units the bootstrap's interval is the normal one of the same ratio of sums (Cochran
-    1977, ch. 6), which takes neither its time nor its memory. One unit alone has no interval.
-    """
-    values = np.asarray(values, np.float64)
-    mean, units = float(values.mean()), int(unit.max()) + 1
-    if units < 2:
-        return Estimate(mean, note="one patient or block")
-    sums = np.bincount(unit, values, units)
-    sizes = np.bincount(unit, minlength=units)
-    if units > MANY_UNITS:
-        half = 1.96 * float(np.sqrt(((sums - mean * sizes) ** 2).sum())) / len(values)
-        return Estimate(mean, mean - half, mean + half)
-    weight = random.multinomial(units, np.full(units, 1 / units), draws)
-    total = weight @ sizes
-    means = (weight @ sums)[total > 0] / total[total > 0]
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Estimate(mean, float(low), float(high))
-
-
-MANY_UNITS = 500
 
 MIN_ITEMS = 10
 """A class with fewer real or synthetic items is left out of a figure, with that reason."""

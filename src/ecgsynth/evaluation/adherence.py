@@ -13,15 +13,14 @@ from ecgsynth.evaluation import (
     Estimate,
     NotApplicable,
     Trial,
-    blocks,
-    bootstrap_mean,
     metric,
     pick,
     too_few,
 )
-from ecgsynth.evaluation.auc import auc, bootstrap_auc
+from ecgsynth.evaluation.auc import auc_over
 from ecgsynth.evaluation.classifiers import QUICK_STEPS, fit, predict
 from ecgsynth.evaluation.instruments import instrument
+from ecgsynth.evaluation.intervals import in_words, mean_over, units
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 
@@ -47,8 +46,6 @@ def adherence(trial: Trial) -> dict[str, Estimate]:
     A share above that of real held-out beats means that the set keeps to the textbook: the hard
     cases of the class are missing.
     """
-    from scipy.stats import binomtest
-
     assert trial.test is not None
     if trial.synthetic.spec.multilabel or len(trial.classes) < 2:
         raise NotApplicable("needs items of one class each, and two classes to choose from")
@@ -65,13 +62,12 @@ def adherence(trial: Trial) -> dict[str, Estimate]:
         if name not in known:
             found[name] = Estimate(float("nan"), note=f"the classifier does not know class {name}")
             continue
-        hits = int(_hits(say, mine, known.index(name)).sum())
-        low, high = binomtest(hits, len(mine)).proportion_ci(method="wilson")
+        hits, real = (_hits(say, part, known.index(name)) for part in (mine, theirs))
         note = "no real held-out ones"
         if len(theirs):
-            real = _hits(say, theirs, known.index(name)).mean()
-            note = f"of {len(theirs)} real held-out ones {real:.3f}"
-        found[name] = Estimate(hits / len(mine), low, high, note)
+            told = in_words(mean_over(real, units(theirs), share=True))
+            note = f"of {len(theirs)} real held-out ones {told}"
+        found[name] = mean_over(hits, units(mine), share=True, note=note)
     return found
 
 
@@ -132,10 +128,11 @@ def statement_adherence(trial: Trial) -> dict[str, Estimate]:
             found[name] = too_few(int(min(asked.sum(), (~asked).sum())))
             continue
         column = known.index(name)
-        drawn = bootstrap_auc(asked, said[:, column], blocks(mine), int(random.integers(2**31)))
-        low, high = np.nanquantile(drawn, [0.025, 0.975])
-        note = f"of {len(theirs)} real ones {auc(has, real[:, column]):.3f}"
-        found[name] = Estimate(auc(asked, said[:, column]), float(low), float(high), note)
+        note = "all or no real ones carry it"
+        if 0 < has.sum() < len(has):
+            told = in_words(auc_over(has, [real[:, column]], [units(theirs)]))
+            note = f"of {len(theirs)} real ones {told}"
+        found[name] = auc_over(asked, [said[:, column]], [units(mine)], note=note)
     return found
 
 
@@ -155,25 +152,28 @@ def heart_rate_adherence(trial: Trial) -> dict[str, Estimate]:
     assert trial.test is not None
     found = {}
     for group in trial.groups:
-        mine, unit = _misses(trial, trial.synthetic, group)
-        theirs, _ = _misses(trial, trial.test, group)
+        mine, rows = _misses(trial, trial.synthetic, group)
+        theirs, real = _misses(trial, trial.test, group)
         if len(mine) < MIN_ITEMS:
             found[group or "all"] = too_few(len(mine))
             continue
-        one = bootstrap_mean(mine, unit, trial.random("heart_rate_adherence"))
-        note = f"of {len(theirs)} real ones {theirs.mean():.1f}" if len(theirs) else ""
-        found[group or "all"] = Estimate(one.value, one.low, one.high, note)
+        note = ""
+        if len(theirs):
+            told = in_words(mean_over(theirs, units(trial.test, real)))
+            note = f"of {len(theirs)} real ones {told}"
+        found[group or "all"] = mean_over(mine, units(trial.synthetic, rows), note=note)
     return found
 
 
 def _misses(trial: Trial, ecg: Ecg, group: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """|measured - asked| rate (1/min) of the group's items in which both are known, and their
-    blocks."""
+    rows."""
     from ecgsynth.evaluation.delineation import delineate
     from ecgsynth.evaluation.physiology import looked_at
     from ecgsynth.signals.fiducials import measure
 
-    spec, part = ecg.spec, ecg[looked_at(trial, ecg, group)].quantised()
+    spec, rows = ecg.spec, looked_at(trial, ecg, group)
+    part = ecg[rows].quantised()
     context = dict(zip(spec.context, np.asarray(part.context, np.float64).T, strict=True))
     lead = next((spec.leads.index(name) for name in ("II", "MLII") if name in spec.leads), 0)
     if not len(part) or not {"heart_rate", "rr_before_s"} & set(context):
@@ -184,4 +184,4 @@ def _misses(trial: Trial, ecg: Ecg, group: str) -> tuple[NDArray[np.float64], ND
     measured = measure(signal, delineate(signal, spec.fs))["heart_rate"]
     miss = np.abs(measured - asked)
     known = np.isfinite(miss)
-    return miss[known], np.unique(blocks(part)[known], return_inverse=True)[1]
+    return miss[known], rows[known]

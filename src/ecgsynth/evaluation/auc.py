@@ -1,9 +1,15 @@
-"""AUC of a score that tells two kinds of items apart, with its spread over resampled units."""
+"""AUC of a score that tells two kinds of items apart, with its interval over people."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
+
+from ecgsynth.evaluation import Estimate
+from ecgsynth.evaluation.intervals import LeftOut, Units, interval, seeds_without_each, without_each
 
 
 def auc(truth: NDArray, score: NDArray, share: float = 1.0, weight: NDArray | None = None) -> float:
@@ -18,23 +24,41 @@ def auc(truth: NDArray, score: NDArray, share: float = 1.0, weight: NDArray | No
     return _auc(positive, place, np.ones(len(order)) if weight is None else weight[order], share)
 
 
-def bootstrap_auc(
-    truth: NDArray,
-    score: NDArray,
-    unit: NDArray,
-    seed: int,
-    draws: int = 500,
-    share: float = 1.0,
-) -> NDArray[np.float64]:
-    """[draw] AUC under resampled units; what counts as the highest `share` is drawn anew too."""
-    random, order = np.random.default_rng(seed), np.argsort(-score, kind="stable")
+def auc_without_each(
+    truth: NDArray, score: NDArray, samples: Sequence[Units], share: float = 1.0
+) -> list[LeftOut]:
+    """The AUC without each unit; what counts as the highest `share` is chosen anew each time.
+
+    Degrees of freedom are those of the kind (truth 1 or 0) that fewer units give.
+    """
+    order = np.argsort(-score, kind="stable")
     positive, place = truth[order] > 0, np.unique(score[order], return_inverse=True)[1]
-    unit, units = unit[order], int(unit.max()) + 1
-    found = np.empty(draws)
-    for k in range(draws):
-        weight = np.bincount(random.integers(units, size=units), minlength=units)[unit]
-        found[k] = _auc(positive, place, weight, share)
+    left = without_each(lambda weight: _auc(positive, place, weight[order], share), samples)
+    found = []
+    for one in left:
+        kinds = [rows for rows in (truth > 0, truth <= 0) if (one.units.of[rows] >= 0).any()]
+        found.append(replace(one, freedom=min(one.units.freedom(rows) for rows in kinds)))
     return found
+
+
+def auc_over(
+    truth: NDArray,
+    scores: Sequence[NDArray],
+    samples: Sequence[Units],
+    share: float = 1.0,
+    note: str = "",
+) -> Estimate:
+    """The AUC with its interval. scores: [item] of each network, whose AUCs are averaged."""
+    each = np.array([auc(truth, score, share) for score in scores])
+    ways = [auc_without_each(truth, score, samples, share) for score in scores]
+    left = [
+        replace(same[0], values=np.mean([one.values for one in same], 0))
+        for same in zip(*ways, strict=True)
+    ]
+    left.append(seeds_without_each(each))
+    share = float((truth > 0).mean())
+    items = max(1, round(2 * share * (1 - share) * len(truth)))  # the harmonic mean of both kinds
+    return interval(float(each.mean()), left, items=items, note=note)
 
 
 def _auc(positive: NDArray, place: NDArray, weight: NDArray, share: float) -> float:

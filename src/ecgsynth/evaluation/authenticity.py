@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.evaluation import Estimate, Trial, bootstrap_mean, metric, pick
+from ecgsynth.evaluation import Estimate, Trial, members, metric, pick
+from ecgsynth.evaluation.intervals import interval, mean_over, units, without_each
 from ecgsynth.evaluation.privacy import nearest, shift_of
 from ecgsynth.registry import METRICS
 
@@ -28,17 +31,19 @@ def nn_distance_ratio(trial: Trial) -> dict[str, Estimate]:
     The median over synthetic beats; distances as in `memorisation`. All trained beats stand
     there, since a copy is seen only beside its original, and the larger set is nearer by its
     size alone. By how much, beats that nobody copied say: their distances to all of the larger
-    set over those to a part of it, as large as the smaller set. The interval resamples the
-    held-out blocks.
+    set over those to a part of it, as large as the smaller set. The interval is over the
+    people whose held-out beat is the nearest.
     """
+    assert trial.test is not None
     random, found = trial.random("nn_distance_ratio"), {}
     for name, near in trial.neighbours.items():
         if isinstance(near, Estimate):
             found[name or "all"] = near
             continue
         ratio = (near.to_train + 1e-9) / (near.to_test + 1e-9) / _size_effect(trial, name, random)
-        low, high = _median_interval(ratio, near.of_test[near.by_test], random)
-        found[name or "all"] = Estimate(float(np.median(ratio)), low, high)
+        owner = units(trial.test, members(trial.test, name)[near.by_test])
+        left = without_each(partial(_median, ratio), [owner])
+        found[name or "all"] = interval(float(np.median(ratio)), left)
     return found
 
 
@@ -56,17 +61,9 @@ def _size_effect(trial: Trial, name: str, random: np.random.Generator) -> float:
     return effect if large is sets[0] else 1 / effect
 
 
-def _median_interval(
-    values: NDArray, unit: NDArray, random: np.random.Generator, draws: int = 500
-) -> tuple[float | None, float | None]:
-    unit = np.unique(unit, return_inverse=True)[1]
-    order, units = np.argsort(values), int(unit.max()) + 1
-    if units < 2:
-        return None, None
-    weight = random.multinomial(units, np.full(units, 1 / units), draws)[:, unit[order]]
-    half = np.cumsum(weight, 1) >= weight.sum(1, keepdims=True) / 2
-    low, high = np.quantile(values[order][half.argmax(1)], [0.025, 0.975])
-    return float(low), float(high)
+def _median(values: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+    """Of the values that have a weight."""
+    return float(np.median(values[weight > 0])) if weight.any() else float("nan")
 
 
 @METRICS.register("authenticity")
@@ -79,20 +76,21 @@ def authenticity(trial: Trial) -> dict[str, Estimate]:
     """Share of synthetic beats further from their nearest trained beat than its own neighbour.
 
     r* is the trained beat nearest to a synthetic one s, NN(r*) the trained beat nearest to r*
-    other than itself; distances as in `memorisation`. The interval resamples the blocks of r*.
+    other than itself; distances as in `memorisation`. The interval is over the people of r*.
     """
-    random, found = trial.random("authenticity"), {}
+    assert trial.train is not None
+    found = {}
     for name, near in trial.neighbours.items():
         if isinstance(near, Estimate):
             found[name or "all"] = near
             continue
-        train = trial.part(trial.train, name).quantised().signal  # type: ignore[arg-type]
+        train = trial.part(trial.train, name).quantised().signal
         some = slice(None, None, 1 + (len(near.rows) - 1) // AUTHENTIC)
         chosen, place = np.unique(near.by_train[some], return_inverse=True)
         apart = to_others(train, chosen, shift_of(trial))[place]
         authentic = (near.to_train[some] > apart + 1e-9).astype(float)
-        unit = np.unique(near.of_train[near.by_train[some]], return_inverse=True)[1]
-        found[name or "all"] = bootstrap_mean(authentic, unit, random)
+        owner = units(trial.train, members(trial.train, name)[near.by_train[some]])
+        found[name or "all"] = mean_over(authentic, owner, share=True)
     return found
 
 

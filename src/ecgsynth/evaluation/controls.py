@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.evaluation import NotApplicable, Trial, blocks, pick
+from ecgsynth.evaluation import NotApplicable, Trial, pick
+from ecgsynth.evaluation.intervals import blocks
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
 
 Control = Callable[[Trial], Trial]

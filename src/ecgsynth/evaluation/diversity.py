@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.evaluation import (
-    MIN_ITEMS,
-    Estimate,
-    Trial,
-    blocks,
-    bootstrap_mean,
-    members,
-    metric,
-    too_few,
-)
+from ecgsynth.datasets import is_public
+from ecgsynth.evaluation import MIN_ITEMS, Estimate, NotApplicable, Trial, members, metric, too_few
+from ecgsynth.evaluation.intervals import mean_over, units
 from ecgsynth.registry import METRICS
 
 NEIGHBOURS = 5
@@ -30,7 +26,47 @@ MAX_DRAWS = 20
 )  # fmt: skip
 def coverage(trial: Trial) -> dict[str, Estimate]:
     """Share of real beats that have a synthetic beat in their neighbourhood."""
-    return _per_class(trial, "coverage", trial.embedded)
+    return _coverage(trial, trial.neighbourhoods)
+
+
+@METRICS.register("coverage_worst_person")
+@metric(
+    "coverage_worst_person", unit="share", goal="higher", needs=("test",), question="match",
+    reference="coverage of each person's real beats (10 or more of the class), the least of them: "
+    "a mean hides the person whom nobody resembles",
+)  # fmt: skip
+def coverage_worst_person(trial: Trial) -> dict[str, Estimate]:
+    """Share of the real beats of the person who is covered least.
+
+    The note names the record of a public data set, of other sets nobody.
+
+    Raises
+    ------
+    NotApplicable: the items do not name their people.
+    """
+    assert trial.test is not None
+    if trial.test.patient is None:
+        raise NotApplicable("needs to know which person gave which item ('patient' of the set)")
+    found = {}
+    for name, one in trial.neighbourhoods.items():
+        if isinstance(one, Estimate):
+            found[name or "all"] = one
+            continue
+        number = np.unique(trial.test.patient[one.rows], return_inverse=True)[1]
+        items = np.bincount(number)
+        enough = np.flatnonzero(items >= MIN_ITEMS)
+        if not len(enough):
+            note = f"nobody has {MIN_ITEMS} of the items that were judged"
+            found[name or "all"] = Estimate(float("nan"), note=note)
+            continue
+        share = np.bincount(number, one.covered) / items
+        worst = enough[share[enough].argmin()]
+        theirs = one.rows[number == worst]
+        note = f"the least of {len(enough)} people, whose median is {np.median(share[enough]):.3f}"
+        if is_public(trial.test.source) and trial.test.record is not None:
+            note += f"; record {' and '.join(np.unique(trial.test.record[theirs]))}"
+        found[name or "all"] = Estimate(float(share[worst]), note=note)
+    return found
 
 
 @METRICS.register("density")
@@ -40,7 +76,7 @@ def coverage(trial: Trial) -> dict[str, Estimate]:
 )  # fmt: skip
 def density(trial: Trial) -> dict[str, Estimate]:
     """How many real neighbourhoods a synthetic beat lies in, as a ratio to what is expected."""
-    return _per_class(trial, "density", trial.embedded)
+    return _density(trial, trial.neighbourhoods)
 
 
 @METRICS.register("coverage_signal")
@@ -51,7 +87,7 @@ def density(trial: Trial) -> dict[str, Estimate]:
 def coverage_signal(trial: Trial) -> dict[str, Estimate]:
     """Share of real beats that a synthetic one matches sample by sample."""
     # A classifier's embedding forgets what is no help to it: the PCA-Gaussian hides there.
-    return _per_class(trial, "coverage", _signals(trial))
+    return _coverage(trial, trial.neighbourhoods_signal)
 
 
 @METRICS.register("density_signal")
@@ -61,13 +97,7 @@ def coverage_signal(trial: Trial) -> dict[str, Estimate]:
 )  # fmt: skip
 def density_signal(trial: Trial) -> dict[str, Estimate]:
     """How many real neighbourhoods a synthetic beat lies in, sample by sample."""
-    return _per_class(trial, "density", _signals(trial))
-
-
-def _signals(trial: Trial) -> tuple[NDArray, NDArray]:
-    assert trial.test is not None
-    sets = (trial.synthetic.quantised(), trial.test.quantised())
-    return sets[0].signal.reshape(len(sets[0]), -1), sets[1].signal.reshape(len(sets[1]), -1)
+    return _density(trial, trial.neighbourhoods_signal)
 
 
 @METRICS.register("spread")
@@ -92,62 +122,70 @@ def _spread(signal: NDArray) -> float:
     return float(np.sqrt(((flat - np.roll(flat, len(flat) // 2, 0)) ** 2).mean(1)).mean())
 
 
-def _per_class(trial: Trial, which: str, points: tuple[NDArray, NDArray]) -> dict[str, Estimate]:
-    """Coverage or density of each class, at equal size.
+@dataclass(frozen=True)
+class Neighbourhoods:
+    """How the real items of a class are met by synthetic ones, at equal size.
+
+    Attributes
+    ----------
+    rows: [real] rows of the test set.
+    covered: [real] in what share of the draws a synthetic item lies in its neighbourhood.
+    density: [real] how many lie there, as a ratio to the number that is expected.
+    """
+
+    rows: NDArray[np.int64]
+    covered: NDArray[np.float64]
+    density: NDArray[np.float64]
+
+
+def neighbourhoods(
+    trial: Trial, points: tuple[NDArray, NDArray]
+) -> dict[str, Neighbourhoods | Estimate]:
+    """Those of each class; the reason where items are few.
+
+    A synthetic set that holds several times the real one is judged draw by draw and the draws are
+    averaged: 16 held-out beats against 16 synthetic ones are a matter of luck.
 
     points: of the synthetic and of the test items, [item, dimension] each.
     """
     assert trial.test is not None
-    unit, found = blocks(trial.test), {}
+    found: dict[str, Neighbourhoods | Estimate] = {}
     for name in trial.groups:
-        random = trial.random(which)
-        drawn = _drawn(trial, name, points, random)
-        if isinstance(drawn, Estimate):
-            found[name or "all"] = drawn
+        random = trial.random("coverage")
+        rows, theirs = members(trial.synthetic, name), members(trial.test, name)
+        size = min(len(rows), len(theirs))
+        if size < MIN_ITEMS:
+            found[name] = too_few(size)
             continue
-        rows, theirs, near = drawn
-        if which == "coverage":
-            units = np.unique(unit[theirs], return_inverse=True)[1]
-            per_item = np.mean([one.any(1) for one in near], 0)
-            found[name or "all"] = bootstrap_mean(per_item, units, random)
-        else:
-            counts = np.concatenate([one.sum(0) for one in near]) / NEIGHBOURS
-            units = blocks(trial.synthetic[rows])
-            found[name or "all"] = bootstrap_mean(counts, units, random)
+        rows = random.permutation(rows)
+        theirs = np.sort(random.permutation(theirs)[:size])
+        rows = rows[: min(MAX_DRAWS, len(rows) // size) * size].reshape(-1, size)
+        near = [within(points[1][theirs], points[0][part]) for part in rows]
+        covered = np.mean([one.any(1) for one in near], 0)
+        density = np.mean([one.sum(1) for one in near], 0) / NEIGHBOURS
+        found[name] = Neighbourhoods(theirs, covered, density)
     return found
 
 
-def covered(trial: Trial) -> NDArray[np.float64]:
-    """[test item] in what share of the draws of `coverage` it is covered; NaN if it was not drawn.
+Known = Mapping[str, Neighbourhoods | Estimate]
 
-    An item of several classes has the value of the last of them.
-    """
+
+def _coverage(trial: Trial, known: Known) -> dict[str, Estimate]:
     assert trial.test is not None
-    share = np.full(len(trial.test), np.nan)
-    for name in trial.groups:
-        drawn = _drawn(trial, name, trial.embedded, trial.random("coverage"))
-        if not isinstance(drawn, Estimate):
-            share[drawn[1]] = np.mean([one.any(1) for one in drawn[2]], 0)
-    return share
+    return {
+        name or "all": one if isinstance(one, Estimate)
+        else mean_over(one.covered, units(trial.test, one.rows), share=True)
+        for name, one in known.items()
+    }  # fmt: skip
 
 
-def _drawn(
-    trial: Trial, name: str, points: tuple[NDArray, NDArray], random: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64], list[NDArray[np.bool_]]] | Estimate:
-    """(synthetic rows, test rows, `within` of each draw) of a class; the reason if it is small.
-
-    A synthetic set that holds several times the real one is judged draw by draw and the draws are
-    averaged: 16 held-out beats against 16 synthetic ones are a matter of luck.
-    """
-    rows, theirs = members(trial.synthetic, name), members(trial.test, name)  # type: ignore[arg-type]
-    size = min(len(rows), len(theirs))
-    if size < MIN_ITEMS:
-        return too_few(size)
-    rows = random.permutation(rows)
-    theirs = np.sort(random.permutation(theirs)[:size])
-    rows = rows[: min(MAX_DRAWS, len(rows) // size) * size]
-    near = [within(points[1][theirs], points[0][part]) for part in rows.reshape(-1, size)]
-    return rows, theirs, near
+def _density(trial: Trial, known: Known) -> dict[str, Estimate]:
+    assert trial.test is not None
+    return {
+        name or "all": one if isinstance(one, Estimate)
+        else mean_over(one.density, units(trial.test, one.rows))
+        for name, one in known.items()
+    }  # fmt: skip
 
 
 def within(real: NDArray, synthetic: NDArray, k: int = NEIGHBOURS) -> NDArray[np.bool_]:

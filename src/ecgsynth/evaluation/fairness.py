@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.datasets.people import Person, people
-from ecgsynth.evaluation import Estimate, NotApplicable, Trial, bootstrap_mean, metric
-from ecgsynth.evaluation.diversity import covered
+from ecgsynth.evaluation import Estimate, NotApplicable, Trial, metric
+from ecgsynth.evaluation.intervals import Units, dealt, mean_over
 from ecgsynth.registry import METRICS
 
 FEW_PEOPLE = 30
@@ -18,7 +18,7 @@ FEW_PEOPLE = 30
 @metric(
     "fairness_coverage", unit="share", goal="higher", needs=("test",), question="fairness",
     reference="coverage (Naeem et al., ICML 2020) of each person's beats, averaged over the people "
-    "of a sex or an age, so that everybody counts alike; intervals resample people",
+    "of a sex or an age, so that everybody counts alike; intervals over people",
 )  # fmt: skip
 def fairness_coverage(trial: Trial) -> dict[str, Estimate]:
     """Share of a person's real beats with a synthetic beat close by, by sex and age.
@@ -37,13 +37,13 @@ def fairness_coverage(trial: Trial) -> dict[str, Estimate]:
     known = people(test.source)
     if not any(name in known for name in np.unique(test.patient).tolist()):
         raise NotApplicable(f"the age and sex of the people of {test.source} are not known")
-    share = covered(trial)
+    share = _covered(trial)
     judged = np.isfinite(share)
     if not judged.any():
         raise NotApplicable("no class has 10 items in both sets")
     names, which = np.unique(test.patient[judged], return_inverse=True)
     per_person = np.bincount(which, share[judged]) / np.bincount(which)
-    found, random = {}, trial.random("fairness")
+    found = {}
     for group, within in groups([known.get(name, (None, None)) for name in names.tolist()]).items():
         number = int(within.sum())
         words = f"{number} people" if number != 1 else "1 person"
@@ -52,9 +52,22 @@ def fairness_coverage(trial: Trial) -> dict[str, Estimate]:
             continue
         if number < FEW_PEOPLE:
             words += "; a description of these, no verdict"
-        one = bootstrap_mean(per_person[within], np.arange(number), random)
-        found[group] = Estimate(one.value, one.low, one.high, words)
+        each = Units(dealt(number), words.partition(";")[0])
+        found[group] = mean_over(per_person[within], each, share=True, note=words)
     return found
+
+
+def _covered(trial: Trial) -> NDArray[np.float64]:
+    """[test item] in what share of the draws of `coverage` it is covered; NaN if it was not drawn.
+
+    An item of several classes has the value of the last of them.
+    """
+    assert trial.test is not None
+    share = np.full(len(trial.test), np.nan)
+    for one in trial.neighbourhoods.values():
+        if not isinstance(one, Estimate):
+            share[one.rows] = one.covered
+    return share
 
 
 def groups(known: list[Person]) -> dict[str, NDArray[np.bool_]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,13 +13,12 @@ from ecgsynth.evaluation import (
     MIN_ITEMS,
     Estimate,
     Trial,
-    blocks,
-    bootstrap_mean,
     metric,
     pick,
     too_few,
 )
-from ecgsynth.evaluation.auc import bootstrap_auc
+from ecgsynth.evaluation.auc import auc_over
+from ecgsynth.evaluation.intervals import blocks, joint, mean_over, units
 from ecgsynth.evaluation.sets import at_rate
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
@@ -58,16 +58,14 @@ def c2st(trial: Trial) -> dict[str, Estimate]:
         ]
     auc = {n: [float(roc_auc_score(truth, one)) for one in each] for n, each in scores.items()}
     best = max(auc, key=lambda name: float(np.mean(auc[name])))
-    # The same blocks are drawn for every seed of the network, whose AUCs are averaged.
-    drawn = int(random.integers(2**31))
-    draws = np.mean([bootstrap_auc(truth, s, unit, drawn) for s in scores[best]], 0)
-    low, high = np.nanquantile(draws, [0.025, 0.975])
     note = ", ".join(f"{name} {np.mean(value):.3f}" for name, value in auc.items())
-    if high < 0.5:
-        note += "; below .50: the folds' chance, to be read as .50"
     if trial.seeds > 1 and best == "resnet":
         note += f" (SD of {trial.seeds} seeds {np.std(auc[best], ddof=1):.3f})"
-    return {"all": Estimate(float(np.mean(auc[best])), float(low), float(high), note)}
+    found = auc_over(truth, scores[best], joint(real, synthetic), note=note)
+    if found.high is not None and found.high < 0.5:
+        words = "below .50: the folds' chance, to be read as .50"
+        found = replace(found, note=f"{found.note}; {words}")
+    return {"all": found}
 
 
 LARGE, SLOW_FS = 4096, 100.0
@@ -170,7 +168,8 @@ def _pairs(trial: Trial, nearest: bool, relative: bool) -> dict[str, Estimate]:
             values = 100 * np.sqrt(error / np.maximum((y[rows] ** 2).sum(1), 1e-12))
         else:
             values = np.sqrt(error / x.shape[1])
-        found[name or "all"] = bootstrap_mean(values, np.arange(len(values)), random)
+        # Where one real item lies nearest to many, it is one person to whom they all are near.
+        found[name or "all"] = mean_over(values, units(b, rows))
     return found
 
 

@@ -10,11 +10,10 @@ from ecgsynth.evaluation import (
     Estimate,
     NotApplicable,
     Trial,
-    blocks,
-    bootstrap_mean,
     metric,
     too_few,
 )
+from ecgsynth.evaluation.intervals import mean_over, units
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.vocabulary import limb_leads
@@ -62,7 +61,7 @@ def _residual(trial: Trial, derived: tuple[str, ...]) -> dict[str, Estimate]:
         )
     if spec.unit != "mV":
         raise NotApplicable("needs mV: leads that were scaled one by one do not add up")
-    found, random = {}, trial.random("residual")
+    found = {}
     for name in trial.groups:
         part = trial.part(trial.synthetic, name)
         if len(part) < MIN_ITEMS:
@@ -71,17 +70,11 @@ def _residual(trial: Trial, derived: tuple[str, ...]) -> dict[str, Estimate]:
         one, two = (_lead(part, lead) for lead in ("I", "II"))
         true = limb_leads(one, two)
         per_item = np.mean([((_lead(part, k) - true[k]) ** 2).mean(1) for k in there], 0)
-        squared = bootstrap_mean(per_item, blocks(part), random)
-        value, low, high = (
-            None if v is None else float(np.sqrt(max(v, 0.0)))
-            for v in (squared.value, squared.low, squared.high)
-        )
-        assert value is not None
-        height = float(np.sqrt((two**2).mean()))
+        value, height = float(np.sqrt(per_item.mean())), float(np.sqrt((two**2).mean()))
         note = f"{100 * value / height:.2g} % of lead II's RMS" if height > SURE else "II is flat"
         absent = [k for k in derived if k not in there]
         note += f"; without {', '.join(absent)}, which the set lacks" if absent else ""
-        found[name or "all"] = Estimate(value, low, high, note)
+        found[name or "all"] = mean_over(per_item, units(part), note=note).through(np.sqrt)
     return found
 
 

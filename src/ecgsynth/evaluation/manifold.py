@@ -1,21 +1,15 @@
-"""Do synthetic and real points fill the same region? Precision, recall, collapse, Frechet ratio."""
+"""Do synthetic and real points fill the same region? Precision, recall, collapse."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.evaluation import (
-    MIN_ITEMS,
-    Estimate,
-    Trial,
-    blocks,
-    members,
-    metric,
-    too_few,
-)
+from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, members, metric, too_few
+from ecgsynth.evaluation.intervals import interval, joint, units, weighted, without_each
 from ecgsynth.registry import METRICS
 
 NEIGHBOURS = 5
@@ -27,20 +21,8 @@ DRAWS, QUICK_DRAWS = 20, 5
 BETAS = np.linspace(0, 1, 51)
 """Shares over which recall is integrated."""
 
-RESAMPLES = 200
-"""Of the bootstrap."""
-
 COLLAPSED_PERCENT = 1.0
 """Percentile of the real nearest-neighbour distances under which a pair is all but the same."""
-
-LEAST_DRAWS = 5
-"""Of training items, for the interval of the Frechet ratio."""
-
-FRECHET_ITEMS = 1000
-"""With fewer items the distance is as much a matter of their number as of their likeness."""
-
-TRAINED, QUICK_TRAINED = 8000, 2000
-"""Training items of a class that are embedded, in all draws together."""
 
 
 @METRICS.register("alpha_precision")
@@ -58,18 +40,18 @@ def alpha_precision(trial: Trial) -> dict[str, Estimate]:
     """
     assert trial.test is not None
     found: dict[str, Estimate] = {}
-    units = (blocks(trial.synthetic), blocks(trial.test))
     for name, mine, theirs in _classes(trial, found):
         synthetic, real = trial.embedded[0][mine], trial.embedded[1][theirs]
         centre, size = real.mean(0), len(real)
         radius = np.linalg.norm(real - centre, axis=1) * size / (size - 1)
         far = np.linalg.norm(synthetic - centre, axis=1)
-        random = trial.random("alpha_precision")
-        drawn = zip(_resampled(units[0][mine], random), _resampled(units[1][theirs], random),
-                    strict=True)  # fmt: skip
-        value = 1 - 2 * _gap(far, radius, np.ones(len(far)), np.ones(size))
-        draws = [1 - 2 * _gap(far, radius, *weights) for weights in drawn]
-        found[name or "all"] = _with_interval(value, draws)
+
+        def precision(weight: NDArray, far: NDArray = far, radius: NDArray = radius) -> float:
+            return 1 - 2 * _gap(far, radius, weight[len(radius) :], weight[: len(radius)])
+
+        left = without_each(precision, joint((trial.test, theirs), (trial.synthetic, mine)))
+        value = precision(np.ones(size + len(far)))
+        found[name or "all"] = interval(value, left, items=size)
     return found
 
 
@@ -103,7 +85,6 @@ def beta_recall(trial: Trial) -> dict[str, Estimate]:
     """
     assert trial.test is not None
     found: dict[str, Estimate] = {}
-    unit = blocks(trial.test)
     for name, mine, theirs in _classes(trial, found):
         random = trial.random("beta_recall")
         reached = []
@@ -111,17 +92,15 @@ def beta_recall(trial: Trial) -> dict[str, Estimate]:
             reached.append(_reach(trial.embedded[0][ours], trial.embedded[1][real]))
         # A real item that none reaches stands at 2, outside every share.
         shares = np.mean([one[:, None] <= BETAS for one in reached], 0)
-        value = float(_recall(np.ones(len(shares)), shares))
-        found[name or "all"] = _with_interval(
-            value, _recall(_resampled(unit[real], random), shares)
-        )
+        value, people = _recall(np.ones(len(shares)), shares), units(trial.test, real)
+        left = without_each(partial(_recall, shares=shares), [people])
+        found[name or "all"] = interval(value, left, items=len(shares))
     return found
 
 
-def _recall(weight: NDArray, shares: NDArray) -> NDArray[np.float64]:
-    """1 - 2 integral |R(beta) - beta|; weight: [..., real], shares: [real, beta] reached."""
-    gap = np.abs(weight @ shares / weight.sum(-1, keepdims=True) - BETAS)
-    return np.asarray(1 - 2 * np.trapezoid(gap, BETAS, axis=-1))
+def _recall(weight: NDArray[np.float64], shares: NDArray) -> float:
+    """1 - 2 integral |R(beta) - beta|; weight: [real], shares: [real, beta] reached."""
+    return float(1 - 2 * np.trapezoid(np.abs(weight @ shares / weight.sum() - BETAS), BETAS))
 
 
 def _reach(synthetic: NDArray, real: NDArray) -> NDArray[np.float64]:
@@ -146,92 +125,30 @@ def _reach(synthetic: NDArray, real: NDArray) -> NDArray[np.float64]:
 )  # fmt: skip
 def collapse(trial: Trial) -> dict[str, Estimate]:
     """Share of synthetic beats that all but repeat another synthetic beat."""
-    from scipy.stats import binomtest
     from sklearn.neighbors import NearestNeighbors
 
     def nearest(points: NDArray) -> NDArray[np.float64]:
         near = NearestNeighbors(n_neighbors=2).fit(points).kneighbors(points)[0]
         return np.asarray(near[:, 1])
 
+    assert trial.test is not None
     found: dict[str, Estimate] = {}
     for name, mine, theirs in _classes(trial, found):
-        repeats, items = 0, 0
-        for ours, real in _equal(trial, mine, theirs, trial.random("collapse")):
-            limit = np.percentile(nearest(trial.embedded[1][real]), COLLAPSED_PERCENT)
-            repeats += int((nearest(trial.embedded[0][ours]) < limit).sum())
-            items += len(ours)
-        low, high = binomtest(repeats, items).proportion_ci(method="wilson")
-        ideal = max(COLLAPSED_PERCENT / 100, 1 / (len(real) + 1))
-        found[name or "all"] = Estimate(repeats / items, low, high, f"ideal {ideal:.3f}")
+        pairs = list(_equal(trial, mine, theirs, trial.random("collapse")))
+        judged, real = np.concatenate([ours for ours, _ in pairs]), pairs[0][1]
+        near = np.concatenate([nearest(trial.embedded[0][ours]) for ours, _ in pairs])
+        apart = nearest(trial.embedded[1][real])
+
+        def repeats(weight: NDArray, near: NDArray = near, apart: NDArray = apart) -> float:
+            there = apart[weight[: len(apart)] > 0]
+            limit = np.percentile(there, COLLAPSED_PERCENT) if len(there) else np.nan
+            return weighted(near < limit, weight[len(apart) :])
+
+        left = without_each(repeats, joint((trial.test, real), (trial.synthetic, judged)))
+        note = f"ideal {max(COLLAPSED_PERCENT / 100, 1 / (len(real) + 1)):.3f}"
+        value = repeats(np.ones(len(apart) + len(near)))
+        found[name or "all"] = interval(value, left, items=len(near), note=note)
     return found
-
-
-@METRICS.register("frechet_ratio")
-@metric(
-    "frechet_ratio", unit="ratio", goal="lower", needs=("test", "train"), question="match",
-    reference="Frechet distance to held-out beats, as a share of that of trained beats, all three "
-    "at one size; 1 = as near as the recordings' own earlier minutes",
-)  # fmt: skip
-def frechet_ratio(trial: Trial) -> dict[str, Estimate]:
-    """How many times farther than real training beats the synthetic ones lie from held-out ones.
-
-    Both distances are means over draws of the same size, because the distance between two samples
-    of one distribution falls with their number. The interval says how far one draw of training
-    beats lies from the next, and is left out where there are too few to draw from.
-    """
-    from ecgsynth.evaluation.instruments import embed
-
-    assert trial.test is not None and trial.train is not None
-    random = trial.random("frechet_ratio")
-    found: dict[str, Estimate] = {}
-    most = QUICK_TRAINED if trial.quick else TRAINED
-    drawn: dict[str, list[list[NDArray[np.int64]]]] = {}
-    for name, *rows in _classes(trial, found):
-        rows.append(members(trial.train, name))
-        size = min(map(len, rows))
-        if size < MIN_ITEMS:
-            found[name or "all"] = too_few(size)
-            continue
-        draws = min(DRAWS, max(1, most // size))
-        drawn[name] = [[random.permutation(one)[:size] for one in rows] for _ in range(draws)]
-    if not drawn:
-        return found
-    used = np.unique(np.concatenate([draw[2] for draws in drawn.values() for draw in draws]))
-    trained = embed(trial.train[used].quantised())
-    sets = dict(drawn)
-    if len(drawn) > 1:  # of all classes as many draws as the largest class has
-        together = zip(*drawn.values(), strict=False)
-        sets["all"] = [
-            [np.concatenate(rows) for rows in zip(*draw, strict=True)] for draw in together
-        ]
-    for name, draws_of in sets.items():
-        pairs = []
-        for mine, held, learned in draws_of:
-            real, second = trial.embedded[1][held], trained[np.searchsorted(used, learned)]
-            pairs.append([frechet_distance(p, real) for p in (trial.embedded[0][mine], second)])
-        found[name or "all"] = _ratio(np.array(pairs), len(draws_of[0][0]))
-    return found
-
-
-def _ratio(pairs: NDArray[np.float64], size: int) -> Estimate:
-    """pairs: [draw, 2] distances of synthetic and of trained items, `size` of them each."""
-    draws = len(pairs)
-    ours, theirs = (float(mean) for mean in pairs.mean(0))
-    ratio = ours / max(theirs, 1e-12)
-    few = f"; {FRECHET_ITEMS} are needed to trust it" if size < FRECHET_ITEMS else ""
-    sd = float(pairs[:, 1].std(ddof=1)) / max(theirs, 1e-12) if draws >= LEAST_DRAWS else 0.0
-    if sd < 1e-9:  # no other items to draw
-        return Estimate(ratio, note=f"{size} items a set{few}")
-    # The synthetic set is one of its kind: it varies as one training draw does, or less.
-    factor = float(np.exp(1.96 * sd * np.sqrt(1 + 1 / draws)))
-    return Estimate(ratio, ratio / factor, ratio * factor, f"{size} items a set{few}")
-
-
-def frechet_distance(one: NDArray, other: NDArray) -> float:
-    """Between the Gaussians that fit two sets of points [item, dimension] (Heusel et al. 2017)."""
-    from ecgsynth.evaluation.reference import between_gaussians
-
-    return between_gaussians(one.mean(0), np.cov(one.T), other.mean(0), np.cov(other.T))
 
 
 # ---- what they share -----------------------------------------------------------------------
@@ -260,18 +177,3 @@ def _equal(
     mine = random.permutation(mine)
     for k in range(min(QUICK_DRAWS if trial.quick else DRAWS, len(mine) // size)):
         yield mine[k * size : (k + 1) * size], theirs
-
-
-def _resampled(unit: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.float64]:
-    """[draw, item] how often an item's block is drawn."""
-    number = np.unique(unit, return_inverse=True)[1]
-    units = int(number.max()) + 1
-    weight = random.multinomial(units, np.full(units, 1 / units), RESAMPLES)
-    return weight[:, number].astype(float)
-
-
-def _with_interval(value: float, drawn: list[float] | NDArray) -> Estimate:
-    """The value with the middle 95 % of its draws, which may lie on one side of it: a resampled
-    set is never nearer to the other one than the set itself."""
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Estimate(value, min(float(low), value), max(float(high), value))

@@ -10,12 +10,12 @@ from ecgsynth.evaluation import (
     Estimate,
     NotApplicable,
     Trial,
-    blocks,
     metric,
     pick,
     too_few,
 )
-from ecgsynth.evaluation.auc import auc, bootstrap_auc
+from ecgsynth.evaluation.auc import auc_over
+from ecgsynth.evaluation.intervals import Units, blocks, dealt, joint
 from ecgsynth.evaluation.privacy import nearest, shift_of
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
@@ -52,7 +52,7 @@ def nn_membership(trial: Trial) -> dict[str, Estimate]:
         share = min(1.0, len(synthetic) / len(parts[1]))
         made, shift = synthetic.quantised().signal, shift_of(trial)
         scores = [-nearest(e.quantised().signal, made, shift)[0] for e in (train, test)]
-        found[name or "all"] = attack((scores[0], scores[1]), (train, test), share, random)
+        found[name or "all"] = attack((scores[0], scores[1]), (train, test), share)
     return found
 
 
@@ -102,7 +102,7 @@ def domias(trial: Trial) -> dict[str, Estimate]:
             - np.log(nearest(one, made, shift)[0] + 1e-9)
             for one in (part.quantised().signal for part in (train, test))
         ]
-        found[name or "all"] = attack((scores[0], scores[1]), (train, test), share, random)
+        found[name or "all"] = attack((scores[0], scores[1]), (train, test), share)
     return found
 
 
@@ -114,20 +114,17 @@ def attack(
     scores: tuple[NDArray[np.float64], NDArray[np.float64]],
     items: tuple[Ecg, Ecg],
     share: float,
-    random: np.random.Generator,
 ) -> Estimate:
-    """AUC of members' scores against others', of the highest `share` of either, by time block.
+    """AUC of members' scores against others', of the highest `share` of either.
 
     scores: of members (trained) and of others (held out); higher = likelier a member.
     """
     counts = [len(values) for values in scores]
     share = min(1.0, max(share, ATTACKED / min(counts)))
     truth, score = np.repeat([1, 0], counts), np.concatenate(scores)
-    units = [blocks(ecg) for ecg in items]
-    unit = np.concatenate([units[0], units[0].max() + 1 + units[1]])
     judged = [round(share * count) for count in counts]
     note = f"{judged[0]} trained against {judged[1]} held-out items"
-    return _told(truth, score, unit, share, random, note)
+    return auc_over(truth, [score], joint(*items), share, note)
 
 
 @METRICS.register("patient_membership")
@@ -140,8 +137,7 @@ def attack(
 def patient_membership(trial: Trial) -> dict[str, Estimate]:
     """AUC with which the synthetic set tells the people that it was learned from from new ones.
 
-    A generator that matches a few people cannot hide them; the figure has no target there. The
-    interval resamples people.
+    A generator that matches a few people cannot hide them; the figure has no target there.
 
     Raises
     ------
@@ -178,7 +174,8 @@ def patient_membership(trial: Trial) -> dict[str, Estimate]:
     note = f"{trained} people against {len(names) - trained}"
     if min(trained, len(names) - trained) < ENOUGH_PEOPLE:
         note += "; so few cannot be hidden and matched at once: printed without a target"
-    return {"all": _told(truth, score, np.arange(len(names)), 1.0, random, note)}
+    everybody = Units(dealt(len(names)), f"{len(names)} people")
+    return {"all": auc_over(truth, [score], [everybody], note=note)}
 
 
 def _rank_from_far(distance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -186,22 +183,6 @@ def _rank_from_far(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     from scipy.stats import rankdata
 
     return np.asarray(1 - (rankdata(distance) - 0.5) / len(distance))
-
-
-def _told(
-    truth: NDArray,
-    score: NDArray,
-    unit: NDArray,
-    share: float,
-    random: np.random.Generator,
-    note: str,
-) -> Estimate:
-    value = auc(truth, score, share)
-    if min(len(np.unique(unit[truth == side])) for side in (0, 1)) < 2:
-        return Estimate(value, note=f"{note}; one block on a side: no interval")
-    draws = bootstrap_auc(truth, score, unit, int(random.integers(2**31)), share=share)
-    low, high = np.nanquantile(draws, [0.025, 0.975])
-    return Estimate(value, float(low), float(high), note)
 
 
 def _sides(trial: Trial, name: str) -> list[Ecg] | Estimate:

@@ -14,12 +14,11 @@ from ecgsynth.evaluation import (
     Metric,
     NotApplicable,
     Trial,
-    blocks,
-    bootstrap_mean,
     members,
     metric,
     too_few,
 )
+from ecgsynth.evaluation.intervals import LeftOut, Units, interval, joint, mean_beside
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.fiducials import MEASUREMENTS, Fiducials, measure, out_of_reach
@@ -33,12 +32,9 @@ FEWEST = 40
 MOST_FAIL = 0.5
 """Where a measurement fails on a larger share of either side, the rest speaks for few beats."""
 
-DRAWS = 200
-"""Bootstrap draws of time blocks or patients."""
-
 REFERENCE = (
     "same delineator on both sides, its own error measured on LUDB; {} of the measurements; 95 % "
-    "interval from resampled time blocks or patients"
+    "interval over people"
 )
 
 
@@ -60,7 +56,7 @@ def _wasserstein(name: str, title: str) -> Metric:
     what = name.removesuffix("_w1")
 
     def distance(trial: Trial) -> dict[str, Estimate]:
-        return _compared(trial, what, lambda gap, width: (np.abs(gap) * width).sum(-1))
+        return _compared(trial, what, lambda gap, width: (np.abs(gap) * width).sum(-1), share=False)
 
     distance.__doc__ = title
     return metric(
@@ -87,7 +83,7 @@ def _kolmogorov(name: str, title: str) -> Metric:
     what = name.removesuffix("_ks")
 
     def distance(trial: Trial) -> dict[str, Estimate]:
-        return _compared(trial, what, lambda gap, _: np.abs(gap).max(-1))
+        return _compared(trial, what, lambda gap, _: np.abs(gap).max(-1), share=True)
 
     distance.__doc__ = title
     return metric(
@@ -115,10 +111,9 @@ def delineation_failure(trial: Trial) -> dict[str, Estimate]:
         failed, theirs = (
             np.isnan(values["qrs"][at]) for (_, values), at in zip(sides, rows, strict=True)
         )
-        unit = np.unique(blocks(trial.synthetic)[rows[0]], return_inverse=True)[1]
-        one = bootstrap_mean(failed, unit, trial.random("delineation_failure"))
+        samples = joint((trial.test, rows[1]), (trial.synthetic, rows[0]))
         note = f"of real items {theirs.mean():.1%}"
-        found[group or "all"] = Estimate(one.value, one.low, one.high, note)
+        found[group or "all"] = mean_beside(failed, theirs, samples, share=True, note=note)
     return found
 
 
@@ -172,8 +167,9 @@ Gap = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """(difference of the cumulative shares [..., value], width of each step) -> distance [...]."""
 
 
-def _compared(trial: Trial, what: str, distance: Gap) -> dict[str, Estimate]:
-    """A measurement of synthetic and test items, group by group.
+def _compared(trial: Trial, what: str, distance: Gap, share: bool) -> dict[str, Estimate]:
+    """A measurement of synthetic and test items, group by group. share: whether the distance
+    lies between 0 and 1.
 
     Raises
     ------
@@ -185,11 +181,12 @@ def _compared(trial: Trial, what: str, distance: Gap) -> dict[str, Estimate]:
         raise NotApplicable(reasons[what])
     found: dict[str, Estimate] = {}
     for group in trial.groups:
-        sides, looked, failed = [], [], []
+        sides, there, looked, failed = [], [], [], []
         for ecg, values in zip((trial.synthetic, trial.test), trial.intervals, strict=True):
             rows = looked_at(trial, ecg, group)
             known = rows[np.isfinite(values[what][rows])]
-            sides.append((values[what][known], blocks(ecg)[known] if len(known) else known))
+            sides.append(values[what][known])
+            there.append((ecg, known))
             looked.append(len(rows))
             failed.append(1 - len(known) / max(len(rows), 1))
         fewest = min(looked)
@@ -197,46 +194,40 @@ def _compared(trial: Trial, what: str, distance: Gap) -> dict[str, Estimate]:
             note = "not measurable in {:.0%} of the synthetic and {:.0%} of the real items"
             found[group or "all"] = Estimate(float("nan"), note=note.format(*failed))
             continue
-        fewest = min(fewest, *(len(values) for values, _ in sides))
+        fewest = min(fewest, *map(len, sides))
         if fewest < MIN_ITEMS:
             found[group or "all"] = too_few(fewest)
             continue
-        found[group or "all"] = _estimate(sides, distance, trial.random("intervals"), what)
+        found[group or "all"] = _estimate(
+            (sides[0], sides[1]), joint(*there), distance, what, share
+        )
     return found
 
 
 def _estimate(
-    sides: list[tuple[NDArray[np.float64], NDArray[np.int64]]],
+    sides: tuple[NDArray[np.float64], NDArray[np.float64]],
+    samples: list[Units],
     distance: Gap,
-    random: np.random.Generator,
     what: str,
+    share: bool,
 ) -> Estimate:
-    """The distance of two samples; its interval from resampling the units of both.
-
-    Resampling adds its own scatter to a distance, so the spread of the draws is laid around the
-    figure instead of their quantiles.
-    """
-    value = np.concatenate([values for values, _ in sides])
+    """The distance of two samples with its interval. samples: over synthetic, then real items."""
+    (ours, theirs), value = sides, np.concatenate(sides)
     order = np.argsort(value, kind="stable")
     width = np.append(np.diff(value[order]), 0.0)
-    shares, units = [], []
-    for sign, (values, unit) in zip((1.0, -1.0), sides, strict=True):
-        number = np.unique(unit, return_inverse=True)[1]
-        count = int(number.max()) + 1
-        units.append(count)
-        weight = np.ones((DRAWS + 1, len(values)))
-        if count > 1:
-            drawn = random.multinomial(count, np.full(count, 1 / count), DRAWS)
-            weight[1:] = drawn[:, number]
-        shares.append(sign * weight / np.maximum(weight.sum(1, keepdims=True), 1e-12))
-    gap = np.cumsum(np.concatenate(shares, 1)[:, order], 1)
+    # A row for all items, then one without each unit.
+    weight = np.array([np.ones(len(value)), *(w for one in samples for w in one.kept())])
+    weights = np.split(weight, [len(ours)], 1)
+    shares = [side / np.maximum(side.sum(1, keepdims=True), 1e-12) for side in weights]
+    gap = np.cumsum(np.concatenate([shares[0], -shares[1]], 1)[:, order], 1)
     # Between equal values there is no step: the gap counts where the last of them stands.
     gap[:, :-1][:, width[:-1] == 0] = 0
-    found = distance(gap, width)
-    figure, half = float(found[0]), 1.96 * float(found[1:].std())
-    (ours, _), (theirs, _) = sides
+    figure, *without = distance(gap, width)
+    ends = np.cumsum([len(one) for one in samples])
+    left = [
+        LeftOut(values, one, one.freedom())
+        for values, one in zip(np.split(np.array(without), ends[:-1]), samples, strict=True)
+    ][::-1]  # the real people first
     digits = 2 if MEASUREMENTS[what][1] == "mV" else 0
     note = f"median {np.median(ours):.{digits}f}, of real items {np.median(theirs):.{digits}f}"
-    if min(units) < 2:
-        return Estimate(figure, note=f"{note}; one patient or block")
-    return Estimate(figure, max(0.0, figure - half), figure + half, note)
+    return interval(float(figure), left, items=min(map(len, sides)) if share else None, note=note)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, blocks, members, metric, too_few
+from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, members, metric, too_few
+from ecgsynth.evaluation.intervals import LeftOut, Units, blocks, interval, joint
 from ecgsynth.registry import METRICS
 
 MOST, QUICK_MOST = 2000, 1000
@@ -37,8 +38,9 @@ def memorisation(trial: Trial) -> dict[str, Estimate]:
 
     A beat that lies in the middle of its class (a hub) takes the votes of many synthetic ones, so
     that votes are not independent: they count as as many as their winning time blocks are worth
-    (Kish's effective number). The value is drawn to .50 by the weight of one vote and the 95 %
-    interval is Jeffreys', so that a class of few beats is not "1.000" without doubt.
+    (Kish's effective number). The value is drawn to .50 by the weight of one vote, so that a class
+    of few beats is not "1.000" without doubt. For the interval the votes that a person's beats
+    won are left out together with these beats.
     """
     found = {}
     for name, near in trial.neighbours.items():
@@ -50,12 +52,9 @@ def memorisation(trial: Trial) -> dict[str, Estimate]:
         train, test = len(near.of_train), len(near.of_test)
         null = train / (train + test)
         votes = np.where(tie, null, (near.to_train < near.to_test).astype(float))
-        winner = np.where(
-            votes == 1,
-            near.of_train[near.by_train],
-            near.of_train.max() + 1 + near.of_test[near.by_test],
-        )
-        found[name or "all"] = at_equal_odds(votes, winner, train, test)
+        winner = np.where(votes == 1, near.by_train, train + near.by_test)
+        block = np.concatenate([near.of_train, near.of_train.max() + 1 + near.of_test])
+        found[name or "all"] = at_equal_odds(votes, winner, block, near.people, train)
     return found
 
 
@@ -69,6 +68,7 @@ class Neighbours:
     to_train, by_train, to_test, by_test: [item] distance (as `nearest` measures it) and row
         within the class's items of the set.
     of_train, of_test: [real item] the time block of each of them.
+    people: whose items they are, the trained ones and then the held-out ones.
     """
 
     rows: NDArray[np.int64]
@@ -78,6 +78,7 @@ class Neighbours:
     by_test: NDArray[np.int64]
     of_train: NDArray[np.int64]
     of_test: NDArray[np.int64]
+    people: list[Units]
 
     def of_rows(self, rows: NDArray[np.int64]) -> Neighbours:
         """Of the items of a set that has these rows of the set, ascending, alone."""
@@ -110,7 +111,10 @@ def neighbours(trial: Trial, most: int | None = None) -> dict[str, Neighbours | 
         signal = trial.synthetic[rows].quantised().signal
         shift = shift_of(trial)
         pairs = [nearest(signal, part.quantised().signal, shift) for part in parts]
-        found[name] = Neighbours(rows, *pairs[0], *pairs[1], *(blocks(part) for part in parts))
+        learned, held = parts
+        found[name] = Neighbours(
+            rows, *pairs[0], *pairs[1], blocks(learned), blocks(held), joint(learned, held)
+        )
     return found
 
 
@@ -141,26 +145,42 @@ def nearest(
 
 
 def at_equal_odds(
-    votes: NDArray[np.float64], winner: NDArray[np.int64], train: int, test: int
+    votes: NDArray[np.float64],
+    winner: NDArray[np.int64],
+    block: NDArray[np.int64],
+    people: list[Units],
+    train: int,
 ) -> Estimate:
     """The share of votes for the training set as if both sets were of one size.
 
-    votes: [vote] 1 for the training set, 0 for the test set. winner: [vote] the unit that took
-    it. train, test: sizes of the sets.
+    votes: [vote] 1 for the training set, 0 for the test set. winner: [vote] the real item that
+    took it. block: [real item] its time block. people: over the real items. train: how many of
+    them, the first ones, are trained.
     """
-    from scipy.stats import beta
+    won = np.bincount(block[winner]).astype(float)
+    worth = won.sum() ** 2 / (won**2).sum()
+    test = len(block) - train
 
-    sizes = np.bincount(winner).astype(float)
-    worth = sizes.sum() ** 2 / (sizes**2).sum()
-    share = float(votes.mean())
-    null = train / (train + test)
-    low, high = beta.ppf([0.025, 0.975], worth * share + 0.5, worth * (1 - share) + 0.5)
+    def share(kept: NDArray[np.bool_]) -> float:
+        """Of the votes that these real items won, as it would be at the sizes of all of them."""
+        mine = kept[winner]
+        learned, held = int(kept[:train].sum()), int(kept[train:].sum())
+        if not learned or not held:
+            return float("nan")
+        weight = worth * mine.mean()
+        p = (weight * votes[mine].mean() if weight else 0.0) + learned / (learned + held)
+        return _at_sizes(p / (weight + 1), (learned, held), (train, test))
 
-    def odds(p: float) -> float:
-        a, b = p / train, (1 - p) / test
-        return float(a / (a + b))
+    left = [
+        LeftOut(np.array([share(one.of != k) for k in range(len(one))]), one, one.freedom(winner))
+        for one in people
+    ]
+    value = share(np.ones(len(block), bool))
+    found = interval(value, left, items=max(1, round(worth)), note=f"worth {worth:.0f} votes")
+    return found.through(lambda p: _at_sizes(p, (train, test), (1, 1)))
 
-    value = odds((worth * share + null) / (worth + 1))
-    return Estimate(
-        value, min(odds(low), value), max(odds(high), value), f"worth {worth:.0f} votes"
-    )
+
+def _at_sizes(share: float, sizes: tuple[int, int], others: tuple[int, int]) -> float:
+    """A share of votes for the first of two sets, were they of other sizes."""
+    one, other = share / sizes[0] * others[0], (1 - share) / sizes[1] * others[1]
+    return float(one / (one + other))

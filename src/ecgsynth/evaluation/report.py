@@ -27,7 +27,9 @@ class Row:
 
     Attributes
     ----------
-    metric, group: name, and the class or "all". value, low, high: figure and 95 % interval.
+    metric, group: name, and the class or "all". value, low, high: figure and 95 % interval; over:
+        what that is over, such as "22 people"; without_one: [least, greatest] value with one of
+        these left out (of more than 50, one in 50). See `Estimate`.
     controls: control -> value, by the figure's own procedure and at equal size.
     score: (value - gaussian) / (real - gaussian); None for privacy, where the baseline is no
         floor, and where the two stand the wrong way round or closer than the interval is wide.
@@ -49,6 +51,8 @@ class Row:
     question: str
     title: str
     reference: str
+    over: str = ""
+    without_one: tuple[float, float] | None = None
     real: dict[str, float] | None = None
 
     @classmethod
@@ -57,12 +61,14 @@ class Row:
         unit: str = "mV", real: RealRange | None = None,
     ) -> Row:  # fmt: skip
         """`unit`: of the signals that were judged; amplitudes are told in it."""
+        least, most = (_clean(end) for end in estimate.without_one or (None, None))
         known = {n: round(float(v), DECIMALS) for n, v in controls.items() if math.isfinite(v)}
         return cls(
             metric.name, group, _clean(estimate.value), _clean(estimate.low),
             _clean(estimate.high), estimate.note, known,
             _score(metric, estimate, known), unit if metric.unit == "mV" else metric.unit,
-            metric.goal, metric.question, metric.title, metric.reference,
+            metric.goal, metric.question, metric.title, metric.reference, estimate.over,
+            None if least is None or most is None else (least, most),
             {n: _clean(v) or 0.0 for n, v in asdict(real).items()} if real else None,
         )  # fmt: skip
 

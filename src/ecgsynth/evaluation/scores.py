@@ -1,100 +1,119 @@
-"""F1 and AUROC of what classifiers say, with their spread over patients and seeds."""
+"""F1 and AUROC of what classifiers say, with their intervals over people and seeds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.evaluation import Estimate
-from ecgsynth.evaluation.auc import auc, bootstrap_auc
+from ecgsynth.evaluation.auc import auc, auc_without_each
+from ecgsynth.evaluation.intervals import (
+    DOMINATES,
+    LeftOut,
+    Units,
+    interval,
+    seeds_without_each,
+    units,
+    welch,
+)
 from ecgsynth.signals.ecg import Ecg
 
-DRAWS, AUC_DRAWS = 2000, 500
-"""Bootstrap draws over patients (and seeds)."""
 
-DOMINATES = 0.8
-"""Share of a class above which its patient is said to be the only one."""
+@dataclass(frozen=True)
+class Figure:
+    """A figure, and what it is without each person and without each seed."""
 
-Spread = dict[str, tuple[float, NDArray[np.float64]]]
-"""Group -> the figure and its values in the draws."""
+    value: float
+    people: LeftOut
+    seeds: LeftOut
+
+    @property
+    def left(self) -> list[LeftOut]:
+        return [self.people, self.seeds]
 
 
-def scores(
-    test: Ecg, said: NDArray[np.floating], random: np.random.Generator
-) -> dict[str, Estimate]:
+def scores(test: Ecg, said: NDArray[np.floating]) -> dict[str, Estimate]:
     """F1 of each class, macro over N, S, V ("macro NSV") and over all ("all"); AUROC of each class
     and their mean where items carry several.
 
-    said: [seed, item, class] probabilities; figures are averaged over the seeds. Intervals:
-    bootstrap draws over patients (and, for F1, seeds). A class that one patient dominates (over
-    80 % of its items) has no interval and says "one patient".
+    said: [seed, item, class] probabilities; figures are averaged over the seeds. Intervals are over
+    people and seeds. A class that one patient dominates (over 80 % of its items) has no interval
+    and says "one patient".
     """
-    found = {}
-    for name, (value, drawn) in spread(test, said, random).items():
-        if not np.isfinite(value):
-            found[name] = Estimate(value, note="all or no test items carry it: no AUROC")
-            continue
-        low, high = np.nanquantile(drawn, [0.025, 0.975])
-        note = "AUROC" if test.spec.multilabel else ""
-        found[name] = Estimate(value, float(low), float(high), note)
-    for name, facts in test.people_per_class().items():
-        if facts.get("largest_share", 0) > DOMINATES:
-            found[name] = Estimate(found[name].value, note="one patient")
+    found, facts = {}, test.people_per_class()
+    for name, one in figures(test, said).items():
+        if facts.get(name, {}).get("largest_share", 0) > DOMINATES:
+            found[name] = Estimate(one.value, note="one patient")
+        elif not np.isfinite(one.value):
+            found[name] = Estimate(one.value, note="all or no test items carry it: no AUROC")
+        else:
+            items = int(facts[name]["items"]) if name in facts else len(test)
+            note = "AUROC" if test.spec.multilabel else ""
+            found[name] = interval(one.value, one.left, items=items, note=note)
     return found
 
 
-def spread(test: Ecg, said: NDArray[np.floating], random: np.random.Generator) -> Spread:
-    """The figures of `scores` with their values in draws of patients.
-
-    Two sets of answers get the same draws from generators in the same state.
-    """
-    one: Callable[..., Spread] = _aurocs if test.spec.multilabel else _f1s
-    return one(test, said, random)
+def figures(test: Ecg, said: NDArray[np.floating]) -> dict[str, Figure]:
+    """The figures of `scores`, with which those of other answers on the same people can be
+    compared person by person."""
+    return (_aurocs if test.spec.multilabel else _f1s)(test, said)
 
 
-def _f1s(test: Ecg, said: NDArray[np.floating], random: np.random.Generator) -> Spread:
-    classes, counts = test.spec.classes, _confusion(test, said.argmax(2))
-    seeds, people = counts.shape[:2]
-    weight = random.multinomial(people, np.full(people, 1 / people), DRAWS)
-    share = random.multinomial(seeds, np.full(seeds, 1 / seeds), DRAWS) / seeds
-    each = np.stack([f1(np.tensordot(weight, one, 1)) for one in counts], 1)
-    drawn, value = (each * share[:, :, None]).sum(1), f1(counts.sum(1)).mean(0)
-    groups = {"all": list(range(len(classes)))}
+def _f1s(test: Ecg, said: NDArray[np.floating]) -> dict[str, Figure]:
+    classes, people = test.spec.classes, units(test)
+    counts = confusions(test, said.argmax(2), people)
+    whole = counts.sum(1)
+    each, without = f1(whole), f1(whole[:, None] - counts).mean(0)
+    found = {
+        name: Figure(
+            float(each[:, k].mean()),
+            LeftOut(without[:, k], people, people.freedom(test.labels_id == k)),
+            seeds_without_each(each[:, k]),
+        )
+        for k, name in enumerate(classes)
+    }
+    macro = {"all": mean_of([found[name] for name in classes])}
     if {"N", "S", "V"} <= set(classes):
-        groups["macro NSV"] = [classes.index(name) for name in "NSV"]
-    groups |= {name: [k] for k, name in enumerate(classes)}
-    return {n: (float(value[c].mean()), drawn[:, c].mean(1)) for n, c in groups.items()}
+        macro["macro NSV"] = mean_of([found[name] for name in "NSV"])
+    return macro | found
 
 
-def _aurocs(test: Ecg, said: NDArray[np.floating], random: np.random.Generator) -> Spread:
-    truth, person, seed = np.asarray(test.label) > 0, _people(test), int(random.integers(2**31))
-    found = {}
+def _aurocs(test: Ecg, said: NDArray[np.floating]) -> dict[str, Figure]:
+    truth, people, found = np.asarray(test.label) > 0, units(test), {}
     for k, name in enumerate(test.spec.classes):
-        value = np.mean([auc(truth[:, k], one[:, k]) for one in said])
-        # The same people are drawn for every class and every network.
-        drawn = [bootstrap_auc(truth[:, k], one[:, k], person, seed, AUC_DRAWS) for one in said]
-        found[name] = float(value), np.mean(drawn, 0)
-    whole = [one for one in found.values() if np.isfinite(one[0])]
-    if not whole:
-        return {"all": (float("nan"), np.full(AUC_DRAWS, np.nan))} | found
-    macro = float(np.mean([value for value, _ in whole]))
-    # A draw without any carrier of a rare class has no AUROC of it; the others still have.
-    return {"all": (macro, np.nanmean([drawn for _, drawn in whole], 0))} | found
+        each = np.array([auc(truth[:, k], one[:, k]) for one in said])
+        left = [auc_without_each(truth[:, k], one[:, k], [people])[0] for one in said]
+        without = replace(left[0], values=np.mean([one.values for one in left], 0))
+        found[name] = Figure(float(each.mean()), without, seeds_without_each(each))
+    # A class without carriers has no AUROC, with or without a person; the others still have.
+    known = [one for one in found.values() if np.isfinite(one.value)]
+    return {"all": mean_of(known or [*found.values()])} | found
 
 
-def _people(test: Ecg) -> NDArray[np.int64]:
-    """[item] number of its patient; an item is its own where nobody is named."""
-    who = test.patient if test.patient is not None else np.arange(len(test))
-    return np.unique(who, return_inverse=True)[1]
+def mean_of(parts: list[Figure]) -> Figure:
+    """The mean of figures on the same people; it is as sure as they are together.
+
+    Where one of them rests on a single person, the mean without that person is that of the others.
+    """
+    value = float(np.mean([one.value for one in parts]))
+    without = np.array([one.people.values for one in parts])
+    known = np.isfinite(without)
+    away = np.where(known, without - np.array([[one.value] for one in parts]), 0.0).mean(0)
+    spread = [one.people.variance(one.value) if ok.all() else 0.0
+              for one, ok in zip(parts, known, strict=True)]  # fmt: skip
+    freedom = welch(spread, [one.people for one in parts])
+    people = LeftOut(value + away, parts[0].people.units, freedom)
+    seeds = replace(parts[0].seeds, values=np.mean([one.seeds.values for one in parts], 0))
+    return Figure(value, people, seeds)
 
 
-def _confusion(test: Ecg, said: NDArray[np.int64]) -> NDArray[np.int64]:
-    """[seed, patient, truth, said] counts. said: [seed, item]."""
-    count, person = len(test.spec.classes), _people(test)
-    cell = (person * count + test.labels_id) * count + said
-    size = (person.max() + 1) * count * count
+def confusions(test: Ecg, said: NDArray[np.int64], people: Units) -> NDArray[np.int64]:
+    """[seed, person, truth, said] counts. said: [seed, item]."""
+    count = len(test.spec.classes)
+    cell = (people.of * count + test.labels_id) * count + said
+    size = len(people) * count * count
     return np.stack([np.bincount(one, minlength=size) for one in cell]).reshape(
         len(said), -1, count, count
     )

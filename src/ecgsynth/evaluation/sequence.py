@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,13 +16,20 @@ from ecgsynth.evaluation import (
     Estimate,
     NotApplicable,
     Trial,
-    blocks,
-    bootstrap_mean,
     match_counts,
     members,
     metric,
     pick,
     too_few,
+)
+from ecgsynth.evaluation.intervals import (
+    blocks,
+    interval,
+    joint,
+    mean_over,
+    units,
+    weighted,
+    without_each,
 )
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
@@ -58,8 +66,8 @@ MIN_SIDE = 50
 def discriminative_score(trial: Trial) -> dict[str, Estimate]:
     """How far above chance a small recurrent network tells synthetic beats from real ones.
 
-    Accuracy is the mean of that on either side, of items that the network did not learn from; its
-    interval comes from resampled time blocks. The note says what chance alone would give.
+    Accuracy is the mean of that on either side, of items that the network did not learn from. The
+    note says what chance alone would give.
     """
     from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -87,13 +95,30 @@ def discriminative_score(trial: Trial) -> dict[str, Estimate]:
 
         network = _learn(frames[learn], 1, loss, trial.seed)
         right[held] = (network(frames[held])[:, -1, 0] > 0) == truth[held]
-    sides = [bootstrap_mean(right[truth == side], unit, random) for side, unit in enumerate(units)]
-    away = float(np.mean([side.value for side in sides])) - 0.5
-    real_width, width = ((side.high or 0.0) - (side.low or 0.0) for side in sides)
-    half = 0.25 * float(np.hypot(real_width, width))
+
+    def away(weight: NDArray[np.float64]) -> float:
+        sides = [weighted(right[truth == k], weight[truth == k]) for k in (0, 1)]
+        return float(np.mean(sides)) - 0.5
+
+    value = away(np.ones(len(truth)))
     mean, most = by_chance(len(truth))
-    note = f"accuracy {away + 0.5:.3f}; chance alone gives {mean:.3f}, in 95 % under {most:.3f}"
-    return {"all": Estimate(abs(away), max(0.0, abs(away) - half), abs(away) + half, note)}
+    note = f"accuracy {value + 0.5:.3f}; chance alone gives {mean:.3f}, in 95 % under {most:.3f}"
+    left = without_each(away, joint(real, synthetic))
+    return {"all": _absolute(interval(value, left, least=-0.5, note=note))}
+
+
+def _absolute(found: Estimate) -> Estimate:
+    """The absolute value of a figure, with its interval and range about that."""
+
+    def far(low: float, high: float) -> tuple[float, float]:
+        far = (abs(low), abs(high))
+        return (0.0 if low < 0 < high else min(far), max(far))
+
+    low, high = (None, None)
+    if found.low is not None and found.high is not None:
+        low, high = far(found.low, found.high)
+    without = found.without_one and far(*found.without_one)
+    return replace(found, value=abs(found.value), low=low, high=high, without_one=without)
 
 
 def by_chance(items: int) -> tuple[float, float]:
@@ -138,16 +163,14 @@ def predictive_score(trial: Trial) -> dict[str, Estimate]:
             frames, frames.shape[2], lambda said, x, _: l1_loss(said[:, :-1], x[:, 1:]), trial.seed
         )
         errors[name] = np.abs(network(truth)[:, :-1] - truth[:, 1:]).mean((1, 2))
-    found, unit = {}, blocks(test)
+    found = {}
     groups = {name: members(test, name) for name in trial.classes} | {"all": np.arange(len(test))}
     for name, rows in groups.items():
         if len(rows) < MIN_ITEMS:
             found[name] = too_few(len(rows))
             continue
-        part = np.unique(unit[rows], return_inverse=True)[1]
-        one = bootstrap_mean(errors[""][rows], part, random)
         note = ", ".join(f"{k} {e[rows].mean():.4f}" for k, e in errors.items() if k)
-        found[name] = Estimate(one.value, one.low, one.high, note)
+        found[name] = mean_over(errors[""][rows], units(test, rows), note=note)
     return found
 
 

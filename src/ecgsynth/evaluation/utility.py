@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +17,8 @@ from ecgsynth.evaluation import (
     too_few,
 )
 from ecgsynth.evaluation.classifiers import QUICK_STEPS, STEPS, fit, merit, predict
-from ecgsynth.evaluation.scores import scores, spread
+from ecgsynth.evaluation.intervals import LeftOut, interval
+from ecgsynth.evaluation.scores import figures, scores
 from ecgsynth.evaluation.sets import relabelled
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 DEFAULT_STEPS = 1500
 """Classifier steps on each side; no early stop, since nothing real may choose the network."""
-
-MOST_GROUPS = 500
-"""In which synthetic beats are resampled."""
 
 
 @METRICS.register("tstr")
@@ -44,7 +41,7 @@ def tstr(trial: Trial) -> dict[str, Estimate]:
 
     Macro AUROC where items carry several classes, here and in the figures below.
     """
-    return scores(_test(trial), trial.said_by_synthetic, trial.random("utility"))
+    return scores(_test(trial), trial.said_by_synthetic)
 
 
 @METRICS.register("trtr")
@@ -56,29 +53,27 @@ def tstr(trial: Trial) -> dict[str, Estimate]:
 )  # fmt: skip
 def trtr(trial: Trial) -> dict[str, Estimate]:
     """Macro F1 on new patients of the same classifier trained on real beats."""
-    return scores(_test(trial), trial.said_by_real, trial.random("utility"))
+    return scores(_test(trial), trial.said_by_real)
 
 
 @METRICS.register("tstr_ratio")
 @metric(
     "tstr_ratio", unit="ratio", goal="higher", needs=("train", "new_patients"),
     question="new patients", costly=True,
-    reference="TSTR as a share of TRTR; interval from paired draws of patients",
+    reference="TSTR as a share of TRTR; interval over the same people and seeds for both",
 )  # fmt: skip
 def tstr_ratio(trial: Trial) -> dict[str, Estimate]:
     """What a synthetic training set is worth on new patients, as a share of a real one."""
     test = _test(trial)
-    synthetic, real = (
-        spread(test, said, trial.random("utility"))  # the same patients are drawn for both
-        for said in (trial.said_by_synthetic, trial.said_by_real)
-    )
+    synthetic, real = (figures(test, s) for s in (trial.said_by_synthetic, trial.said_by_real))
     found: dict[str, Estimate] = {}
     for name in [group for group in ("all", "macro NSV") if group in synthetic]:
-        value = synthetic[name][0]
-        one, other = (drawn[name][1] for drawn in (synthetic, real))
-        low, high = np.nanquantile(one / np.maximum(other, 1e-9), [0.025, 0.975])
-        ratio = value / max(real[name][0], 1e-9)
-        found[name] = Estimate(float(ratio), float(low), float(high))
+        one, other = synthetic[name], real[name]
+        left = [
+            LeftOut(a.values / np.maximum(b.values, 1e-9), a.units, min(a.freedom, b.freedom))
+            for a, b in zip(one.left, other.left, strict=True)
+        ]
+        found[name] = interval(one.value / max(other.value, 1e-9), left)
     return found
 
 
@@ -92,7 +87,7 @@ def tstr_ratio(trial: Trial) -> dict[str, Estimate]:
 def trts(trial: Trial) -> dict[str, Estimate]:
     """Macro F1 on synthetic beats of the classifier that was trained on real ones for TRTR."""
     assert trial.train is not None
-    found, counts, random = {}, trial.train.counts(), trial.random("trts")
+    found, counts = {}, trial.train.counts()
     for name, count in trial.synthetic.counts().items():
         if min(count, counts.get(name, 0)) < MIN_ITEMS:
             found[name] = too_few(min(count, counts.get(name, 0)))
@@ -102,9 +97,7 @@ def trts(trial: Trial) -> dict[str, Estimate]:
     test = relabelled(trial.synthetic, shared)
     columns = [trial.train.spec.class_index(name) for name in shared]
     said = np.stack([predict(net, test.quantised())[:, columns] for net in trial.taught_by_equal])
-    # Synthetic beats have no patients: resampled in groups that chance put together.
-    group = random.permutation(len(test)) % min(len(test), MOST_GROUPS)
-    return scores(replace(test, patient=group.astype(np.str_)), said, random) | found
+    return scores(test, said) | found
 
 
 def said_by_synthetic(trial: Trial) -> NDArray[np.floating]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,18 @@ from ecgsynth.evaluation import (
     Estimate,
     NotApplicable,
     Trial,
-    blocks,
-    bootstrap_mean,
     metric,
     too_few,
+)
+from ecgsynth.evaluation.intervals import (
+    Units,
+    interval,
+    joint,
+    mean_beside,
+    mean_over,
+    units,
+    weighted,
+    without_each,
 )
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
@@ -50,19 +58,27 @@ def _each(
     return found
 
 
-def share_of(one: Estimate, other: Estimate) -> Estimate:
-    """The ratio of two independent means with its interval (delta method on the logarithm)."""
-    if min(one.value, other.value) <= 0:
-        if other.value <= 0:
-            return Estimate(float("nan"), note="the real items are constant")
-        return Estimate(0.0)
-    value, spread = one.value / other.value, 0.0
-    for part in (one, other):
-        if part.low is None or part.high is None:
-            return Estimate(value, note=part.note)
-        spread += ((part.high - part.low) / 2 / part.value) ** 2
-    factor = float(np.exp(np.sqrt(spread)))
-    return Estimate(value, value / factor, value * factor)
+def ratio(
+    ours: NDArray,
+    theirs: NDArray,
+    samples: Sequence[Units],
+    *,
+    paired: bool = False,
+    note: str = "",
+) -> Estimate:
+    """The mean of synthetic items as a share of that of real ones, with its interval.
+
+    samples: over the real items and then the synthetic ones; over the pairs where they are paired.
+    """
+    real = float(theirs.mean())
+    if real <= 0:
+        return Estimate(float("nan"), note="the real items are constant")
+
+    def figure(weight: NDArray[np.float64]) -> float:
+        sides = (weight, weight) if paired else np.split(weight, [len(theirs)])
+        return weighted(ours, sides[1]) / max(weighted(theirs, sides[0]), 1e-12)
+
+    return interval(float(ours.mean()) / real, without_each(figure, samples), note=note)
 
 
 # ---- coherence -----------------------------------------------------------------------------
@@ -98,16 +114,14 @@ def wavelet_coherence(trial: Trial) -> dict[str, Estimate]:
             ecg.signal[at[:size], lead]
             for ecg, at in ((a, random.permutation(len(a))), (b, rows), (b, np.roll(rows, 1)))
         )
-        unit = np.unique(blocks(b)[rows[:size]], return_inverse=True)[1]
 
-        def mean(x: NDArray, y: NDArray) -> Estimate:
+        def mean(x: NDArray, y: NDArray) -> NDArray[np.float64]:
             maps, _, inside = coherence(x, y, spec.fs, highest_hz=highest, voices=VOICES)
-            return bootstrap_mean(maps[:, inside].mean(1), unit, random)
+            return np.asarray(maps[:, inside].mean(1))
 
         real = mean(others, theirs)
-        share = share_of(mean(ours, theirs), real)
-        note = share.note or f"between real ones {real.value:.3f}"
-        return Estimate(share.value, share.low, share.high, note)
+        note = f"between real ones {real.mean():.3f}"
+        return ratio(mean(ours, theirs), real, [units(b, rows[:size])], paired=True, note=note)
 
     return _each(trial, measure, "wavelet_coherence")
 
@@ -140,16 +154,17 @@ def dtw(trial: Trial) -> dict[str, Estimate]:
 
     def measure(a: Ecg, b: Ecg, random: np.random.Generator) -> Estimate:
         ours, rows = random.permutation(len(a))[:most], random.permutation(len(b))
-        mine = _warped_nearest(a.signal[ours], b.signal, a.spec.fs)
-        theirs = _warped_nearest(b.signal[rows[:most]], b.signal, a.spec.fs, themselves=rows[:most])
+        mine, nearest = _warped_nearest(a.signal[ours], b.signal, a.spec.fs)
+        theirs, _ = _warped_nearest(
+            b.signal[rows[:most]], b.signal, a.spec.fs, themselves=rows[:most]
+        )
         partner = np.roll(rows, 1)[:most]
         drawn = _warped(a.signal[ours], b.signal[partner], a.spec.fs).mean()
         real = _warped(b.signal[rows[:most]], b.signal[partner], a.spec.fs).mean()
-        found = bootstrap_mean(mine, blocks(a[ours]), random)
         note = (
             f"between held-out ones {theirs.mean():.4f}; random pairs {drawn:.3f}, real {real:.3f}"
         )
-        return Estimate(found.value, found.low, found.high, note)
+        return mean_over(mine, units(b, nearest), note=note)
 
     return _each(trial, measure, "dtw")
 
@@ -167,8 +182,9 @@ def _warped(x: NDArray, y: NDArray, fs: float) -> NDArray[np.float64]:
 
 def _warped_nearest(
     x: NDArray, pool: NDArray, fs: float, themselves: NDArray | None = None
-) -> NDArray[np.float64]:
-    """[item] distance to the nearest of the pool; `themselves`: rows of the pool that x are."""
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """[item] distance to the nearest of the pool, and its row there; `themselves`: rows of the
+    pool that x are."""
     from sklearn.neighbors import NearestNeighbors
 
     search = NearestNeighbors(n_neighbors=min(CANDIDATES + 1, len(pool)))
@@ -178,7 +194,9 @@ def _warped_nearest(
         last = _warped(x, pool[near[:, -1]], fs)
         found = np.concatenate([found, last[:, None]], 1)
         found[near == themselves[:, None]] = np.inf
-    return found.min(1)
+    best = found.argmin(1)
+    items = np.arange(len(x))
+    return found[items, best], near[items, best]
 
 
 # ---- shape ---------------------------------------------------------------------------------
@@ -221,11 +239,9 @@ def _lags(signal: NDArray) -> NDArray[np.float64]:
 def smoothness(trial: Trial) -> dict[str, Estimate]:
     """Slope energy of synthetic beats, as a share of that of real ones."""
 
-    def measure(a: Ecg, b: Ecg, random: np.random.Generator) -> Estimate:
-        both = (
-            bootstrap_mean((np.diff(e.signal) ** 2).mean((1, 2)), blocks(e), random) for e in (a, b)
-        )
-        return share_of(*both)
+    def measure(a: Ecg, b: Ecg, _: np.random.Generator) -> Estimate:
+        ours, theirs = ((np.diff(e.signal) ** 2).mean((1, 2)) for e in (a, b))
+        return ratio(ours, theirs, joint(b, a))
 
     return _each(trial, measure, "smoothness")
 
@@ -239,10 +255,9 @@ def smoothness(trial: Trial) -> dict[str, Estimate]:
 def saturation(trial: Trial) -> dict[str, Estimate]:
     """Share of samples that are stuck at the extremes of their item."""
 
-    def measure(a: Ecg, b: Ecg, random: np.random.Generator) -> Estimate:
-        found = bootstrap_mean(_stuck(a.signal), blocks(a), random)
-        note = f"real {_stuck(b.signal).mean():.4f}"
-        return Estimate(found.value, found.low, found.high, note)
+    def measure(a: Ecg, b: Ecg, _: np.random.Generator) -> Estimate:
+        ours, theirs = _stuck(a.signal), _stuck(b.signal)
+        return mean_beside(ours, theirs, joint(b, a), share=False, note=f"real {theirs.mean():.4f}")
 
     return _each(trial, measure, "saturation")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.datasets import is_public
 from ecgsynth.evaluation.delineation import delineator_errors
 from ecgsynth.evaluation.page.families import CONTROL_LETTERS, tables
 from ecgsynth.evaluation.page.pictures import Shown, overview, pictures
@@ -82,7 +82,7 @@ def allowed(report: Report, show_real: bool | None) -> Shown:
         return Shown(None, None, None)
 
     def visible(ecg: Ecg | None) -> Ecg | None:
-        open_ = ecg is not None and (public(ecg.source) if show_real is None else show_real)
+        open_ = ecg is not None and (is_public(ecg.source) if show_real is None else show_real)
         return ecg if open_ else None
 
     # A set that mixes synthetic with real items is as private as its real part.
@@ -91,17 +91,9 @@ def allowed(report: Report, show_real: bool | None) -> Shown:
     statistics = {}
     known = trial.reference if trial.test is None else None
     # Statistics that were made to be shipped hold no trace; they are drawn as such.
-    if known is not None and (show_real or public(known.source)):
+    if known is not None and (show_real or is_public(known.source)):
         statistics = known.statistics
     return Shown(synthetic, visible(trial.test), visible(trial.train), statistics)
-
-
-def public(source: str) -> bool:
-    """Whether a source names a registered data set whose traces may be shown."""
-    try:
-        return bool(DATASETS.get(source.partition(":")[0]).public)
-    except (EcgsynthError, AttributeError):
-        return False
 
 
 def _registered(source: str) -> bool:

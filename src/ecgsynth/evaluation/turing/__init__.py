@@ -11,8 +11,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ecgsynth.datasets import is_public
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation.page import public
 from ecgsynth.evaluation.turing.drawing import drawings
 from ecgsynth.evaluation.turing.key import sealed
 from ecgsynth.evaluation.turing.scoring import chance, interval
@@ -111,7 +111,7 @@ def _allowed(synthetic: Ecg, real: Ecg, show_real: bool) -> None:
             f"the set given as synthetic holds real items ({synthetic.source}); give one that a "
             "generator made."
         )
-    if not show_real and not public(real.source):
+    if not show_real and not is_public(real.source):
         raise EcgsynthError(
             f"'{real.source}' is not registered as a public source, and the page would show its "
             "traces; add --show-real if you may show them to every reader."
