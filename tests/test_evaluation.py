@@ -17,13 +17,13 @@ from ecgsynth.evaluation import (
     Metric,
     NotApplicable,
     Trial,
-    blocks,
     calibration,
     judge,
     pick,
     reference,
 )
 from ecgsynth.evaluation.controls import CONTROLS, NARROW_BAND
+from ecgsynth.evaluation.intervals import blocks
 from ecgsynth.evaluation.judge import evaluate
 from ecgsynth.evaluation.loading import load_like
 from ecgsynth.evaluation.reference import Reference

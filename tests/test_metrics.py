@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from ecgsynth.evaluation import Trial, blocks, bootstrap_mean, match_counts, utility
+from ecgsynth.evaluation import Estimate, Trial, match_counts, utility
 from ecgsynth.evaluation.diversity import within
 from ecgsynth.evaluation.fidelity import folds
+from ecgsynth.evaluation.intervals import Units, blocks, dealt
 from ecgsynth.evaluation.privacy import at_equal_odds, nearest
 from ecgsynth.evaluation.reference import Reference
 from ecgsynth.evaluation.scores import f1, scores
@@ -85,26 +86,6 @@ def test_prd_of_a_doubled_beat_is_a_hundred_percent() -> None:
     assert METRICS.get("rmse_nearest").measure(trial)["N"].value == pytest.approx(rmse, rel=0.01)
 
 
-def test_bootstrap_intervals_hold_the_truth_as_often_as_they_say() -> None:
-    for units, each in ((60, 8), (600, 2)):  # resampled; normal
-        hits = 0
-        for k in range(200):
-            random = np.random.default_rng(k)
-            unit = np.repeat(np.arange(units), each)
-            values = random.standard_normal(units)[unit] + random.standard_normal(len(unit))
-            estimate = bootstrap_mean(values, unit, random, draws=300)
-            assert estimate.low is not None
-            assert estimate.high is not None
-            hits += estimate.low < 0 < estimate.high
-        assert 0.90 <= hits / 200 <= 0.985
-
-
-def test_one_patient_has_no_interval() -> None:
-    estimate = bootstrap_mean(np.arange(30.0), np.zeros(30, int), np.random.default_rng(0))
-    assert estimate.low is None
-    assert "one patient" in estimate.note
-
-
 def test_f1_equals_that_of_scikit_learn() -> None:
     random = np.random.default_rng(0)
     truth, said = random.integers(4, size=500), random.integers(4, size=500)
@@ -118,16 +99,16 @@ def test_utility_names_the_class_that_one_patient_dominates() -> None:
     patient = np.array([f"p{k % 10}" for k in range(100)] + ["p0"] * 45 + ["p1"] * 5)
     said = labels ^ (np.random.default_rng(0).random(150) < 0.2)
     beats = ecg(normal(150, 0), labels, patient=patient)
-    found = scores(beats, np.eye(2)[said][None], np.random.default_rng(0))
+    found = scores(beats, np.eye(2)[said][None])
     assert found["all"].value == pytest.approx(f1_score(labels, said, average="macro"))
     assert found["N"].low is not None
     assert found["N"].low < found["N"].value < found["N"].high
     assert found["V"].low is None
     assert found["V"].note == "one patient"
-    perfect = scores(beats, np.eye(2)[np.stack([said, labels])], np.random.default_rng(0))
+    perfect = scores(beats, np.eye(2)[np.stack([said, labels])])
     for name in ("all", "N"):  # the mean of two networks, one of which is always right
         assert perfect[name].value == pytest.approx((found[name].value + 1) / 2)
-        assert perfect[name].low <= perfect[name].value <= perfect[name].high == 1
+        assert perfect[name].low <= perfect[name].value <= perfect[name].high <= 1
 
 
 def test_no_time_block_stands_on_both_sides_of_a_split() -> None:
@@ -182,17 +163,18 @@ def test_a_copy_moved_by_one_sample_is_found_beside_its_original() -> None:
 
 
 def test_few_votes_never_print_certainty() -> None:
-    sure = at_equal_odds(np.ones(2000), np.arange(2000), 9000, 1000)
+    def won_by(winner: NDArray, train: int, test: int) -> Estimate:
+        items = np.arange(train + test)
+        samples = [Units(dealt(len(items))[items], "items")]
+        return at_equal_odds(np.ones(len(winner)), winner, items, samples, train)
+
+    sure = won_by(np.arange(2000), 9000, 1000)
     assert sure.value > 0.99
-    assert sure.low is not None
     assert sure.low > 0.9
-    few = at_equal_odds(np.ones(16), np.arange(16), 144, 16)
+    few = won_by(np.arange(16), 144, 16)
     assert few.value < 1
-    assert few.low is not None
     assert few.low < 0.5
-    hub = at_equal_odds(np.ones(2000), np.zeros(2000, int), 9000, 1000)
-    assert hub.low is not None
-    assert hub.high is not None
+    hub = won_by(np.zeros(2000, int), 9000, 1000)
     assert hub.low < 0.1
     assert hub.high > 0.9
     assert 0.4 < hub.value < 0.8

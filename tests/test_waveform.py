@@ -10,9 +10,10 @@ from crowd import constant, exchangeable, few, shuffled, values, with_noise
 from numpy.typing import NDArray
 
 from ecgsynth.datasets import load
-from ecgsynth.evaluation import Estimate, NotApplicable, Trial
+from ecgsynth.evaluation import NotApplicable, Trial
 from ecgsynth.evaluation.controls import CONTROLS
-from ecgsynth.evaluation.waveform import _lags, _stuck, _warped, share_of
+from ecgsynth.evaluation.intervals import Units
+from ecgsynth.evaluation.waveform import _lags, _stuck, _warped, ratio
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 
@@ -77,10 +78,18 @@ def test_flat_runs_at_the_extremes_are_counted_and_others_are_not() -> None:
 
 
 def test_a_ratio_of_means_has_the_interval_of_both() -> None:
-    found = share_of(Estimate(2.0, 1.8, 2.2), Estimate(1.0, 0.9, 1.1))
-    assert found.value == 2
-    assert found.low == pytest.approx(2 * np.exp(-np.hypot(0.1, 0.1)))
-    assert np.isnan(share_of(Estimate(1.0), Estimate(0.0)).value)
+    random, names = np.random.default_rng(0), np.repeat(np.arange(30), 20)
+    people = [Units(names + 0 * k, "30 people") for k in range(2)]
+    of = [np.r_[people[0].of, np.full(600, -1)], np.r_[np.full(600, -1), people[1].of]]
+    samples = [replace(one, of=each) for one, each in zip(people, of, strict=True)]
+    real = 1 + 0.3 * random.standard_normal(30)[names]
+    ours = 2 + 0.3 * random.standard_normal(30)[names]
+    found, steady = ratio(ours, real, samples), ratio(np.full(600, 2.0), real, samples)
+    assert found.value == pytest.approx(2, abs=0.2)
+    errors = [0.3 / np.sqrt(30) * share for share in (2, 1)]  # of real ones, of ours
+    assert found.high - found.low == pytest.approx(2 * 2.02 * np.hypot(*errors), rel=0.35)
+    assert steady.high - steady.low < found.high - found.low
+    assert np.isnan(ratio(ours, 0 * real, samples).value)
 
 
 def test_slopes_of_beats_twice_as_high_have_four_times_the_energy(trial: Trial) -> None:
@@ -101,7 +110,7 @@ def test_half_of_a_crowd_runs_like_the_other_half(trial: Trial) -> None:
     assert max(values("autocorrelation", trial).values()) < 0.02
     for estimate in METRICS.get("dtw").measure(trial).values():
         real = float(estimate.note.split("held-out ones ")[1].split(";")[0])
-        assert estimate.value == pytest.approx(real, rel=0.2)
+        assert estimate.value == pytest.approx(real, rel=0.3)
 
 
 def test_more_noise_is_worse(trial: Trial) -> None:

@@ -100,7 +100,7 @@ def _ratio(
             return float("nan")
         pairs.append([frechet_distance(one, held) for one in (ours, theirs)])
     distance, least = np.mean(pairs, 0)
-    return float(distance / max(least, 1e-12))
+    return float(max(0.0, distance) / max(least, 1e-12))  # of rounding
 
 
 def _without_people(

@@ -29,8 +29,6 @@ MOST_UNITS = 50
 DOMINATES = 0.8
 """Share of the items above which the person who gives them is all but the only one."""
 
-NAMELESS = "the set names no people"
-
 SURE, Z = 0.975, 1.96
 """The quantile at which an interval of 95 % ends, and the normal one."""
 
@@ -42,13 +40,13 @@ class Units:
     Attributes
     ----------
     of: [item] number of its unit; -1 for an item that is none of this sample's.
-    words: what they are, as in "22 people".
-    caution: what the note of a figure says of its interval; nothing where they are people.
+    words: what they are, as in "22 people" or "9 time blocks of one person alone".
+    named: whether people are known; of a synthetic set it is not asked.
     """
 
     of: NDArray[np.int64]
     words: str
-    caution: str = ""
+    named: bool = True
 
     @cached_property
     def sizes(self) -> NDArray[np.int64]:
@@ -102,7 +100,7 @@ def units(ecg: Ecg, rows: NDArray[np.int64] | None = None) -> Units:
     People; where one person gives over 80 % of the items, blocks of time, else items. Where the
     set names nobody: records, likewise, else items.
     """
-    return _units([_levels(ecg, rows)])
+    return _units([_levels(ecg, rows)], ecg.synthetic)
 
 
 def joint(*sets: Ecg | tuple[Ecg, NDArray[np.int64]]) -> list[Units]:
@@ -114,11 +112,11 @@ def joint(*sets: Ecg | tuple[Ecg, NDArray[np.int64]]) -> list[Units]:
     pairs = [one if isinstance(one, tuple) else (one, None) for one in sets]
     levels = [_levels(*pair) for pair in pairs]
     if any(all(kind in one for one in levels) for kind in ("people", "records")):
-        return [_units(levels)]
+        return [_units(levels, all(ecg.synthetic for ecg, _ in pairs))]
     found, before = [], 0
     total = sum(len(one["items"]) for one in levels)
-    for level in levels:
-        one, of = _units([level]), np.full(total, -1)
+    for level, (ecg, _) in zip(levels, pairs, strict=True):
+        one, of = _units([level], ecg.synthetic), np.full(total, -1)
         of[before : before + len(one.of)] = one.of
         before += len(one.of)
         found.append(replace(one, of=of))
@@ -148,7 +146,7 @@ def _levels(ecg: Ecg, rows: NDArray[np.int64] | None) -> dict[str, NDArray]:
     return found | {"items": rows}
 
 
-def _units(levels: Sequence[dict[str, NDArray]]) -> Units:
+def _units(levels: Sequence[dict[str, NDArray]], synthetic: bool) -> Units:
     """Of sets that are one sample; items of different sets are never the same one."""
     shared = [kind for kind in levels[0] if all(kind in one for one in levels)]
     named = next((kind for kind in ("people", "records") if kind in shared), "items")
@@ -160,12 +158,11 @@ def _units(levels: Sequence[dict[str, NDArray]]) -> Units:
         if len(names) > 1 and (largest <= DOMINATES or kind != named):
             break
         if kind == named:
-            one = "person" if named == "people" else "record"
-            alone = f"one {one} gives {largest:.0%} of the items, for whom alone it holds"
+            share = f" ({largest:.0%} of the items)" if len(names) > 1 else ""
+            alone = f" of one {'person' if named == 'people' else 'record'} alone{share}"
     count = len(names)
-    words = f"{count:,} {'time blocks' if kind == 'blocks' else kind}"
-    caution = "" if kind == "people" else f"interval over {words}: {alone or NAMELESS}"
-    return Units(dealt(count)[of], words, caution)
+    words = f"{count:,} {'time blocks' if kind == 'blocks' else kind}{alone}"
+    return Units(dealt(count)[of], words, named == "people" or synthetic)
 
 
 def _joined(levels: Sequence[dict[str, NDArray]], kind: str) -> NDArray:
@@ -233,8 +230,6 @@ def interval(
         return Estimate(value, note=note)
     if len(first.units) < 2:
         return Estimate(value, note=_with(note, f"{first.units.words} alone: no interval"))
-    if first.units.caution:
-        note = _with(note, first.units.caution)
     left = [one for one in left if len(one.units) > 1]
     if not all(np.isfinite(one.values).all() for one in left):
         return Estimate(value, note=_with(note, f"it rests on one of {first.units.words} alone"))
@@ -245,10 +240,11 @@ def interval(
         low, high = max(least, value - half), value + half
     else:
         low, high = _wilson(min(max(value, 0.0), 1.0), variance, items, wide)
+    over = " and ".join(one.units.words for one in left)
+    over += "" if first.units.named else ", no people named"
     return Estimate(
-        value, low, high, note, " and ".join(one.units.words for one in left),
-        (float(first.values.min()), float(first.values.max())),
-    )  # fmt: skip
+        value, low, high, note, over, (float(first.values.min()), float(first.values.max()))
+    )
 
 
 def welch(spread: Sequence[float], left: Sequence[LeftOut]) -> float:
