@@ -22,9 +22,10 @@ import ecgsynth as es
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import pick
-from ecgsynth.evaluation.auc import auc, bootstrap_auc
+from ecgsynth.evaluation.auc import auc_over
 from ecgsynth.evaluation.delineation import delineate
 from ecgsynth.evaluation.instruments import instrument
+from ecgsynth.evaluation.intervals import joint
 from ecgsynth.signals.fiducials import measure
 from ecgsynth.signals.paper.sheet import INK, SYNTHETIC_INK, WARNING
 
@@ -179,12 +180,12 @@ def critic_figures(
             cells[name] = "a model file has no critic"
             continue
         count, random = min(len(real), len(synthetic)), np.random.default_rng(0)
-        real, synthetic = (random.permutation(one)[:count] for one in (real, synthetic))
-        score, truth = np.concatenate([real, synthetic]), np.repeat([1, 0], count)
-        draws = bootstrap_auc(truth, score, np.arange(2 * count), 0)
-        low, high = np.quantile(draws, [0.025, 0.975])
+        rows = [random.permutation(len(one))[:count] for one in (real, synthetic)]
+        score = np.concatenate([real[rows[0]], synthetic[rows[1]]])
+        truth = np.repeat([1, 0], count)
+        found = auc_over(truth, [score], joint((ecg, rows[0]), (made, rows[1])))
         accuracy = ((score > 0) == truth).mean()
-        cells[name] = f"{auc(truth, score):.3f} ({low:.3f}-{high:.3f}); {accuracy:.2f}"
+        cells[name] = f"{found.value:.3f} ({found.low:.3f}-{found.high:.3f}); {accuracy:.2f}"
     return cells
 
 

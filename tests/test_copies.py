@@ -10,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from ecgsynth.datasets import load
-from ecgsynth.evaluation import Estimate, Trial, blocks, pick
+from ecgsynth.evaluation import Estimate, Trial, pick
 from ecgsynth.evaluation.copies import COPIES
 from ecgsynth.evaluation.copy_search import nearest_two
+from ecgsynth.evaluation.intervals import blocks
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.filters import lowpass

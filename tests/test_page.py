@@ -470,6 +470,15 @@ def test_a_class_that_is_not_there_leaves_no_empty_row(beats: dict[str, Ecg]) ->
     assert '<th scope="row">Q</th>' not in html
 
 
+def test_beneath_an_interval_stands_what_it_is_over_and_what_one_person_moves() -> None:
+    told = row(
+        "coverage", 0.7, "N", low=0.56, high=0.81, over="18 people", without_one=(0.68, 0.74)
+    )
+    html = page(report(None, [told, row("coverage", 0.9, "V", low=0.8, high=0.95)]))
+    assert "0.560 to 0.810<small>18 people; without one 0.680 to 0.740</small></td>" in html
+    assert "0.800 to 0.950</td>" in html
+
+
 def test_a_note_that_shouts_is_an_alarm_above_every_mark() -> None:
     told = report(None, [row("c2st", 0.7)])
     told = replace(told, notes=["DS2 was looked at.", "THE UNIT IS DOUBTFUL: 40 mV."])

@@ -7,16 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.evaluation import (
-    MIN_ITEMS,
-    Estimate,
-    Trial,
-    blocks,
-    members,
-    metric,
-    too_few,
-)
+from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, members, metric, too_few
 from ecgsynth.evaluation.copy_search import MayNotAnswer, nearest_two
+from ecgsynth.evaluation.intervals import blocks
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 

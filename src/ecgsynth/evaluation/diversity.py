@@ -62,7 +62,8 @@ def coverage_worst_person(trial: Trial) -> dict[str, Estimate]:
         share = np.bincount(number, one.covered) / items
         worst = enough[share[enough].argmin()]
         theirs = one.rows[number == worst]
-        note = f"the least of {len(enough)} people, whose median is {np.median(share[enough]):.3f}"
+        people = f"{len(enough)} people, whose median is {np.median(share[enough]):.3f}"
+        note = f"the least of {people}" if len(enough) > 1 else f"nobody else has {MIN_ITEMS} items"
         if is_public(trial.test.source) and trial.test.record is not None:
             note += f"; record {' and '.join(np.unique(trial.test.record[theirs]))}"
         found[name or "all"] = Estimate(float(share[worst]), note=note)

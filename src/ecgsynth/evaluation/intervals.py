@@ -228,6 +228,8 @@ def interval(
     first = left[0]
     if not np.isfinite(value):
         return Estimate(value, note=note)
+    if items == 0:
+        return Estimate(value, note=_with(note, "no items"))
     if len(first.units) < 2:
         return Estimate(value, note=_with(note, f"{first.units.words} alone: no interval"))
     left = [one for one in left if len(one.units) > 1]

@@ -23,8 +23,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "c2st", "discriminative_score", "predictive_score", "mmd", "frechet", "frechet_ratio",
     ),
     "Kinds of beats": (
-        "coverage", "density", "coverage_signal", "density_signal", "alpha_precision",
-        "beta_recall", "spread", "collapse",
+        "coverage", "coverage_worst_person", "density", "coverage_signal", "density_signal",
+        "alpha_precision", "beta_recall", "spread", "collapse",
     ),
     "Waveform": (
         "mean_beat_error", "psd_distance", "autocorrelation", "wavelet_coherence", "dtw",
