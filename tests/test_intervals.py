@@ -84,8 +84,8 @@ def f1_of(truth: NDArray, score: NDArray) -> float:
 
 
 def f1_over(test: Ecg, truth: NDArray, score: NDArray) -> Estimate:
-    said = one_hot(score > 0.8, 2)[None]
-    return scores(replace(test, label=one_hot(truth, 2)), said)["V"]
+    said = one_hot(1 * (score > 0.8), 2)[None]
+    return scores(replace(test, label=one_hot(1 * truth, 2)), said)["V"]
 
 
 FIGURES: dict[str, tuple[Callable, Callable, Callable]] = {
