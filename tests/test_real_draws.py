@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from ecgsynth.evaluation import Trial, blocks
+from ecgsynth.evaluation import Trial
 from ecgsynth.evaluation.calibration import Calibration, from_json, to_json
+from ecgsynth.evaluation.intervals import blocks
 from ecgsynth.evaluation.page.readers import READERS
 from ecgsynth.evaluation.page.verdicts import COPIED
 from ecgsynth.evaluation.real_draws import FAMILIES, draw, drawn, ranges, sampled_rows

@@ -85,7 +85,7 @@ class Neighbours:
         kept = np.isin(self.rows, rows)
         return Neighbours(
             np.searchsorted(rows, self.rows[kept]), self.to_train[kept], self.by_train[kept],
-            self.to_test[kept], self.by_test[kept], self.of_train, self.of_test,
+            self.to_test[kept], self.by_test[kept], self.of_train, self.of_test, self.people,
         )  # fmt: skip
 
 

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation import Estimate, Metric, Trial, blocks, pick
+from ecgsynth.evaluation import Estimate, Metric, Trial, pick
+from ecgsynth.evaluation.intervals import blocks
 from ecgsynth.progress import Steps
 from ecgsynth.signals.ecg import Ecg, concatenate
 
