@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from ecgsynth.datasets import load
-from ecgsynth.evaluation import Trial, blocks, pick, reference
+from ecgsynth.evaluation import Trial, pick, reference
 from ecgsynth.evaluation.copies import COPIES, copy_share, copy_share_person
+from ecgsynth.evaluation.intervals import blocks
 from ecgsynth.evaluation.judge import judge
 from ecgsynth.evaluation.real_draws import drawn
 from ecgsynth.evaluation.report import Report
