@@ -63,6 +63,10 @@ class MissingRecordingsError(EcgsynthError):
     """The recordings of a registered data set are not on this machine."""
 
 
+class DamagedFileError(EcgsynthError):
+    """A file is missing, cut short or corrupt, and no setting would mend it."""
+
+
 INWARD = (AttributeError, IndexError, RecursionError, TypeError)
 """What Python says in these speaks to those who wrote the program, not to those who use it."""
 

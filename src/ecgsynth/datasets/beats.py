@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from ecgsynth.datasets import Settings
+from ecgsynth.datasets.pauses import rr_at
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb_reading import Recording
 from ecgsynth.signals import filters
-from ecgsynth.signals.segments import cut, rr_intervals
+from ecgsynth.signals.segments import cut
 from ecgsynth.signals.spec import Spec
 
 log = logging.getLogger("ecgsynth")
@@ -101,12 +102,12 @@ def cut_beats(
 ) -> dict[str, NDArray]:
     """The annotated beats of one recording as columns; flat and missing ones are dropped.
 
-    label_of: number of the class of each beat symbol; other symbols are no beats.
+    label_of: number of the class of each symbol that is cut.
     fs: rate of the beats, Hz. name: the record's, for the log.
 
     Returns
     -------
-    signal [beat, lead, sample], label, rr [beat, 3] (s, over all beats, before any is left out),
+    signal [beat, lead, sample], label, rr [beat, 3] (s, between all beats, see `pauses.rr_at`),
     onset_s, and start and end of the window as shares of the recording.
 
     Raises
@@ -116,7 +117,7 @@ def cut_beats(
     signal = prepare(recording.signal, recording.fs, fs, cutting)
     beat = np.isin(recording.symbol, list(label_of))
     at, symbol = recording.sample[beat], recording.symbol[beat]
-    rr = rr_intervals(at, recording.fs)
+    rr = rr_at(recording, at, label_of)
     pre, post = cutting.span_at(fs)
     if signal.shape[-1] < pre + post:
         raise EcgsynthError(f"{name} is shorter than one window; set a smaller one.")

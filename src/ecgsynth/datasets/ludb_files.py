@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from ecgsynth.datasets import store
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats.wfdb_annotations import read_annotations
+from ecgsynth.formats.wfdb_header import read_header
 from ecgsynth.formats.wfdb_reading import read_recording
 from ecgsynth.progress import recordings
 from ecgsynth.signals.vocabulary import FIDUCIALS, LEADS_12
@@ -76,9 +78,10 @@ def read(folder: Path, record: int) -> tuple[NDArray[np.float32], NDArray[np.int
     rows = []
     for lead, name in enumerate(LEADS_12):
         path = folder / f"{record}.{name.lower()}"
-        sample, symbol = _annotation(path)
+        marks = read_annotations(path)
+        sample = marks.samples_at(FS, FS)
         inside = (sample >= 0) & (sample < SAMPLES)
-        rows += [(lead, *mark) for mark in paired(sample[inside], symbol[inside])]
+        rows += [(lead, *mark) for mark in paired(sample[inside], marks.symbol[inside])]
     return signal, np.array(rows, np.int64).reshape(-1, 3)
 
 
@@ -89,25 +92,11 @@ def _millivolts(signal: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
     lowest to its highest sample. The counts themselves obey III = II - I exactly, so they share
     one unit, and their QRS has the height of a QRS if that unit is 1 uV.
     """
-    import wfdb
-
-    header = wfdb.rdheader(str(path))
-    row = [header.sig_name.index(name.lower()) for name in LEADS_12]
-    gain = np.array(header.adc_gain, np.float64)[row, None]
-    baseline = np.array(header.baseline, np.float64)[row, None]
+    by_name = {signal.name: signal for signal in read_header(path).signals}
+    signals = [by_name[name.lower()] for name in LEADS_12]
+    gain = np.array([signal.gain for signal in signals])[:, None]
+    baseline = np.array([signal.baseline for signal in signals], np.float64)[:, None]
     return (np.round(signal * gain + baseline) / 1000).astype(np.float32)
-
-
-def _annotation(path: Path) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
-    import wfdb
-
-    try:
-        marks = wfdb.rdann(str(path.with_suffix("")), path.suffix[1:])
-    except FileNotFoundError:
-        raise EcgsynthError(f"{path.name} is missing.") from None
-    except Exception as problem:  # wfdb raises whatever numpy and its parser raise
-        raise EcgsynthError(f"{path.name} is damaged ({problem}).") from None
-    return np.asarray(marks.sample, np.int64), np.asarray(marks.symbol, np.str_)
 
 
 def paired(sample: NDArray[np.int64], symbol: NDArray[np.str_]) -> list[tuple[int, int]]:

@@ -57,9 +57,14 @@ def _read_kaggle(folder: Path, record: int, leads: tuple[str, ...]) -> Recording
     try:
         sample = np.array([int(row[1]) for row in rows], np.int64)
         symbol = np.array([row[2] for row in rows], np.str_)
+        subtype = np.array([int(row[3]) for row in rows], np.int64)
+        note = np.array([" ".join(row[6:]) for row in rows], np.str_)
         adc = frame[list(leads)].to_numpy(np.float32).T
     except (IndexError, ValueError) as problem:
         raise EcgsynthError(f"{record} is not in the Kaggle layout: {problem}.") from None
     inside = (sample >= 0) & (sample < adc.shape[1])
     signal = ((adc - 1024) / 200).astype(np.float32)
-    return Recording(signal, FS, leads, sample[inside], symbol[inside])
+    return Recording(
+        signal, FS, leads, sample[inside], symbol[inside],
+        subtype=subtype[inside], note=tuple(note[inside].tolist()),
+    )  # fmt: skip

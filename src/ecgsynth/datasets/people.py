@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats.wfdb_header import read_header
 from ecgsynth.registry import DATASETS
 
 Person = tuple[float | None, str | None]
@@ -35,15 +36,13 @@ def of_headers(folder: Path, patient_of: Mapping[str, str]) -> dict[str, Person]
     patient_of: name of a record -> its patient. Of a patient with several records, the first that
     tells something counts; a header that is missing or damaged tells nothing.
     """
-    import wfdb
-
     found: dict[str, Person] = {}
     for record, patient in patient_of.items():
         try:
-            comments = wfdb.rdheader(str(folder / record)).comments
-        except Exception:  # wfdb raises whatever its parser raises
+            comments = read_header(folder / record).comments
+        except EcgsynthError:
             continue
-        person = of_comments(" \n".join(comments or ()))
+        person = of_comments(" \n".join(comments))
         if person != (None, None) and patient not in found:
             found[patient] = person
     return found

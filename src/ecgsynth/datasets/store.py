@@ -19,7 +19,7 @@ from ecgsynth.errors import MissingRecordingsError
 
 log = logging.getLogger("ecgsynth")
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 """Part of every cache key; raise it when parsing changes."""
 
 

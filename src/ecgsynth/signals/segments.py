@@ -27,16 +27,24 @@ RR = ("rr_before_s", "rr_after_s", "rr_mean_s")
 """What `rr_intervals` gives, by name."""
 
 
-def rr_intervals(samples: NDArray[np.int64], fs: float) -> NDArray[np.float32]:
+def rr_intervals(
+    samples: NDArray[np.int64], fs: float, known: NDArray[np.bool_] | None = None
+) -> NDArray[np.float32]:
     """[beat, 3]: seconds to the beat before and to the beat after (NaN at the ends), and the mean
     of the recording.
+
+    samples: R peaks in order of time. known: [beat - 1], whether the heart beat from one peak to
+    the next; where it did not, the interval is NaN and no part of the mean.
 
     An early beat is early for its own heart: against the mean RR of its recording, as de Chazal et
     al. (IEEE TBME 2004) have it.
     """
     gaps = np.diff(np.asarray(samples, np.float64)) / fs
+    counted = gaps if known is None else gaps[known]
+    if known is not None:
+        gaps = np.where(known, gaps, np.nan)
     nothing = np.array([np.nan])
-    mean = np.full(len(samples), gaps.mean() if len(gaps) else np.nan)
+    mean = np.full(len(samples), counted.mean() if len(counted) else np.nan)
     return np.stack(
         [np.concatenate([nothing, gaps])[: len(samples)],
          np.concatenate([gaps, nothing])[: len(samples)], mean], axis=1,

@@ -1,17 +1,31 @@
-"""Whether signals are an ECG at all, and whether those that are said to be in mV can be."""
+"""Units of voltage, whether signals are an ECG at all, and whether those said to be in mV can be."""
 
 from __future__ import annotations
+
+import unicodedata
 
 import numpy as np
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg
 
+PER_MV = {"v": 1e-3, "mv": 1.0, "μv": 1e3, "uv": 1e3, "nv": 1e6} | {
+    f"{prefix}volt{plural}": scale
+    for prefix, scale in (("", 1e-3), ("milli", 1.0), ("micro", 1e3), ("nano", 1e6))
+    for plural in ("", "s")
+}
+"""How many of a unit make one mV."""
+
 VOLT_BELOW, UV_FROM = 0.03, 50.0
 """Median peak-to-peak heights, mV, beyond which no surface ECG lies: it is in V, or in uV."""
 
 HOLDS_QRS_S = 0.4
 """An item that is shorter may lie between two QRS complexes, where a heart is as low."""
+
+
+def per_mv(unit: str) -> float | None:
+    """How many of a unit make one mV, in either spelling of micro; None where it is no voltage."""
+    return PER_MV.get(unicodedata.normalize("NFKC", unit).strip().lower())
 
 
 def doubted_unit(ecg: Ecg) -> str:

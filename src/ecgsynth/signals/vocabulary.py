@@ -23,13 +23,14 @@ AAMI_NAMES = {
 }
 
 AAMI_OF_SYMBOL = {
-    **dict.fromkeys("NLRej", "N"),  # e and j are escape beats: N in EC57, often misfiled as S
+    **dict.fromkeys("NLRBejn", "N"),  # e, j and n are escape beats: N in EC57, often misfiled as S
     **dict.fromkeys("AaJS", "S"),
-    **dict.fromkeys("VE", "V"),
+    **dict.fromkeys("VEr", "V"),
     "F": "F",
-    **dict.fromkeys("/fQ", "Q"),
+    **dict.fromkeys("/fQ?", "Q"),
 }
-"""AAMI class of each WFDB beat annotation symbol (ANSI/AAMI EC57:1998, table 3)."""
+"""AAMI class of each beat annotation symbol of WFDB, which are all here (ANSI/AAMI EC57:1998, table
+3; B, n, r and ? as in WFDB's ecgmap.h). The flutter wave ! is no beat."""
 
 SYMBOL_OF_AAMI = {"N": "N", "S": "S", "V": "V", "F": "F", "Q": "Q"}
 """The WFDB symbol under which a generated beat of an AAMI class is annotated."""
