@@ -152,9 +152,10 @@ def test_a_damaged_record_is_named_and_the_rest_unharmed(record, caplog):
     assert np.array_equal(ecg.signal, alone.signal)
     found = Folder.check(make_settings(Folder.Settings, {"path": folder}, "folder"))
     assert found.records == 4
-    assert set(found.damaged) == {"b", "c", "d"}
-    for name, reason in (("b", "checksum"), ("c", "no lead II"), ("d", "d.atr is missing")):
-        assert reason in found.damaged[name]
+    assert set(found.damaged) == {"b"} and set(found.left_out) == {"c", "d"}
+    reasons = found.damaged | found.left_out
+    for name, reason in (("b", "checksum"), ("c", "no lead II"), ("d", "no annotations .atr")):
+        assert reason in reasons[name]
         assert f"record {name} is left out" in caplog.text
     assert sum(found.counts.values()) == pytest.approx(len(ecg), abs=2)
 
@@ -162,7 +163,7 @@ def test_a_damaged_record_is_named_and_the_rest_unharmed(record, caplog):
 def test_no_readable_record_is_one_sentence(record):
     folder = record("a")
     (folder / "a.dat").write_bytes(b"")
-    with pytest.raises(EcgsynthError, match=r"none of the 1 records in .* can be read"):
+    with pytest.raises(EcgsynthError, match=r"none of the 1 records .* a: a.dat .* cut short"):
         everything(folder)
 
 

@@ -171,7 +171,7 @@ def test_kaggle_layout_with_damage_is_named(
     (folder / "201.csv").write_bytes(b"")
     monkeypatch.setenv("ECGSYNTH_DATA", str(tmp_path / "kaggle"))
     inventory = MitBih.check(MitBih.Settings())
-    assert set(inventory.damaged) == {"101", "106", "124", "201"}
+    assert set(inventory.damaged) == {"101", "124", "201"} and set(inventory.left_out) == {"106"}
     assert any("mitbih:train" in note for note in inventory.notes)  # nothing of it is left
     assert {split for split, _, _ in inventory.counts} == {"test"}
 
@@ -230,7 +230,9 @@ def test_damaged_record_is_left_out_and_named_and_the_rest_is_unharmed(
     assert whole.record is not None
     assert_same(rest, whole[whole.record != "101"])
     assert any("record 101 is left out" in m and words in m for m in caplog.messages)
-    assert MitBih.check(MitBih.Settings()).damaged.keys() == {"101"}
+    found = MitBih.check(MitBih.Settings())
+    assert {*found.damaged, *found.left_out} == {"101"}
+    assert ("101" in found.left_out) == (damage is lose_the_lead)  # which damages nothing
 
 
 def test_annotation_past_the_end_of_the_signal_is_ignored(root: Path) -> None:

@@ -55,10 +55,11 @@ def check(
     typer.echo(f"{found.records} records read, {len(found.damaged)} damaged.")
     if found.missing:
         typer.echo(f"missing: {_some(found.missing)}")
-    for record, reason in list(found.damaged.items())[:SHOWN]:
-        typer.echo(f"damaged: {record}: {reason}")
-    if len(found.damaged) > SHOWN:
-        typer.echo(f"and {len(found.damaged) - SHOWN:,} more that are damaged")
+    for what, reasons in (("damaged", found.damaged), ("left out", found.left_out)):
+        for record, reason in list(reasons.items())[:SHOWN]:
+            typer.echo(f"{what}: {record}: {reason}")
+        if len(reasons) > SHOWN:
+            typer.echo(f"and {len(reasons) - SHOWN:,} more that are {what}")
     for note in dict.fromkeys(found.notes):
         typer.echo(note)
     totals: dict[tuple[str, str], list[int]] = defaultdict(list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.errors import DamagedFileError, EcgsynthError, did_you_mean
 from ecgsynth.registry import DATASETS
 from ecgsynth.settings import Settings as Settings
 from ecgsynth.settings import make_settings as make_settings
@@ -22,16 +22,23 @@ class Inventory:
 
     Attributes
     ----------
-    records: records found. damaged: name -> what is wrong. missing: names not found.
+    records: records found. damaged: name -> what is wrong. left_out: name -> why an intact record
+    is not used. missing: names not found.
     counts: (split, patient, class) -> items.
     notes: sentences for the reader.
     """
 
     records: int = 0
     damaged: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     counts: dict[tuple[str, str, str], int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def put_aside(self, record: str, problem: EcgsynthError) -> None:
+        """A record that is not used, as damaged or as left out."""
+        damaged = isinstance(problem, DamagedFileError)
+        (self.damaged if damaged else self.left_out)[record] = str(problem)
 
 
 class Dataset(Protocol):

@@ -48,9 +48,10 @@ class Folder:
 
         path: folder, record (.hea) or table; kind follows from the ending. fs: rate of the
         items, Hz; by default that of the recordings (tables of others must be told theirs).
-        leads: by default those of the first record. classes: which to keep, in this order; by
+        leads: by default those that most records have. classes: which to keep, in this order; by
         default all that occur. label_map: annotation symbol or label -> class; what is not in it
-        is dropped (default for WFDB: AAMI). annotations: ending of the WFDB annotations.
+        is dropped (default for WFDB: AAMI; RR is taken between all beats). annotations: ending of the
+        WFDB annotations.
         patients: record -> person, where one gave several records. label, patient: their columns
         or keys in a table. signal: NPZ key, or beginning of the signal's columns, with {lead} for
         the lead's name. unit: of a table's numbers (default mV). heldout, validation, test:
@@ -94,7 +95,7 @@ class Folder:
             names what they have not, uV taken for mV, or a split without people.
         """
         found = _find(settings)
-        for name, reason in found.skipped.items():
+        for name, reason in (found.damaged | found.left_out).items():
             log.warning("record %s is left out: %s", name, reason)
         for note in found.notes:
             log.warning("%s", note)
@@ -118,7 +119,8 @@ class Folder:
         """Reads everything: what is there, what is damaged, items per split, person, class."""
         found = _find(settings)
         inventory = Inventory(
-            records=found.records, damaged=found.skipped, missing=found.missing, notes=found.notes
+            records=found.records, damaged=found.damaged, left_out=found.left_out,
+            missing=found.missing, notes=found.notes,
         )
         rows = zip(
             found.split.tolist(),

@@ -151,7 +151,7 @@ class Ludb:
             try:
                 ludb_files.read(folder, record)
             except EcgsynthError as problem:
-                inventory.damaged[str(record)] = str(problem)
+                inventory.put_aside(str(record), problem)
         for split in ("train", "validation", "test"):
             try:
                 ecg = Ludb._records(split, settings)

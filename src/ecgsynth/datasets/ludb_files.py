@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.datasets import store
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.errors import DamagedFileError, EcgsynthError
 from ecgsynth.formats.wfdb_annotations import read_annotations
 from ecgsynth.formats.wfdb_header import read_header
 from ecgsynth.formats.wfdb_reading import read_recording
@@ -73,7 +73,7 @@ def read(folder: Path, record: int) -> tuple[NDArray[np.float32], NDArray[np.int
     """(signal [12, 5000] mV, marks [mark, 3]: lead, sample, number of the fiducial)."""
     recording = read_recording(folder / str(record), leads=tuple(n.lower() for n in LEADS_12))
     if recording.signal.shape[1] != SAMPLES or recording.fs != FS:
-        raise EcgsynthError(f"{record} has not {SAMPLES} samples at {FS:g} Hz; fetch ludb again.")
+        raise DamagedFileError(f"{record} has not {SAMPLES} samples at {FS:g} Hz; fetch ludb again.")
     signal = _millivolts(recording.signal, folder / str(record))
     rows = []
     for lead, name in enumerate(LEADS_12):

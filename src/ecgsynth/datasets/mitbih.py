@@ -164,7 +164,7 @@ class MitBih:
             try:
                 beats = mitbih_files.read_record(folder, kaggle, record, settings.leads)
             except EcgsynthError as problem:
-                inventory.damaged[str(record)] = str(problem)
+                inventory.put_aside(str(record), problem)
                 continue
             names = [AAMI_OF_SYMBOL[s] for s in beats.symbol if s in AAMI_OF_SYMBOL]
             for part in ("ds1", "ds2"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgsynth.datasets import store
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.errors import DamagedFileError, EcgsynthError
 from ecgsynth.formats.wfdb_reading import Recording, read_recording
 
 FS = 360.0
@@ -46,7 +46,7 @@ def _read_kaggle(folder: Path, record: int, leads: tuple[str, ...]) -> Recording
         frame = pd.read_csv(table, quotechar="'", skipinitialspace=True)
         lines = notes.read_text().splitlines()[1:]
     except (OSError, ValueError) as problem:
-        raise EcgsynthError(f"{table.name} or {notes.name} cannot be read: {problem}.") from None
+        raise DamagedFileError(f"{table.name} or {notes.name} cannot be read: {problem}.") from None
     frame.columns = [str(name).strip(" '\"") for name in frame.columns]
     absent = [lead for lead in leads if lead not in frame.columns]
     if absent:
@@ -61,7 +61,7 @@ def _read_kaggle(folder: Path, record: int, leads: tuple[str, ...]) -> Recording
         note = np.array([" ".join(row[6:]) for row in rows], np.str_)
         adc = frame[list(leads)].to_numpy(np.float32).T
     except (IndexError, ValueError) as problem:
-        raise EcgsynthError(f"{record} is not in the Kaggle layout: {problem}.") from None
+        raise DamagedFileError(f"{record} is not in the Kaggle layout: {problem}.") from None
     inside = (sample >= 0) & (sample < adc.shape[1])
     signal = ((adc - 1024) / 200).astype(np.float32)
     return Recording(

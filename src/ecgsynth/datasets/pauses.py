@@ -38,7 +38,7 @@ def rr_at(
     - ventricular flutter or fibrillation is annotated ("[", "!", "]", or a rhythm such as (VFL),
       or asystole or noise as a rhythm;
     - the recording is annotated as unreadable ("~" with the subtype -1);
-    - every lead lacks samples for `GAP_S` or longer;
+    - every lead lacks samples for `GAP_S` or longer, and no beat is annotated there;
     - more than `LONGEST_S` go by;
 
     and before the first beat and after the last.
@@ -48,13 +48,15 @@ def rr_at(
     beat = np.isin(recording.symbol, [*AAMI_OF_SYMBOL, *also])
     times = np.unique(recording.sample[beat])
     known = np.diff(times) <= LONGEST_S * recording.fs
-    for start, end in _without_rhythm(recording):
+    for start, end in _without_rhythm(recording, times):
         first = max(0, int(np.searchsorted(times, start, "right")) - 1)
         known[first : np.searchsorted(times, end, "left")] = False
     return rr_intervals(times, recording.fs, known)[np.searchsorted(times, samples)]
 
 
-def _without_rhythm(recording: Recording) -> Iterator[tuple[int, int]]:
+def _without_rhythm(
+    recording: Recording, times: NDArray[np.int64]
+) -> Iterator[tuple[int, int]]:
     """First and last sample of every stretch in which no beats can be told."""
     at, symbol, end = recording.sample, recording.symbol, recording.signal.shape[1]
     off = at[symbol == FLUTTER_OFF]
@@ -73,8 +75,9 @@ def _without_rhythm(recording: Recording) -> Iterator[tuple[int, int]]:
     missing = np.isnan(recording.signal).all(0)
     if missing.any():
         edges = np.flatnonzero(np.diff(missing, prepend=False, append=False)).reshape(-1, 2)
-        long = edges[:, 1] - edges[:, 0] >= GAP_S * recording.fs
-        yield from map(tuple, edges[long].tolist())
+        for start, end in edges[edges[:, 1] - edges[:, 0] >= GAP_S * recording.fs].tolist():
+            if np.searchsorted(times, start) == np.searchsorted(times, end):
+                yield start, end
 
 
 def _until_next(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +11,9 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import writable
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.units import doubted_unit
+
+log = logging.getLogger("ecgsynth")
 
 
 class Format(Protocol):
@@ -71,6 +75,8 @@ def check_target(target: str | Path) -> None:
 def read(path: str | Path, format: str | None = None) -> Ecg:
     """Read a file or folder of any registered format.
 
+    A unit that is doubtful, by the amplitudes or in a WFDB header, is named in the log.
+
     Raises
     ------
     EcgsynthError: it is not there, of an unknown ending, or damaged.
@@ -83,6 +89,8 @@ def read(path: str | Path, format: str | None = None) -> Ecg:
     kind = FORMATS.get(format) if format else _by_suffix(str(path))
     try:
         ecg: Ecg = kind.read(Path(path))
+        if doubt := doubted_unit(ecg):
+            log.warning("THE UNIT IS DOUBTFUL: the %s.", doubt)
     except EcgsynthError as problem:
         if Path(path).name in str(problem):
             raise

@@ -14,11 +14,19 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
 from ecgsynth.formats import cells, stream
+from ecgsynth.formats.wfdb_annotations import read_annotations
+from ecgsynth.formats.wfdb_folder import record_names, summed_up
 from ecgsynth.formats.wfdb_reading import Recording, read_recording
 from ecgsynth.formats.wfdb_writing import (
+    BEATS,
+    CLASS,
     FACTS,
     LONG_S,
+    MARK,
+    OF_ONE_LEAD,
     TABLE,
+    WAVE_OF,
+    WAVES,
     context_columns,
     refuse,
     rows_of,
@@ -35,9 +43,10 @@ log = logging.getLogger("ecgsynth")
 ITEMS_PER_RECORD = 500
 """Short items in one record: a file per beat would make a million files."""
 
-
 CARD = "card.json"
 OWN_RECORD = re.compile(r"ecg_\d{6,}")
+
+FIDUCIAL_OF = {code: name for name, code in WAVE_OF.items()}
 
 
 @FORMATS.register("wfdb")
@@ -45,8 +54,9 @@ class Wfdb:
     """WFDB folder: 16-bit records in steps of 1 uV, R peaks as annotations, RECORDS, items.csv.
 
     Items of 3 s and more are a record each. Shorter ones (beats) stand end to end, 500 to a
-    record: windows, not a continuous rhythm, which the header says too. Every window has an
-    annotation at its R peak with the symbol of its class, or the marks of its item.
+    record: windows, not a continuous rhythm, which the header says too. Every beat has one
+    annotation in `.atr`, the marked ones of its item or else one at its R peak with the symbol of
+    its class; fiducials stand in `.fid`, as "(", "p", "N", "t" and ")".
     `items.csv` holds label, patient and context of each item, `card.json` the model's card.
     Where I and II are there, III = II - I, aVR, aVL and aVF follow from them exactly.
     """
@@ -67,7 +77,7 @@ class Wfdb:
         refuse(first, target)
         size = 1 if first.spec.seconds >= LONG_S else ITEMS_PER_RECORD
         names = []
-        older = {name for name in _record_names(target) if OWN_RECORD.fullmatch(name)}
+        older = {name for name in sum(record_names(target), []) if OWN_RECORD.fullmatch(name)}
         with written_beside(target) as beside:
             beside.mkdir()
             with open(beside / TABLE, "w", newline="", encoding="utf-8") as file:
@@ -80,9 +90,11 @@ class Wfdb:
                     names.append(name)
             (beside / CARD).write_text(stream.card_json(first), encoding="utf-8")
             (beside / "RECORDS").write_text("\n".join(names) + "\n", encoding="ascii")
-        for stale in older - {*names}:  # of a longer set that had this name before
-            for ending in (".hea", ".dat", ".atr"):
-                (target / f"{stale}{ending}").unlink(missing_ok=True)
+            written = {file.name for file in beside.iterdir()}
+        for name in older | {*names}:  # of the set that had this name before
+            for ending in (".hea", ".dat", f".{BEATS}", f".{WAVES}"):
+                if f"{name}{ending}" not in written:
+                    (target / f"{name}{ending}").unlink(missing_ok=True)
 
     @staticmethod
     def read(path: Path) -> Ecg:
@@ -96,14 +108,14 @@ class Wfdb:
             length.
         """
         if path.suffix == ".hea":
-            names, folder = [path.stem], path.parent
+            names, missing, folder = [path.stem], [], path.parent
         else:
-            names, folder = _record_names(path), path
+            (names, missing), folder = record_names(path), path
         recordings: dict[str, Recording] = {}
         problems = []
-        for name in names:
+        for name in [*names, *missing]:
             try:
-                notes = "atr" if (folder / f"{name}.atr").is_file() else None
+                notes = BEATS if (folder / f"{name}.{BEATS}").is_file() else None
                 recordings[name] = read_recording(folder / name, annotations=notes)
             except EcgsynthError as problem:
                 problems.append(str(problem))
@@ -113,15 +125,10 @@ class Wfdb:
             raise EcgsynthError(f"no record of {path} can be read: {reason}")
         if problems:
             log.warning("%d of %d records of %s were left out.", len(problems), len(names), path)
+        for doubt in summed_up({name: each.doubts for name, each in recordings.items()}):
+            log.warning("%s", doubt)
         stated = _stated(next(iter(recordings.values())))
         return _own(recordings, stated, folder) if stated else _foreign(recordings, path)
-
-
-def _record_names(folder: Path) -> list[str]:
-    listed = folder / "RECORDS"
-    if listed.is_file():
-        return listed.read_text(encoding="utf-8", errors="replace").split()
-    return sorted(file.stem for file in folder.glob("*.hea"))
 
 
 def _stated(recording: Recording) -> str:
@@ -150,7 +157,7 @@ def _own(recordings: dict[str, Recording], stated: str, folder: Path) -> Ecg:
             raise stream.damaged(folder / TABLE, f"it does not fit the record {name}")
         split = recording.signal.reshape(len(spec.leads), count, spec.samples)
         signals.append(split.swapaxes(0, 1))
-        marks.append(_item_marks(recording, spec.samples))
+        marks.append(_item_marks(recording, folder / f"{name}.{WAVES}", spec.samples))
     listed = [row for name in recordings for row in rows[name]]
     try:
         contexts = context_columns(spec)
@@ -179,13 +186,27 @@ def _column(texts: list[str], name: str) -> NDArray:
     return np.array([cells.bare(text) for text in texts], np.str_)
 
 
-def _item_marks(recording: Recording, samples: int) -> Marks:
-    """Annotations as marks; those that only name a window's class are no marks."""
-    names = [note or code for note, code in zip(recording.note, recording.symbol, strict=True)]
-    kept = [k for k, name in enumerate(names) if not name.startswith("class")]
+def _item_marks(recording: Recording, waves: Path, samples: int) -> Marks:
+    """Annotations as marks, without those that only name a window's class.
+
+    waves: the file of the fiducials, where there is one. Earlier versions wrote fiducials among
+    the beats, with their names as notes.
+    """
+    note = np.array(recording.note, np.str_)
+    kept = np.flatnonzero(~np.char.startswith(note, CLASS.strip()))
+    symbol = [str(note[k]).removeprefix(MARK) if note[k] else recording.symbol[k] for k in kept]
     at = recording.sample[kept]
-    lead = np.where(recording.subtype[kept] == 1, recording.channel[kept], -1)
-    return Marks(at // samples, lead, at % samples, np.array([names[k] for k in kept], np.str_))
+    lead = np.where(recording.subtype[kept] == OF_ONE_LEAD, recording.channel[kept], -1)
+    if waves.is_file():
+        found = read_annotations(waves)
+        keys = zip(found.symbol.tolist(), found.number.tolist(), strict=True)
+        symbol += [FIDUCIAL_OF.get(key, key[0]) for key in keys]
+        at = np.concatenate([at, found.tick])
+        of_one = found.subtype == OF_ONE_LEAD
+        lead = np.concatenate([lead, np.where(of_one, found.channel, -1)])
+    order = np.argsort(at, kind="stable")
+    at = at[order]
+    return Marks(at // samples, lead[order], at % samples, np.array(symbol, np.str_)[order])
 
 
 def _foreign(recordings: dict[str, Recording], path: Path) -> Ecg:

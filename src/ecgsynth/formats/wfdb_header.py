@@ -11,6 +11,9 @@ from ecgsynth.errors import DamagedFileError
 DEFAULT_FS, DEFAULT_GAIN = 250.0, 200.0
 """What WFDB assumes where a header states no sampling rate (Hz), or no gain (steps per unit)."""
 
+GAP = "~"
+"""The name of a segment in which nothing was recorded."""
+
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 RATE = re.compile(rf"({NUMBER})(?:/.*)?", re.ASCII)  # what follows counts on another clock
 FORMAT = re.compile(r"(\d+)((?:x\d+|:-?\d+|\+\d+)*)", re.ASCII)

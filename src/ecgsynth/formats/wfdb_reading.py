@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import DamagedFileError, EcgsynthError
 from ecgsynth.formats.wfdb_annotations import read_annotations
-from ecgsynth.formats.wfdb_header import DEFAULT_FS, DEFAULT_GAIN, Header, Signal, read_header
-from ecgsynth.formats.wfdb_samples import NO_FILE, frames_of, read_samples
+from ecgsynth.formats.wfdb_header import (
+    DEFAULT_FS,
+    DEFAULT_GAIN,
+    GAP,
+    Header,
+    Signal,
+    read_header,
+)
+from ecgsynth.formats.wfdb_samples import frames_held, frames_of, read_samples
 from ecgsynth.signals.filters import resample
 from ecgsynth.signals.units import per_mv
-
-GAP = "~"
-"""The name of a segment in which nothing was recorded."""
 
 MOST_EMPTY = 250_000_000
 """Samples (1 GB) of a recording that may be declared without a file that holds them."""
@@ -76,15 +80,19 @@ def read_recording(
         ) from None
 
 
-def read_leads(path: Path) -> tuple[str, ...]:
-    """What `read_recording` takes where no leads are named; read from the headers alone.
+def read_outline(
+    path: Path, leads: tuple[str, ...] | None = None
+) -> tuple[tuple[str, ...], float]:
+    """Leads and rate, Hz, that `read_recording` would give, from the headers alone.
 
     Raises
     ------
     EcgsynthError: as there.
     """
     header = read_header(Path(path))
-    return _chosen(header, _segments(header), None, [])
+    parts = _segments(header)
+    wanted = _chosen(header, parts, leads, [])
+    return wanted, header.rate * _per_frame(_used(path, parts, wanted))
 
 
 def _recording(path: Path, leads: tuple[str, ...] | None, annotations: str | None) -> Recording:
@@ -92,11 +100,9 @@ def _recording(path: Path, leads: tuple[str, ...] | None, annotations: str | Non
     parts = _segments(header)
     doubts: list[str] = []
     wanted = _chosen(header, parts, leads, doubts)
-    lasting = [part for frames, part in parts if part is not None and frames]
-    number_of = {part.path: _numbers(path, part, wanted) for part in lasting}
-    used = [(part, part.signals[k]) for part in lasting for k in number_of[part.path].values()]
+    used = _used(path, parts, wanted)
     doubts += _assumed(header, [signal for _, signal in used])
-    per_frame = max((signal.per_frame for _, signal in used), default=1)
+    per_frame = _per_frame(used)
     fs, frames = header.rate * per_frame, sum(count for count, _ in parts)
     _check_size(path, len(wanted) * frames * per_frame, per_frame, used)
     signal = np.full((len(wanted), frames * per_frame), np.nan, np.float32)
@@ -104,25 +110,43 @@ def _recording(path: Path, leads: tuple[str, ...] | None, annotations: str | Non
     for count, part in parts:
         stop = start + count * per_frame
         if part is not None and count:
-            for row, wave in _millivolts(part, number_of[part.path], fs):
+            for row, wave in _millivolts(part, _numbers(path, part, wanted), fs):
                 signal[row, start:stop] = wave
         start = stop
-    said = dict.fromkeys([*header.comments, *(c for part in lasting for c in part.comments)])
+    said = dict.fromkeys(header.comments)
+    said |= dict.fromkeys(c for _, part in parts if part is not None for c in part.comments)
     recording = Recording(signal, fs, wanted, np.zeros(0, np.int64), np.zeros(0, "<U1"), (*said,))
     if annotations:
         recording = _annotated(recording, path, annotations, header, doubts)
     return replace(recording, doubts=tuple(doubts))
 
 
+def _used(
+    path: Path, parts: list[tuple[int, Header | None]], wanted: tuple[str, ...]
+) -> list[tuple[Header, Signal]]:
+    """The wanted signals of every part."""
+    return [
+        (part, part.signals[k])
+        for frames, part in parts
+        if part is not None and frames
+        for k in _numbers(path, part, wanted).values()
+    ]
+
+
+def _per_frame(used: list[tuple[Header, Signal]]) -> int:
+    """Samples in a frame of the fastest signal."""
+    return max((signal.per_frame for _, signal in used), default=1)
+
+
 def _check_size(
     path: Path, total: int, per_frame: int, used: list[tuple[Header, Signal]]
 ) -> None:
     """Refuse what a few lines of text would blow up: long gaps, and leads of very unlike rates."""
-    held = sum(frames_of(part) * per_frame for part, signal in used if signal.file != NO_FILE)
+    held = sum(frames_held(part, signal) * per_frame for part, signal in used)
     if total - held > MOST_EMPTY:
         raise EcgsynthError(
-            f"{path.name} declares {total - held:,} samples that no file holds; shorten the gaps "
-            "in its header."
+            f"{path.name} declares {total - held:,} samples that no file holds; mend its "
+            "header, or copy its files again."
         )
     slow = next((s for _, s in used if s.per_frame * MOST_RATIO < per_frame), None)
     if slow is not None:

@@ -30,8 +30,19 @@ def frames_of(header: Header) -> int:
     if header.frames is not None or not header.signals:
         return header.frames or 0
     first = header.signals[0]
-    together = sum(s.per_frame for s in header.signals if s.file == first.file)
-    return _held(header.path, first) // together
+    return _held(header.path, first) // _together(header, first)
+
+
+def frames_held(header: Header, signal: Signal) -> int:
+    """Frames that the file of a signal holds, up to those of the record."""
+    if signal.file == NO_FILE:
+        return 0
+    return min(frames_of(header), _held(header.path, signal) // _together(header, signal))
+
+
+def _together(header: Header, signal: Signal) -> int:
+    """Samples in a frame of all signals of one file."""
+    return sum(other.per_frame for other in header.signals if other.file == signal.file)
 
 
 def read_samples(header: Header, wanted: list[int]) -> Iterator[tuple[int, NDArray[np.float64]]]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import cells, stream
+from ecgsynth.formats.wfdb_annotations import SYMBOLS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL, SYMBOL_OF_AAMI, limb_leads
@@ -31,8 +33,28 @@ CONSISTENT_MV = 0.003
 """Limb leads that agree with I and II to this much are derived from them after rounding; real
 leads that do not agree are written as they are."""
 
-WFDB_SYMBOLS = frozenset("NLRaVFJASEj/Q~|sT*D=pB^t+u?![]en@xf()r")
-"""The annotation codes of the WFDB library, without the comment sign."""
+BEATS, WAVES = "atr", "fid"
+"""The annotators: beats, one code each, with whatever else is no fiducial; and fiducials."""
+
+WAVE_OF = {
+    "p_onset": ("(", 0), "p_peak": ("p", 0), "p_offset": (")", 0),
+    "qrs_onset": ("(", 1), "r_peak": ("N", 1), "qrs_offset": (")", 1),
+    "t_onset": ("(", 2), "t_peak": ("t", 2), "t_offset": (")", 2),
+}  # fmt: skip
+"""Fiducial -> WFDB's symbol and number. The number tells the wave of a bracket, as in the files of
+PhysioNet's ecgpuwave: 0 P, 1 QRS, 2 T."""
+
+OF_ONE_LEAD = 1
+"""The subtype of a mark of the lead that its channel names; others are of all leads."""
+
+MOST_LEADS = 256
+"""Leads that an annotation can name: their number is a byte."""
+
+CODES = frozenset(SYMBOLS.values())
+
+CLASS, MARK = "class ", "mark "
+"""Notes begin so that name the class of a window, which is no mark, and of a mark whose symbol
+could be taken for something else."""
 
 PLAIN = re.compile(r"[!-~]([ -~]*[!-~])?")
 """A lead's name that a header can hold."""
@@ -50,6 +72,11 @@ def refuse(ecg: Ecg, target: Path) -> None:
     if ecg.spec.unit != "mV":
         raise EcgsynthError(
             "normalised signals have no mV, which WFDB needs; write them as NPZ, CSV or Parquet."
+        )
+    if ecg.marks is not None and len(ecg.spec.leads) > MOST_LEADS:
+        raise EcgsynthError(
+            f"WFDB annotations know {MOST_LEADS} leads, and these marks have {len(ecg.spec.leads)}; "
+            "write NPZ or Parquet."
         )
 
 
@@ -73,7 +100,7 @@ def write_record(ecg: Ecg, name: str, folder: Path) -> None:
     spec = ecg.spec
     gain = [GAIN.get(lead, 1000) for lead in spec.leads]
     digital = _digital(ecg, gain)
-    comments = [stream.statement(ecg)]
+    comments = textwrap.wrap(stream.statement(ecg), 200)
     if len(ecg) > 1 or spec.seconds < LONG_S:
         comments.append(f"Windows of {spec.samples} samples end to end; not a continuous rhythm.")
     # Header lines may hold 255 characters: the facts go over several of them.
@@ -91,20 +118,41 @@ def write_record(ecg: Ecg, name: str, folder: Path) -> None:
         comments=comments,
         write_dir=str(folder),
     )
-    notes = sorted(_annotations(ecg))
-    if notes:
-        at, lead, symbol, text_of = zip(*notes, strict=True)
-        wfdb.wrann(
-            name,
-            "atr",
-            np.array(at),
-            list(symbol),
-            chan=np.maximum(lead, 0),
-            subtype=(np.array(lead) >= 0).astype(np.int64),  # 1: of this lead alone
-            aux_note=list(text_of),
-            fs=spec.fs,
-            write_dir=str(folder),
-        )
+    if ecg.marks is not None:
+        at = ecg.marks.sample
+        if outside := int(((at < 0) | (at >= spec.samples)).sum()):
+            log.warning("%d marks outside of their items are left out.", outside)
+    for annotator, notes in ((BEATS, _beats(ecg)), (WAVES, _fiducials(ecg))):
+        _write_annotations(folder / f"{name}.{annotator}", notes)
+
+
+class Note(NamedTuple):
+    """An annotation: its sample in the record, lead (-1: all), WFDB's symbol, number and text."""
+
+    sample: int
+    lead: int
+    symbol: str
+    number: int = 0
+    text: str = ""
+
+
+def _write_annotations(path: Path, notes: list[Note]) -> None:
+    import wfdb
+
+    if not notes:
+        return
+    notes = sorted(notes, key=lambda note: note.sample)
+    wfdb.wrann(
+        path.stem,
+        path.suffix[1:],
+        np.array([note.sample for note in notes]),
+        [note.symbol for note in notes],
+        subtype=np.array([OF_ONE_LEAD * (note.lead >= 0) for note in notes]),
+        chan=np.array([max(note.lead, 0) for note in notes]),
+        num=np.array([note.number for note in notes]),
+        aux_note=[note.text.encode().decode("latin-1") for note in notes],  # its bytes are UTF-8
+        write_dir=str(path.parent),
+    )
 
 
 def _digital(ecg: Ecg, gain: list[int]) -> NDArray[np.int64]:
@@ -131,39 +179,59 @@ def _digital(ecg: Ecg, gain: list[int]) -> NDArray[np.int64]:
     return np.where(np.isnan(steps), -32768, steps).astype(np.int64)  # WFDB's "no value"
 
 
-def _annotations(ecg: Ecg) -> Iterator[tuple[int, int, str, str]]:
-    """(sample in the record, lead or -1, WFDB symbol, note) of every mark and every window."""
-    samples = ecg.spec.samples
-    with_beats: set[int] = set()
-    if ecg.marks is not None:
-        marks = ecg.marks
-        inside = (marks.sample >= 0) & (marks.sample < samples)
-        if not inside.all():
-            log.warning("%d marks outside of their items are left out.", int((~inside).sum()))
-        for row in np.flatnonzero(inside):
-            symbol = str(marks.symbol[row])
-            if symbol in AAMI_OF_SYMBOL or symbol == "r_peak":
-                with_beats.add(int(marks.item[row]))
-            at = int(marks.item[row]) * samples + int(marks.sample[row])
-            code, note = _code(symbol)
-            yield at, int(marks.lead[row]), code, note
+def _beats(ecg: Ecg) -> list[Note]:
+    """Every mark that is no fiducial, and the class of every item without a marked beat."""
+    samples, spec = ecg.spec.samples, ecg.spec
+    notes, with_beats = [], set()
+    for item, lead, sample, symbol in _marks(ecg):
+        if symbol in WAVE_OF:
+            continue
+        if symbol in AAMI_OF_SYMBOL:
+            with_beats.add(item)
+        notes.append(Note(item * samples + sample, lead, *_code(symbol)))
     for item, label in enumerate(ecg.labels_str.tolist()):
+        text = f"{CLASS}{label}".encode()[:255].decode(errors="ignore") if label else ""
         if item in with_beats:
             continue
-        beat = SYMBOL_OF_AAMI.get(label, "Q" if ecg.spec.classes else "N")
-        if ecg.spec.r_sample is not None and not ecg.spec.multilabel:
-            yield item * samples + ecg.spec.r_sample, -1, beat, f"class {label}".strip()
+        if spec.r_sample is not None and not spec.multilabel:
+            beat = SYMBOL_OF_AAMI.get(label, "Q" if spec.classes else "N")
+            notes.append(Note(item * samples + spec.r_sample, -1, beat, 0, text or CLASS.strip()))
         elif label:
-            yield item * samples, -1, '"', f"class {label}"[:255]
+            notes.append(Note(item * samples, -1, '"', 0, text))
+    return notes
 
 
-def _code(symbol: str) -> tuple[str, str]:
-    """WFDB symbol and note of a mark; the note keeps what the symbol cannot say."""
-    fiducial = {"p_peak": "p", "t_peak": "t", "r_peak": "N"}.get(symbol)
-    fiducial = fiducial or {"onset": "(", "offset": ")"}.get(symbol.rpartition("_")[2])
-    if fiducial:
-        return fiducial, symbol
-    return (symbol, "") if symbol in WFDB_SYMBOLS else ('"', symbol)
+def _fiducials(ecg: Ecg) -> list[Note]:
+    samples = ecg.spec.samples
+    return [
+        Note(item * samples + sample, lead, *WAVE_OF[symbol])
+        for item, lead, sample, symbol in _marks(ecg)
+        if symbol in WAVE_OF
+    ]
+
+
+def _marks(ecg: Ecg) -> Iterator[tuple[int, int, int, str]]:
+    """Item, lead, sample and symbol of every mark that lies in its item."""
+    if ecg.marks is None:
+        return
+    marks = ecg.marks
+    inside = (marks.sample >= 0) & (marks.sample < ecg.spec.samples)
+    columns = (marks.item, marks.lead, marks.sample, marks.symbol)
+    yield from zip(*(column[inside].tolist() for column in columns), strict=True)
+
+
+def _code(symbol: str) -> tuple[str, int, str]:
+    """WFDB symbol, number and note of a mark; the note keeps what the symbol cannot say."""
+    if symbol in CODES:
+        return symbol, 0, ""
+    ambiguous = not symbol or symbol.startswith((CLASS.strip(), MARK, "#"))
+    text = f"{MARK}{symbol}" if ambiguous else symbol
+    if len(text.encode()) > 255 or not text.isprintable():
+        raise EcgsynthError(
+            f"a mark is called {symbol[:40]!r}; WFDB keeps names of up to 250 visible characters, "
+            "so rename it, or write NPZ or Parquet."
+        )
+    return '"', 0, text
 
 
 def rows_of(ecg: Ecg, record: str) -> tuple[list[str], list[list[Any]]]:

@@ -19,6 +19,9 @@ PER_MV = {"v": 1e-3, "mv": 1.0, "μv": 1e3, "uv": 1e3, "nv": 1e6} | {
 VOLT_BELOW, UV_FROM = 0.03, 50.0
 """Median peak-to-peak heights, mV, beyond which no surface ECG lies: it is in V, or in uV."""
 
+ENOUGH = 200
+"""Items that tell the unit of a set."""
+
 HOLDS_QRS_S = 0.4
 """An item that is shorter may lie between two QRS complexes, where a heart is as low."""
 
@@ -29,10 +32,21 @@ def per_mv(unit: str) -> float | None:
 
 
 def doubted_unit(ecg: Ecg) -> str:
-    """What is doubtful where signals in mV are as high as if in uV, or as low as if in V; or ""."""
-    height = float(np.nanmedian(np.ptp(ecg.signal, axis=2).max(1)))
+    """What is doubtful where signals in mV are as high as if in uV, or as low as if in V; or "".
+
+    The median of up to `ENOUGH` items counts, each as high as its highest lead.
+    """
+    if ecg.spec.unit != "mV" or not len(ecg):
+        return ""
+    some = ecg.signal[:: -(-len(ecg) // ENOUGH)]
+    missing = np.isnan(some)
+    spans = np.where(missing, -np.inf, some).max(2) - np.where(missing, np.inf, some).min(2)
+    heights = spans.max(1)
+    if not (heights >= 0).any():  # an item without any sample has no height
+        return ""
+    height = float(np.median(heights[heights >= 0]))
     low = 0 < height < VOLT_BELOW and ecg.spec.seconds >= HOLDS_QRS_S
-    if ecg.spec.unit != "mV" or not (low or height > UV_FROM):
+    if not (low or height > UV_FROM):
         return ""
     said = f"{height:,.0f}" if height > 1 else f"{height:.2g}"
     unit, mend = ("uV", "divide by 1000") if height > UV_FROM else ("V", "multiply by 1000")

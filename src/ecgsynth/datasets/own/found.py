@@ -19,12 +19,17 @@ LARGEST_MV = 50.0
 
 @dataclass
 class Found:
-    """All that a path holds. ecg: every usable item; split: [item]; skipped: record -> reason."""
+    """All that a path holds.
+
+    ecg: every usable item; split: [item]; damaged, left_out: record -> reason, of those that
+    cannot be read and of those that the settings have no use for.
+    """
 
     ecg: Ecg
     split: NDArray[np.str_]
     records: int
-    skipped: dict[str, str] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.datasets import store
+from ecgsynth.datasets import Inventory, store
 from ecgsynth.datasets.beats import Cutting, cut_beats, prepare
 from ecgsynth.datasets.own import people
 from ecgsynth.datasets.own.found import (
@@ -25,11 +25,13 @@ from ecgsynth.datasets.own.found import (
 from ecgsynth.datasets.own.rows import of_table
 from ecgsynth.datasets.own.tables import is_ours
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb_reading import Recording, read_recording
+from ecgsynth.formats.wfdb_folder import files_of, record_names, summed_up
+from ecgsynth.formats.wfdb_reading import Recording, read_outline, read_recording
 from ecgsynth.progress import recordings
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
 from ecgsynth.signals.segments import RR
 from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.units import doubted_unit
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 
 if TYPE_CHECKING:
@@ -55,8 +57,9 @@ def of_wfdb(path: Path, settings: Folder.Settings) -> Found:
     parsed = settings.model_dump(
         include={*Cutting.model_fields, "fs", "leads", "label_map", "annotations"}
     )
-    files = [file for n in names for file in folder.glob(f"{n}.*")]
-    key = parsed | {"folder": str(folder.resolve()), "names": names, "files": store.stamp(files)}
+    files = {file for n in names for file in files_of(folder, n, settings.annotations)}
+    key = parsed | {"folder": str(folder.resolve()), "names": names}
+    key["files"] = store.stamp(file for file in files if file.is_file())
     columns, facts = store.cached_arrays("folder", key, read)
     notes = list(facts["notes"])
     record = np.asarray(columns["record"])
@@ -80,6 +83,8 @@ def of_wfdb(path: Path, settings: Folder.Settings) -> Found:
         source=(SYNTHETIC if facts["synthetic"] else "") + "folder",
     )
     refuse_microvolts(ecg, folder)
+    if doubt := doubted_unit(ecg):
+        notes.append(f"THE UNIT IS DOUBTFUL: the {doubt}, or mend the headers.")
     split = people.sides(persons_of(ecg), settings.seed, settings.validation, settings.test)
     if annotated:
         edge = 1 - settings.heldout  # in time, within every record
@@ -92,20 +97,16 @@ def of_wfdb(path: Path, settings: Folder.Settings) -> Found:
     if settings.classes is not None:
         kept = np.isin(ecg.labels_str, settings.classes)
         ecg, split = of_classes(ecg, settings.classes, folder), split[kept]
-    return Found(ecg, split, len(names), facts["skipped"], missing, notes)
+    return Found(
+        ecg, split, len(names), facts["damaged"], facts["left_out"], missing=missing, notes=notes
+    )
 
 
 def _records(path: Path) -> tuple[Path, list[str], list[str]]:
     """Folder, names of the records in it, and names that RECORDS lists but are not there."""
     if not path.is_dir():
         return path.parent, [path.with_suffix("").name], []
-    listed: list[str] = []
-    if (path / "RECORDS").is_file():
-        listed = (path / "RECORDS").read_text(encoding="utf-8", errors="replace").split()
-    names = [name for name in listed if (path / f"{name}.hea").is_file()]
-    missing = [name for name in listed if name not in names and not name.endswith("/")]
-    if not names:
-        names = sorted(f.relative_to(path).with_suffix("").as_posix() for f in path.rglob("*.hea"))
+    names, missing = record_names(path)
     if not names:
         raise EcgsynthError(
             f"{path} holds no WFDB records (*.hea); point data.path to the folder with the "
@@ -121,45 +122,42 @@ def _parse(
     label_map = settings.label_map or AAMI_OF_SYMBOL
     order = ordered(label_map.values())
     label_of = {symbol: order.index(name) for symbol, name in label_map.items()}
-    ending = settings.annotations if annotated else None
-    first, leads, skipped = _first(folder, names, settings)
-    fs = settings.fs or first.fs
+    leads, own_fs = _outline(folder, names, settings)
+    fs = settings.fs or own_fs
+    aside = Inventory()
+    doubts: dict[str, tuple[str, ...]] = {}
+    columns: dict[str, dict[str, NDArray]] = {}
+    synthetic = False
 
-    def one(name: str) -> tuple[dict[str, NDArray], bool] | str:
+    def one(name: str) -> tuple[dict[str, NDArray], Recording] | EcgsynthError:
         try:
-            recording = read_recording(folder / name, leads=leads, annotations=ending)
-            cut = (
-                cut_beats(recording, label_of, fs, settings, name)
-                if annotated
-                else _whole(recording, fs, settings)
-            )
+            if annotated:
+                return _beats(folder, name, leads, label_of, fs, settings)
+            recording = read_recording(folder / name, leads=leads)
+            return _whole(recording, fs, settings), recording
         except EcgsynthError as problem:
-            return str(problem)
-        marked = any("synthetic" in line.lower() for line in recording.comments)
-        return cut | {"record": np.full(len(cut["onset_s"]), name)}, marked
+            return problem
 
     with ThreadPoolExecutor(2) as pool:
-        work = recordings(pool.map(one, names), len(names))
-        parsed = dict(zip(names, work, strict=True))
-    skipped |= {name: reason for name, reason in parsed.items() if isinstance(reason, str)}
-    columns = {name: part[0] for name, part in parsed.items() if not isinstance(part, str)}
-    synthetic = any(part[1] for part in parsed.values() if not isinstance(part, str))
-    notes: list[str] = []
+        for name, part in zip(names, recordings(pool.map(one, names), len(names)), strict=True):
+            if isinstance(part, EcgsynthError):
+                aside.put_aside(name, part)
+                continue
+            cut, recording = part
+            columns[name] = cut | {"record": np.full(len(cut["onset_s"]), name)}
+            doubts[name] = recording.doubts
+            synthetic |= any("synthetic" in line.lower() for line in recording.comments)
     if not annotated:
-        skipped |= _equal_length(columns, settings.samples)
-    else:
-        silent = [name for name, part in columns.items() if not len(part["onset_s"])]
-        skipped |= dict.fromkeys(silent, "no beat of label_map is annotated in it")
-        columns = {n: part for n, part in columns.items() if n not in silent}
+        aside.left_out |= _equal_length(columns, settings.samples)
     if not columns:
-        reason = skipped[names[0]]
+        reason = (aside.damaged | aside.left_out)[names[0]]
         raise EcgsynthError(
             f"none of the {len(names)} records in {folder} is usable; {names[0]}: {reason}"
         )
     arrays = {n: np.concatenate([c[n] for c in columns.values()]) for n in [*_any(columns)]}
     facts: dict[str, Any] = {
-        "skipped": skipped, "leads": leads, "fs": fs, "notes": notes, "synthetic": synthetic,
-        "classes": [], "r_sample": None,
+        "damaged": aside.damaged, "left_out": aside.left_out, "leads": leads, "fs": fs,
+        "notes": [*summed_up(doubts)], "synthetic": synthetic, "classes": [], "r_sample": None,
     }  # fmt: skip
     if annotated:
         pre, post = settings.span_at(fs)
@@ -171,21 +169,42 @@ def _parse(
     return arrays, facts
 
 
-def _first(
+def _outline(
     folder: Path, names: list[str], settings: Folder.Settings
-) -> tuple[Recording, tuple[str, ...], dict[str, str]]:
-    """The first readable record: it sets what is left open, rate and leads."""
-    skipped: dict[str, str] = {}
+) -> tuple[tuple[str, ...], float]:
+    """What the settings leave open: the leads of most records, and the rate of the first that
+    has the leads."""
+    found: dict[str, tuple[tuple[str, ...], float]] = {}
+    problems: list[EcgsynthError] = []
     for name in names:
         try:
-            first = read_recording(folder / name, leads=settings.leads)
-            return first, first.leads, skipped
+            found[name] = read_outline(folder / name, settings.leads)
         except EcgsynthError as problem:
-            skipped[name] = str(problem)
-    raise EcgsynthError(
-        f"none of the {len(names)} records in {folder} can be read; the first says: "
-        f"{skipped[names[0]]}"
-    )
+            problems.append(problem)
+    if not found:
+        raise EcgsynthError(
+            f"none of the {len(names)} records in {folder} can be read; the first says: "
+            f"{problems[0]}"
+        )
+    usual, _ = Counter(leads for leads, _ in found.values()).most_common(1)[0]
+    return next(outline for outline in found.values() if outline[0] == usual)
+
+
+def _beats(
+    folder: Path,
+    name: str,
+    leads: tuple[str, ...],
+    label_of: dict[str, int],
+    fs: float,
+    settings: Folder.Settings,
+) -> tuple[dict[str, NDArray], Recording]:
+    if not (folder / f"{name}.{settings.annotations}").is_file():
+        raise EcgsynthError(f"it has no annotations .{settings.annotations}.")
+    recording = read_recording(folder / name, leads=leads, annotations=settings.annotations)
+    cut = cut_beats(recording, label_of, fs, settings, name)
+    if not len(cut["onset_s"]):
+        raise EcgsynthError("no beat of label_map is annotated in it, or none is whole.")
+    return cut, recording
 
 
 def _whole(recording: Recording, fs: float, settings: Folder.Settings) -> dict[str, NDArray]:
