@@ -19,6 +19,8 @@ from ecgsynth.formats.wfdb_annotations import SYMBOLS, read_annotations
 from ecgsynth.formats.wfdb_reading import read_recording
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL, LEADS_12
 
+IN_ONE_FOLDER = [HealthCheck.function_scoped_fixture]
+
 R = np.array([250, 450, 652, 850, 1049])
 """Samples at 250 Hz."""
 
@@ -62,9 +64,8 @@ def test_marks_of_ludb_may_have_a_resolution_of_their_own(tmp_path: Path) -> Non
 
 
 def test_a_comment_at_the_beginning_is_a_comment(tmp_path: Path) -> None:
-    annotated(
-        tmp_path / "a.atr", [0, 9], 'N"', before=["## of the ward", "(as read)"], notes=["", "later"]
-    )  # fmt: skip
+    before = ["## of the ward", "(as read)"]
+    annotated(tmp_path / "a.atr", [0, 9], 'N"', before=before, notes=["", "later"])
     found = read_annotations(tmp_path / "a.atr")
     assert found.symbol.tolist() == ['"', '"', "N", '"'] and found.rate is None
     assert found.note.tolist() == ["## of the ward", "(as read)", "", "later"]
@@ -84,7 +85,9 @@ def test_a_file_may_define_symbols(tmp_path: Path) -> None:
 
 
 def test_annotations_out_of_order_are_put_in_order(tmp_path: Path) -> None:
-    annotated(tmp_path / "a.atr", [5000, 90_000_000, 7, 7, -3], "NVFSN", notes=["", "far", "", "", ""])
+    annotated(
+        tmp_path / "a.atr", [5000, 90_000_000, 7, 7, -3], "NVFSN", notes=["", "far", "", "", ""]
+    )
     found = read_annotations(tmp_path / "a.atr")
     assert found.tick.tolist() == [-3, 7, 7, 5000, 90_000_000]
     assert "".join(found.symbol) == "NFSNV" and found.note[-1] == "far"
@@ -126,10 +129,10 @@ def test_beats_are_those_that_wfdb_calls_so() -> None:
     }
     assert {*AAMI_OF_SYMBOL} == theirs - {"!"}  # a flutter wave, and no beat
     table = zip(ann_label_table.label_store, ann_label_table.symbol, strict=True)
-    assert SYMBOLS == {code: symbol for code, symbol in table if code}
+    assert {code: symbol for code, symbol in table if code} == SYMBOLS
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=IN_ONE_FOLDER)
 @given(
     rows=st.lists(
         st.tuples(
@@ -143,8 +146,8 @@ def test_what_wfdb_writes_is_read(tmp_path: Path, rows: list[tuple]) -> None:
     step, symbol, subtype, channel, number, note = zip(*rows, strict=True)
     tick = np.cumsum(step) + 1
     wfdb.wrann(
-        "a", "atr", tick, [*symbol], np.array(subtype), np.array(channel), np.array(number), [*note],
-        fs=360, write_dir=str(tmp_path),
+        "a", "atr", tick, [*symbol], np.array(subtype), np.array(channel), np.array(number),
+        [*note], fs=360, write_dir=str(tmp_path),
     )  # fmt: skip
     found = read_annotations(tmp_path / "a.atr")
     for mine, theirs in (
@@ -155,7 +158,7 @@ def test_what_wfdb_writes_is_read(tmp_path: Path, rows: list[tuple]) -> None:
     assert found.rate == 360 and found.whole
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=IN_ONE_FOLDER)
 @given(content=st.binary(max_size=40))  # fmt: skip
 def test_no_annotation_file_ends_in_a_traceback(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.atr").write_bytes(content)

@@ -206,3 +206,77 @@ def test_mit_bih_as_a_folder_gives_the_beats_of_the_data_set():
     theirs = theirs[np.flatnonzero(theirs.record == "100")]
     assert np.array_equal(own.signal, theirs.signal)
     assert own.labels_str.tolist() == theirs.labels_str.tolist()
+
+
+# ---- leads, segments and doubts
+
+
+def test_leads_are_those_of_most_records_and_others_are_left_out_intact(record, caplog):
+    for name, leads in (("a", ("V5",)), ("b", ("II", "V1")), ("c", ("V1", "II", "V2")), ("d", ("II", "V1"))):  # fmt: skip # noqa: E501
+        folder = record(name, leads=leads)
+    ecg = everything(folder)
+    assert ecg.spec.leads == ("II", "V1") and set(ecg.record) == {"b", "c", "d"}
+    found = Folder.check(make_settings(Folder.Settings, {"path": folder}, "folder"))
+    assert not found.damaged
+    assert found.left_out == {"a": "a has no lead II, V1; it has V5."}
+    assert set(everything(folder, leads=["V5"]).record) == {"a"}
+
+
+def test_records_that_do_not_fit_are_not_called_damaged(record):
+    record("short", seconds=5)
+    record("strange", symbols="x")
+    folder = record("whole")
+    settings = {"path": folder, "window": (1800, 1800)}
+    found = Folder.check(make_settings(Folder.Settings, settings, "folder"))
+    assert not found.damaged and set(found.left_out) == {"short", "strange"}
+
+
+def test_data_check_tells_damaged_records_from_those_left_out(record, command):
+    for name, leads in (("a", ("V5",)), ("b", ("II",)), ("c", ("II",)), ("d", ("II",))):
+        folder = record(name, leads=leads)
+    (folder / "d.dat").write_bytes(b"")
+    done = command("data", "check", "folder", f"path={folder}")
+    assert done.code == 0, done.err
+    said = " ".join(done.out.split())
+    assert "4 records read, 1 damaged." in said
+    assert "damaged: d: d.dat is damaged or cut short" in said
+    assert "left out: a: a has no lead II; it has V5." in said
+
+
+def test_a_record_of_several_segments_is_one_record_of_one_person(record):
+    folder = record("s1", seconds=30, leads=("II",), symbols=None)
+    record("s2", seconds=30, leads=("II",), symbols=None)
+    (folder / "a.hea").write_text(
+        f"a/2 1 {FS:g} {60 * FS:.0f}\ns1 {30 * FS:.0f}\ns2 {30 * FS:.0f}\n"
+    )
+    record("a_beats", leads=("II",))
+    (folder / "a_beats.atr").rename(folder / "a.atr")
+    for file in folder.glob("a_beats.*"):
+        file.unlink()
+    ecg = everything(folder)
+    assert set(ecg.patient) == {"a"}
+    assert ecg.onset_s.max() > 50
+    (folder / "RECORDS").write_text("a\ns1\ns2\n")
+    assert set(everything(folder).patient) == {"a"}
+
+
+def test_a_changed_segment_is_noticed_by_the_cache(record):
+    folder = record("s1", seconds=10, leads=("II",), symbols=None)
+    (folder / "a.hea").write_text(f"a/1 1 {FS:g} {10 * FS:.0f}\ns1 {10 * FS:.0f}\n")
+    first = everything(folder)
+    header = folder / "s1.hea"
+    header.write_text(header.read_text().replace("1000.0(0)/mV", "500.0(0)/mV"))
+    assert everything(folder).signal.max() == pytest.approx(2 * first.signal.max(), rel=1e-3)
+
+
+@pytest.mark.parametrize("gain, words", [("0(0)/mV", "no gain is stated for II"), ("9e7/mV", "THE UNIT IS DOUBTFUL")])  # fmt: skip # noqa: E501
+def test_what_is_doubtful_of_records_is_told(record, caplog, gain, words):
+    folder = record("a", leads=("II",))
+    record("b", leads=("II",))
+    for name in ("a", "b"):
+        header = folder / f"{name}.hea"
+        header.write_text(header.read_text().replace("1000.0(0)/mV", gain))
+    everything(folder)
+    assert words in caplog.text
+    if gain.startswith("0"):
+        assert "record a and 1 more: no gain" in caplog.text

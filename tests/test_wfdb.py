@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from items import BEAT, beats
+from items import BEAT, assert_same, beats
 
 from ecgsynth import formats
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.marks import Marks
+from ecgsynth.signals.simulator import simulate_record
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import INDEPENDENT_LEADS, LEADS_12, twelve_leads
 
@@ -140,10 +142,131 @@ def test_a_table_with_a_wrong_cell_is_called_damaged(tmp_path: Path, old: str, n
         formats.read(f"{tmp_path}/set/")
 
 
+def test_every_simulated_beat_has_one_code_and_fiducials_have_a_file_of_their_own(
+    tmp_path: Path,
+) -> None:
+    import wfdb
+
+    ecg = simulate_record(60, beats={"N": 0.8, "V": 0.2}, patient=1)
+    assert ecg.marks is not None
+    formats.write(ecg, f"{tmp_path}/set/")
+    beats_of = wfdb.rdann(str(tmp_path / "set" / "ecg_000000"), "atr")
+    waves = wfdb.rdann(str(tmp_path / "set" / "ecg_000000"), "fid")
+    beat = np.isin(ecg.marks.symbol, ("N", "V"))
+    assert beats_of.symbol == ecg.marks.symbol[beat].tolist()
+    assert beats_of.sample.tolist() == ecg.marks.sample[beat].tolist()
+    assert set(beats_of.aux_note) == {""}
+    of_qrs = (waves.sample[np.array(waves.symbol) == "N"]).tolist()
+    assert of_qrs == ecg.marks.of(0, "r_peak").tolist()
+    assert set(waves.symbol) == {*"(pNt)"}
+    for number, onset in enumerate(("p_onset", "qrs_onset", "t_onset")):  # as ecgpuwave has it
+        rows = (np.array(waves.symbol) == "(") & (waves.num == number)
+        assert waves.sample[rows].tolist() == ecg.marks.of(0, onset).tolist()
+    assert_same_marks(formats.read(f"{tmp_path}/set/"), ecg)
+
+
+def assert_same_marks(one: Ecg, other: Ecg) -> None:
+    assert one.marks is not None and other.marks is not None
+    for name in ("item", "lead", "sample", "symbol"):
+        np.testing.assert_array_equal(getattr(one.marks, name), getattr(other.marks, name))
+
+
+def test_fiducials_of_single_leads_are_no_beats(tmp_path: Path) -> None:
+    ecg = twelve(2, 2000, 500)
+    lead = np.tile(np.arange(12), 2)
+    marks = Marks(np.repeat([0, 1], 12), lead, 300 + lead, np.full(24, "r_peak"))
+    formats.write(replace(ecg, marks=marks), f"{tmp_path}/set/")
+    assert not [*(tmp_path / "set").glob("*.atr")]
+    assert_same_marks(formats.read(f"{tmp_path}/set/"), replace(ecg, marks=marks))
+
+
+def test_a_beat_whose_fiducials_alone_are_marked_has_the_code_of_its_class(tmp_path: Path) -> None:
+    import wfdb
+
+    ecg = beats(3)
+    marks = Marks(np.arange(3), [-1] * 3, [24, 24, 24], ["r_peak"] * 3)  # type: ignore[arg-type]
+    formats.write(replace(ecg, marks=marks), f"{tmp_path}/set/")
+    assert wfdb.rdann(str(tmp_path / "set" / "ecg_000000"), "atr").symbol == [*"NSV"]
+    assert_same_marks(formats.read(f"{tmp_path}/set/"), replace(ecg, marks=marks))
+
+
+@pytest.mark.parametrize(
+    "symbol",
+    ["+", '"', "x", "u_onset", "class V", "class", "mark 1", "", "## time resolution: 5", "Ü-Welle",
+     "[42]", "r peak", "a" * 255],
+)  # fmt: skip
+def test_marks_of_any_name_come_back(tmp_path: Path, symbol: str) -> None:
+    ecg = beats(3)
+    marks = Marks([0, 2], [-1, 0], [0, 9], [symbol, "p_peak"])  # type: ignore[arg-type]
+    formats.write(replace(ecg, marks=marks), f"{tmp_path}/set/")
+    assert_same_marks(formats.read(f"{tmp_path}/set/"), replace(ecg, marks=marks))
+
+
+@pytest.mark.parametrize("symbol", ["a" * 256, "two\nlines", "tab\t"])
+def test_marks_that_no_note_can_hold_are_refused(tmp_path: Path, symbol: str) -> None:
+    marks = Marks([0], [-1], [0], [symbol])  # type: ignore[arg-type]
+    with pytest.raises(EcgsynthError, match="a mark is called"):
+        formats.write(replace(beats(1), marks=marks), f"{tmp_path}/set/")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_fiducials_that_an_earlier_version_wrote_among_the_beats_are_read(tmp_path: Path) -> None:
+    import wfdb
+
+    ecg = beats(2)
+    marks = Marks([0, 0, 0, 1], [-1] * 4, [9, 24, 24, 24], ["p_onset", "V", "r_peak", "N"])  # type: ignore[arg-type]
+    formats.write(replace(ecg, marks=marks), f"{tmp_path}/set/")
+    for file in (tmp_path / "set").glob("*.fid"):
+        file.unlink()
+    wfdb.wrann(
+        "ecg_000000", "atr", np.array([9, 24, 24, 88]), [*"(VNN"], fs=360, chan=np.zeros(4, int),
+        aux_note=["p_onset", "", "r_peak", ""], write_dir=str(tmp_path / "set"),
+    )  # fmt: skip
+    assert_same_marks(formats.read(f"{tmp_path}/set/"), replace(ecg, marks=marks))
+
+
+def test_a_set_without_marks_leaves_none_of_the_set_before(tmp_path: Path) -> None:
+    formats.write(simulate_record(5), f"{tmp_path}/set/")
+    plain = replace(simulate_record(5), marks=None)
+    formats.write(plain, f"{tmp_path}/set/")
+    assert not [*(tmp_path / "set").glob("*.fid"), *(tmp_path / "set").glob("*.atr")]
+
+
+@pytest.mark.parametrize(
+    "leads",
+    [
+        ("aVR|x", "II (left), \u00e9"),
+        ("a  b", "a b"),
+        ("#1", "5 0 0"),
+        ("label", "~"),
+        ("V1 ", " V1"),
+    ],
+)
+def test_leads_of_any_name_come_back(tmp_path: Path, leads: tuple[str, ...]) -> None:
+    ecg = beats(3, replace(BEAT, leads=leads))
+    formats.write(ecg, f"{tmp_path}/set/")
+    assert_same(formats.read(f"{tmp_path}/set/"), ecg)
+
+
+@pytest.mark.parametrize(
+    "source", ["two\nlines", "synthetic:\r\na \u2028 b", "# of all", "\u00e9" * 300, "a " * 300]
+)
+def test_a_source_of_any_text_comes_back(tmp_path: Path, source: str) -> None:
+    import wfdb
+
+    ecg = replace(beats(3), source=source)
+    formats.write(ecg, f"{tmp_path}/set/")
+    back = formats.read(f"{tmp_path}/set/")
+    assert (back.source, back.card) == (ecg.source, ecg.card)
+    header = tmp_path / "set" / "ecg_000000.hea"
+    assert max(map(len, header.read_text(encoding="utf-8").split("\n"))) <= 255
+    assert wfdb.rdheader(str(header.with_suffix(""))).sig_name == ["MLII"]
+
+
 def foreign_record(folder: Path, name: str, samples: int) -> None:
     import wfdb
 
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     wave = np.sin(np.arange(samples) / 20)[:, None]
     wfdb.wrsamp(name, 250, ["mV"], ["II"], p_signal=wave, fmt=["16"], write_dir=str(folder))
     wfdb.wrann(name, "atr", np.array([50, 90]), ["N", "V"], write_dir=str(folder))
@@ -164,6 +287,19 @@ def test_records_of_different_length_point_to_the_folder_data_set(tmp_path: Path
     foreign_record(tmp_path / "foreign", "a2", 1001)
     with pytest.raises(EcgsynthError, match="differ in length .* `folder`"):
         formats.read(tmp_path / "foreign")
+
+
+def test_a_record_of_several_segments_is_one_item(tmp_path: Path) -> None:
+    for name in ("s1", "s2"):
+        foreign_record(tmp_path / "foreign", name, 500)
+    (tmp_path / "foreign" / "a.hea").write_text("a/2 1 250 1000\ns1 500\ns2 500\n")
+    ecg = formats.read(tmp_path / "foreign")
+    assert ecg.record.tolist() == ["a"] and ecg.signal.shape == (1, 1, 1000)  # type: ignore[union-attr]
+
+
+def test_records_in_folders_of_a_folder_are_found(tmp_path: Path) -> None:
+    foreign_record(tmp_path / "foreign" / "p1", "a", 500)
+    assert formats.read(tmp_path / "foreign").record.tolist() == ["p1/a"]  # type: ignore[union-attr]
 
 
 def test_an_empty_folder_holds_no_records(tmp_path: Path) -> None:

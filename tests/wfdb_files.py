@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-CODE_OF = {symbol: code for code, symbol in enumerate(' NLRaVFJASEj/Q~ | sT*D"=pB^t+u?![]en@xf()r')}  # fmt: skip
+CODES = ' NLRaVFJASEj/Q~ | sT*D"=pB^t+u?![]en@xf()r'
+CODE_OF = {symbol: code for code, symbol in enumerate(CODES)}
 
 
 def packed(steps: np.ndarray, format: int) -> bytes:

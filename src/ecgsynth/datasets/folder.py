@@ -50,8 +50,8 @@ class Folder:
         items, Hz; by default that of the recordings (tables of others must be told theirs).
         leads: by default those that most records have. classes: which to keep, in this order; by
         default all that occur. label_map: annotation symbol or label -> class; what is not in it
-        is dropped (default for WFDB: AAMI; RR is taken between all beats). annotations: ending of the
-        WFDB annotations.
+        is dropped (default for WFDB: AAMI; RR is taken between all beats). annotations: ending of
+        the WFDB annotations.
         patients: record -> person, where one gave several records. label, patient: their columns
         or keys in a table. signal: NPZ key, or beginning of the signal's columns, with {lead} for
         the lead's name. unit: of a table's numbers (default mV). heldout, validation, test:
@@ -119,8 +119,11 @@ class Folder:
         """Reads everything: what is there, what is damaged, items per split, person, class."""
         found = _find(settings)
         inventory = Inventory(
-            records=found.records, damaged=found.damaged, left_out=found.left_out,
-            missing=found.missing, notes=found.notes,
+            records=found.records,
+            damaged=found.damaged,
+            left_out=found.left_out,
+            missing=found.missing,
+            notes=found.notes,
         )
         rows = zip(
             found.split.tolist(),

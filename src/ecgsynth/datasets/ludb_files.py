@@ -73,7 +73,9 @@ def read(folder: Path, record: int) -> tuple[NDArray[np.float32], NDArray[np.int
     """(signal [12, 5000] mV, marks [mark, 3]: lead, sample, number of the fiducial)."""
     recording = read_recording(folder / str(record), leads=tuple(n.lower() for n in LEADS_12))
     if recording.signal.shape[1] != SAMPLES or recording.fs != FS:
-        raise DamagedFileError(f"{record} has not {SAMPLES} samples at {FS:g} Hz; fetch ludb again.")
+        raise DamagedFileError(
+            f"{record} has not {SAMPLES} samples at {FS:g} Hz; fetch ludb again."
+        )
     signal = _millivolts(recording.signal, folder / str(record))
     rows = []
     for lead, name in enumerate(LEADS_12):

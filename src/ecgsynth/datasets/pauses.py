@@ -54,9 +54,7 @@ def rr_at(
     return rr_intervals(times, recording.fs, known)[np.searchsorted(times, samples)]
 
 
-def _without_rhythm(
-    recording: Recording, times: NDArray[np.int64]
-) -> Iterator[tuple[int, int]]:
+def _without_rhythm(recording: Recording, times: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     """First and last sample of every stretch in which no beats can be told."""
     at, symbol, end = recording.sample, recording.symbol, recording.signal.shape[1]
     off = at[symbol == FLUTTER_OFF]

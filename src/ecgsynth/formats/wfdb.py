@@ -108,12 +108,13 @@ class Wfdb:
             length.
         """
         if path.suffix == ".hea":
-            names, missing, folder = [path.stem], [], path.parent
+            names, folder = [path.stem], path.parent
         else:
-            (names, missing), folder = record_names(path), path
+            there, missing = record_names(path)
+            names, folder = there + missing, path
         recordings: dict[str, Recording] = {}
         problems = []
-        for name in [*names, *missing]:
+        for name in names:
             try:
                 notes = BEATS if (folder / f"{name}.{BEATS}").is_file() else None
                 recordings[name] = read_recording(folder / name, annotations=notes)

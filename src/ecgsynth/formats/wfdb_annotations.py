@@ -80,15 +80,12 @@ def read_annotations(path: Path) -> Annotations:
         raise DamagedFileError(f"{path.name} is damaged or cut short; copy it again.") from None
     symbols, rate, rows, codes = _described(codes, rows)
     order = np.argsort([row[0] for row in rows], kind="stable")
-    columns = [np.array([row[k] for row in rows], np.int64)[order] for k in range(4)]
-    return Annotations(
-        columns[0],
-        np.array([symbols.get(code, f"[{code}]") for code in codes], np.str_)[order],
-        *columns[1:],
-        np.array([row[4] for row in rows], np.str_)[order],
-        rate,
-        whole,
+    tick, subtype, channel, number = (
+        np.array([row[k] for row in rows], np.int64)[order] for k in range(4)
     )
+    symbol = np.array([symbols.get(code, f"[{code}]") for code in codes], np.str_)[order]
+    note = np.array([row[4] for row in rows], np.str_)[order]
+    return Annotations(tick, symbol, subtype, channel, number, note, rate, whole)
 
 
 Row = tuple[int, int, int, int, str]

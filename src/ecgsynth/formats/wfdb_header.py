@@ -117,7 +117,7 @@ def _parsed(path: Path, lines: list[str]) -> Header:
     if not lines:
         raise ValueError("it is empty")
     words = lines[0].split()
-    name, _, segments = words[0].partition("/")
+    segments = words[0].partition("/")[2]
     if len(words) < 2:
         raise ValueError(f"its first line '{lines[0][:60]}' states no number of signals")
     count = _count(words[1], "number of signals")

@@ -80,9 +80,7 @@ def read_recording(
         ) from None
 
 
-def read_outline(
-    path: Path, leads: tuple[str, ...] | None = None
-) -> tuple[tuple[str, ...], float]:
+def read_outline(path: Path, leads: tuple[str, ...] | None = None) -> tuple[tuple[str, ...], float]:
     """Leads and rate, Hz, that `read_recording` would give, from the headers alone.
 
     Raises
@@ -113,9 +111,10 @@ def _recording(path: Path, leads: tuple[str, ...] | None, annotations: str | Non
             for row, wave in _millivolts(part, _numbers(path, part, wanted), fs):
                 signal[row, start:stop] = wave
         start = stop
-    said = dict.fromkeys(header.comments)
-    said |= dict.fromkeys(c for _, part in parts if part is not None for c in part.comments)
-    recording = Recording(signal, fs, wanted, np.zeros(0, np.int64), np.zeros(0, "<U1"), (*said,))
+    lines = list(header.comments) if header.segments else []
+    lines += [line for _, part in parts if part is not None for line in part.comments]
+    nothing = np.zeros(0, np.int64)
+    recording = Recording(signal, fs, wanted, nothing, nothing.astype("<U1"), tuple(lines))
     if annotations:
         recording = _annotated(recording, path, annotations, header, doubts)
     return replace(recording, doubts=tuple(doubts))
@@ -138,9 +137,7 @@ def _per_frame(used: list[tuple[Header, Signal]]) -> int:
     return max((signal.per_frame for _, signal in used), default=1)
 
 
-def _check_size(
-    path: Path, total: int, per_frame: int, used: list[tuple[Header, Signal]]
-) -> None:
+def _check_size(path: Path, total: int, per_frame: int, used: list[tuple[Header, Signal]]) -> None:
     """Refuse what a few lines of text would blow up: long gaps, and leads of very unlike rates."""
     held = sum(frames_held(part, signal) * per_frame for part, signal in used)
     if total - held > MOST_EMPTY:
@@ -213,9 +210,7 @@ def _chosen(
     }
     absent = [lead for lead in leads or () if lead not in unit_of]
     if absent:
-        raise EcgsynthError(
-            f"{name} has no lead {', '.join(absent)}; it has {', '.join(unit_of)}."
-        )
+        raise EcgsynthError(f"{name} has no lead {', '.join(absent)}; it has {', '.join(unit_of)}.")
     other = [lead for lead, unit in unit_of.items() if per_mv(unit) is None]
     if leads is None:
         leads = tuple(lead for lead in unit_of if lead not in other)

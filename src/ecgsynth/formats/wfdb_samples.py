@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,13 +61,10 @@ def read_samples(header: Header, wanted: list[int]) -> Iterator[tuple[int, NDArr
     for file in dict.fromkeys(header.signals[k].file for k in wanted):
         group = [k for k, signal in enumerate(header.signals) if signal.file == file]
         signals = [header.signals[k] for k in group]
-        if file == NO_FILE:
-            steps = [np.zeros(0, np.int32) for _ in group]
-        else:
-            steps = _file(header.path, signals, frames)
-            if header.frames is not None:  # else nobody knows how many samples were summed
-                for signal, part in zip(signals, steps, strict=True):
-                    _check(header, signal, part)
+        steps = _file(header.path, signals, frames)
+        if header.frames is not None and file != NO_FILE:  # else nobody knows what was summed
+            for signal, part in zip(signals, steps, strict=True):
+                _check(header, signal, part)
         for k, signal, part in zip(group, signals, steps, strict=True):
             if k in wanted:
                 yield k, _values(signal, part, frames * signal.per_frame)
@@ -90,8 +88,10 @@ def _values(signal: Signal, steps: Steps, samples: int) -> NDArray[np.float64]:
 
 
 def _file(path: Path, signals: list[Signal], frames: int) -> list[Steps]:
-    """The steps of all signals of one file, each [frames * per_frame]."""
+    """The steps of all signals of one file, each [frames * per_frame]; of no file, none."""
     first = signals[0]
+    if first.file == NO_FILE:
+        return [np.zeros(0, np.int16) for _ in signals]
     if any((s.format, s.offset) != (first.format, first.offset) for s in signals):
         raise DamagedFileError(
             f"{path.name}.hea is damaged: signals of the one file {first.file} differ in format."
@@ -101,7 +101,7 @@ def _file(path: Path, signals: list[Signal], frames: int) -> list[Steps]:
     held = _held(path, first)
     if held < count:
         raise DamagedFileError(
-            f"{first.file} is damaged or cut short: it holds {held / count:.1%} of the samples that "
+            f"{first.file} is damaged or cut short: it holds {held / count:.1%} of what "
             f"{path.name}.hea states; copy it again."
         )
     edges = np.cumsum(sizes)[:-1].tolist()
@@ -208,7 +208,8 @@ COMPRESSED = {508: 8, 516: 16, 524: 24}
 """Format -> most bits of its FLAC file."""
 
 
-def _opened(file: Path, signal: Signal):  # noqa: ANN202 - soundfile's own type
+def _opened(file: Path, signal: Signal) -> Any:
+    """The soundfile.SoundFile."""
     import soundfile
 
     try:

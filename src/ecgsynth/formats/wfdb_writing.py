@@ -75,8 +75,8 @@ def refuse(ecg: Ecg, target: Path) -> None:
         )
     if ecg.marks is not None and len(ecg.spec.leads) > MOST_LEADS:
         raise EcgsynthError(
-            f"WFDB annotations know {MOST_LEADS} leads, and these marks have {len(ecg.spec.leads)}; "
-            "write NPZ or Parquet."
+            f"WFDB annotations know {MOST_LEADS} leads, and here are {len(ecg.spec.leads)} with "
+            "marks; write NPZ or Parquet."
         )
 
 

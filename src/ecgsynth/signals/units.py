@@ -1,4 +1,4 @@
-"""Units of voltage, whether signals are an ECG at all, and whether those said to be in mV can be."""
+"""Units of voltage, and whether signals can be an ECG in mV."""
 
 from __future__ import annotations
 
