@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from items import BEAT, assert_same, beats
+from items import BEAT, beats
 
 from ecgsynth import formats
 from ecgsynth.errors import EcgsynthError
@@ -230,22 +230,6 @@ def test_a_set_without_marks_leaves_none_of_the_set_before(tmp_path: Path) -> No
     plain = replace(simulate_record(5), marks=None)
     formats.write(plain, f"{tmp_path}/set/")
     assert not [*(tmp_path / "set").glob("*.fid"), *(tmp_path / "set").glob("*.atr")]
-
-
-@pytest.mark.parametrize(
-    "leads",
-    [
-        ("aVR|x", "II (left), \u00e9"),
-        ("a  b", "a b"),
-        ("#1", "5 0 0"),
-        ("label", "~"),
-        ("V1 ", " V1"),
-    ],
-)
-def test_leads_of_any_name_come_back(tmp_path: Path, leads: tuple[str, ...]) -> None:
-    ecg = beats(3, replace(BEAT, leads=leads))
-    formats.write(ecg, f"{tmp_path}/set/")
-    assert_same(formats.read(f"{tmp_path}/set/"), ecg)
 
 
 @pytest.mark.parametrize(

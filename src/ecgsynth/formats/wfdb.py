@@ -77,7 +77,8 @@ class Wfdb:
         refuse(first, target)
         size = 1 if first.spec.seconds >= LONG_S else ITEMS_PER_RECORD
         names = []
-        older = {name for name in sum(record_names(target), []) if OWN_RECORD.fullmatch(name)}
+        there, missing = record_names(target)
+        older = {name for name in there + missing if OWN_RECORD.fullmatch(name)}
         with written_beside(target) as beside:
             beside.mkdir()
             with open(beside / TABLE, "w", newline="", encoding="utf-8") as file:
