@@ -167,7 +167,7 @@ def test_an_npz_of_what_numpy_does_not_know_is_called_damaged(
     tmp_path: Path, place: str, byte: bytes
 ) -> None:
     with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
-        archive.writestr("data.npy", byte)
+        archive.writestr("fs.npy", byte)
     if place == "method":  # two bytes of both headers say how it is packed
         content = bytearray((tmp_path / "x.npz").read_bytes())
         for start in (8, content.find(b"PK\x01\x02") + 10):

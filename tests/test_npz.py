@@ -46,11 +46,11 @@ def test_an_npz_of_others_needs_only_data_and_rate(tmp_path: Path) -> None:
     path = tmp_path / "foreign.npz"
     np.savez(path, data=np.ones((5, 100)), fs=250, labels=["N", "V", "N", "V", "V"])
     ecg = formats.read(path)
-    assert ecg.spec == Spec(("lead1",), 250, 100, ("N", "V"))
+    assert ecg.spec == Spec(("ECG",), 250, 100, ("N", "V"))
     assert ecg.labels_str.tolist() == ["N", "V", "N", "V", "V"] and not ecg.synthetic
-    np.savez(path, data=np.ones((2, 2, 9)), fs=500, leads=["I", "II"], synthetic=True)
+    np.savez(path, data=np.ones((2, 2, 90)), fs=500, leads=["I", "II"], synthetic=True)
     assert formats.read(path).spec.leads == ("I", "II") and formats.read(path).synthetic
-    np.savez(path, data=np.full((2, 9), 1500, np.int16), fs=500, unit="uV")
+    np.savez(path, data=np.full((2, 90), 1500, np.int16), fs=500, unit="uV")
     assert formats.read(path).spec.unit == "mV" and (formats.read(path).signal == 1.5).all()
 
 
@@ -63,15 +63,18 @@ def test_an_npz_of_others_may_say_where_r_is_and_which_band_it_keeps(tmp_path: P
 @pytest.mark.parametrize(
     ("arrays", "reason"),
     [
-        ({"signal": np.ones((2, 9))}, "no array 'data'"),
-        ({"data": np.ones((2, 9))}, "no sampling rate"),
-        ({"data": np.ones(9), "fs": 100}, "shape"),
-        ({"data": np.array(["a"]), "fs": 100}, "not numbers"),
-        ({"data": np.ones((2, 9, 3)), "fs": 100, "leads": ["a", "b", "c"]}, "item, lead, sample"),
-        ({"data": np.ones((2, 9)), "fs": 100, "labels": ["N"]}, "one label for each"),
-        ({"data": np.ones((2, 9)), "fs": 100, "r_sample": 9}, "between 0 and 8"),
-        ({"data": np.ones((2, 9)), "fs": 100, "band": 40}, "two numbers in Hz"),
-        ({"data": np.array([{}, {}], object)}, "damaged"),
+        ({"ecg": np.ones((2, 90)), "fs": 100}, "no 'data' to take the signal from"),
+        ({"data": np.ones((2, 90))}, "no sampling rate"),
+        ({"data": np.ones(90), "fs": 100}, "shape"),
+        ({"data": np.array(["a"]), "fs": 100}, "signals are numbers"),
+        ({"data": np.ones((2, 90)) * 1j, "fs": 100}, "signals are numbers"),
+        ({"data": np.zeros((2, 90), "f4,f4"), "fs": 100}, "signals are numbers"),
+        ({"data": np.ones((2, 9, 3)), "fs": 100, "leads": ["a", "b"]}, "item, lead, sample"),
+        ({"data": np.ones((2, 90)), "fs": 100, "labels": ["N"]}, "one label for each"),
+        ({"data": np.ones((2, 90)), "fs": 100, "r_sample": 90}, "between 0 and 89"),
+        ({"data": np.ones((2, 90)), "fs": 100, "band": 40}, "two numbers in Hz"),
+        ({"data": np.array([{}, {}], object), "fs": 100}, "'data' .* Python objects, which are"),
+        ({"data": np.ones((0, 90)), "fs": 100}, "no rows"),
     ],
 )
 def test_an_npz_that_does_not_fit_says_why(

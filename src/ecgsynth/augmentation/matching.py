@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation.sets import at_rate
 from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.rates import at_rate
 from ecgsynth.signals.spec import Spec
 
 PERSON = "GAN_"

@@ -11,8 +11,8 @@ from ecgsynth.augmentation.matching import PERSON
 from ecgsynth.datasets.mitbih import DS1, DS2, person_of
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import is_record
-from ecgsynth.evaluation.sets import at_rate
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.rates import at_rate
 from ecgsynth.signals.segments import RR
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.units import refuse_no_ecg

@@ -6,10 +6,10 @@ import logging
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from ecgsynth.datasets import Inventory
 from ecgsynth.datasets.beats import Cutting, settings_like
@@ -18,12 +18,28 @@ from ecgsynth.datasets.own.found import Found, persons_of
 from ecgsynth.datasets.own.records import of_wfdb
 from ecgsynth.datasets.own.rows import of_table
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats.words import words
 from ecgsynth.registry import DATASETS
 from ecgsynth.settings import Rate
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.units import spelled
 
 log = logging.getLogger("ecgsynth")
+
+
+def _word(value: Any) -> Any:
+    """A name that YAML took for a number is the name all the same."""
+    if isinstance(value, bool):
+        raise ValueError("is true or false in YAML; put the name into quotes, as in \"'no'\"")
+    return words([value])[0] if isinstance(value, int | float) else value
+
+
+Word = Annotated[str, BeforeValidator(_word)]
+Unit = Annotated[
+    Literal["mV", "uV", "V", "normalised"],
+    BeforeValidator(lambda value: spelled(value) if isinstance(value, str) else value),
+]
 
 KINDS = {".npz": "npz", ".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".hea": "wfdb"}
 """What the ending of a file says."""
@@ -47,7 +63,7 @@ class Folder:
         """Where the recordings are and what is what in them.
 
         path: folder, record (.hea) or table; kind follows from the ending. fs: rate of the
-        items, Hz; by default that of the recordings (tables of others must be told theirs).
+        items, Hz; by default that of the recordings, and of a table that states none its own.
         leads: by default those that most records have. classes: which to keep, in this order; by
         default all that occur. label_map: annotation symbol or label -> class; what is not in it
         is dropped (default for WFDB: AAMI; RR is taken between all beats). annotations: ending of
@@ -65,15 +81,15 @@ class Folder:
         path: Path
         kind: Literal["auto", "wfdb", "npz", "csv", "parquet"] = "auto"
         fs: Rate | None = None
-        leads: tuple[str, ...] | None = None
-        classes: tuple[str, ...] | None = None
-        label_map: dict[str, str] | None = None
+        leads: tuple[Word, ...] | None = None
+        classes: tuple[Word, ...] | None = None
+        label_map: dict[Word, Word] | None = None
         annotations: str = "atr"
-        patients: dict[str, str] = Field(default_factory=dict)
-        label: str | None = None
-        patient: str | None = None
-        signal: str | None = None
-        unit: Literal["mV", "uV", "normalised"] | None = None
+        patients: dict[Word, Word] = Field(default_factory=dict)
+        label: Word | None = None
+        patient: Word | None = None
+        signal: Word | None = None
+        unit: Unit | None = None
         heldout: float = Field(0.1, ge=0, lt=1)
         validation: float = Field(0.15, ge=0, lt=1)
         test: float = Field(0.15, ge=0, lt=1)

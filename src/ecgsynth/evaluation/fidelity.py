@@ -19,9 +19,9 @@ from ecgsynth.evaluation import (
 )
 from ecgsynth.evaluation.auc import auc_over
 from ecgsynth.evaluation.intervals import blocks, joint, mean_over, units
-from ecgsynth.evaluation.sets import at_rate
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.rates import at_rate
 
 FOLDS = 5
 """Of the two-sample test with boosting."""

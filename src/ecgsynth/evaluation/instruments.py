@@ -18,10 +18,10 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import is_record
 from ecgsynth.evaluation.classifiers import Network, features, predict
 from ecgsynth.evaluation.resnet import ResNet1D
-from ecgsynth.evaluation.sets import at_rate
 from ecgsynth.evaluation.xresnet import XResNet1D
 from ecgsynth.files import written_beside
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.rates import at_rate
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import INDEPENDENT_LEADS, LEADS_12, twelve_leads
 

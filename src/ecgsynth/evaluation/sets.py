@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import pick
 from ecgsynth.signals.ecg import Ecg, concatenate
-from ecgsynth.signals.filters import resample
+from ecgsynth.signals.rates import at_rate
 from ecgsynth.signals.units import doubted_unit
 
 log = logging.getLogger("ecgsynth")
@@ -156,21 +156,6 @@ def aligned(
         same_shape(synthetic, part, name)
     synthetic, known = _one_vocabulary(synthetic, known, notes)
     return synthetic, {name: known.get(name) for name in parts}
-
-
-def at_rate(ecg: Ecg, fs: float) -> Ecg:
-    """The set at another sampling rate."""
-    if ecg.spec.fs == fs:
-        return ecg
-    signal = resample(ecg.signal, ecg.spec.fs, fs)
-    at = ecg.spec.r_sample
-    spec = replace(
-        ecg.spec,
-        fs=fs,
-        samples=signal.shape[-1],
-        r_sample=None if at is None else round(at * fs / ecg.spec.fs),
-    )
-    return replace(ecg, signal=signal, spec=spec, valid=None, marks=None)
 
 
 def relabelled(ecg: Ecg, classes: Sequence[str]) -> Ecg:

@@ -11,7 +11,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import writable
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.units import doubted_unit
+from ecgsynth.signals.units import doubted_scale, doubted_unit
 
 log = logging.getLogger("ecgsynth")
 
@@ -89,12 +89,12 @@ def read(path: str | Path, format: str | None = None) -> Ecg:
     kind = FORMATS.get(format) if format else _by_suffix(str(path))
     try:
         ecg: Ecg = kind.read(Path(path))
-        if doubt := doubted_unit(ecg):
-            log.warning("THE UNIT IS DOUBTFUL: the %s.", doubt)
     except EcgsynthError as problem:
         if Path(path).name in str(problem):
             raise
         raise EcgsynthError(f"{path}: {problem}") from None
+    if doubt := doubted_unit(ecg) or doubted_scale(ecg):
+        log.warning("THE UNIT IS DOUBTFUL: of %s the %s.", path, doubt)
     return ecg
 
 

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
 from ecgsynth.formats import cells, stream
+from ecgsynth.formats.columns import Columns
+from ecgsynth.formats.others import items_of
+from ecgsynth.formats.sources import CsvCells
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
@@ -71,11 +73,12 @@ class Csv:
 
     @staticmethod
     def read(path: Path) -> Ecg:
-        """Read a file that `write` wrote.
+        """Read a file that `write` wrote, or one of others with a column `fs` (see
+        `ecgsynth.formats.others`).
 
         Raises
         ------
-        EcgsynthError: damaged, or a CSV of others, which states neither leads nor sampling rate.
+        EcgsynthError: damaged, or a CSV of others that states no sampling rate.
         """
         import pyarrow as pa
         from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
@@ -95,10 +98,7 @@ class Csv:
             key: "".join(x[len(key) :] for x in head if x.startswith(key)) for key in (FACTS, CARD)
         }
         if not said[FACTS]:
-            raise EcgsynthError(
-                f"{path} states neither leads nor sampling rate, as CSV files of others do not; "
-                "put its signals into an NPZ with the keys 'data' and 'fs'."
-            )
+            return items_of(Columns(path, CsvCells(path)))
         spec, source, columns = stream.read_facts(said[FACTS], path)
         if spec.samples * len(spec.leads) > len(header):
             raise stream.damaged(path, "it has fewer columns than its header says samples")

@@ -6,7 +6,6 @@ import json
 import shutil
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
@@ -15,10 +14,10 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
 from ecgsynth.formats import stream
-from ecgsynth.formats.npz_foreign import foreign
+from ecgsynth.formats.arrays import Archive, Arrays
+from ecgsynth.formats.others import items_of
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
@@ -80,45 +79,23 @@ class Npz:
 
     @staticmethod
     def read(path: Path) -> Ecg:
-        """Files of ours come back exactly. Of others, `data` ([item, sample] or [item, lead,
-        sample]) and `fs` are needed; `leads`, `labels` or `labels_str` or `labels_id`,
-        `classes`, `unit` (mV, uV or normalised), `pid`, `r_sample` (of the R peak in every item)
-        and `band` ([low, high], Hz) are taken where they are there.
+        """Files of ours come back exactly; of others see `ecgsynth.formats.others`.
+
+        `data` (or signal, signals, X, x) is [item, lead, sample] or [item, sample], `fs` in Hz;
+        `leads`, `labels` (or label, labels_str, labels_id, class, y), `classes`, `unit` (mV, uV, V
+        or normalised), `pid` (or patient, subject), `record`, `r_sample` (of the R peak in every
+        item), `band` ([low, high], Hz) and `synthetic` are taken where they are there.
 
         Raises
         ------
-        EcgsynthError: damaged, pickled objects inside (never opened), a needed key is missing.
+        EcgsynthError: damaged, Python objects inside (never opened), a needed key is missing, or
+            what is there can mean several things.
         """
-        try:
-            if not zipfile.is_zipfile(path):  # a single array, a pickle, the half of an archive
-                raise stream.damaged(path, "it is not a whole NPZ archive")
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-            for name, array in arrays.items():
-                if not isinstance(array, np.ndarray):  # NumPy hands out what it does not know
-                    raise stream.damaged(path, f"'{name}' is no array")
-        except (
-            OSError,
-            EOFError,
-            ValueError,
-            KeyError,
-            MemoryError,
-            NotImplementedError,  # a way of packing that Python does not know
-            zipfile.BadZipFile,
-            zlib.error,
-        ) as problem:
-            raise stream.damaged(path, problem) from None
-        if "data" not in arrays:
-            raise EcgsynthError(
-                f"{path} has no array 'data' [item, lead, sample]; "
-                f"it has {', '.join(sorted(arrays)) or 'nothing'}."
-            )
-        if not np.issubdtype(arrays["data"].dtype, np.number) or np.iscomplexobj(arrays["data"]):
-            raise EcgsynthError(f"{path}: 'data' holds {arrays['data'].dtype}, not numbers.")
-        try:
-            return _own(arrays, path) if "spec" in arrays else foreign(arrays, path)
-        except UnicodeError as problem:  # bytes for names, in another code
-            raise stream.damaged(path, problem) from None
+        with Archive(path) as archive:
+            try:
+                return _own(archive) if archive.own else items_of(Arrays(archive))
+            except UnicodeError as problem:  # bytes for names, in another code
+                raise stream.damaged(path, problem) from None
 
 
 def _arrays(ecg: Ecg, start: int) -> dict[str, NDArray]:
@@ -205,22 +182,23 @@ class _Column:
             self.file.truncate()
 
 
-def _own(arrays: dict[str, NDArray], path: Path) -> Ecg:
-    spec, source, columns = stream.read_facts(str(arrays["spec"]), path)
+def _own(archive: Archive) -> Ecg:
+    path = archive.path
+    spec, source, columns = stream.read_facts(str(archive["spec"]), path)
     try:
         marks = None
         if "marks" in columns:
-            marks = Marks(*(arrays[f"marks_{name}"] for name in _MARKS))
+            marks = Marks(*(archive[f"marks_{name}"] for name in _MARKS))
             columns.remove("marks")
         return Ecg(
-            arrays["data"],
+            archive["data"],
             spec,
-            label=arrays["label"],
-            context=arrays["context"],
+            label=archive["label"],
+            context=archive["context"],
             marks=marks,
             source=source,
-            card=stream.read_card(str(arrays.get("card", "")), path),
-            **{name: arrays[NAMES.get(name, name)] for name in columns},
+            card=stream.read_card(str(archive["card"]) if "card" in archive else "", path),
+            **{name: archive[NAMES.get(name, name)] for name in columns},
         )
-    except (KeyError, TypeError) as problem:
-        raise stream.damaged(path, f"the array {problem} is missing") from None
+    except (ValueError, TypeError) as problem:
+        raise stream.damaged(path, problem) from None

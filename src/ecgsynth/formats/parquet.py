@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
 from ecgsynth.formats import cells, stream
+from ecgsynth.formats.columns import Columns
+from ecgsynth.formats.others import items_of
+from ecgsynth.formats.sources import ParquetCells
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
@@ -63,25 +65,24 @@ class Parquet:
 
     @staticmethod
     def read(path: Path) -> Ecg:
-        """Read a file that `write` wrote.
+        """Read a file that `write` wrote, or one of others with a column `fs` (see
+        `ecgsynth.formats.others`).
 
         Raises
         ------
-        EcgsynthError: damaged, or a Parquet file of others, which states no sampling rate.
+        EcgsynthError: damaged, or a Parquet file of others that states no sampling rate.
         """
         import pyarrow as pa
-        from pyarrow.parquet import read_table
+        from pyarrow.parquet import read_schema, read_table
 
         try:
+            metadata = read_schema(path).metadata or {}
+            if b"ecgsynth" not in metadata:
+                return items_of(Columns(path, ParquetCells(path)))
+            said = {k.decode(): v.decode() for k, v in metadata.items()}
             table = read_table(path, partitioning=None)
-            said = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
         except (pa.ArrowException, OSError, ValueError) as problem:
             raise stream.damaged(path, problem) from None
-        if "ecgsynth" not in said:
-            raise EcgsynthError(
-                f"{path} states neither leads nor sampling rate, as Parquet files of others do "
-                "not; put its signals into an NPZ with the keys 'data' and 'fs'."
-            )
         spec, source, columns = stream.read_facts(said["ecgsynth"], path)
         contexts, leads = _names(spec)
         try:

@@ -1,10 +1,11 @@
-"""Units of voltage, and whether signals can be an ECG in mV."""
+"""Units: what they are called, whether signals are an ECG at all, and whether mV can be mV."""
 
 from __future__ import annotations
 
 import unicodedata
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg
@@ -16,14 +17,40 @@ PER_MV = {"v": 1e-3, "mv": 1.0, "μv": 1e3, "uv": 1e3, "nv": 1e6} | {
 }
 """How many of a unit make one mV."""
 
+VOLTAGES = ("mV", "uV", "V")
+"""Units that become mV."""
+
+NORMALISED = "normalised"
+"""What signals without a calibration are said to be in."""
+
 VOLT_BELOW, UV_FROM = 0.03, 50.0
 """Median peak-to-peak heights, mV, beyond which no surface ECG lies: it is in V, or in uV."""
 
-ENOUGH = 200
-"""Items that tell the unit of a set."""
-
 HOLDS_QRS_S = 0.4
 """An item that is shorter may lie between two QRS complexes, where a heart is as low."""
+
+LOOKED_AT = 2000
+"""Items of a set, evenly spaced, that a doubt is decided by."""
+
+ALIKE = 8
+"""Items that have exactly one height are no chance when there are so many."""
+
+
+def spelled(unit: str) -> str:
+    """A unit in the one spelling of this project; an unknown one as it is.
+
+    Case does not count; a thousandth may be written with a u, the micro sign or the Greek letter.
+    """
+    plain = unicodedata.normalize("NFKC", unit).strip().casefold().replace("μ", "u")
+    known = {name.casefold(): name for name in (*VOLTAGES, NORMALISED)}
+    return known.get("normalised" if plain == "normalized" else plain, unit)
+
+
+def in_mv(signal: NDArray[np.float32], unit: str) -> NDArray[np.float32]:
+    """Numbers of a voltage in mV; others as they are."""
+    if unit == "uV":
+        return signal / np.float32(1000)
+    return signal * np.float32(1000) if unit == "V" else signal
 
 
 def per_mv(unit: str) -> float | None:
@@ -34,11 +61,11 @@ def per_mv(unit: str) -> float | None:
 def doubted_unit(ecg: Ecg) -> str:
     """What is doubtful where signals in mV are as high as if in uV, or as low as if in V; or "".
 
-    The median of up to `ENOUGH` items counts, each as high as its highest lead.
+    The median of up to `LOOKED_AT` items counts, each as high as its highest lead.
     """
     if ecg.spec.unit != "mV" or not len(ecg):
         return ""
-    some = ecg.signal[:: -(-len(ecg) // ENOUGH)]
+    some = ecg.signal[:: len(ecg) // LOOKED_AT + 1]
     missing = np.isnan(some)
     spans = np.where(missing, -np.inf, some).max(2) - np.where(missing, np.inf, some).min(2)
     heights = spans.max(1)
@@ -49,8 +76,31 @@ def doubted_unit(ecg: Ecg) -> str:
     if not (low or height > UV_FROM):
         return ""
     said = f"{height:,.0f}" if height > 1 else f"{height:.2g}"
-    unit, mend = ("uV", "divide by 1000") if height > UV_FROM else ("V", "multiply by 1000")
+    unit, mend = "V", "multiply by 1000"
+    if height > UV_FROM:
+        unit, mend = "uV", "divide by 1000 (steps of a converter: by its steps per mV)"
     return f"signals span {said} mV, as no heart does. Are they in {unit}? Then {mend}"
+
+
+def doubted_scale(ecg: Ecg) -> str:
+    """What is doubtful where all items in mV were scaled to one range or one SD each; or ""."""
+    some = ecg.signal[:: len(ecg) // LOOKED_AT + 1]
+    some = some.reshape(len(some), some.shape[1] * some.shape[2])
+    some = some[np.isfinite(some).all(1)]
+    if ecg.spec.unit != "mV" or len(some) < ALIKE:
+        return ""
+    low, high = some.min(1), some.max(1)
+    if np.ptp(low) + np.ptp(high) < 1e-5 < high[0] - low[0]:
+        return (
+            f"signals all run from exactly {low[0]:.4g} to {high[0]:.4g}, as scaled ones do. Then "
+            "say unit='normalised'"
+        )
+    if max(np.abs(some.mean(1)).max(), np.abs(some.std(1) - 1).max()) < 1e-3:
+        return (
+            "signals all have a mean of 0 and an SD of 1, as standardised ones do. Then say "
+            "unit='normalised'"
+        )
+    return ""
 
 
 def refuse_no_ecg(ecg: Ecg, whose: str) -> None:

@@ -51,7 +51,7 @@ def refuse_microvolts(ecg: Ecg, path: Path) -> None:
     if not high:
         return
     told = f"the signals of {path.name} are {np.nanmax(each):.4g} mV high"
-    if len(high) < len(each):
+    if np.nanmin(each) < LARGEST_MV / 10:  # so that lead is in mV
         raise EcgsynthError(
             f"{told} in some leads only ({', '.join(high)}; median peak-to-peak), which no heart "
             "makes; bring those leads to mV."
