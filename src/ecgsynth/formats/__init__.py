@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -87,15 +88,22 @@ def read(path: str | Path, format: str | None = None) -> Ecg:
             raise EcgsynthError(f"there is no file or folder {path}.")
         path = header
     kind = FORMATS.get(format) if format else _by_suffix(str(path))
-    try:
+    with naming(Path(path)):
         ecg: Ecg = kind.read(Path(path))
-    except EcgsynthError as problem:
-        if Path(path).name in str(problem):
-            raise
-        raise EcgsynthError(f"{path}: {problem}") from None
     if doubt := doubted_unit(ecg) or doubted_scale(ecg):
         log.warning("THE UNIT IS DOUBTFUL: of %s the %s.", path, doubt)
     return ecg
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Every error of this file names it."""
+    try:
+        yield
+    except EcgsynthError as problem:
+        if path.name in str(problem):
+            raise
+        raise EcgsynthError(f"{path}: {problem}") from None
 
 
 def _by_suffix(target: str) -> Format:

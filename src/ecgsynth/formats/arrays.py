@@ -19,8 +19,11 @@ from ecgsynth.formats.words import words
 SIGNALS = ("data", "signal", "signals", "X", "x")
 """Names of the signals, looked for in this order."""
 
-STRIP_S, MOST_LEADS = 2.0, 15
-"""Few rows that are longer may be the leads of one recording as well as items."""
+MOST_LEADS = 15
+"""As many rows, or samples, may be the leads of one recording."""
+
+STRIP_S = 2.0
+"""Rows that are as long may be; shorter ones are beats."""
 
 
 class Archive:
@@ -137,14 +140,8 @@ class Arrays:
             )
         own = self._names("leads")
         names = own or asked.leads
-        strip = raw.ndim == 2 and 1 < len(raw) <= MOST_LEADS and raw.shape[1] >= STRIP_S * fs
-        per_item = any(self.values(name).shape[:1] == (len(raw),) for name in aside)
-        if strip and not names and not per_item:
-            raise EcgsynthError(
-                f"'{key}' in {self.path.name} is {list(raw.shape)}: {len(raw)} items, or one "
-                f"recording of {len(raw)} leads? Save items as data[:, None], and a recording as "
-                "data[None] with leads=[...]."
-            )
+        if raw.ndim == 2 and not names:
+            self._refuse_one_recording(raw, key, aside, fs)
         signal = self._arranged(raw, key, names)
         with np.errstate(over="ignore"):
             signal = np.ascontiguousarray(signal, np.float32)
@@ -153,6 +150,24 @@ class Arrays:
             return signal, leads
         assert asked.leads is not None
         return signal[:, _rows(own, asked.leads, self.path)], asked.leads
+
+    def _refuse_one_recording(
+        self, raw: NDArray, key: str, aside: Sequence[str], fs: float
+    ) -> None:
+        """Rows without names of leads are items, unless they may as well be one recording."""
+        shape = f"'{key}' in {self.path.name} is {list(raw.shape)}"
+        rows, samples = raw.shape
+        if samples <= MOST_LEADS:
+            raise EcgsynthError(
+                f"{shape}: {rows} items of {samples / fs:.2g} s, or one recording [sample, lead] "
+                f"of {samples} leads? Save the recording as data.T[None], with leads=[...]."
+            )
+        per_item = any(self.values(name).shape[:1] == (rows,) for name in aside)
+        if 1 < rows <= MOST_LEADS and samples >= STRIP_S * fs and not per_item:
+            raise EcgsynthError(
+                f"{shape}: {rows} items, or one recording of {rows} leads? Save items as data[:, "
+                "None], and a recording as data[None] with leads=[...]."
+            )
 
     def _arranged(self, raw: NDArray, key: str, names: tuple[str, ...] | None) -> NDArray:
         """[item, lead, sample] of whatever order."""

@@ -92,10 +92,7 @@ class Npz:
             what is there can mean several things.
         """
         with Archive(path) as archive:
-            try:
-                return _own(archive) if archive.own else items_of(Arrays(archive))
-            except UnicodeError as problem:  # bytes for names, in another code
-                raise stream.damaged(path, problem) from None
+            return _own(archive) if archive.own else items_of(Arrays(archive))
 
 
 def _arrays(ecg: Ecg, start: int) -> dict[str, NDArray]:

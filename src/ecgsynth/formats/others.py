@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.formats.labels import KEYS as LABELS
 from ecgsynth.formats.labels import Labels, labels_of, refuse_contradiction
+from ecgsynth.formats.stream import damaged
 from ecgsynth.formats.words import words
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.spec import Spec
@@ -25,7 +26,7 @@ UNITS = ("unit", "units")
 """Names that are looked for, in this order; for labels see `ecgsynth.formats.labels`."""
 
 SHORTEST_S = 0.1
-"""No item is so short; what is taken for one is a sample of all leads."""
+"""No item is shorter; what is taken for one is a sample of several leads, or its rate is wrong."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,13 @@ def items_of(table: Table, asked: Asked | None = None) -> Ecg:
     EcgsynthError: something that is needed is neither in the table nor asked, cannot be
         understood, or contradicts something else.
     """
-    asked = asked or Asked()
+    try:
+        return _items(table, asked or Asked())
+    except UnicodeError as problem:  # bytes for names, in another code
+        raise damaged(table.path, problem) from None
+
+
+def _items(table: Table, asked: Asked) -> Ecg:
     path = table.path
     fs = _number(table, RATES)
     fs = asked.fs if fs is None else fs
@@ -110,8 +117,8 @@ def items_of(table: Table, asked: Asked | None = None) -> Ecg:
     if seconds < SHORTEST_S:
         raise EcgsynthError(
             f"the items of {path.name} would last {seconds:.2g} s ({signal.shape[-1]} samples at "
-            f"{fs:g} Hz), as none do; the axes are [item, lead, sample], so save one recording "
-            "[sample, lead] as data.T[None], with leads=[...]."
+            f"{fs:g} Hz), which holds no beat; the axes are [item, lead, sample]: mend them, or "
+            "the rate."
         )
     if not len(signal):
         raise EcgsynthError(f"{path.name} holds no rows; export it again.")

@@ -40,13 +40,11 @@ def read_table(path: Path, kind: str, settings: Folder.Settings) -> Ecg:
             _refuse_loss(path, len(ecg))
         return ecg if settings.leads is None else _of_leads(ecg, settings.leads, path)
     asked = Asked(**{name: getattr(settings, name) for name in Asked.__dataclass_fields__})
-    try:
+    with formats.naming(path):
         if kind == "npz":
             with Archive(path) as archive:
                 return items_of(Arrays(archive), asked)
         return items_of(Columns(path, (CsvCells if kind == "csv" else ParquetCells)(path)), asked)
-    except UnicodeError as problem:
-        raise damaged(path, problem) from None
 
 
 def _refuse_loss(folder: Path, items: int) -> None:
