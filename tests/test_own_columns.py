@@ -1,4 +1,4 @@
-"""Columns of others (CSV, Parquet): no sample is lost, moved or invented, and no label becomes one."""
+"""Columns of others (CSV, Parquet): no sample is lost, moved or invented, no label becomes one."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ def test_numbers_are_names_on_the_command_line(tmp_path):
 @pytest.mark.parametrize("given", [{"label": False}, {"classes": ["no", True]}])
 def test_a_name_that_yaml_takes_for_true_or_false_is_refused(tmp_path, given):
     path = saved(table([str(k) for k in range(N)]), tmp_path / "a.csv")
-    with pytest.raises(EcgsynthError, match="is true or false in YAML; put the name into quotes"):
+    with pytest.raises(
+        EcgsynthError,
+        match=r"does not take True or False \(a name that YAML reads so needs quotes\)",
+    ):
         everything(path, fs=FS, **given)
 
 
@@ -180,10 +183,10 @@ def test_a_csv_is_the_same_table_whoever_wrote_it(tmp_path, name):
         (lambda head, body: [head, body[0].replace("0.", "oops", 1), *body[1:]], "'oops"),
         (lambda head, body: [head, body[0].replace("0.", "True", 1), *body[1:]], "'True"),
         (lambda head, body: [head, '"' + body[0], *body[1:]], "damaged|cells where"),
-        (lambda head, body: body, "holds numbers and no names|no columns of a.csv are numbered"),
-        (lambda head, body: [head], "holds no rows"),
-        (lambda head, body: ["", " "], "holds no line of names"),
-        (lambda head, body: [",,,", *body], "holds no line of names"),
+        (lambda _, body: body, "holds numbers and no names|no columns of a.csv are numbered"),
+        (lambda head, _: [head], "holds no rows"),
+        (lambda *_: ["", " "], "holds no line of names"),
+        (lambda _, body: [",,,", *body], "holds no line of names"),
     ],
 )
 def test_a_csv_with_other_cells_than_names_is_refused(tmp_path, mend, sentence):

@@ -34,7 +34,7 @@ class Settings(BaseModel):
     def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
         kind = cls.model_fields[info.field_name or ""].annotation
         if _holds_truth(value) and not _takes_truth(kind):
-            raise ValueError("does not take True or False")
+            raise ValueError("does not take True or False (a name that YAML reads so needs quotes)")
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:

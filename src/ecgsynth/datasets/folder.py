@@ -30,9 +30,8 @@ log = logging.getLogger("ecgsynth")
 
 def _word(value: Any) -> Any:
     """A name that YAML took for a number is the name all the same."""
-    if isinstance(value, bool):
-        raise ValueError("is true or false in YAML; put the name into quotes, as in \"'no'\"")
-    return words([value])[0] if isinstance(value, int | float) else value
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return words([value])[0] if number else value
 
 
 Word = Annotated[str, BeforeValidator(_word)]
