@@ -73,7 +73,7 @@ def test_a_name_that_yaml_takes_for_true_or_false_is_refused(tmp_path, given):
     path = saved(table([str(k) for k in range(N)]), tmp_path / "a.csv")
     with pytest.raises(
         EcgsynthError,
-        match=r"does not take True or False \(a name that YAML reads so needs quotes\)",
+        match="a name that YAML reads so needs quotes",
     ):
         everything(path, fs=FS, **given)
 
