@@ -88,7 +88,7 @@ class opened:  # noqa: N801
 
     def __enter__(self) -> Page:
         page = self.context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(300_000)  # a busy machine takes its time
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self.asked.append(request.url))
         page.on("console", lambda said: self.hear(said.type, said.text))

@@ -7,7 +7,6 @@ import io
 import json
 import logging
 import socket
-import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +43,7 @@ def settings(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings
     database = tmp_path_factory.mktemp("jobs") / "jobs.sqlite"
     return Settings(
         model_dir=models, jobs_db=f"sqlite:///{database}", jobs=0, most_items=20_000,
-        most_json_kib=4, most_upload_mib=1, stall_seconds=1.5, jobs_waiting=1,
+        most_json_kib=4, most_upload_mib=1, jobs_waiting=1,
     )  # fmt: skip
 
 
@@ -209,10 +208,12 @@ def test_versions_are_told_or_why_there_are_none(
     kept = [
         Version("tiny", 1, (), 1e9, {"card": "tiny-1"}),
         Version("tiny", 2, ("production",), 2e9,
-                {"judge/coverage/N": "0.5", "judge/coverage/V": "0.7"}),
+                {"judge/coverage/N": "0.5", "judge/coverage/V": "0.7", "judge/coverage/F": "?"}),
+        Version("tiny", 3, (), 1e300, {"judge/coverage/N": "nan"}),
     ]  # fmt: skip
     monkeypatch.setattr("ecgsynth.training.versions.versions", lambda: kept)
-    newest, first = client.get("/v1/versions").json()["versions"]
+    strange, newest, first = client.get("/v1/versions").json()["versions"]
+    assert (strange["created"], strange["score"]) == (None, None)
     assert (newest["version"], newest["aliases"]) == (2, ["production"])
     assert newest["score"] == pytest.approx(0.6)
     assert (first["run"], first["score"]) == ("tiny-1", None)
@@ -568,13 +569,20 @@ def test_a_request_that_takes_too_long_is_ended(settings: Settings) -> None:
         assert "too long" in problem(client.post("/v1/ecgs", json=body), 408)
 
 
-def test_a_client_that_sends_slowly_is_told_and_left(client: httpx.Client) -> None:
-    with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as line:
+@pytest.fixture(scope="module")
+def impatient(settings: Settings) -> Iterator[httpx.Client]:
+    """A service that waits for nobody."""
+    with served(settings.model_copy(update={"stall_seconds": 0.5})) as client:
+        yield client
+
+
+def test_a_client_that_sends_slowly_is_told_and_left(impatient: httpx.Client) -> None:
+    place = (impatient.base_url.host, impatient.base_url.port or 80)
+    with socket.create_connection(place, timeout=300) as line:
         line.sendall(
             b"POST /v1/ecgs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: 100\r\n\r\n{"
         )
-        line.settimeout(10)
         assert line.recv(1000).startswith(b"HTTP/1.1 408")
 
 
@@ -586,8 +594,9 @@ def sent_items(client: httpx.Client, model: str) -> float:
 
 @pytest.mark.parametrize("leaves", [True, False], ids=["leaves", "stalls"])
 def test_work_stops_for_a_client_that_is_gone(
-    client: httpx.Client, tiny: Synthesizer, leaves: bool
+    impatient: httpx.Client, tiny: Synthesizer, leaves: bool
 ) -> None:
+    client = impatient
     body = json.dumps({"model": "tiny", "count": 20_000}).encode()
     before = sent_items(client, tiny.card.id)
     with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as line:
@@ -597,8 +606,8 @@ def test_work_stops_for_a_client_that_is_gone(
         )
         line.recv(1000)
         if not leaves:
-            wait_for(lambda: "in_flight 1.0" in client.get("/metrics").text, 10)
-    wait_for(lambda: "in_flight 1.0" in client.get("/metrics").text, 10)  # this request alone
+            wait_for(lambda: "in_flight 1.0" in client.get("/metrics").text)
+    wait_for(lambda: "in_flight 1.0" in client.get("/metrics").text)  # this request alone
     assert sent_items(client, tiny.card.id) - before < 20_000
 
 
@@ -727,8 +736,7 @@ def test_a_taken_port_is_told(
 
 def test_a_million_items_are_computed_step_by_step(tiny: Synthesizer) -> None:
     chunks = tiny.stream(1_000_000, chunk=1024)
-    begun = time.monotonic()
-    kept = []
+    kept: list[int] = []
 
     async def some() -> None:
         pool = ThreadPoolExecutor(1)
@@ -739,4 +747,3 @@ def test_a_million_items_are_computed_step_by_step(tiny: Synthesizer) -> None:
 
     asyncio.run(some())
     assert kept == [1024, 1024]
-    assert time.monotonic() - begun < 60

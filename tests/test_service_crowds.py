@@ -29,7 +29,7 @@ def settings(tmp_path: Path) -> Settings:
     (run / "metrics.jsonl").write_text('{"examples": 1}\n')
     return Settings(
         jobs_db=f"sqlite:///{tmp_path / 'jobs.sqlite'}", jobs=0, runs=tmp_path / "runs",
-        requests=4, watchers=2, client_share=1.0, stall_seconds=1,
+        requests=4, watchers=2, client_share=1.0,
     )  # fmt: skip
 
 
@@ -187,7 +187,10 @@ def test_patience_is_spent_by_waiting_and_grows_with_what_comes(
 
 
 def test_a_client_that_sends_byte_by_byte_is_told_and_left(settings: Settings) -> None:
-    with served(settings) as client, connected(client) as line:
+    with (
+        served(settings.model_copy(update={"stall_seconds": 0.5})) as client,
+        connected(client) as line,
+    ):
         line.sendall(
             b"POST /v1/ecgs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: 60000\r\n\r\n"

@@ -123,6 +123,20 @@ def test_no_more_models_stay_in_memory_than_allowed(models: Path, tmp_path: Path
 # What no file may do.
 
 
+@pytest.mark.skipif(os.name != "posix", reason="names of files are text here")
+def test_a_file_whose_name_is_no_text_is_told_as_far_as_it_is(
+    settings: Settings, models: Path
+) -> None:
+    assert settings.model_dir
+    shutil.copy(models / "tiny.safetensors", os.fsencode(settings.model_dir) + b"/\xff.safetensors")
+    (settings.model_dir / "a\n\x1b[31m.safetensors").write_text("no model")
+    with served(settings) as client:
+        said = client.get("/v1/models").json()
+        assert {*said["left_out"]} == {"\\udcff", "a\n\x1b[31m"}
+        answer = client.post("/v1/ecgs", json={"model": "\\udcff"})
+        assert "bytes that are no text; rename it" in problem(answer, 422)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 def test_what_is_no_file_is_told_and_never_opened(settings: Settings, models: Path) -> None:
     place = settings.model_dir

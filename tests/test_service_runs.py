@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import shutil
 from collections.abc import Iterator
@@ -121,8 +122,6 @@ def test_a_run_is_running_while_its_training_holds_its_lock(
 
 
 def test_the_run_written_to_last_comes_first(client: httpx.Client, place: Path) -> None:
-    import os
-
     for number, name in enumerate(("a", "b", "c")):
         folder = run_of(place, name, [line(1)])
         os.utime(folder / "metrics.jsonl", (1e9, 1e9 + number * (-1) ** number))
@@ -151,7 +150,7 @@ def test_no_id_leads_out_of_the_folder(
     run_of(tmp_path, "secret", [line(1)])
     (place / "away").symlink_to(tmp_path / "secret")
     shutil.copytree(tmp_path / "secret", place.parent / "secret", dirs_exist_ok=True)
-    wire = HTTPConnection(client.base_url.host, client.base_url.port or 80, timeout=10)
+    wire = HTTPConnection(client.base_url.host, client.base_url.port or 80, timeout=300)
     for id in OUTSIDE:  # as they stand: a client of httpx would take the dots away
         wire.request("GET", f"/v1/runs/{id}{rest}")
         answer = wire.getresponse()
@@ -190,6 +189,38 @@ GARBAGE = {
     "long": b'{"examples": ' + b"9" * 5000 + b"}\n",
     "empty": b"",
 }
+
+
+ODD = {
+    "halves of characters": '{"examples": 1, "a\\ud800": 3, "alarm": "\\ud800"}\n',
+    "halves in samples": '{"examples": 1, "samples": {"\\ud800": [0.5, 1]}}\n',
+    "beyond numbers": '{"examples": 1, "examples_per_second": 1e200, "seconds_left": 1e200}\n',
+    "below numbers": '{"examples": -5, "examples_per_second": -1e299, "seconds_left": 1e99}\n',
+    "deep samples": '{"examples": 1, "samples": ' + "[" * 900 + "]" * 900 + "}\n",
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_an_odd_log_is_no_fault(client: httpx.Client, place: Path, kind: str) -> None:
+    (run_of(place, "mine", []) / "metrics.jsonl").write_text(ODD[kind])
+    (place / "mine" / "run.yaml").write_text('name: "\\ud800"\n')
+    assert len(got(client, "")["runs"]) == 1
+    got(client, "/mine")
+    got(client, "/mine/samples")
+    assert next(told(client, "mine"))[0] == "history"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of folders are text here")
+def test_a_run_whose_name_is_no_text_is_passed_over(client: httpx.Client, place: Path) -> None:
+    os.mkdir(os.fsencode(place) + b"/\xff")
+    (place / os.fsdecode(b"\xff") / "metrics.jsonl").write_text('{"examples": 1}\n')
+    run_of(place, "mine", [line(1)])
+    assert [one["id"] for one in got(client, "")["runs"]] == ["mine"]
+
+
+@pytest.mark.parametrize("seconds", [1e300, -1e300, float("nan"), 1e15])
+def test_a_time_that_no_calendar_has_is_none(seconds: float) -> None:
+    assert runlog.moment(seconds) is None
 
 
 @pytest.mark.parametrize("kind", GARBAGE)
@@ -273,7 +304,7 @@ def test_events_begin_with_the_history_and_go_on_line_by_line(
     kind, _, data = next(events)
     assert (kind, data["state"]) == ("state", "finished")
     events.close()
-    wait_for(lambda: "in_flight 1.0" in client.get("/metrics").text, 10)
+    wait_for(lambda: "in_flight 1.0" in client.get("/metrics").text)
 
 
 @pytest.mark.usefixtures("quickly")

@@ -51,7 +51,7 @@ def service(
     models = tmp_path_factory.mktemp("models")
     train(tiny_run(1), data=twelve).save(models / "twelve.safetensors")
     jobs = f"sqlite:///{tmp_path_factory.mktemp('jobs') / 'jobs.sqlite'}"
-    with served(Settings(jobs_db=jobs, runs=runs, model_dir=models)) as client:
+    with served(Settings(jobs_db=jobs, runs=runs, model_dir=models, job_nice=0)) as client:
         yield client
 
 

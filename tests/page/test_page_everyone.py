@@ -36,10 +36,11 @@ def test_a_key_is_asked_for_and_kept(browser: Browser, tmp_path: Path) -> None:
     settings = Settings(jobs_db=f"sqlite:///{tmp_path / 'jobs.sqlite'}", jobs=0)
     with served(settings, KEY) as service, opened(browser, service) as page:
         page.goto("/")
-        for given in ("wrong", KEY):
-            page.locator("#key").fill(given)
-            page.keyboard.press("Enter")
-            page.wait_for_timeout(200)
+        page.locator("#key").fill("wrong")
+        page.keyboard.press("Enter")
+        page.locator("#key-said", has_text="That was not the key").wait_for()
+        page.locator("#key").fill(KEY)
+        page.keyboard.press("Enter")
         page.locator("#measures tbody tr").first.wait_for()
         page.reload()
         page.locator("#measures tbody tr").first.wait_for()

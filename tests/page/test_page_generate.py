@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import wfdb
 from browsing import answered, drag, drawn, figure, ink, opened, peaks, picture, pixels, settled
+from serving import wait_for
 
 from ecgsynth.formats import read
 from ecgsynth.signals.simulator import simulate_record
@@ -55,6 +56,15 @@ def test_calipers_read_a_known_ecg_by_its_pixels(page: Page) -> None:
     drag(page, "v1", one, low)
     drag(page, "v2", one, top)
     assert figure(page, "dv") == pytest.approx(signal[r[0]] - signal[t[0]], abs=0.05)
+
+
+def test_a_context_that_was_never_learned_is_doubted_on_the_page(page: Page) -> None:
+    drawn(page, "#model=mitbih-beats&label=V&seed=7&count=2&context.rr_before_s=3")
+    doubt = page.locator("#doubt")
+    assert "rr_before_s=3 lies outside what was learned" in doubt.inner_text()
+    assert doubt.get_attribute("role") == "alert"
+    drawn(page, "?again#model=mitbih-beats&label=V&seed=7&count=2&context.rr_before_s=0.6")
+    assert not page.locator("#doubt").is_visible()
 
 
 def test_what_is_downloaded_is_what_is_drawn(page: Page, tmp_path: Path) -> None:
@@ -139,16 +149,28 @@ def test_signals_without_mv_get_no_paper(page: Page) -> None:
     assert not ((seen[..., 0] - seen[..., 2]) > 40).any()  # neither 5-mm lines nor 1-mm ones
 
 
+def moves(page: Page) -> bool:
+    """Whether the picture changes, however long a frame takes."""
+    before = picture(page)
+    wait_for(lambda: picture(page) != before)
+    return True
+
+
+def rests(page: Page) -> bool:
+    page.wait_for_timeout(300)
+    before = picture(page)
+    page.wait_for_timeout(300)
+    return picture(page) == before
+
+
 def test_the_sweep_moves_and_rests_where_motion_is_unwanted(browser: Browser, service: Any) -> None:
-    for motion, moves in (("no-preference", True), ("reduce", False)):
+    for motion, first, then, word in (
+        ("no-preference", moves, rests, "Pause"),
+        ("reduce", rests, moves, "Play"),
+    ):
         with opened(browser, service, reduced_motion=motion) as page:
             drawn(page, "#model=mitbih-beats&seed=1&count=4&view=sweep")
-            before = picture(page)
-            page.wait_for_timeout(400)
-            assert (picture(page) != before) == moves
-            assert page.locator("#pause").inner_text() == ("Pause" if moves else "Play")
+            assert first(page)
+            assert page.locator("#pause").inner_text() == word
             page.locator("#pause").click()
-            page.wait_for_timeout(300)
-            before = picture(page)
-            page.wait_for_timeout(300)
-            assert (picture(page) != before) != moves
+            assert then(page)

@@ -66,7 +66,7 @@ def test_a_set_is_judged_from_file_to_report(
     expect(page.locator("#against")).to_have_value("mitbih:heldout")
     page.locator("#judge-go").click()
     page.locator("#judge-doing", has_text="%").wait_for()
-    page.locator("#verdict table tbody tr").nth(1).wait_for(timeout=300_000)
+    page.locator("#verdict table tbody tr").nth(1).wait_for(timeout=900_000)
     assert "amplitude_w1" in page.locator("#verdict table").inner_text()
     told = page.locator("#judge-doing", has_text="The verdict is there: 1 figure in a table")
     assert told.get_attribute("role") == "status"
@@ -109,7 +109,7 @@ def test_a_rare_class_is_filled_up_and_handed_back(page: Page, tmp_path: Path) -
     page.locator('#times input[data-class="S"]').fill("1.5")
     page.locator("#augment-go").click()
     row = page.locator("#augmented tbody tr", has_text="S")
-    row.wait_for(timeout=300_000)
+    row.wait_for(timeout=900_000)
     assert row.locator("td").all_inner_texts()[:2] == ["200", "100"]
     with page.expect_download() as given:
         page.locator("#augmented").get_by_role("button", name="Download the set").click()

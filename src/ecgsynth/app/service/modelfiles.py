@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ecgsynth.app.service.describing import Model
+from ecgsynth.app.service.sayable import sayable
 from ecgsynth.app.service.uploads import PLAIN
 from ecgsynth.errors import EcgsynthError
 
@@ -60,6 +61,8 @@ def read(stamp: Stamp, name: str, path: Path, shipped: bool) -> Served | str:
     """
     from safetensors import SafetensorError, safe_open
 
+    if sayable(str(path)) != str(path):  # no model can be loaded from there
+        return "its name holds bytes that are no text; rename it."
     try:
         digest = _digest(path)
         with safe_open(path, "np") as weights:

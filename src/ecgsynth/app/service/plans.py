@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import yaml
@@ -47,11 +48,13 @@ def _parsed(text: str, most: int) -> Any:
         # Some bytes of them can stand for gigabytes, and nobody who sends a plan needs any.
         if any(isinstance(one, yaml.AliasEvent) for one in yaml.parse(text)):
             raise ValueError("it has aliases, which are not read here")
-        return read_yaml(text)
-    except (yaml.YAMLError, ValueError) as problem:
+        content = read_yaml(text)
+        json.dumps(content, ensure_ascii=False).encode()
+        return content
+    except (yaml.YAMLError, ValueError, TypeError) as problem:
         reason = getattr(problem, "problem", None) or getattr(problem, "reason", None) or problem
         told = " ".join(str(reason).split())[:200]
-        if isinstance(problem, yaml.constructor.ConstructorError):
+        if isinstance(problem, yaml.constructor.ConstructorError | TypeError | UnicodeError):
             told = "it holds more than words, numbers and lists of them"
         raise EcgsynthError(
             f"the plan is neither YAML nor JSON ({told}); write it as docs/augmentation.md shows."

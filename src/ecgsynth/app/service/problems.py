@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from ecgsynth.app.service.disk import DISK, NoRoomError, is_full
+from ecgsynth.app.service.sayable import sayable
 from ecgsynth.app.service.shelf import NotYetError
 from ecgsynth.app.service.uploads import FORMS
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError, did_you_mean, masked
@@ -67,8 +68,7 @@ class Problem(HTTPException):
             "type": f"urn:ecgsynth:problem:{kind}",
             "title": title,
             "status": self.status_code,
-            # JSON may carry halves of characters, which no answer can.
-            "detail": str(self.detail).encode(errors="backslashreplace").decode(),
+            "detail": sayable(str(self.detail)),
             **self.more,
         }
 

@@ -15,6 +15,7 @@ from zlib import crc32
 import numpy as np
 from pydantic import BaseModel
 
+from ecgsynth.app.service.sayable import sayable
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.training.tracking import read_metrics
 
@@ -96,7 +97,7 @@ class Runs:
             found = [one for one in self.folder.iterdir() if one.resolve().parent == root]
         except (OSError, RuntimeError):
             return []
-        written = {one.name: _written(one) for one in found}
+        written = {one.name: _written(one) for one in found if sayable(one.name) == one.name}
         return sorted((n for n, at in written.items() if at), key=lambda n: (-written[n], n))
 
     def folder_of(self, id: str) -> Path:
@@ -182,14 +183,17 @@ def thinned(points: list[list[float]]) -> list[list[float]]:
 def _clean(path: Path) -> tuple[Line, ...]:
     """The lines whose position is a number; of their values numbers that are finite, and words."""
     try:
-        lines = read_metrics(path)
+        return tuple(
+            {
+                sayable(name): sayable(value)
+                for name, value in line.items()
+                if _is_shown(value) or name == "samples"
+            }
+            for line in read_metrics(path)
+            if isinstance(line["examples"], int) and _is_shown(line["examples"])
+        )
     except (OSError, ValueError, RecursionError):  # bytes that are no text, brackets without end
         raise EcgsynthError("metrics.jsonl cannot be read; is it one?") from None
-    return tuple(
-        {name: value for name, value in line.items() if _is_shown(value) or name == "samples"}
-        for line in lines
-        if isinstance(line["examples"], int) and _is_shown(line["examples"])
-    )
 
 
 def _is_shown(value: Any) -> bool:
@@ -203,7 +207,7 @@ def _view(folder: Path, lines: Sequence[Line], reason: str | None) -> RunView:
     examples = max((line["examples"] for line in lines), default=0)
     paced = next((line for line in reversed(lines) if "examples_per_second" in line), {})
     rate, left = (figures(paced).get(key) for key in ("examples_per_second", "seconds_left"))
-    if of is None and rate is not None and left is not None:
+    if of is None and rate is not None and left is not None and math.isfinite(rate * left):
         of = round(paced["examples"] + rate * left)
     begun = folder / "run.yaml"
     started = _written(folder) if not begun.is_file() else begun.stat().st_mtime
@@ -214,9 +218,17 @@ def _view(folder: Path, lines: Sequence[Line], reason: str | None) -> RunView:
         state = "finished"
     return RunView(
         id=folder.name, name=name, state=state, examples=examples, of=of,
-        examples_per_second=rate, started=datetime.fromtimestamp(started, UTC),
+        examples_per_second=rate, started=moment(started),
         alarms=[one for line in lines if (one := alarm(line))], reason=reason,
     )  # fmt: skip
+
+
+def moment(seconds: float) -> datetime | None:
+    """A time in seconds since 1970; None where no calendar has it."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _recipe(folder: Path) -> tuple[str, int | None]:
@@ -227,7 +239,7 @@ def _recipe(folder: Path) -> tuple[str, int | None]:
     try:
         if is_inside(path, folder) and path.stat().st_size < 1 << 20:
             run = Run.read(path)
-            return run.name, None if run.training.epochs else run.training.examples
+            return sayable(run.name), None if run.training.epochs else run.training.examples
     except (EcgsynthError, OSError, ValueError, RecursionError):
         pass
     return folder.name, None

@@ -110,6 +110,7 @@ class Runner:
             asked = {
                 **job.asked, "job": job.id, "kind": job.kind, "folder": str(folder),
                 "paths": paths, "memory_mib": self.settings.job_memory_mib,
+                "nice": self.settings.job_nice,
                 "most_items": self.settings.most_items,
                 "most_unpacked": self.settings.most_unpacked_mib << 20,
                 "most_signal": self.settings.most_signal_mib << 20,

@@ -82,6 +82,7 @@ class Settings(BaseModel):
     jobs: int = Field(1, ge=0, description="jobs running at once, of all workers together")
     jobs_waiting: int = Field(32, ge=0, description="jobs in the queue")
     job_seconds: float = Field(3600, gt=0, description="longest job, s")
+    job_nice: int = Field(10, ge=0, le=19, description="how far a job stands behind all else")
     job_memory_mib: int = Field(8192, ge=512, description="memory of a job, MiB")
     lease_seconds: float = Field(15, ge=1, description="a worker silent for so long is dead, s")
     keep_mib: int = Field(4096, ge=1, description="what came of ended jobs; the oldest go, MiB")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ecgsynth.app.service import modelfiles
 from ecgsynth.app.service.modelfiles import Served, Stamp
+from ecgsynth.app.service.sayable import sayable
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
 if TYPE_CHECKING:
@@ -88,13 +89,13 @@ class Shelf:
                 stamp = modelfiles.stamp_of(path)
                 one = self._content(stamp, name, path, shipped)
             except modelfiles.NoFileError as problem:
-                left_out[name] = str(problem)
+                left_out[name] = sayable(str(problem))
                 continue
             except OSError:  # gone since the folder was listed
                 continue
             stamps.add(stamp)
             if isinstance(one, str):
-                left_out[name] = one
+                left_out[name] = sayable(one)
             elif found.setdefault(one.id, one).sha256 != one.sha256:
                 left_out[name] = f"{one.id} is another model's id; train or save it again."
         with self._lock:
@@ -169,9 +170,9 @@ class Shelf:
             yield name, path, True
         if self.folder is not None:
             for path in sorted(self.folder.glob("*.safetensors")):
-                yield path.stem, path, False
+                yield sayable(path.stem), path, False
             for path in sorted(self.folder.glob("*/model.safetensors")):
-                yield path.parent.name, path, False
+                yield sayable(path.parent.name), path, False
 
     def _content(self, stamp: Stamp, name: str, path: Path, shipped: bool) -> Served | str:
         """What a file holds, or why it cannot be used."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from ecgsynth.app.service.runlog import moment
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.synthesizer.tracked import local_file, tracking_uri
 
@@ -22,7 +23,7 @@ class VersionView(BaseModel):
     model: str
     version: int
     aliases: list[str]
-    created: datetime
+    created: datetime | None
     score: float | None
     run: str
 
@@ -58,7 +59,7 @@ def _found() -> Versions:
     return Versions(versions=[
         VersionView(
             model=one.name, version=one.number, aliases=[*one.aliases],
-            created=datetime.fromtimestamp(one.created, UTC), score=_score(one.facts),
+            created=moment(one.created), score=_score(one.facts),
             run=one.facts.get("card", ""),
         )
         for one in reversed(found)
@@ -67,6 +68,14 @@ def _found() -> Versions:
 
 def _score(facts: dict[str, str]) -> float | None:
     """Mean of the judged coverage over the classes."""
-    figures = [float(text) for name, text in facts.items() if name.startswith("judge/coverage/")]
+    figures = [_number(text) for name, text in facts.items() if name.startswith("judge/coverage/")]
     finite = [value for value in figures if math.isfinite(value)]
     return sum(finite) / len(finite) if finite else None
+
+
+def _number(text: str) -> float:
+    """NaN where it is none: others may have registered other words."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -22,6 +22,7 @@ from ecgsynth.app.service.augmenting import augment
 from ecgsynth.app.service.disk import DISK, is_full
 from ecgsynth.app.service.judging import judge
 from ecgsynth.app.service.logs import CONFIG, heard, request_id
+from ecgsynth.app.service.sayable import sayable
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError
 
 Work = Callable[
@@ -54,7 +55,7 @@ def main() -> None:
     request_id.set(asked["job"])
     _bound_memory(asked["memory_mib"])
     if hasattr(os, "nice"):
-        os.nice(10)  # requests that somebody waits for go first
+        os.nice(asked["nice"])  # requests that somebody waits for go first
 
     def tell(**said: Any) -> None:
         try:
@@ -68,9 +69,11 @@ def main() -> None:
         if work is None:
             raise EcgsynthError(f"this server knows no {asked['kind']}; a newer one queued it.")
         with heard() as warnings:
-            result, files = work(folder, asked, lambda doing, share: tell(doing=doing, share=share))
+            result, files = work(
+                folder, asked, lambda doing, share: tell(doing=sayable(doing), share=share)
+            )
         result["warnings"] = [plain(one) for one in warnings if one not in result.get("notes", ())]
-        (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+        (folder / "result.json").write_text(json.dumps(sayable(result)), encoding="utf-8")
     except EcgsynthError as problem:
         if is_full(problem):
             tell(error=DISK, full=True)

@@ -222,6 +222,6 @@ async function versions() {
     make("tbody", {}, ...said.versions.map((one) => make("tr", {}, make("th", { scope: "row" }, one.model),
       make("td", {}, String(one.version)),
       make("td", {}, ...one.aliases.map((alias) => make("span", { class: "tag" }, alias))),
-      make("td", {}, new Date(one.created).toLocaleDateString("en-GB")), make("td", {}, figure(one.score, 2)),
+      make("td", {}, one.created ? new Date(one.created).toLocaleDateString("en-GB") : "–"), make("td", {}, figure(one.score, 2)),
       make("td", {}, one.run || "–"))))));
 }
