@@ -709,9 +709,11 @@ def test_without_the_extra_the_command_says_what_to_install(
     [
         ("most_itms=5", "no setting 'most_itms'. Did you mean 'most_items'"),
         ("most_items=0", "'most_items' input should be greater than or equal to 1"),
-        ("jobs", "'jobs' is not an override"),
+        ("jobs", "'jobs' is no setting; write word=value"),
         ("--model-dir absent", "there is no folder absent"),
         ("--jobs-db nonsense", "no URL of a database"),
+        ("origins=*", "'*' is no origin of a page; write https://host"),
+        ("origins=https://a.example,null", "'null' is no origin of a page"),
         ("--host 192.0.2.1", "192.0.2.1:8000 cannot be served"),
     ],
 )

@@ -69,5 +69,6 @@ def test_the_name_that_is_served_is_one_of_the_service(
     for name, value in Settings().to_environment().items():  # what the command sets goes again
         monkeypatch.setenv(name, value)
     database = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
-    serve(["hosts=ecg.example"], "ward", 8000, None, None, 1, database)
-    assert heard["ECGSYNTH_SERVE_HOSTS"] == "ecg.example,ward"
+    for word in ("ecg.example", "*", "10.5", "a: b", "yes"):  # as it stands, and not as YAML
+        serve([f"hosts={word}"], "ward", 8000, None, None, 1, database)
+        assert heard["ECGSYNTH_SERVE_HOSTS"] == f"{word},ward"

@@ -37,7 +37,6 @@ def serve(
     from importlib.util import find_spec
 
     from ecgsynth.errors import EcgsynthError
-    from ecgsynth.recipes import parse_override
 
     absent = [name for name in PARTS if find_spec(name) is None]
     if absent:
@@ -53,7 +52,7 @@ def serve(
     from ecgsynth.app.service.settings import KEY, Settings, read_key
     from ecgsynth.app.service.store import Store
 
-    given: dict[str, object] = dict(parse_override(text) for text in settings or [])
+    given: dict[str, object] = dict(_word(text) for text in settings or [])
     named = {"model_dir": model_dir, "runs": runs, "jobs_db": jobs_db}
     given |= {name: value for name, value in named.items() if value}
     _check_no_secret(given)
@@ -62,7 +61,6 @@ def serve(
     key = read_key()
     if chosen.model_dir is not None and not chosen.model_dir.is_dir():
         raise EcgsynthError(f"there is no folder {chosen.model_dir} to take models from.")
-    os.umask(0o077)  # what is uploaded, and what comes of it, is nobody else's on this machine
     Store(chosen.jobs_db).engine.dispose()  # its tables are made once, before the workers start
     _check_free(host, port)
     os.environ |= chosen.to_environment()
@@ -88,6 +86,16 @@ def serve(
             timeout_keep_alive=75,  # s; shorter, a busy client meets a connection that just closed
             timeout_graceful_shutdown=chosen.stop_seconds,
         )
+
+
+def _word(text: str) -> tuple[str, str]:
+    """Name and value of `most_items=5`; the value is taken as it stands."""
+    from ecgsynth.errors import EcgsynthError
+
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise EcgsynthError(f"'{text}' is no setting; write word=value, as in most_items=10000.")
+    return name, value
 
 
 def _check_no_secret(given: Mapping[str, object]) -> None:

@@ -21,15 +21,18 @@ PREFIX = "ecgsynth-serve-"
 def scratch() -> Iterator[Path]:
     """A new temporary folder for this process and those that it starts, for `tempfile` too.
 
-    Folders of servers that were killed go first, with what was uploaded to them.
+    Folders of servers that were killed go first, with what was uploaded to them. Whatever is
+    written meanwhile, there or elsewhere, is nobody else's on this machine.
     """
     clear_stale()
+    mask = os.umask(0o077)
     before, told = tempfile.gettempdir(), os.environ.get("TMPDIR")
     place = _made()
     os.environ["TMPDIR"] = tempfile.tempdir = str(place)
     try:
         yield place
     finally:
+        os.umask(mask)
         tempfile.tempdir = before
         if told is None:
             del os.environ["TMPDIR"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ecgsynth.datasets import make_settings
 from ecgsynth.errors import EcgsynthError
@@ -88,6 +89,16 @@ class Settings(BaseModel):
     keep_mib: int = Field(4096, ge=1, description="what came of ended jobs; the oldest go, MiB")
     keep_jobs: int = Field(1000, ge=1, description="ended jobs; the oldest go")
     keep_days: float = Field(7, gt=0, description="ended jobs and what came of them are kept, days")
+
+    @field_validator("origins")
+    @classmethod
+    def _are_origins(cls, origins: str) -> str:
+        for origin in filter(None, map(str.strip, origins.split(","))):
+            if not re.fullmatch(r"https?://[^\s/@*?#]+", origin):
+                raise ValueError(
+                    f"'{origin[:80]}' is no origin of a page; write https://host or http://host:port"
+                )
+        return origins
 
     @classmethod
     def read(cls, given: Mapping[str, object] | None = None) -> Settings:
