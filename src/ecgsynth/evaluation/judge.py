@@ -20,6 +20,7 @@ from ecgsynth.evaluation.calibration import (
 )
 from ecgsynth.evaluation.judge_pace import LOADING_S, cost, total
 from ecgsynth.evaluation.loading import load_real
+from ecgsynth.evaluation.overlap import overlaps_of
 from ecgsynth.evaluation.real_draws import DRAWS, FEW_DRAWS, Draws, ranges
 from ecgsynth.evaluation.report import Report, Row
 from ecgsynth.evaluation.sets import aligned, capped, checked, doubt_copies
@@ -162,6 +163,8 @@ def judge(
 ) -> tuple[list[Row], dict[str, str], dict[str, float | bool] | None]:
     """Rows of a table, for each metric that is left out the reason, and whether C2ST is valid."""
     usable, left_out = _usable(trial, metrics)
+    overlaps = overlaps_of(trial, usable, left_out, notes)
+    usable = [metric for metric in usable if metric.name not in left_out]
     shipped, exact = trial.reference.calibrations if trial.reference else (), trial.seeds > 1
     draws = DRAWS if exact else FEW_DRAWS
     ahead = cost_ahead(trial, usable, shipped, exact=exact, draws=draws) if controls else 0.0
@@ -178,6 +181,8 @@ def judge(
         else:
             # Of a class without synthetic items the notes speak; it has no rows.
             cells = {g: e for g, e in cells.items() if g not in absent or np.isfinite(e.value)}
+            said = overlaps.reasons(metric)
+            cells |= {g: Estimate(np.nan, note=said[g]) for g in cells if g in said}
             if any(np.isfinite(e.value) for e in cells.values()):
                 found += [(metric, group, e) for group, e in cells.items()]
             else:
