@@ -201,7 +201,7 @@ def test_counted_numbers_are_uniform_and_depend_on_seed_and_item_alone() -> None
         ({"count": -1}, "whole number of at least 1; got -1"),
         ({"count": 2.5}, "whole number of at least 1; got 2.5"),
         ({"count": True}, "whole number of at least 1; got True"),
-        ({"count": "5"}, "whole number of at least 1; got 5"),
+        ({"count": "5"}, "whole number of at least 1; got '5'"),
         ({"count": {}}, "counts must be whole numbers"),
         ({"count": {"N": 0}}, "counts must be whole numbers"),
         ({"count": {"N": -1, "V": 5}}, "counts must be whole numbers"),
@@ -214,7 +214,7 @@ def test_counted_numbers_are_uniform_and_depend_on_seed_and_item_alone() -> None
         ({"count": 5, "context": {"rr_after_s": float("nan")}}, "must be a finite number; got nan"),
         ({"count": 5, "context": {"rr_after_s": float("inf")}}, "must be a finite number; got inf"),
         ({"count": 5, "context": {"rr_after_s": -0.5}}, "is a time: above 0 s; got -0.5"),
-        ({"count": 5, "context": {"rr_after_s": "1"}}, "must be a finite number; got 1"),
+        ({"count": 5, "context": {"rr_after_s": "1"}}, "must be a finite number; got '1'"),
     ],
 )
 def test_impossible_wish_is_refused_at_once_in_one_sentence(

@@ -129,6 +129,12 @@ def plain(value: Any) -> int | float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
+def is_count(number: object) -> bool:
+    """Whether this is a whole number, 0 or more."""
+    real = plain(number)
+    return isinstance(real, int) and real >= 0
+
+
 def flag(value: Any, name: str) -> bool:
     """True or False.
 
@@ -163,6 +169,14 @@ def text(value: Any, name: str) -> str:
     return str(value)
 
 
+def listed(value: Any) -> list[Any] | None:
+    """The parts of a list, an array or a stream; None of what is none, as a text or a mapping."""
+    try:
+        return None if isinstance(value, str | bytes | Mapping) else list(value)
+    except Exception:  # of whatever kind, where its iterator fails
+        return None
+
+
 def names(value: Any, name: str, *, empty: bool = False) -> tuple[str, ...]:
     """A list of distinct names, each of which can stand in a line of a file.
 
@@ -172,10 +186,7 @@ def names(value: Any, name: str, *, empty: bool = False) -> tuple[str, ...]:
     ------
     EcgsynthError: it is no list, empty, or holds what is no name, or one name twice.
     """
-    try:
-        found = None if isinstance(value, str | bytes | Mapping) else list(value)
-    except TypeError:
-        found = None
+    found = listed(value)
     if found is None:
         raise EcgsynthError(f"{name} is a list of names, as in ['N', 'V']; got {shown(value)}.")
     for one in found:

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from ecgsynth.arguments import plain
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.recipes import put, read_recipe
 from ecgsynth.registry import DATASETS, MODELS, OBJECTIVES
@@ -107,7 +108,9 @@ class Training(_Part):
     @field_validator("augment", mode="before")
     @classmethod
     def _a_chance(cls, value: Any) -> Any:
-        if value == "auto" or (isinstance(value, int | float) and 0 <= value <= 1):
+        if isinstance(value, str) and value == "auto":
+            return value
+        if plain(value) is not None and 0 <= value <= 1:
             return value
         raise ValueError("is a chance from 0 to 1, or auto")
 

@@ -19,6 +19,8 @@ _OF_QUERY = re.compile(
     re.IGNORECASE,
 )
 HIDDEN = "***"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and halves of characters."""
 
 
 def masked(text: str, uri: str = "") -> str:
@@ -48,11 +50,16 @@ class EcgsynthError(Exception):
     """A problem that the caller can mend: one sentence with the thing, the reason and the mend.
 
     The command line prints it without a traceback and exits with code 2. No password of a URI
-    stands in it (`masked`).
+    stands in it (`masked`), and a control character of what it quotes stands as its code, so that
+    it is one line that any terminal can show.
     """
 
     def __init__(self, *said: object) -> None:
-        super().__init__(*(masked(one) if isinstance(one, str) else one for one in said))
+        super().__init__(*(_line(masked(one)) if isinstance(one, str) else one for one in said))
+
+
+def _line(text: str) -> str:
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 class NotThereError(EcgsynthError, IndexError):
@@ -88,7 +95,10 @@ def reason_of(problem: object) -> str:
 def did_you_mean(word: object, known: Iterable[object]) -> str:
     """`" Did you mean 'vanilla'?"` where a known name is close to `word`, else the known names."""
     known = sorted(map(str, known))
-    close = get_close_matches(str(word)[:100], known, n=1, cutoff=0.6)
+    try:
+        close = get_close_matches(str(word)[:100], known, n=1, cutoff=0.6)
+    except Exception:  # of an object that cannot be shown
+        close = []
     if close:
         return f" Did you mean '{close[0]}'?"
     return f" Known: {', '.join(known)}." if known else ""

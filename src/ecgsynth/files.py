@@ -32,6 +32,10 @@ def written_beside(target: str | Path) -> Iterator[Path]:
     EcgsynthError: the disk is full or the folder cannot be written.
     """
     target = Path(target)
+    if target.name in ("", ".."):  # the folder that one is in, or above
+        target = target.resolve()
+    if not target.name:
+        raise EcgsynthError(f"{target} is the root of all files; name one in it.")
     _clear_stale(target)
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:

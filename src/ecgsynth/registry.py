@@ -20,9 +20,13 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, TypeVar
 
+from ecgsynth.arguments import shown
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
 T = TypeVar("T")
+
+LONGEST = 100
+"""Letters of a name that a file can have."""
 
 LIST = "registered.json"
 """Folder -> name -> [module in the folder, sentence]."""
@@ -84,6 +88,8 @@ class Registry:
         ------
         EcgsynthError: there is none of that name.
         """
+        if not isinstance(name, str):
+            raise EcgsynthError(f"a {self.kind} is named by a text; got {shown(name)}.")
         if name not in self._objects:
             if name in self._plugins:
                 self.register(name)(self._plugins[name].load())
@@ -91,7 +97,7 @@ class Registry:
                 importlib.import_module(f"ecgsynth.{self.folder}.{self._listed[name][0]}")
         if name not in self._objects:
             raise EcgsynthError(
-                f"no {self.kind} named '{name}'."
+                f"no {self.kind} named {shown(name)}."
                 f"{self._unlisted(name) or did_you_mean(name, self.names())}"
             )
         return self._objects[name]
@@ -131,7 +137,9 @@ class Registry:
 
     def _unlisted(self, name: str) -> str:
         """A hint where a file of that name is there and nobody listed what it registers."""
-        named = (Path(place) / f"{name}.py" for place in self._places() if name.isidentifier())
+        if not name.isidentifier() or len(name) > LONGEST:
+            return ""
+        named = (Path(place) / f"{name}.py" for place in self._places())
         if any(file.is_file() for file in named):
             return (
                 f" There is a file {self.folder}/{name}.py, but nothing of that name on the list; "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import reprlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Self, get_args, get_origin
 
@@ -111,18 +110,17 @@ def explain(problem: ValidationError, kind: type[Any], owner: str) -> str:
         known = kind.model_fields
         return f"{owner} has no setting '{where}'.{did_you_mean(str(error['loc'][-1]), known)}"
     if error["type"] == "missing" and isinstance(error["loc"][-1], int):
-        where, given = where.rpartition(".")[0], reprlib.repr(error["input"])
+        where, given = where.rpartition(".")[0], shown(error["input"])
         return f"{owner}: '{where}' takes more values than that (got {given})."
     if error["type"] == "missing":
         return f"{owner} needs '{where}'; write {where}=... beside the others."
     if error["type"] == "tuple_type":
-        return f"{owner}: '{where}' takes a list in brackets, as in [{error['input']}, ...]."
+        return f"{owner}: '{where}' takes a list in brackets, as in [{shown(error['input'])}, ...]."
     said = error["msg"].removeprefix("Value error, ")
     said = re.sub(r" or instance of \w+", "", said)  # names of classes are no words of a recipe
     if not where:  # several settings do not go together: the sentence names them
         return f"{owner}: {said}."
-    # `reprlib` shortens: what was given may be the whole recipe.
-    return f"{owner}: '{where}' {said[:1].lower()}{said[1:]} (got {reprlib.repr(error['input'])})."
+    return f"{owner}: '{where}' {said[:1].lower()}{said[1:]} (got {shown(error['input'])})."
 
 
 def explain_nested(problem: ValidationError, kind: type[BaseModel], owner: str) -> str:

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ecgsynth.arguments import MOST, is_count, plain, shown
+from ecgsynth.arguments import names as listed
 from ecgsynth.augmentation.applying import refuse_unreal
 from ecgsynth.augmentation.arrays import DEFAULT_MODEL, Model
 from ecgsynth.augmentation.matching import brought, checked
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.errors import EcgsynthError, NotThereError
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.synthesizer import BLOCK, Synthesizer
 from ecgsynth.synthesizer.plan import counter_uniform
@@ -54,8 +56,10 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
             raise EcgsynthError(
                 "the real set is an Ecg, as es.read and es.load give it; for arrays see es.augment."
             )
-        if not isinstance(ratio, int | float) or not 0 <= ratio <= 1:
-            raise EcgsynthError(f"the ratio is a share of synthetic items, 0 to 1; got {ratio!r}.")
+        if plain(ratio) is None or not 0 <= ratio <= 1:
+            raise EcgsynthError(
+                f"the ratio is a share of synthetic items, 0 to 1; got {shown(ratio)}."
+            )
         refuse_unreal(real)
         bad = ~np.isfinite(real.signal).all((1, 2))
         if not real.spec.multilabel:
@@ -65,15 +69,16 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
                 f"{int(bad.sum()):,} of the {len(real):,} real items hold NaN or no label; leave "
                 "them out, as in real[kept]."
             )
-        if seed < 0:
-            raise EcgsynthError(f"a seed is a whole number from 0 on; got {seed}.")
+        if not is_count(seed):
+            raise EcgsynthError(f"a seed is a whole number from 0 on; got {shown(seed)}.")
         if not isinstance(model, Ecg | Synthesizer):
             model = Synthesizer.load(model)
         makes: tuple[str, ...] = () if isinstance(model, Ecg) else tuple(model.prior.groups)
-        names = [label] if isinstance(label, str) else list(label or ())
+        chosen = None if label is None else (label,) if isinstance(label, str) else label
         if isinstance(model, Ecg):
             makes = tuple(name for name, count in model.counts().items() if count)
-        names = names or [name for name in real.spec.classes if name in makes]
+        shared = [name for name in real.spec.classes if name in makes]
+        names = shared if chosen is None else list(listed(chosen, "label"))
         for name in names:
             real.spec.class_index(name)
             if name not in makes:
@@ -96,8 +101,8 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def set_epoch(self, epoch: int) -> None:
         """Other synthetic items in other places; call it before each pass, as with samplers."""
-        if epoch < 0:
-            raise EcgsynthError(f"epochs are counted from 0; got {epoch}.")
+        if not is_count(epoch) or epoch > MOST:
+            raise EcgsynthError(f"epochs are whole numbers, counted from 0; got {shown(epoch)}.")
         self.epoch.fill_(epoch)
         self._begin(epoch)
 
@@ -116,8 +121,10 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
         return len(self.real)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
+        number = plain(index)
+        if not isinstance(number, int) or not -len(self) <= number < len(self):
+            raise NotThereError(f"no item {shown(index)}: the set holds {len(self):,}, from 0.")
+        index = number
         if self.begun != (epoch := int(self.epoch)):
             self._begin(epoch)
         index %= len(self)

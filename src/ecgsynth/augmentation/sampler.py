@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ecgsynth.arguments import shown, whole
+from ecgsynth.arguments import is_count, shown, whole
 from ecgsynth.augmentation.arrays import DEFAULT_MODEL, Asked, Model, filled
 from ecgsynth.augmentation.kinds import Given, key_among
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.synthesizer.plan import checked_seed, is_count
+from ecgsynth.synthesizer.plan import checked_seed
 
 
 class SyntheticSampler(BaseEstimator):

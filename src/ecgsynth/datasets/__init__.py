@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ecgsynth.arguments import shown
 from ecgsynth.errors import DamagedFileError, EcgsynthError, did_you_mean
 from ecgsynth.registry import DATASETS
 from ecgsynth.settings import Settings as Settings
@@ -82,13 +83,14 @@ def load(name: str, split: str | None = None, **settings: Any) -> Ecg:
     ------
     EcgsynthError: unknown name, split or setting; the recordings are not there.
     """
-    if ":" in name and split is None:
+    if isinstance(name, str) and ":" in name and split is None:
         name, split = name.split(":", 1)
     dataset: Dataset = DATASETS.get(name)
-    split = split or dataset.splits[0]
-    if split not in dataset.splits:
+    split = dataset.splits[0] if split is None else split
+    if not isinstance(split, str) or split not in dataset.splits:
         raise EcgsynthError(
-            f"the data set '{name}' has no split '{split}'.{did_you_mean(split, dataset.splits)}"
+            f"the data set '{name}' has no split {shown(split)}."
+            f"{did_you_mean(split, dataset.splits)}"
         )
     return dataset.load(split, make_settings(dataset.Settings, settings, f"data set '{name}'"))
 

@@ -36,7 +36,7 @@ class Cutting(Settings):
     """
 
     window: tuple[int, int] = (96, 160)
-    samples: int | None = Field(None, ge=8)
+    samples: int | None = Field(None, ge=8, le=100_000_000)
     baseline: bool = True
     band: tuple[float | None, float | None] = (None, 40.0)
     band_filter: Literal["fir", "butterworth"] = "fir"

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
+from ecgsynth.arguments import place
 from ecgsynth.datasets import Inventory
 from ecgsynth.datasets.beats import Cutting, settings_like
 from ecgsynth.datasets.own import people
@@ -156,7 +157,12 @@ class Folder:
 
 
 def _find(settings: Folder.Settings) -> Found:
-    path = settings.path.expanduser()
+    try:
+        path = place(settings.path.expanduser(), "data.path")
+    except RuntimeError:  # ~ of somebody who is not known
+        raise EcgsynthError(
+            f"there is no home folder for {settings.path}; check data.path."
+        ) from None
     if not path.exists() and not path.with_suffix(".hea").is_file():
         raise EcgsynthError(f"there is no file or folder {path}; check data.path.")
     kind: str = settings.kind

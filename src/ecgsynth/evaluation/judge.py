@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from ecgsynth.arguments import callback, flag, instance, names, place, shown, whole
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError
 from ecgsynth.evaluation import Estimate, Metric, Trial, members, reference
 from ecgsynth.evaluation.calibration import (
@@ -84,15 +87,24 @@ def evaluate(
     ------
     EcgsynthError: an unknown metric or set, shapes that differ, signals that hold NaN.
     """
+    callback(advance, "advance")
     if advance is None:
         with bar("judging") as shown:
             return evaluate(
                 synthetic, against, train, new_patients, metrics, quick=quick, full=full,
                 controls=controls, seed=seed, advance=shown,
             )  # fmt: skip
-    if quick and full:
+    instance(synthetic, Ecg, "what is judged is an Ecg, as es.read and generate give it")
+    flag(controls, "controls")
+    if flag(quick, "quick") and flag(full, "full"):
         raise EcgsynthError("an evaluation is quick or full, not both; leave one of them out.")
-    chosen = [METRICS.get(name) for name in metrics or METRICS.names()]
+    chosen = [
+        METRICS.get(name)
+        for name in (METRICS.names() if metrics is None else names(metrics, "metrics"))
+    ]
+    against, new_patients = _given(against, "against"), _given(new_patients, "new_patients")
+    train = train if isinstance(train, TrainingSet) else _given(train, "train")
+    seed = whole(seed, "the seed")
     notes: list[str] = []
     synthetic = checked(synthetic, notes)
     advance("loading the real sets", 0.0)
@@ -123,6 +135,26 @@ def evaluate(
     return Report.of(
         trial, rows, left_out, notes, c2st_validity=validity, training_set=facts
     )  # fmt: skip
+
+
+def _given(part: Any, name: str) -> Ecg | str | None:
+    """A set, or what it is called.
+
+    Raises
+    ------
+    EcgsynthError: it is of another kind.
+    """
+    if part is None or isinstance(part, Ecg):
+        return part
+    if not isinstance(part, str | os.PathLike):
+        raise EcgsynthError(
+            f"{name} is an Ecg, a data set's split as in 'mitbih:heldout', or a file; got "
+            f"{shown(part)}."
+        )
+    if part == "":
+        return None
+    place(part, name)
+    return os.fspath(part)
 
 
 def _part(name: str, part: Ecg | str | None, spec: Spec, notes: list[str]) -> Ecg | None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ecgsynth.arguments import flag, instance, place, shown
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import Estimate, Metric, Trial
 from ecgsynth.evaluation.controls import BASELINE, CEILING
@@ -86,6 +87,15 @@ class Report:
     facts: dict[str, Any] = field(default_factory=dict)
     trial: Trial | None = field(default=None, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        kinds: dict[str, type[Any]] = {
+            "synthetic": str, "against": str, "counts": dict, "rows": list, "left_out": dict,
+        }  # fmt: skip
+        for name, kind in kinds.items():
+            instance(getattr(self, name), kind, f"a report comes from evaluate; its {name}")
+        for row in self.rows:
+            instance(row, Row, "a report comes from evaluate; its rows")
+
     @classmethod
     def of(
         cls, trial: Trial, rows: list[Row], left_out: dict[str, str], notes: list[str], **more: Any
@@ -121,7 +131,13 @@ class Report:
 
     def __getitem__(self, key: str | tuple[str, str]) -> Row:
         """`report["c2st"]` or `report["coverage", "V"]`."""
-        metric, group = (key, "all") if isinstance(key, str) else key
+        pair = (key, "all") if isinstance(key, str) else key
+        if not isinstance(pair, tuple) or [*map(type, pair)] != [str, str]:
+            raise EcgsynthError(
+                "a figure is named by its metric and class, as in report['coverage', 'V']; got "
+                f"{shown(key)}."
+            )
+        metric, group = pair
         for row in self.rows:
             if (row.metric, row.group) == (metric, group):
                 return row
@@ -155,7 +171,8 @@ class Report:
         if more:
             from ecgsynth.evaluation.page import page
 
-            content = page(self, show_real)
+            shows = None if show_real is None else flag(show_real, "show_real")
+            content = page(self, shows)
             with written_beside(path) as one, written_beside(more[0]) as other:
                 one.write_text(content, encoding="utf-8")
                 other.write_text(text)
@@ -173,7 +190,7 @@ def files_of(path: str | Path) -> list[Path]:
     ------
     EcgsynthError: its ending is that of no report, or it names a folder.
     """
-    path = Path(path)
+    path = place(path)
     if path.suffix not in (".html", ".htm", ".json") or path.is_dir():
         raise EcgsynthError(f"a report is a file that ends in .html or .json; '{path}' is none.")
     return [path] if path.suffix == ".json" else [path, path.with_suffix(".json")]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from ecgsynth.arguments import instance, place, shown
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import writable
 from ecgsynth.registry import FORMATS
@@ -44,9 +45,9 @@ def write(ecg: Ecg | Iterable[Ecg], target: str | Path, format: str | None = Non
     ------
     EcgsynthError: unknown ending or format; the target cannot be written; a name is no text.
     """
-    chunks = [ecg] if isinstance(ecg, Ecg) else ecg
-    path = Path(target)
-    kind = FORMATS.get(format) if format else _by_suffix(str(target))
+    path = place(target, "the target")
+    kind = _by_suffix(str(target)) if format is None else FORMATS.get(format)
+    chunks = [ecg] if isinstance(ecg, Ecg) else _each(ecg)
     try:
         kind.write(chunks, path)
     except UnicodeEncodeError as problem:  # half of a pair of surrogates, which no file can hold
@@ -55,6 +56,18 @@ def write(ecg: Ecg | Iterable[Ecg], target: str | Path, format: str | None = Non
             "rename it."
         ) from None
     return path
+
+
+def _each(parts: Iterable[Ecg]) -> Iterator[Ecg]:
+    """The parts of a stream, looked at one by one."""
+    what = "what is written is an Ecg, or a stream of them"
+    try:
+        stream = None if isinstance(parts, str | bytes | Mapping) else iter(parts)
+    except Exception:  # a 0-d array says that it is iterable
+        stream = None
+    if stream is None:
+        raise EcgsynthError(f"{what}; got {shown(parts)}.")
+    return (instance(part, Ecg, what) for part in stream)
 
 
 def check_target(target: str | Path) -> None:
@@ -66,7 +79,8 @@ def check_target(target: str | Path) -> None:
     """
     from ecgsynth.formats.wfdb_writing import refuse_folder
 
-    kind, path = _by_suffix(str(target)), Path(target)
+    path = place(target, "the target")
+    kind = _by_suffix(str(target))
     if "/" in kind.suffixes:
         refuse_folder(path.resolve())
         path /= "RECORDS"
@@ -82,12 +96,12 @@ def read(path: str | Path, format: str | None = None) -> Ecg:
     ------
     EcgsynthError: it is not there, of an unknown ending, or damaged.
     """
-    if not Path(path).exists():
+    if not place(path).exists():
         header = Path(f"{path}.hea")  # a WFDB record is known by its name without an ending
         if not header.is_file():
             raise EcgsynthError(f"there is no file or folder {path}.")
         path = header
-    kind = FORMATS.get(format) if format else _by_suffix(str(path))
+    kind = _by_suffix(str(path)) if format is None else FORMATS.get(format)
     with naming(Path(path)):
         ecg: Ecg = kind.read(Path(path))
     if doubt := doubted_unit(ecg) or doubted_scale(ecg):

@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
+from ecgsynth.arguments import instance, place, shown
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
 Kind = Literal["training", "augmentation"]
@@ -33,7 +34,7 @@ def read_recipe(recipe: str | Path, overrides: Sequence[str], kind: Kind) -> dic
     """
     import yaml
 
-    path = _recipe_path(recipe, kind)
+    path = _recipe_path(place(recipe, "the recipe"), kind)
     try:
         content = read_yaml(_text_of(path))
     except (OSError, ValueError, yaml.YAMLError) as problem:
@@ -53,6 +54,7 @@ def read_recipe(recipe: str | Path, overrides: Sequence[str], kind: Kind) -> dic
         )
     content.setdefault("name", path.stem)
     for override in overrides:
+        instance(override, str, "an override is a text, as in 'model.width=64'")
         put(content, *parse_override(override))
     return content
 
@@ -132,7 +134,9 @@ def _recipe_path(recipe: str | Path, kind: Kind) -> Path:
         return inside
     if (Path(recipe) / "run.yaml").is_file():
         return Path(recipe) / "run.yaml"
-    raise EcgsynthError(f"no recipe named '{recipe}'.{did_you_mean(str(recipe), shipped(kind))}")
+    raise EcgsynthError(
+        f"no recipe named {shown(str(recipe))}.{did_you_mean(str(recipe), shipped(kind))}"
+    )
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -154,7 +158,7 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise EcgsynthError(f"'{text[:80]}' cannot be read ({problem}); mend its value.") from None
     except yaml.YAMLError:
         pass
-    raise EcgsynthError(f"'{text}' is not an override; write key=value, as in model.width=64.")
+    raise EcgsynthError(f"{shown(text)} is not an override; write key=value, as in model.width=64.")
 
 
 def put(content: dict[str, Any], key: str, value: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ecgsynth.arguments import above_zero, instance, mapping, names, shown
+from ecgsynth.arguments import above_zero, instance, listed, mapping, names, shown
 from ecgsynth.errors import EcgsynthError, NotThereError
 from ecgsynth.signals.columns import fitted, numbers, refuse_odd_labels, same, words
 from ecgsynth.signals.marks import Marks
@@ -106,7 +106,7 @@ class Ecg:
     def __eq__(self, other: object) -> bool:
         """Whether every column is the same; that of the card does not count."""
         if not isinstance(other, Ecg):
-            return NotImplemented
+            return False
         return (self.spec, self.source, self.marks) == (other.spec, other.source, other.marks) and (
             all(
                 same(getattr(self, n), getattr(other, n))
@@ -131,7 +131,7 @@ class Ecg:
         """A selection of items by slice, index array or boolean mask; always an `Ecg`."""
         try:
             rows = np.atleast_1d(np.arange(len(self))[index])
-        except (IndexError, TypeError, ValueError, OverflowError):
+        except Exception:  # NumPy has many for what is no index
             rows = np.zeros((0, 0))
         if rows.ndim != 1:  # also of True, which is no number of an item
             raise NotThereError(
@@ -272,9 +272,11 @@ def concatenate(parts: Sequence[Ecg]) -> Ecg:
     ------
     EcgsynthError: no parts, or their specs differ.
     """
-    parts = list(parts) if isinstance(parts, Iterable) and not isinstance(parts, str) else [parts]
-    for part in parts:
-        instance(part, Ecg, "what is joined is a list of ECGs, as in concatenate([one, other])")
+    what = "what is joined is a list of ECGs, as in concatenate([one, other])"
+    found = None if isinstance(parts, Ecg) else listed(parts)
+    if found is None:
+        raise EcgsynthError(f"{what}; got {shown(parts)}.")
+    parts = [instance(part, Ecg, what) for part in found]
     if not parts:
         raise EcgsynthError("nothing to concatenate: the list of ECGs is empty.")
     first = parts[0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import shown, whole
+from ecgsynth.arguments import shown, text, whole
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.columns import numbers, same, words
 
@@ -45,7 +45,7 @@ class Marks:
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Marks):
-            return NotImplemented
+            return False
         return all(
             same(getattr(self, name), getattr(other, name))
             for name in ("item", "lead", "sample", "symbol")
@@ -57,7 +57,7 @@ class Marks:
         """Samples of an item's marks, all or those of one symbol."""
         rows = self.item == whole(item, "the number of an item")
         if symbol is not None:
-            rows &= self.symbol == symbol
+            rows &= self.symbol == text(symbol, "the symbol")
         return self.sample[rows]
 
     def select(self, items: NDArray[np.int64]) -> Marks:

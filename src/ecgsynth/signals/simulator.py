@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.arguments import instance, listed, names, plain, rate, shown, whole
 from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.signals.columns import numbers
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.hearts import Heart, dipole_of, rhythm, waves_of
 from ecgsynth.signals.marks import Marks
@@ -19,6 +21,9 @@ from ecgsynth.signals.vocabulary import FIDUCIALS, LEADS_12, twelve_leads
 
 SOURCE = "synthetic:simulator"
 CLASSES = ("N", "S", "V", "F")
+
+MOST_SAMPLES = 100_000_000
+"""Of a simulated record: a day at 1,000 Hz."""
 
 SHARES = {"N": 0.80, "S": 0.08, "V": 0.09, "F": 0.03}
 """Shares of the classes in `simulate_beats`."""
@@ -41,8 +46,10 @@ class Noise:
     mains_hz: float = 50.0
 
     def __post_init__(self) -> None:
-        levels = (self.wander_mv, self.muscle_mv, self.mains_mv)
-        if not all(0 <= level < np.inf for level in levels) or not 0 < self.mains_hz < np.inf:
+        levels = [plain(level) for level in (self.wander_mv, self.muscle_mv, self.mains_mv)]
+        mains = plain(self.mains_hz)
+        known = mains is not None and 0 < mains < np.inf
+        if not known or not all(level is not None and 0 <= level < np.inf for level in levels):
             raise EcgsynthError("noise is given in mV RMS, zero or more, and mains in Hz above 0.")
 
 
@@ -84,9 +91,16 @@ def simulate_record(
     ------
     EcgsynthError: a parameter makes no heart.
     """
-    _check(seconds, fs, heart_rate, leads, hrv)
-    if min(seed, patient) < 0:
-        raise EcgsynthError(f"seed and patient are numbers from 0; got {seed} and {patient}.")
+    _check(seconds, fs, heart_rate, hrv)
+    leads = names(leads, "leads")
+    for lead in leads:
+        if lead not in (*LEADS_12, "MLII"):
+            raise EcgsynthError(
+                f"the simulator has no lead '{lead}'.{did_you_mean(lead, (*LEADS_12, 'MLII'))}"
+            )
+    seed, patient = whole(seed, "the seed"), whole(patient, "the patient")
+    if noise is not None:
+        instance(noise, Noise, "noise is a Noise, as in Noise(muscle_mv=0.02)")
     if noise is not None and noise.mains_mv > 0 and noise.mains_hz >= fs / 2:
         raise EcgsynthError(f"mains of {noise.mains_hz:g} Hz do not fit in {fs:g} samples/s.")
     heart = Heart.draw(seed, patient)
@@ -105,11 +119,11 @@ def simulate_record(
     if noise is not None:
         noise_rng = np.random.default_rng([seed, patient, 2])
         independent = independent + _disturb(noise, independent.shape, fs, noise_rng)
-    whole = dict(zip(LEADS_12, twelve_leads(independent), strict=True))
-    whole["MLII"] = whole["II"]
+    every = dict(zip(LEADS_12, twelve_leads(independent), strict=True))
+    every["MLII"] = every["II"]
     spec = Spec(leads=tuple(leads), fs=fs, samples=samples, context=("heart_rate",))
     return Ecg(
-        signal=np.stack([whole[lead] for lead in leads])[None].astype(np.float32),
+        signal=np.stack([every[lead] for lead in leads])[None].astype(np.float32),
         spec=spec,
         context=np.array([[rate]]),
         patient=np.array([f"simulated-{patient:04d}"]),
@@ -141,11 +155,18 @@ def simulate_beats(
     ------
     EcgsynthError: a parameter makes no heart.
     """
-    patients = max(1, count // 150) if patients is None else patients
+    count = whole(count, "count", 1)
+    patients = max(1, count // 150) if patients is None else whole(patients, "patients")
     if not 1 <= patients <= count:
         raise EcgsynthError(f"{count} beats of {patients} people: every person needs a beat.")
-    if min(window) < 0 or sum(window) < 8:
-        raise EcgsynthError(f"the window {tuple(window)} needs 8 samples, none of them negative.")
+    around = numbers(window, "the window", np.int64)
+    if around.shape != (2,) or around.min() < 0 or not 8 <= around.sum() <= MOST_SAMPLES:
+        raise EcgsynthError(
+            "the window has samples before and after R, 8 in all at least and none of them "
+            f"negative; got {shown(window)}."
+        )
+    before, after = around.tolist()
+    window = before, after
     share = [len(part) for part in np.array_split(np.arange(count), patients)]
     return concatenate([
         beats_of(
@@ -197,36 +218,42 @@ def beats_of(record: Ecg, count: int, window: tuple[int, int]) -> Ecg:
     )
 
 
-def _check(
-    seconds: float, fs: float, heart_rate: float | None, leads: Sequence[str], hrv: float
-) -> None:
-    if not 0.1 <= seconds <= 90_000:
-        raise EcgsynthError(f"a simulated record lasts 0.1 to 90000 s; got {seconds:g}.")
-    if not 100 <= fs <= 10_000:
-        raise EcgsynthError(f"the simulator works at 100 to 10000 Hz; got {fs:g}.")
-    if heart_rate is not None and not 20 <= heart_rate <= 250:
-        raise EcgsynthError(f"a heart rate lies between 20 and 250 per minute; got {heart_rate:g}.")
-    if not 0 <= hrv <= 0.2:
-        raise EcgsynthError(f"heart rate variability is a share from 0 to 0.2; got {hrv:g}.")
-    for lead in leads:
-        if lead not in (*LEADS_12, "MLII"):
-            raise EcgsynthError(
-                f"the simulator has no lead '{lead}'.{did_you_mean(lead, (*LEADS_12, 'MLII'))}"
-            )
+def _check(seconds: float, fs: float, heart_rate: float | None, hrv: float) -> None:
+    if not _within(seconds, 0.1, 90_000):
+        raise EcgsynthError(f"a simulated record lasts 0.1 to 90000 s; got {shown(seconds)}.")
+    if not _within(rate(fs), 100, 10_000):
+        raise EcgsynthError(f"the simulator works at 100 to 10000 Hz; got {shown(fs)}.")
+    if seconds * fs > MOST_SAMPLES:
+        raise EcgsynthError(
+            f"{seconds:g} s at {fs:g} Hz are {seconds * fs:,.0f} samples; a simulated record holds "
+            f"{MOST_SAMPLES:,} at most."
+        )
+    if heart_rate is not None and not _within(heart_rate, 20, 250):
+        raise EcgsynthError(
+            f"a heart rate lies between 20 and 250 per minute; got {shown(heart_rate)}."
+        )
+    if not _within(hrv, 0, 0.2):
+        raise EcgsynthError(f"heart rate variability is a share from 0 to 0.2; got {shown(hrv)}.")
+
+
+def _within(value: object, low: float, high: float) -> bool:
+    number = plain(value)
+    return number is not None and low <= number <= high
 
 
 def _kinds(
     beats: Mapping[str, float] | Sequence[str], count: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """[beat] class numbers, drawn from shares or repeated from a pattern."""
-    unknown = [name for name in beats if name not in CLASSES]
-    if unknown or not beats:
-        raise EcgsynthError(f"the simulator has beats N, S, V and F; got {list(beats)}.")
+    turns = listed([*beats] if isinstance(beats, str | Mapping) else beats)
+    if not turns or not all(isinstance(name, str) and name in CLASSES for name in turns):
+        raise EcgsynthError(f"the simulator has beats N, S, V and F; got {shown(beats)}.")
     if not isinstance(beats, Mapping):
-        return np.resize([CLASSES.index(name) for name in beats], count)
-    share = np.array([beats.get(name, 0.0) for name in CLASSES], float)
-    if share.min() < 0 or not np.isfinite(share.sum()) or share.sum() == 0:
-        raise EcgsynthError(f"shares of beats must be positive numbers; got {dict(beats)}.")
+        return np.resize([CLASSES.index(name) for name in turns], count)
+    shares = [plain(beats.get(name, 0.0)) for name in CLASSES]
+    share = np.array([np.nan if one is None else float(one) for one in shares])
+    if not share.min() >= 0 or not np.isfinite(share.sum()) or share.sum() == 0:
+        raise EcgsynthError(f"shares of beats must be positive numbers; got {shown(dict(beats))}.")
     return rng.choice(len(CLASSES), count, p=share / share.sum())
 
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from ecgsynth import arguments
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
@@ -55,7 +53,7 @@ class Spec:
         if not self.samples:
             raise EcgsynthError("an item must hold at least one sample; got 0.")
         put("multilabel", arguments.flag(self.multilabel, "multilabel"))
-        if self.unit not in ("mV", "normalised"):
+        if not isinstance(self.unit, str) or self.unit not in ("mV", "normalised"):
             raise EcgsynthError(
                 f"the unit must be 'mV' or 'normalised'; got {arguments.shown(self.unit)}."
             )
@@ -115,14 +113,15 @@ class Spec:
 
 def _checked_band(band: Any) -> tuple[float | None, float | None]:
     """Two edges, Hz, the first below the second; each may be None."""
-    if not isinstance(band, list | tuple | np.ndarray) or len(band) != 2:
+    edges = arguments.listed(band) or []
+    if len(edges) != 2:
         raise EcgsynthError(
             "the band has a low and a high edge in Hz, as in (0.5, 40), each None where it is not "
             f"limited; got {arguments.shown(band)}."
         )
     low, high = (
         None if edge is None else arguments.number(edge, "an edge of the band, in Hz,", 0)
-        for edge in band
+        for edge in edges
     )
     if low is not None and high is not None and low >= high:
         raise EcgsynthError(f"the band begins at {low:g} Hz and ends at {high:g} Hz; turn it over.")

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.arguments import (
+    MOST,
+    flag,
+    instance,
+    is_count,
+    listed,
+    mapping,
+    place,
+    plain,
+    shown,
+    text,
+    whole,
+)
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.registry import MODELS
@@ -18,7 +31,7 @@ from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import VALID, masked, scaler_from_json
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer.card import Card as Card
-from ecgsynth.synthesizer.plan import Drawn, Plan, checked_seed, counter_uniform, is_count
+from ecgsynth.synthesizer.plan import Drawn, Plan, checked_seed, counter_uniform
 from ecgsynth.synthesizer.shelf import find_model
 from ecgsynth.synthesizer.shelf import pretrained as pretrained
 
@@ -31,6 +44,9 @@ BLOCK = 256
 """Items computed together, always in the same blocks: an item's numbers then depend neither on
 how many are asked for nor on how they are handed out."""
 
+GATHERED_BYTES = 64_000_000_000
+"""Most signals that `generate` gathers in memory."""
+
 CHUNK = 4096
 """Items that `stream` hands out at a time."""
 
@@ -41,14 +57,36 @@ class Synthesizer:
     Parameters
     ----------
     generator: a module of a registered family. card: what it is; carries spec, scaler, prior.
+
+    Raises
+    ------
+    EcgsynthError: either is of another kind, or parts of the card do not fit together.
     """
 
     def __init__(self, generator: nn.Module, card: Card) -> None:
+        if not hasattr(generator, "latent"):
+            raise EcgsynthError(
+                "a generator is a module of a registered family, as Synthesizer.load has it; got "
+                f"{shown(generator)}."
+            )
         self.generator = generator.eval()
-        self.card = card
+        self.card = instance(card, Card, "a card is a Card, as that of a Synthesizer")
         self.spec = Spec.from_json(card.spec)
-        self.scaler = scaler_from_json(card.scaler)
+        try:
+            self.scaler = scaler_from_json(card.scaler)
+        except (KeyError, TypeError, ValueError) as problem:
+            raise EcgsynthError(
+                f"the card of {card.name} is damaged: its scaler cannot be read ({problem}); train "
+                "it again."
+            ) from None
         self.prior = ContextPrior.from_json(self.spec, card.prior)
+        known = self.spec.classes or ("",)
+        for name in self.prior.groups:
+            if name not in known:
+                raise EcgsynthError(
+                    f"the card of {card.name} is damaged: its prior makes class {shown(name)}, and "
+                    f"its spec has {', '.join(map(shown, known))}; train or join it again."
+                )
 
     @classmethod
     def load(cls, model: str | Path) -> Synthesizer:
@@ -78,11 +116,12 @@ class Synthesizer:
         """
         from ecgsynth.synthesizer.joined import join
 
+        models = mapping(models, "what is joined", "{'S': 'runs/s', 'V': 'runs/v'}")
         loaded = {
             label: model if isinstance(model, Synthesizer) else Synthesizer.load(model)
             for label, model in models.items()
         }
-        return join(loaded, name)
+        return join(loaded, text(name, "the name"))
 
     def transplanted(self, name: str = "") -> Synthesizer:
         """The same generator, asked for its rare beats in the style of everybody it knows.
@@ -101,7 +140,7 @@ class Synthesizer:
         """
         from ecgsynth.synthesizer.transplanted import transplant
 
-        return transplant(self, name or f"{self.card.name}-transplanted")
+        return transplant(self, text(name, "the name") or f"{self.card.name}-transplanted")
 
     def weights(self) -> dict[str, Tensor]:
         """All numbers of the generator by name, as they stand in a file."""
@@ -114,11 +153,17 @@ class Synthesizer:
         return all(bool((value.half() == value).all()) for value in numbers)
 
     def save(self, path: str | Path, half: bool = False) -> Path:
-        """Write weights and card as one safetensors file (half: in 16 bits, for shipping)."""
+        """Write weights and card as one safetensors file (half: in 16 bits, for shipping).
+
+        Raises
+        ------
+        EcgsynthError: the file cannot be written.
+        """
         from ecgsynth.synthesizer.weights import save
 
-        save(self.weights(), self.card, Path(path), half)
-        return Path(path)
+        target = place(path)
+        save(self.weights(), self.card, target, flag(half, "half"))
+        return target
 
     def generate(
         self,
@@ -127,7 +172,19 @@ class Synthesizer:
         seed: int = 0,
         context: Mapping[str, float] | None = None,
     ) -> Ecg:
-        """Synthetic items as one `Ecg`; see `stream` for the parameters."""
+        """Synthetic items as one `Ecg`; see `stream` for the parameters.
+
+        Raises
+        ------
+        EcgsynthError: as `stream`, or more than a computer holds in memory.
+        """
+        total = self._plan(count, label).total
+        size = 4 * total * len(self.spec.leads) * self.spec.samples
+        if size > GATHERED_BYTES:
+            raise EcgsynthError(
+                f"{total:,} items are {size / 1e9:,.0f} GB of signals, more than are held in "
+                "memory; take them as `stream` hands them out."
+            )
         return concatenate(list(self.stream(count, label, seed, context)))
 
     def stream(
@@ -145,7 +202,8 @@ class Synthesizer:
         Parameters
         ----------
         count: how many; a mapping {"N": 1000, "S": 200} asks class by class.
-        label: the class, or several that take turns; all of them when left out.
+        label: the class, or several that take turns, in a list or an array; all of them when left
+            out.
         seed: same seed, same items, whatever `chunk` is.
         context: values to hold fixed, such as {"rr_before_s": 0.5}; the rest is drawn from the
             class's own distribution.
@@ -158,12 +216,13 @@ class Synthesizer:
             a seed out of range, a slice that holds nothing.
         """
         plan = self._plan(count, label)
-        fixed = self._checked_context(context or {})
-        seed = checked_seed(seed)
+        fixed = self._checked_context(context)
+        seed, chunk = checked_seed(seed), whole(chunk, "chunk", 1)
         end = plan.total if stop is None else stop
-        if not 0 <= start < end <= plan.total:
+        if not is_count(start) or not is_count(end) or not start < end <= plan.total:
             raise EcgsynthError(
-                f"a slice must lie within the {plan.total} items; got {start} to {end}."
+                f"a slice must lie within the {plan.total} items; got {shown(start)} to "
+                f"{shown(end)}."
             )
         size = max(BLOCK, chunk // BLOCK * BLOCK)
 
@@ -246,18 +305,27 @@ class Synthesizer:
             if label is not None:
                 raise EcgsynthError("give counts per class or a label, not both.")
             turns = np.array([self._class(name) for name in count], np.int64)
-            if not all(is_count(number) for number in count.values()) or sum(count.values()) < 1:
+            known = all(is_count(number) for number in count.values())
+            if not known or not 1 <= sum(map(int, count.values())) <= MOST:
                 raise EcgsynthError(
-                    f"counts must be whole numbers, at least one of them above 0; got {count}."
+                    "counts must be whole numbers, at least one of them above 0; got "
+                    f"{shown(count)}."
                 )
             ends = np.cumsum([int(number) for number in count.values()])
             return Plan(turns, int(ends[-1]), ends)
-        if not is_count(count) or count < 1:
-            raise EcgsynthError(f"the count must be a whole number of at least 1; got {count}.")
-        names = [label] if isinstance(label, str) else list(label or self.prior.groups)
+        if not is_count(count) or not 1 <= count <= MOST:
+            raise EcgsynthError(
+                f"the count must be a whole number of at least 1; got {shown(count)}."
+            )
+        names = list(self.prior.groups) if label is None else _in_turn(label)
         return Plan(np.array([self._class(name) for name in names], np.int64), int(count))
 
     def _class(self, name: str) -> int:
+        if not isinstance(name, str):
+            raise EcgsynthError(
+                f"{self.card.name} knows no class {shown(name)}; a class is named by a text."
+                f"{did_you_mean(name, self.prior.groups)}"
+            )
         if name in self.card.left_out:
             raise EcgsynthError(
                 f"{self.card.name} does not make class '{name}': {self.card.left_out[name]}. "
@@ -266,23 +334,27 @@ class Synthesizer:
         if name and not self.spec.classes:
             raise EcgsynthError(f"{self.card.name} makes no classes; leave '{name}' out.")
         if name not in self.prior.groups:
+            hint = did_you_mean(name, self.prior.groups)
             raise EcgsynthError(
-                f"{self.card.name} knows no class '{name}'.{did_you_mean(name, self.prior.groups)}"
+                f"{self.card.name} knows no class {shown(name)}.{hint}"
                 if name
                 else f"{self.card.name} has classes; choose from {', '.join(self.prior.groups)}."
             )
         return self.spec.classes.index(name) if self.spec.classes else -1
 
-    def _checked_context(self, context: Mapping[str, float]) -> dict[str, float]:
-        for key, value in context.items():
+    def _checked_context(self, context: Mapping[str, float] | None) -> dict[str, float]:
+        given = mapping({} if context is None else context, "context", "{'rr_before_s': 0.5}")
+        for key, value in given.items():
             if key not in self.spec.context:
                 raise EcgsynthError(
-                    f"{self.card.name} knows no context '{key}'."
+                    f"{self.card.name} knows no context {shown(key)}."
                     f"{did_you_mean(key, self.spec.context)}"
                 )
-            number = isinstance(value, int | float | np.number)
-            if not number or not abs(value) <= float(np.finfo(np.float32).max):
-                raise EcgsynthError(f"the context '{key}' must be a finite number; got {value}.")
+            number = plain(value)
+            if number is None or not abs(number) <= float(np.finfo(np.float32).max):
+                raise EcgsynthError(
+                    f"the context '{key}' must be a finite number; got {shown(value)}."
+                )
             if key.endswith("_s") and value <= 0:
                 raise EcgsynthError(f"the context '{key}' is a time: above 0 s; got {value:g}.")
             low, high = self.prior.range_of(key)
@@ -291,7 +363,22 @@ class Synthesizer:
                     "%s=%g lies outside what was learned (%.2f to %.2f); do not trust such beats.",
                     key, value, low, high,
                 )  # fmt: skip
-        return {key: float(value) for key, value in context.items()}
+        return {key: float(value) for key, value in given.items()}
+
+
+def _in_turn(label: str | Iterable[str]) -> list[str]:
+    """The classes that take turns; label: one, or several."""
+    if isinstance(label, np.ndarray):
+        label = label.tolist()
+    if isinstance(label, str):
+        return [label]
+    names = listed(label)
+    if not names:
+        raise EcgsynthError(
+            "label is a class, or several that take turns, as in 'V' or ['N', 'V']; got "
+            f"{shown(label)}."
+        )
+    return names
 
 
 def build_generator(card: Card) -> nn.Module:

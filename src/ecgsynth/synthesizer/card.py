@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.settings import Whole
 
 SCHEMA = 1
 """Version of the card; a file of a newer one is refused."""
 
 
-class Card(BaseModel):
+class Card(Whole):
     """What a model is, what it learned from and what it is for; inside every weights file.
 
     members: of a model that holds one generator per class their cards, by class; its own `run`,
@@ -22,7 +25,7 @@ class Card(BaseModel):
     alarms: what went wrong in the training, as in metrics.jsonl: examples, alarm, saw, try.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", frozen=False, allow_inf_nan=True)
 
     schema_version: int = SCHEMA
     name: str
@@ -48,3 +51,20 @@ class Card(BaseModel):
         "Research: augmentation of rare classes, tests of algorithms and devices, teaching."
     )
     warning: str = "Synthetic ECG. Not from a patient and not for diagnosis."
+
+    @classmethod
+    def _called(cls) -> str:
+        return "the card"
+
+
+def card_of(content: Any) -> Card:
+    """The card that stands in a file.
+
+    Raises
+    ------
+    ValueError: it is none.
+    """
+    try:
+        return Card.from_dict(content)
+    except EcgsynthError as problem:
+        raise ValueError(str(problem)) from None

@@ -14,7 +14,7 @@ from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate, one_hot
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import BLOCK, Synthesizer, build_generator
-from ecgsynth.synthesizer.card import Card
+from ecgsynth.synthesizer.card import Card, card_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -121,7 +121,7 @@ def assemble(card: Card, weights: Mapping[str, Tensor]) -> Synthesizer:
             raise EcgsynthError(
                 f"the weights of class '{label}' are missing from {card.name}; join it again."
             )
-        members[label] = assemble(Card(**content), own)
+        members[label] = assemble(card_of(content), own)
     return Joined(members, card)
 
 

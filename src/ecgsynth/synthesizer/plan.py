@@ -53,13 +53,6 @@ class Drawn:
         return Drawn(*(np.concatenate([getattr(part, n) for part in parts]) for n in names))
 
 
-def is_count(number: object) -> bool:
-    """Whether this is a whole number of items, 0 or more."""
-    if isinstance(number, bool):
-        return False
-    return isinstance(number, int | np.integer) and int(number) >= 0
-
-
 def checked_seed(seed: int) -> int:
     """The seed as a plain number.
 

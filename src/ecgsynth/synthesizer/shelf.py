@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+from ecgsynth.arguments import place
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
 FLAGSHIPS = ("mitbih-beats", "mitbih-beats-2lead", "heartbeat-beats")
@@ -25,11 +26,11 @@ def find_model(model: str | Path) -> Path:
     ------
     EcgsynthError: there is none.
     """
+    path = place(model, "a model")
     if str(model).startswith("models:"):
         from ecgsynth.synthesizer.tracked import fetched
 
         return fetched(str(model))
-    path = Path(model)
     if path.is_dir():
         path = path / "model.safetensors"
         if not path.is_file():

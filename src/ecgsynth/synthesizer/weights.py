@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
-from ecgsynth.synthesizer.card import SCHEMA, Card
+from ecgsynth.synthesizer.card import SCHEMA, Card, card_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,7 +45,7 @@ def load(path: Path) -> Synthesizer:
                 f"{path} was written by a newer ecgsynth (schema {version}, this one reads up "
                 f"to {SCHEMA}); run `pip install -U ecgsynth`."
             )
-        card = Card(**content)
+        card = card_of(content)
         stated, card.id = card.id, identity(card.name, stored)
         synthesizer = assemble(card, {name: value.float() for name, value in stored.items()})
     except (ValueError, RuntimeError, KeyError, TypeError, AttributeError) as problem:

@@ -57,6 +57,8 @@ def refuse(data: Ecg, batch: int) -> None:
     EcgsynthError: NaN or infinity in the signals, or signals lower than what can be generated; a
         class without an item; a batch that is far larger than the set.
     """
+    if not len(data):
+        raise EcgsynthError(f"the training set {data.source} is empty; give one with items.")
     if batch > max(len(data), USUAL_BATCH):
         raise EcgsynthError(
             f"training.batch={batch} is more than the {len(data):,} items of {data.source}; choose "

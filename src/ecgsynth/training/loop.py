@@ -13,6 +13,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from ecgsynth.arguments import callback, flag, instance, place
 from ecgsynth.config import Run
 from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError
@@ -79,13 +80,19 @@ def train(
     KeyboardInterrupt: after a snapshot and a usable model were written; Ctrl-C and SIGTERM wait
         for the end of the step, a second one does not and leaves the last snapshot as it is.
     """
+    instance(run, Run, "run is a Run, as Run.read('mitbih-beats') gives it")
+    if data is not None:
+        instance(data, Ecg, "data is an Ecg, as es.load and es.read give it")
+    folder = None if to is None or to == "" else place(to, "the run folder")
+    flag(resume, "resume")
+    callback(report, "report")
     settings = run.training
     if settings.threads:
         torch.set_num_threads(settings.threads)
     run.objective_settings()
     run.model_settings()
-    if to:
-        snapshots.check_folder(to, run, resume)
+    if folder:
+        snapshots.check_folder(folder, run, resume)
     elif settings.on_alarm == "restore":
         raise EcgsynthError("training.on_alarm=restore goes back to a snapshot; name a run folder.")
     heldout = partial(heldout_of, run) if data is None else None  # of a set handed in none is known
@@ -94,12 +101,11 @@ def train(
             data = load(run.data.name, run.data.split, **run.data.settings)
     refuse(data, settings.batch)
     digest = fingerprint(data)
-    if to and resume:
-        snapshots.check_data(to, digest)
+    if folder and resume:
+        snapshots.check_data(folder, digest)
     fabric = engine(settings)
 
     scaler = fit_scaler(settings.scaler, data)  # refuses flat signals before anything is written
-    folder = Path(to) if to else None
     writes = folder is not None and fabric.is_global_zero
     kept = snapshots.opened(folder, run, resume) if folder and writes else nullcontext()
     with kept, matmul(settings.matmul), ending_with_the_others():

@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from ecgsynth.arguments import instance, number, text
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.columns import numbers
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.paper.beats import bands_of_classes, bands_of_leads, members_of, panels_sheet
 from ecgsynth.signals.paper.sheet import checked_target, save
@@ -48,13 +52,12 @@ def draw(
     ------
     EcgsynthError: unknown ending, no items, an item that is not there, the file cannot be written.
     """
+    instance(ecg, Ecg, "what is drawn is an Ecg, as es.read and generate give it")
     target = checked_target(target)
-    if not (1 <= speed <= 200 and 1 <= gain <= 100):
-        raise EcgsynthError(
-            f"paper runs at 1 to 200 mm/s and 1 to 100 mm/mV; got {speed} and {gain}."
-        )
+    speed = number(speed, "the paper's speed, in mm/s,", 1, 200)
+    gain = number(gain, "the gain, in mm/mV,", 1, 100)
     chosen = _checked_items(ecg, items)
-    title = ecg.source if title is None else title
+    title = " ".join(ecg.source.split()) if title is None else text(title, "the title")
     if ecg.spec.seconds < LONG_S:
         several = len(ecg.spec.leads) > 1
         if several and (chosen or len(ecg.spec.leads) > MOST_ROWS):
@@ -143,7 +146,10 @@ def first_of_each_class(ecg: Ecg) -> list[int]:
 def _checked_items(ecg: Ecg, items: Sequence[int] | None) -> list[int] | None:
     if not len(ecg):
         raise EcgsynthError("there is nothing to draw: the set holds no items.")
-    for item in items or ():
+    if items is None:
+        return None
+    chosen = [int(item) for item in numbers(items, "`items`", np.int64).ravel()]
+    for item in chosen:
         if not 0 <= item < len(ecg):
             raise EcgsynthError(f"there is no item {item}; the set holds {len(ecg)}, from 0.")
-    return None if items is None or not len(items) else [int(item) for item in items]
+    return chosen or None

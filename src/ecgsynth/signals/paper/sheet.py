@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.arguments import place
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
 from ecgsynth.signals.ecg import Ecg
@@ -135,7 +136,7 @@ def checked_target(target: str | Path) -> Path:
     ------
     EcgsynthError: its ending is none that can be drawn.
     """
-    path = Path(target)
+    path = place(target, "the picture")
     if path.suffix.lower() not in SUFFIXES:
         raise EcgsynthError(
             f"{path} does not say what to draw; end the name in {', '.join(SUFFIXES)}."
