@@ -9,7 +9,7 @@ import errno
 import os
 import reprlib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -170,9 +170,9 @@ def text(value: Any, name: str) -> str:
 
 
 def listed(value: Any) -> list[Any] | None:
-    """The parts of a list, an array or a stream; None of what is none, as a text or a mapping."""
+    """The parts of a list, an array or a stream; None of what is none or has no order."""
     try:
-        return None if isinstance(value, str | bytes | Mapping) else list(value)
+        return None if isinstance(value, str | bytes | Mapping | Set) else list(value)
     except Exception:  # of whatever kind, where its iterator fails
         return None
 

@@ -57,7 +57,9 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 class Training(_Part):
     """How long, how fast, how often. Progress is counted in examples (items) seen."""
 
-    examples: int = Field(1_000_000, gt=0, description="training length, real items seen")
+    examples: int = Field(
+        1_000_000, gt=0, le=10**15, description="training length, real items seen"
+    )
     epochs: float = Field(0.0, ge=0, description="passes over the set, instead of examples")
     batch: int = Field(128, gt=1, description="real items per step")
     critic_steps: int = Field(1, ge=1, description="critic steps per generator step")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Annotated, Any, Self, get_args, get_origin
 
+import numpy as np
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -24,16 +25,21 @@ Rate = Annotated[float, Field(gt=0), AfterValidator(rate)]
 
 
 class Settings(BaseModel):
-    """Settings refuse words that they do not know, infinity, and True and False for a number."""
+    """Settings refuse words that they do not know, infinity, and values that would have to be
+    changed: True and False for a number, bytes for a text, a set for a list."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+    def _nothing_changed(cls, value: Any, info: ValidationInfo) -> Any:
         kind = cls.model_fields[info.field_name or ""].annotation
         if _holds_truth(value) and not _takes_truth(kind):
             raise ValueError("does not take True or False (a name that YAML reads so needs quotes)")
+        if isinstance(value, bytes | bytearray):
+            raise ValueError("does not take bytes")
+        if isinstance(value, Set):
+            raise ValueError("does not take a set, which has no order")
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -79,7 +85,7 @@ class Whole(Settings):
 def _holds_truth(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(map(_holds_truth, value))
-    return isinstance(value, bool)
+    return isinstance(value, bool | np.bool_)
 
 
 def _takes_truth(kind: Any) -> bool:

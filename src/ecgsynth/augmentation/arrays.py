@@ -104,6 +104,8 @@ def augment(
         unit != "mV"
     ):
         raise EcgsynthError(f"an Ecg has classes, rate, unit and R of its own; leave {name} out.")
+    if not len(X):
+        raise EcgsynthError("the real set is empty; give one with items.")
     models, plan = asked.plan(X, {name: name for name in X.spec.classes})
     return augmented(X, plan, models).ecg
 

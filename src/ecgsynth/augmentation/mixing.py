@@ -86,9 +86,10 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
                     f"there is nothing that makes class {name}; choose from {', '.join(makes)}."
                 )
         if not names:
-            raise EcgsynthError("the real set shares no class with the model.")
+            what = "the model" if makes else "the empty set"
+            raise EcgsynthError(f"the real set shares no class with {what} that is drawn from.")
         checked(model.spec, real.spec, "the model" if isinstance(model, Synthesizer) else "the set")
-        self.real, self.model, self.ratio, self.seed = real, model, ratio, seed
+        self.real, self.model, self.ratio, self.seed = real, model, float(ratio), int(seed)
         self.names = names
         self.pool = (
             {name: brought(model.of_class(name), real.spec, name).signal for name in names}
@@ -103,8 +104,8 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
         """Other synthetic items in other places; call it before each pass, as with samplers."""
         if not is_count(epoch) or epoch > MOST:
             raise EcgsynthError(f"epochs are whole numbers, counted from 0; got {shown(epoch)}.")
-        self.epoch.fill_(epoch)
-        self._begin(epoch)
+        self.epoch.fill_(int(epoch))
+        self._begin(int(epoch))
 
     def _begin(self, epoch: int) -> None:
         self.begun = epoch

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ecgsynth.arguments import is_count, shown, whole
+from ecgsynth.arguments import is_count, listed, shown, whole
 from ecgsynth.augmentation.arrays import DEFAULT_MODEL, Asked, Model, filled
 from ecgsynth.augmentation.kinds import Given, key_among
 from ecgsynth.errors import EcgsynthError, did_you_mean
@@ -126,8 +126,8 @@ class SyntheticSampler(BaseEstimator):
             targets = {key: most for key in have if key != given.keys[sizes.argmax()]}
         elif isinstance(strategy, str) and strategy == "minority":
             targets = {given.keys[sizes.argmin()]: most}
-        elif isinstance(strategy, Sequence | np.ndarray) and not isinstance(strategy, str | bytes):
-            targets = {key_among(key, have): most for key in strategy}
+        elif (chosen := listed(strategy)) is not None:
+            targets = {key_among(key, have): most for key in chosen}
         else:
             raise EcgsynthError(
                 f"sampling_strategy {shown(strategy)} is not known; take 'auto', 'not majority', "

@@ -167,12 +167,12 @@ class Report:
         show_real: draw real traces; only for public sources when left out.
         """
         path, *more = files_of(path)
+        show_real = None if show_real is None else flag(show_real, "show_real")
         text = json.dumps(self.to_json(), indent=1, allow_nan=False)
         if more:
             from ecgsynth.evaluation.page import page
 
-            shows = None if show_real is None else flag(show_real, "show_real")
-            content = page(self, shows)
+            content = page(self, show_real)
             with written_beside(path) as one, written_beside(more[0]) as other:
                 one.write_text(content, encoding="utf-8")
                 other.write_text(text)

@@ -22,6 +22,8 @@ from ecgsynth.signals.vocabulary import FIDUCIALS, LEADS_12, twelve_leads
 SOURCE = "synthetic:simulator"
 CLASSES = ("N", "S", "V", "F")
 
+LOUDEST_MV = 1000
+
 MOST_SAMPLES = 100_000_000
 """Of a simulated record: a day at 1,000 Hz."""
 
@@ -49,8 +51,10 @@ class Noise:
         levels = [plain(level) for level in (self.wander_mv, self.muscle_mv, self.mains_mv)]
         mains = plain(self.mains_hz)
         known = mains is not None and 0 < mains < np.inf
-        if not known or not all(level is not None and 0 <= level < np.inf for level in levels):
-            raise EcgsynthError("noise is given in mV RMS, zero or more, and mains in Hz above 0.")
+        if not known or not all(one is not None and 0 <= one <= LOUDEST_MV for one in levels):
+            raise EcgsynthError(
+                f"noise is given in mV RMS, zero to {LOUDEST_MV:,}, and mains in Hz above 0."
+            )
 
 
 def simulate_record(
@@ -92,6 +96,7 @@ def simulate_record(
     EcgsynthError: a parameter makes no heart.
     """
     _check(seconds, fs, heart_rate, hrv)
+    seconds, fs, hrv = float(seconds), float(fs), float(hrv)
     leads = names(leads, "leads")
     for lead in leads:
         if lead not in (*LEADS_12, "MLII"):
@@ -105,7 +110,7 @@ def simulate_record(
         raise EcgsynthError(f"mains of {noise.mains_hz:g} Hz do not fit in {fs:g} samples/s.")
     heart = Heart.draw(seed, patient)
     rng = np.random.default_rng([seed, patient, 1])
-    rate = heart.rate if heart_rate is None else heart_rate
+    rate = heart.rate if heart_rate is None else float(heart_rate)
     samples = round(seconds * fs)
     kind = _kinds(beats, int(2.5 * seconds * rate / 60) + 12, rng)  # enough, were all premature
     rr, sinus = rhythm(kind, 60 / rate, hrv, heart.qtc_s, rng)
@@ -155,7 +160,7 @@ def simulate_beats(
     ------
     EcgsynthError: a parameter makes no heart.
     """
-    count = whole(count, "count", 1)
+    count, fs = whole(count, "count", 1), rate(fs)
     patients = max(1, count // 150) if patients is None else whole(patients, "patients")
     if not 1 <= patients <= count:
         raise EcgsynthError(f"{count} beats of {patients} people: every person needs a beat.")
@@ -223,9 +228,10 @@ def _check(seconds: float, fs: float, heart_rate: float | None, hrv: float) -> N
         raise EcgsynthError(f"a simulated record lasts 0.1 to 90000 s; got {shown(seconds)}.")
     if not _within(rate(fs), 100, 10_000):
         raise EcgsynthError(f"the simulator works at 100 to 10000 Hz; got {shown(fs)}.")
-    if seconds * fs > MOST_SAMPLES:
+    samples = float(seconds) * float(fs)
+    if samples > MOST_SAMPLES:
         raise EcgsynthError(
-            f"{seconds:g} s at {fs:g} Hz are {seconds * fs:,.0f} samples; a simulated record holds "
+            f"{seconds:g} s at {fs:g} Hz are {samples:,.0f} samples; a simulated record holds "
             f"{MOST_SAMPLES:,} at most."
         )
     if heart_rate is not None and not _within(heart_rate, 20, 250):

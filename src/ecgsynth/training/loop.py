@@ -83,7 +83,7 @@ def train(
     instance(run, Run, "run is a Run, as Run.read('mitbih-beats') gives it")
     if data is not None:
         instance(data, Ecg, "data is an Ecg, as es.load and es.read give it")
-    folder = None if to is None or to == "" else place(to, "the run folder")
+    folder = None if to is None else place(to, "the run folder")
     flag(resume, "resume")
     callback(report, "report")
     settings = run.training
@@ -140,8 +140,15 @@ def _learn(
     objective = OBJECTIVES.get(run.objective.name)(objective_settings)
 
     torch.manual_seed(run.seed)
-    generator = family.generator(model_settings, data.spec).to(fabric.device)
-    critic = family.critic(model_settings, data.spec)
+    try:
+        generator = family.generator(model_settings, data.spec).to(fabric.device)
+        critic = family.critic(model_settings, data.spec)
+    except (RuntimeError, MemoryError, OverflowError, TypeError) as problem:
+        reason = " ".join(str(problem).split())[:200]
+        raise EcgsynthError(
+            f"the model {run.model.name} cannot be made with these settings ({reason}); is one of "
+            "its sizes too large?"
+        ) from None
     critic = None if critic is None else critic.to(fabric.device)
     refuse_wrong_bfloat16(fabric, settings.precision, generator, critic)
     learner = Learner(fabric, settings, objective, generator, critic)
