@@ -71,10 +71,11 @@ def to_kaggle(folder: Path, target: Path, records: tuple[int, ...]) -> None:
         np.savetxt(target / f"{record}.csv", rows, "%d", ",", header=names, comments="")
         marks = wfdb.rdann(str(folder / str(record)), "atr")
         lines = ["      Time   Sample #  Type  Sub Chan  Num\tAux"]
-        for sample, symbol, note in zip(marks.sample, marks.symbol, marks.aux_note, strict=True):
+        columns = (marks.sample, marks.symbol, marks.subtype, marks.aux_note)
+        for sample, symbol, subtype, note in zip(*columns, strict=True):
             minute, second = divmod(sample / 360, 60)
             lines.append(
-                f"{int(minute):5d}:{second:06.3f} {sample:8d}     {symbol}    0    0    0\t{note}"
+                f"{int(minute):5d}:{second:06.3f} {sample:8d} {symbol} {subtype:4d} 0 0\t{note}"
             )
         (target / f"{record}annotations.txt").write_text("\n".join(lines) + "\n")
 
@@ -451,6 +452,6 @@ def test_real_records_in_the_kaggle_layout_give_the_same_beats(
 ) -> None:
     physionet = load("mitbih", "ds2")
     assert physionet.record is not None
-    to_kaggle(recordings, tmp_path / "mitbih", (100, 103))
+    to_kaggle(recordings, tmp_path / "mitbih", (100, 105))  # 105 has stretches without a rhythm
     monkeypatch.setenv("ECGSYNTH_DATA", str(tmp_path))
-    assert_same(load("mitbih", "ds2"), physionet[np.isin(physionet.record, ["100", "103"])])
+    assert_same(load("mitbih", "ds2"), physionet[np.isin(physionet.record, ["100", "105"])])

@@ -9,6 +9,7 @@ import pytest
 import wfdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from own import everything
 from wfdb_files import annotated, checksum, packed, write_record
 
 from ecgsynth.errors import DamagedFileError, EcgsynthError
@@ -306,6 +307,15 @@ def test_what_is_wrong_with_a_segment_is_said_in_a_sentence(
     (tmp_path / file).write_text(content)
     with pytest.raises(EcgsynthError, match=words):
         read_recording(path)
+
+
+def test_segments_that_name_each_other_end_in_a_sentence(tmp_path: Path) -> None:
+    for name, other in ("ab", "ba"):
+        (tmp_path / f"{name}.hea").write_text(f"{name}/1 1 250 20\n{other} 20\n")
+    with pytest.raises(EcgsynthError, match="has segments"):
+        read_recording(tmp_path / "a")
+    with pytest.raises(EcgsynthError, match="has segments"):
+        everything(tmp_path / "a.hea")
 
 
 # ---- damage

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import DamagedFileError, EcgsynthError
+from ecgsynth.formats.wfdb_header import content_of
 
 SYMBOLS = {
     code: symbol
@@ -63,12 +64,7 @@ def read_annotations(path: Path) -> Annotations:
     ------
     EcgsynthError: it is missing, cut short or corrupt, or in the format of the AHA database.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise DamagedFileError(f"{path.name} is missing.") from None
-    except OSError as problem:
-        raise DamagedFileError(f"{path.name} cannot be read ({problem.strerror}).") from None
+    content = content_of(path)
     if content[:1] == b"\0" and content[1:2] and content[1] in AHA_CODES:
         raise EcgsynthError(
             f"{path.name} is in the format of the AHA database, which is not read; convert it "

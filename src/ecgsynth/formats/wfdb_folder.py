@@ -45,15 +45,14 @@ def _segments(folder: Path, name: str) -> list[str]:
 
 def files_of(folder: Path, name: str, annotations: str) -> Iterator[Path]:
     """The files that make a record, as far as its headers can be read; they need not be there."""
-    yield folder / f"{name}.hea"
     yield folder / f"{name}.{annotations}"
-    try:
-        signals = read_header(folder / name).signals
-    except EcgsynthError:
-        return
-    yield from dict.fromkeys((folder / name).parent / signal.file for signal in signals)
-    for segment in _segments(folder, name):
-        yield from files_of(folder, segment, annotations)
+    for part in (name, *_segments(folder, name)):
+        yield folder / f"{part}.hea"
+        try:
+            signals = read_header(folder / part).signals
+        except EcgsynthError:
+            continue
+        yield from ((folder / part).parent / signal.file for signal in signals)
 
 
 def summed_up(doubts: Mapping[str, Sequence[str]]) -> Iterator[str]:

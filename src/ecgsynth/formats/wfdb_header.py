@@ -79,12 +79,7 @@ def read_header(path: Path) -> Header:
     EcgsynthError: the file is missing, or a line of it cannot be understood.
     """
     file = path.with_name(f"{path.name}.hea")
-    try:
-        content = file.read_bytes()
-    except FileNotFoundError:
-        raise DamagedFileError(f"{file.name} is missing.") from None
-    except OSError as problem:
-        raise DamagedFileError(f"{file.name} cannot be read ({problem.strerror}).") from None
+    content = content_of(file)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -98,6 +93,21 @@ def read_header(path: Path) -> Header:
             f"{file.name} is damaged: {problem}; mend it, or copy it again."
         ) from None
     return replace(header, comments=comments)
+
+
+def content_of(file: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises
+    ------
+    EcgsynthError: it is missing, no file, or cannot be read.
+    """
+    if not file.is_file():  # a pipe would be waited for without end
+        raise DamagedFileError(f"{file.name} is missing.")
+    try:
+        return file.read_bytes()
+    except OSError as problem:
+        raise DamagedFileError(f"{file.name} cannot be read ({problem.strerror}).") from None
 
 
 def beside(path: Path, name: str) -> Path:
