@@ -27,6 +27,9 @@ COMMENT = 22
 SKIP, NUMBER, SUBTYPE, CHANNEL, TEXT = 59, 60, 61, 62, 63
 """Codes that are no annotations, but belong to the one before them (`SKIP`: to the next)."""
 
+FARTHEST = 2.0**53
+"""Samples: no recording is as long, and every smaller number is exact."""
+
 AHA_CODES = frozenset(b"EFNOPQRUV")
 
 
@@ -53,8 +56,8 @@ class Annotations:
 
     def samples_at(self, fs: float, frame_rate: float) -> NDArray[np.int64]:
         """Samples of a lead at `fs` Hz, in a record of `frame_rate` frames a second."""
-        seconds_to = fs / (self.rate or frame_rate)
-        return np.floor(self.tick * seconds_to + 0.5).astype(np.int64)
+        sample = np.floor(self.tick * (fs / (self.rate or frame_rate)) + 0.5)
+        return np.clip(sample, -FARTHEST, FARTHEST).astype(np.int64)
 
 
 def read_annotations(path: Path) -> Annotations:

@@ -11,6 +11,12 @@ from ecgsynth.errors import DamagedFileError
 DEFAULT_FS, DEFAULT_GAIN = 250.0, 200.0
 """What WFDB assumes where a header states no sampling rate (Hz), or no gain (steps per unit)."""
 
+SMALLEST = 1e-12
+"""Of a gain, steps per unit; its inverse is the largest."""
+
+DIGITS = 13
+"""Of a whole number, with its sign: enough for a year at 10,000 Hz."""
+
 GAP = "~"
 """The name of a segment in which nothing was recorded."""
 
@@ -165,7 +171,7 @@ def _signal(row: str, number: int) -> Signal:
         raise ValueError(f"the signal line '{row[:60]}' cannot be understood")
     more = {part[0]: int(part[1:]) for part in re.findall(r"[x:+]-?\d+", coded[2])}
     gain = float(scale[1] or 0)
-    if abs(gain) == float("inf"):
+    if gain and not SMALLEST <= abs(gain) <= 1 / SMALLEST:
         raise ValueError(f"'{words[2][:40]}' is no gain")
     zero = _whole(words[4], "ADC zero") if len(words) > 4 else 0
     return Signal(
@@ -175,7 +181,7 @@ def _signal(row: str, number: int) -> Signal:
         skew=max(0, more.get(":", 0)),
         offset=more.get("+", 0),
         gain=gain,
-        baseline=zero if scale[2] is None else int(scale[2]),
+        baseline=zero if scale[2] is None else _whole(scale[2], "baseline"),
         unit=scale[3] or "mV",
         initial=_whole(words[5], "initial value") if len(words) > 5 else zero,
         checksum=_whole(words[6], "checksum") if len(words) > 6 else None,
@@ -184,7 +190,7 @@ def _signal(row: str, number: int) -> Signal:
 
 
 def _whole(word: str, what: str) -> int:
-    if not WHOLE.fullmatch(word):
+    if not WHOLE.fullmatch(word) or len(word) > DIGITS:
         raise ValueError(f"'{word[:40]}' is no {what}")
     return int(word)
 

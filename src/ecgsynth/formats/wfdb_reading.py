@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth import arguments
 from ecgsynth.errors import DamagedFileError, EcgsynthError
 from ecgsynth.formats.wfdb_annotations import read_annotations
 from ecgsynth.formats.wfdb_header import (
@@ -90,7 +91,7 @@ def read_outline(path: Path, leads: tuple[str, ...] | None = None) -> tuple[tupl
     header = read_header(Path(path))
     parts = _segments(header)
     wanted = _chosen(header, parts, leads, [])
-    return wanted, header.rate * _per_frame(_used(path, parts, wanted))
+    return wanted, _rate(header, _used(path, parts, wanted))
 
 
 def _recording(path: Path, leads: tuple[str, ...] | None, annotations: str | None) -> Recording:
@@ -100,8 +101,8 @@ def _recording(path: Path, leads: tuple[str, ...] | None, annotations: str | Non
     wanted = _chosen(header, parts, leads, doubts)
     used = _used(path, parts, wanted)
     doubts += _assumed(header, [signal for _, signal in used])
-    per_frame = _per_frame(used)
-    fs, frames = header.rate * per_frame, sum(count for count, _ in parts)
+    per_frame, fs = _per_frame(used), _rate(header, used)
+    frames = sum(count for count, _ in parts)
     _check_size(path, len(wanted) * frames * per_frame, per_frame, used)
     signal = np.full((len(wanted), frames * per_frame), np.nan, np.float32)
     start = 0
@@ -135,6 +136,11 @@ def _used(
 def _per_frame(used: list[tuple[Header, Signal]]) -> int:
     """Samples in a frame of the fastest signal."""
     return max((signal.per_frame for _, signal in used), default=1)
+
+
+def _rate(header: Header, used: list[tuple[Header, Signal]]) -> float:
+    """Samples a second of the fastest signal."""
+    return arguments.rate(header.rate * _per_frame(used))
 
 
 def _check_size(path: Path, total: int, per_frame: int, used: list[tuple[Header, Signal]]) -> None:
