@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -44,6 +45,13 @@ def alone(client: httpx.Client, path: str, **more: Any) -> httpx.Response:
     return httpx.get(f"{client.base_url}{path}", timeout=300, **more)
 
 
+def let_in(client: httpx.Client, path: str) -> httpx.Response:
+    """The answer of one who comes back until there is a place."""
+    while (answer := alone(client, path)).status_code in (429, 503):
+        time.sleep(0.02)
+    return answer
+
+
 @contextlib.contextmanager
 def connected(client: httpx.Client) -> Iterator[socket.socket]:
     place = (client.base_url.host, client.base_url.port or 80)
@@ -77,7 +85,7 @@ def test_health_is_told_while_every_place_is_taken(
 ) -> None:
     with served(settings) as client, ThreadPoolExecutor(4) as pool:
         with stuck(monkeypatch, Shelf, "looked_at"):
-            asked = [pool.submit(alone, client, "/v1/models") for _ in range(4)]
+            asked = [pool.submit(let_in, client, "/v1/models") for _ in range(4)]
             wait_for(lambda: client.get("/v1/formats").status_code == 503)
             said = client.get("/v1/health")
             assert said.status_code == 200
@@ -131,7 +139,7 @@ def test_one_client_does_not_take_the_places_of_another(
             httpx.Client(base_url=client.base_url, transport=other, timeout=300) as second,
             stuck(monkeypatch, Shelf, "looked_at"),
         ):
-            asked = [pool.submit(alone, client, "/v1/models") for _ in range(2)]
+            asked = [pool.submit(let_in, client, "/v1/models") for _ in range(2)]
             wait_for(lambda: client.get("/v1/formats").status_code == 429)
             refused = client.get("/v1/formats")
             assert "this client has 2 requests open" in sentence(refused, 429)
