@@ -307,7 +307,7 @@ CREATE TABLE ecgsynth_job_files (
 def test_jobs_of_an_older_service_are_done_and_unknown_ones_are_told(
     settings: Settings, tmp_path: Path
 ) -> None:
-    np.savez(tmp_path / "wrong.npz", other=np.ones(3))
+    np.savez(tmp_path / "wrong.npz", other=np.ones(3), fs=360)
     asked = {
         "against": "simulated:test", "train": "", "metrics": [], "quick": True, "seed": 0,
         "upload_kind": "npz", "name": "upload.npz",
@@ -331,7 +331,7 @@ def test_jobs_of_an_older_service_are_done_and_unknown_ones_are_told(
             wait_for(lambda: client.get(f"/v1/jobs/{kind}").json()["state"] == "failed")
             return str(client.get(f"/v1/jobs/{kind}").json()["problem"]["detail"])
 
-        assert "has no array 'data'" in said("evaluation")
+        assert "has no 'data'" in said("evaluation")
         assert "no model named 'tiny-gone'" in said("augmentation")
         assert "knows no prophecy" in said("prophecy")
 
