@@ -176,6 +176,13 @@ def test_who_gives_nine_tenths_of_a_class_speaks_for_himself_alone() -> None:
     assert units(test, np.arange(54)).words == "18 time blocks of one person alone"
 
 
+def test_items_without_a_name_among_named_ones_are_nobody_elses() -> None:
+    some = crowd(np.array(["x", "x", "y", "", "", ""]))
+    assert units(some).words == "5 people"
+    assert units(crowd(np.array([""] * 6))).words == "6 items"
+    assert len(joint(some, some)[0]) == 2 + 3 + 3
+
+
 def test_many_people_are_left_out_in_groups() -> None:
     many = units(crowd(names(np.arange(400))))
     assert (len(many), many.words) == (MOST_UNITS, "400 people")

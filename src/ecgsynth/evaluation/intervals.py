@@ -110,7 +110,7 @@ def joint(*sets: Ecg | tuple[Ecg, NDArray[np.int64]]) -> list[Units]:
     sample. Else each set is a sample of its own.
     """
     pairs = [one if isinstance(one, tuple) else (one, None) for one in sets]
-    levels = [_levels(*pair) for pair in pairs]
+    levels = [_levels(ecg, rows, f"{side}:") for side, (ecg, rows) in enumerate(pairs)]
     if any(all(kind in one for one in levels) for kind in ("people", "records")):
         return [_units(levels, all(ecg.synthetic for ecg, _ in pairs))]
     found, before = [], 0
@@ -131,19 +131,20 @@ def blocks(ecg: Ecg) -> NDArray[np.int64]:
     return np.unique(level[kind], return_inverse=True)[1]
 
 
-def _levels(ecg: Ecg, rows: NDArray[np.int64] | None) -> dict[str, NDArray]:
-    """Kind of unit -> [item] its name, as far as the set tells it."""
+def _levels(ecg: Ecg, rows: NDArray[np.int64] | None, side: str = "") -> dict[str, NDArray]:
+    """Kind of unit -> [item] its name, as far as the set tells it; side: before names of items."""
     rows = np.arange(len(ecg)) if rows is None else rows
     found: dict[str, NDArray] = {}
-    if ecg.patient is not None:
-        found["people"] = ecg.patient[rows]
-    if ecg.record is not None:
-        found["records"] = ecg.record[rows]
-        if ecg.onset_s is not None:
-            part = np.floor(np.nan_to_num(ecg.onset_s[rows]) / BLOCK_SECONDS).astype(np.int64)
-            place = np.char.add(":", part.astype(np.str_))
-            found["blocks"] = np.char.add(found["records"], place)
-    return found | {"items": rows}
+    items = np.char.add(side, rows.astype(np.str_))
+    for kind, column in (("people", ecg.patient), ("records", ecg.record)):
+        if column is not None and (column != "").any():
+            # An item whose person is not known is nobody else's.
+            found[kind] = np.where(column[rows] == "", np.char.add("item ", items), column[rows])
+    if "records" in found and ecg.onset_s is not None:
+        part = np.floor(np.nan_to_num(ecg.onset_s[rows]) / BLOCK_SECONDS).astype(np.int64)
+        place = np.char.add(":", part.astype(np.str_))
+        found["blocks"] = np.char.add(found["records"], place)
+    return found | {"items": items}
 
 
 def _units(levels: Sequence[dict[str, NDArray]], synthetic: bool) -> Units:
@@ -153,7 +154,7 @@ def _units(levels: Sequence[dict[str, NDArray]], synthetic: bool) -> Units:
     smaller = [kind for kind in ("blocks", "items") if kind in shared and kind != named]
     alone = ""
     for kind in (named, *smaller):
-        names, of = np.unique(_joined(levels, kind), return_inverse=True)
+        names, of = np.unique(np.concatenate([one[kind] for one in levels]), return_inverse=True)
         largest = np.bincount(of).max() / len(of)
         if len(names) > 1 and (largest <= DOMINATES or kind != named):
             break
@@ -163,13 +164,6 @@ def _units(levels: Sequence[dict[str, NDArray]], synthetic: bool) -> Units:
     count = len(names)
     words = f"{count:,} {'time blocks' if kind == 'blocks' else kind}{alone}"
     return Units(dealt(count)[of], words, named == "people" or synthetic)
-
-
-def _joined(levels: Sequence[dict[str, NDArray]], kind: str) -> NDArray:
-    parts = [one[kind] for one in levels]
-    if kind == "items":
-        parts = [np.char.add(f"{k}:", part.astype(np.str_)) for k, part in enumerate(parts)]
-    return np.concatenate(parts)
 
 
 def dealt(count: int) -> NDArray[np.int64]:
@@ -256,7 +250,10 @@ def welch(spread: Sequence[float], left: Sequence[LeftOut]) -> float:
 
 
 def mean_over(values: NDArray, sample: Units, *, share: bool = False, note: str = "") -> Estimate:
-    """The mean of per-item values with its interval. share: whether they lie between 0 and 1."""
+    """The mean of per-item values, none of them negative, with its interval.
+
+    share: whether they lie between 0 and 1.
+    """
     value = float(np.mean(values))
     items = len(values) if share else None
     return interval(value, [mean_without_each(values, sample)], items=items, note=note)

@@ -68,7 +68,8 @@ def questions(report: Report) -> list[dict[str, Any]]:
 
     Each has `reader` (clinician, data-protection, researcher), `question`, `mark`, `scope` (for
     which classes it holds), `sentence`, `rule`, and `figures`: those it stands on, each with
-    `metric`, `group`, `value`, `low`, `high` (95 %), `real` (the range of real samples) and `mark`.
+    `metric`, `group`, `value`, `low`, `high` (95 %), `over` and `without_one` (as of `Row`), `real`
+    (the range of real samples) and `mark`.
     """
     found = []
     for block in blocks(report):
@@ -76,7 +77,8 @@ def questions(report: Report) -> list[dict[str, Any]]:
             figures = [
                 {
                     "metric": row.metric, "group": row.group, "value": row.value, "low": row.low,
-                    "high": row.high, "real": row.real, "mark": place(report, row)[0],
+                    "high": row.high, "over": row.over, "without_one": row.without_one,
+                    "real": row.real, "mark": place(report, row)[0],
                 }
                 for row in stands_on(report, question)
             ]  # fmt: skip
