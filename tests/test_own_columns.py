@@ -1,4 +1,4 @@
-"""Columns of others (CSV, Parquet): no sample is lost, moved or invented, no label becomes one."""
+"""Columns of others (CSV, Parquet): no sample is lost or moved, and no label becomes one."""
 
 from __future__ import annotations
 
@@ -68,13 +68,12 @@ def test_numbers_are_names_on_the_command_line(tmp_path):
         assert found and found <= set(classes)
 
 
-@pytest.mark.parametrize("given", [{"label": False}, {"classes": ["no", True]}])
+@pytest.mark.parametrize(
+    "given", [{"label": False}, {"classes": ["no", True]}, {"label_map": {False: "N"}}]
+)
 def test_a_name_that_yaml_takes_for_true_or_false_is_refused(tmp_path, given):
     path = saved(table([str(k) for k in range(N)]), tmp_path / "a.csv")
-    with pytest.raises(
-        EcgsynthError,
-        match="a name that YAML reads so needs quotes",
-    ):
+    with pytest.raises(EcgsynthError, match="a name that YAML reads so needs quotes"):
         everything(path, fs=FS, **given)
 
 
@@ -138,6 +137,9 @@ def lines(count: int = 4) -> list[str]:
     return frame.assign(patient=["a", "b#1", "c", "d"][:count]).to_csv(index=False).splitlines()
 
 
+HEAD, FIRST = lines(1)
+
+
 def changed(name: str) -> str:
     """The same table as other programs write it."""
     head, *body = lines()
@@ -175,23 +177,22 @@ def test_a_csv_is_the_same_table_whoever_wrote_it(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("mend", "sentence"),
+    ("wrong", "sentence"),
     [
-        (lambda head, body: [head, body[0], f"{body[1]},7", *body[2:]], "has 23 cells where"),
-        (lambda head, body: [head, body[0], body[1][:-4], *body[2:]], "has 21 cells where"),
-        (lambda head, body: [head, *(f"{row},7,8" for row in body)], "has 24 cells where"),
-        (lambda head, body: [head, body[0].replace("0.", "oops", 1), *body[1:]], "'oops"),
-        (lambda head, body: [head, body[0].replace("0.", "True", 1), *body[1:]], "'True"),
-        (lambda head, body: [head, '"' + body[0], *body[1:]], "damaged|cells where"),
-        (lambda _, body: body, "holds numbers and no names|no columns of a.csv are numbered"),
-        (lambda head, _: [head], "holds no rows"),
-        (lambda *_: ["", " "], "holds no line of names"),
-        (lambda _, body: [",,,", *body], "holds no line of names"),
+        ([HEAD, FIRST, f"{FIRST},7"], "has 23 cells where"),
+        ([HEAD, FIRST, FIRST[:-4]], "has 21 cells where"),
+        ([HEAD, f"{FIRST},7,8"], "has 24 cells where"),
+        ([HEAD, FIRST.replace("0.", "oops", 1)], "'oops"),
+        ([HEAD, FIRST.replace("0.", "True", 1)], "'True"),
+        ([HEAD, f'"{FIRST}'], "damaged|cells where"),
+        ([FIRST, FIRST], "no columns of a.csv are numbered"),
+        ([HEAD], "holds no rows"),
+        (["", " "], "holds no line of names"),
+        ([",,,", FIRST], "holds no line of names"),
     ],
 )
-def test_a_csv_with_other_cells_than_names_is_refused(tmp_path, mend, sentence):
-    head, *body = lines()
-    (tmp_path / "a.csv").write_text("\n".join(mend(head, body)))
+def test_a_csv_with_other_cells_than_names_is_refused(tmp_path, wrong, sentence):
+    (tmp_path / "a.csv").write_text("\n".join(wrong))
     with pytest.raises(EcgsynthError, match=sentence):
         everything(tmp_path / "a.csv", fs=FS)
 

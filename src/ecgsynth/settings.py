@@ -83,6 +83,8 @@ class Whole(Settings):
 
 
 def _holds_truth(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_truth, (*value.keys(), *value.values())))
     if isinstance(value, list | tuple):
         return any(map(_holds_truth, value))
     return isinstance(value, bool | np.bool_)

@@ -17,7 +17,7 @@ from ecgsynth.formats.stream import damaged
 from ecgsynth.formats.words import words
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.spec import Spec
-from ecgsynth.signals.units import NORMALISED, VOLTAGES, in_mv, spelled
+from ecgsynth.signals.units import NORMALISED, in_mv, per_mv, spelled
 
 PATIENTS = ("patient", "pid", "patient_id", "subject", "subject_id")
 RECORDS = ("record", "record_id")
@@ -223,7 +223,7 @@ def _number(table: Table, names: Sequence[str]) -> float | None:
 def _unit(table: Table, asked: str | None) -> str:
     """The unit of the numbers, as `spelled`."""
     unit = spelled(asked or _one(table, UNITS) or "mV")
-    if unit not in (*VOLTAGES, NORMALISED):
+    if unit != NORMALISED and per_mv(unit) is None:
         raise EcgsynthError(
             f"{table.path.name} states the unit '{unit[:40]}'; known are mV, uV, V and normalised."
         )

@@ -17,9 +17,6 @@ PER_MV = {"v": 1e-3, "mv": 1.0, "μv": 1e3, "uv": 1e3, "nv": 1e6} | {
 }
 """How many of a unit make one mV."""
 
-VOLTAGES = ("mV", "uV", "V")
-"""Units that become mV."""
-
 NORMALISED = "normalised"
 """What signals without a calibration are said to be in."""
 
@@ -36,26 +33,27 @@ ALIKE = 8
 """Items that have exactly one height are no chance when there are so many."""
 
 
-def spelled(unit: str) -> str:
-    """A unit in the one spelling of this project; an unknown one as it is.
+def per_mv(unit: str) -> float | None:
+    """How many of a unit make one mV, in either spelling of micro; None where it is no voltage."""
+    return PER_MV.get(_plain(unit))
 
-    Case does not count; a thousandth may be written with a u, the micro sign or the Greek letter.
-    """
-    plain = unicodedata.normalize("NFKC", unit).strip().casefold().replace("μ", "u")
-    known = {name.casefold(): name for name in (*VOLTAGES, NORMALISED)}
-    return known.get("normalised" if plain == "normalized" else plain, unit)
+
+def spelled(unit: str) -> str:
+    """A unit in the one spelling of this project: mV, uV, V or normalised; others as they are."""
+    if _plain(unit) in ("normalised", "normalized"):
+        return NORMALISED
+    return {1.0: "mV", 1e3: "uV", 1e-3: "V"}.get(per_mv(unit) or 0, unit)
+
+
+def _plain(unit: str) -> str:
+    return unicodedata.normalize("NFKC", unit).strip().casefold()
 
 
 def in_mv(signal: NDArray[np.float32], unit: str) -> NDArray[np.float32]:
     """Numbers of a voltage in mV; others as they are."""
-    if unit == "uV":
-        return signal / np.float32(1000)
-    return signal * np.float32(1000) if unit == "V" else signal
-
-
-def per_mv(unit: str) -> float | None:
-    """How many of a unit make one mV, in either spelling of micro; None where it is no voltage."""
-    return PER_MV.get(unicodedata.normalize("NFKC", unit).strip().lower())
+    scale = per_mv(unit) or 1.0
+    # Whole factors: a division by .001 would not be exact.
+    return signal / np.float32(scale) if scale > 1 else signal * np.float32(round(1 / scale))
 
 
 def doubted_unit(ecg: Ecg) -> str:

@@ -34,15 +34,16 @@ def of_table(path: Path, kind: str, settings: Folder.Settings) -> Found:
     if not len(ecg):
         raise EcgsynthError(f"{path.name} holds no rows; export it again.")
     notes: list[str] = []
+    usable = _usable(ecg, path, notes)
     who = _people(ecg, path, settings, notes)
     ecg = replace(ecg, patient=who)
     side = people.sides(who, settings.seed, settings.validation, settings.test)
     last = people.hold_out_last(who, ecg.record, ecg.onset_s, ecg.spec.seconds, settings.heldout)
     split = np.where(side == "train", last, side)
-    kept = np.flatnonzero(_usable(ecg, path, notes) & (who != ""))
+    kept = np.flatnonzero(usable & (who != ""))
     if not len(kept):
         raise EcgsynthError(
-            f"none of the {len(ecg)} rows of {path.name} is usable: {notes[-1]} Export it again, "
+            f"none of the {len(ecg)} rows of {path.name} is usable: {notes[0]} Export it again, "
             "or leave out the lead that is not connected."
         )
     ecg, split = ecg[kept], split[kept]
