@@ -25,7 +25,7 @@ def beats(simulated_beats: Ecg) -> Ecg:
     """The simulated beats in two classes, one of them rare."""
     spec = replace(simulated_beats.spec, classes=("N", "F"))
     rare = np.arange(len(simulated_beats)) % 20 == 0
-    return replace(simulated_beats, spec=spec, label=one_hot(rare, 2))
+    return replace(simulated_beats, spec=spec, label=one_hot(1 * rare, 2))
 
 
 @pytest.mark.parametrize(
