@@ -122,7 +122,7 @@ def explain(problem: ValidationError, kind: type[Any], owner: str) -> str:
         return f"{owner}: '{where}' takes more values than that (got {given})."
     if error["type"] == "missing":
         return f"{owner} needs '{where}'; write {where}=... beside the others."
-    if error["type"] == "tuple_type":
+    if error["type"] == "tuple_type" and isinstance(error["input"], str):
         return f"{owner}: '{where}' takes a list in brackets, as in [{shown(error['input'])}, ...]."
     said = error["msg"].removeprefix("Value error, ")
     said = re.sub(r" or instance of \w+", "", said)  # names of classes are no words of a recipe

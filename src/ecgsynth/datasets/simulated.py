@@ -49,7 +49,7 @@ class Simulated:
         classes: tuple[str, ...] = simulator.CLASSES
         baseline: bool = False  # nothing wanders unless it is asked to
         patients: int = Field(40, ge=5, le=9999)
-        beats: int = Field(150, ge=10)
+        beats: int = Field(150, ge=10, le=100_000)
         seed: int = Field(0, ge=0)
         wander_mv: float = Field(0.0, ge=0)
         muscle_mv: float = Field(0.01, ge=0)

@@ -160,7 +160,7 @@ def simulate_beats(
     ------
     EcgsynthError: a parameter makes no heart.
     """
-    count, fs = whole(count, "count", 1), rate(fs)
+    count, fs, seed = whole(count, "count", 1), rate(fs), whole(seed, "the seed")
     patients = max(1, count // 150) if patients is None else whole(patients, "patients")
     if not 1 <= patients <= count:
         raise EcgsynthError(f"{count} beats of {patients} people: every person needs a beat.")

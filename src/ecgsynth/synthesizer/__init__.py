@@ -24,7 +24,7 @@ from ecgsynth.arguments import (
     whole,
 )
 from ecgsynth.config import Run
-from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.errors import EcgsynthError, did_you_mean, reason_of
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate, one_hot
 from ecgsynth.signals.prior import ContextPrior
@@ -76,8 +76,8 @@ class Synthesizer:
             self.scaler = scaler_from_json(card.scaler)
         except (KeyError, TypeError, ValueError) as problem:
             raise EcgsynthError(
-                f"the card of {card.name} is damaged: its scaler cannot be read ({problem}); train "
-                "it again."
+                f"the card of {card.name} is damaged: its scaler cannot be read "
+                f"({reason_of(problem)}); train it again."
             ) from None
         self.prior = ContextPrior.from_json(self.spec, card.prior)
         known = self.spec.classes or ("",)
