@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,12 +106,45 @@ def test_joining_drops_a_column_that_a_part_lacks() -> None:
     assert joined.record is not None
 
 
+@pytest.mark.parametrize("index", [5, -6, True, "N", 1.0, [0.5], [True], [9], None, (1, 2)])
+def test_an_index_of_no_item_is_one_sentence_and_ends_a_loop(index: Any) -> None:
+    with pytest.raises(EcgsynthError, match="the set holds 5, numbered from 0"):
+        make(5)[index]
+    assert len([*make(5)]) == 5
+
+
+def test_two_sets_are_equal_where_every_column_is() -> None:
+    ecg = make(4)
+    assert ecg == replace(make(4), card={"id": "another"})
+    assert Ecg(ecg.signal, SPEC) == Ecg(ecg.signal, SPEC)  # unknown contexts are alike
+    changed = np.array(ecg.signal)
+    changed[2, 1, 3] += 1
+    for other in (
+        replace(ecg, signal=changed), replace(ecg, patient=None), replace(ecg, source="elsewhere"),
+        replace(ecg, marks=make(4, seed=2).marks), replace(ecg, spec=replace(SPEC, fs=200)),
+        ecg[:3], None, ecg.signal.tolist(),
+    ):  # fmt: skip
+        assert ecg != other
+    with pytest.raises(EcgsynthError, match="its signals are in `ecg.signal`"):
+        np.asarray(ecg)
+
+
+@pytest.mark.parametrize("ids", [[3], [-2], [0, 1.5], [np.nan], ["N"], [None], [[0, 1]], 2])
+def test_a_number_of_no_class_is_refused(ids: Any) -> None:
+    with pytest.raises(EcgsynthError, match="labels_id"):
+        one_hot(ids, 3)
+
+
 def test_joining_nothing_or_different_specs_is_refused() -> None:
     with pytest.raises(EcgsynthError, match="nothing to concatenate"):
         concatenate([])
     other = replace(make(2), spec=replace(SPEC, fs=200))
     with pytest.raises(EcgsynthError, match="different specs"):
         concatenate([make(2), other])
+    with pytest.raises(EcgsynthError, match="fs is 100.0 in one and 200.0 in another"):
+        concatenate([make(2), other])
+    with pytest.raises(EcgsynthError, match="what is joined is a list of ECGs"):
+        concatenate(make(2))  # type: ignore[arg-type]
 
 
 def test_one_synthetic_part_makes_the_whole_synthetic() -> None:
@@ -159,6 +193,24 @@ def test_choosing_classes_keeps_names_and_drops_the_others(order: list[str], siz
         np.testing.assert_array_equal(chosen.signal, ecg.signal[kept])
 
 
+@pytest.mark.parametrize(
+    ("classes", "words"),
+    [
+        ((), "classes is empty"), (("N", "N"), "classes must be distinct"),
+        ("NS", "is a list of names"), (("N", "X"), "no class named 'X'"), ((0,), "0 is none"),
+    ],
+)  # fmt: skip
+def test_classes_that_cannot_be_chosen_are_refused(classes: Any, words: str) -> None:
+    with pytest.raises(EcgsynthError, match=words):
+        make(5).with_classes(classes)
+
+
+@pytest.mark.parametrize("step", [0, -1, np.nan, np.inf, "1", None, True])
+def test_a_converter_has_a_step_above_nought(step: Any) -> None:
+    with pytest.raises(EcgsynthError, match="must be a number above 0"):
+        make(2).quantised(step)
+
+
 def test_quantised_signal_lies_on_the_grid_and_within_half_a_step() -> None:
     ecg = make(10)
     out = ecg.quantised(0.005).signal
@@ -176,6 +228,25 @@ def test_quantised_signal_lies_on_the_grid_and_within_half_a_step() -> None:
         ({"context": np.zeros((1, 1))}, "'context' has shape"),
         ({"patient": np.array(["a"])}, "'patient' has 1 entries for 2 items"),
         ({"marks": Marks([2], [-1], [0], ["N"])}, "an item that is not there"),
+        ({"marks": Marks([-1], [-1], [0], ["N"])}, "an item that is not there"),
+        ({"marks": Marks([0], [2], [0], ["N"])}, "a lead that is not there"),
+        ({"marks": [0]}, "marks are a Marks"),
+        ({"label": [[0, np.nan, 0], [1, 0, 0]]}, "'label' holds nan for item 0 and class S"),
+        ({"label": [[0, 0, 0], [1, 0, -1]]}, "'label' holds -1 for item 1 and class V"),
+        ({"label": [[0, 0, 0.5], [1, 0, 0]]}, "a label is 1 where the item carries the class"),
+        ({"label": [[0, 0, 0], [1, 0, 1]]}, "item 1 carries 2 classes"),
+        ({"label": [["a", "b", "c"]] * 2}, "'label' is an array of real numbers"),
+        ({"signal": np.zeros((2, 2, 6), complex)}, "the signal is an array of real numbers"),
+        ({"signal": [["1.0"]]}, "the signal is an array of real numbers"),
+        ({"signal": [[1, 2], [3]]}, "the signal is an array of real numbers"),
+        ({"valid": [1, 2.7]}, "valid is an array of whole numbers; 2.7 is none"),
+        ({"valid": [1, np.nan]}, "valid is an array of whole numbers; nan is none"),
+        ({"valid": [1, 7]}, "an item has 0 to 6"),
+        ({"patient": ["a", None]}, "patient holds None, which is no name"),
+        ({"patient": [1.5, 2.5]}, "patient is a list of names"),
+        ({"patient": "ab"}, "'patient' has shape"),
+        ({"spec": SPEC.to_json()}, "spec is a Spec"),
+        ({"source": None}, "the source is a text"),
     ],
 )
 def test_ecg_whose_parts_do_not_fit_is_refused(wrong: dict, words: str) -> None:
@@ -229,6 +300,24 @@ def test_spec_survives_json(
         ({"samples": 0}, "at least one sample"),
         ({"classes": ("N", "N")}, "classes must be distinct"),
         ({"unit": "uV"}, "'mV' or 'normalised'"),
+        ({"unit": np.zeros(3)}, "'mV' or 'normalised'"),
+        ({"fs": 1 / 360}, "the seconds between two samples. Then give 360"),
+        ({"fs": 1 / 128}, "the seconds between two samples. Then give 128"),
+        ({"fs": 0.5}, "Are these kHz. Then give 500"),
+        ({"fs": 360 + 0j}, "positive number of Hz"),
+        ({"fs": True}, "positive number of Hz"),
+        ({"fs": "360"}, "positive number of Hz"),
+        ({"fs": 1e9}, "from 1 to 100,000"),
+        ({"samples": 5.0}, "must be a whole number"),
+        ({"samples": True}, "must be a whole number"),
+        ({"leads": "V1"}, "leads is a list of names"),
+        ({"leads": {"I", "II"}}, "leads is a list of names"),
+        ({"classes": (1, 2)}, "1 is none"),
+        ({"context": ("age", "age")}, "context must be distinct"),
+        ({"multilabel": 1}, "multilabel is True or False"),
+        ({"band": (40, 0.5)}, "begins at 40 Hz and ends at 0.5 Hz"),
+        ({"band": (0.5,)}, "a low and a high edge"),
+        ({"r_sample": 2.0}, "must be a whole number"),
     ],
 )
 def test_impossible_spec_is_refused(wrong: dict, words: str) -> None:

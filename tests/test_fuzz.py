@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,6 @@ from ecgsynth.arguments import shown
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.simulator import Noise, simulate_beats
 from ecgsynth.synthesizer import Synthesizer
-
-pytestmark = pytest.mark.filterwarnings("ignore")
 
 Call = tuple[Callable[..., Any], dict[str, Any]]
 """What is called, and arguments with which it goes well."""
@@ -179,7 +179,8 @@ def said_by(call: Callable[..., Any], words: dict[str, Any]) -> str:
     AssertionError: it ends in another way.
     """
     try:
-        call(**words)
+        with warnings.catch_warnings(action="ignore"):
+            call(**words)
     except EcgsynthError as problem:
         said = str(problem)
         assert said and said.encode() and "\n" not in said and not INWARD.search(said), said
@@ -200,6 +201,7 @@ def faults(call: Callable[..., Any], words: dict[str, Any], value: Any, word: st
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(logging.getLogger("ecgsynth"), "disabled", True)
     return tmp_path
 
 

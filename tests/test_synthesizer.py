@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -21,7 +22,7 @@ from tiny import tiny_run, tiny_synthesizer
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import Ecg, concatenate
-from ecgsynth.synthesizer import BLOCK, Synthesizer, counter_uniform, find_model
+from ecgsynth.synthesizer import BLOCK, CHUNK, Synthesizer, counter_uniform, find_model
 from ecgsynth.training.loop import train
 
 
@@ -215,6 +216,23 @@ def test_counted_numbers_are_uniform_and_depend_on_seed_and_item_alone() -> None
         ({"count": 5, "context": {"rr_after_s": float("inf")}}, "must be a finite number; got inf"),
         ({"count": 5, "context": {"rr_after_s": -0.5}}, "is a time: above 0 s; got -0.5"),
         ({"count": 5, "context": {"rr_after_s": "1"}}, "must be a finite number; got '1'"),
+        ({"count": 5, "context": {"rr_after_s": True}}, "must be a finite number; got True"),
+        ({"count": 5, "context": {"rr_after_s": 1j}}, "must be a finite number; got 1j"),
+        ({"count": 5, "context": {0: 1.0}}, "knows no context 0"),
+        ({"count": 5, "context": [("rr_after_s", 1.0)]}, "context is a mapping"),
+        ({"count": 5, "seed": True}, "seed must be a whole number"),
+        ({"count": 2**63}, "whole number of at least 1"),
+        ({"count": {"N": True}}, "counts must be whole numbers"),
+        ({"count": {1: 5}}, "knows no class 1; a class is named by a text"),
+        ({"count": 5, "label": 2}, "label is a class, or several that take turns"),
+        ({"count": 5, "label": True}, "label is a class, or several that take turns"),
+        ({"count": 5, "label": []}, "label is a class, or several that take turns"),
+        ({"count": 5, "label": {"N": 5}}, "label is a class, or several that take turns"),
+        ({"count": 5, "label": b"N"}, "label is a class, or several that take turns"),
+        ({"count": 5, "label": ["N", 2]}, "knows no class 2"),
+        ({"count": 5, "label": np.array([0, 1])}, "knows no class 0"),
+        ({"count": 5, "chunk": 0}, "chunk must be a whole number between 1"),
+        ({"count": 5, "chunk": 2.5}, "chunk must be a whole number between 1"),
     ],
 )
 def test_impossible_wish_is_refused_at_once_in_one_sentence(
@@ -226,7 +244,43 @@ def test_impossible_wish_is_refused_at_once_in_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("start", "stop"), [(-1, 5), (5, 5), (6, 5), (0, 11), (10, None)])
+@pytest.mark.parametrize(
+    "label", [["N", "V"], ("N", "V"), np.array(["N", "V"]), pd.Series(["N", "V"]), iter(["N", "V"])]
+)
+def test_classes_take_turns_however_they_are_listed(synthesizer: Synthesizer, label: Any) -> None:
+    assert synthesizer.generate(4, label).labels_str.tolist() == ["N", "V", "N", "V"]
+    assert synthesizer.generate(2, np.array("V")).labels_str.tolist() == ["V", "V"]
+
+
+def test_what_no_memory_holds_is_streamed(synthesizer: Synthesizer) -> None:
+    with pytest.raises(EcgsynthError, match="GB of signals.*take them as `stream`"):
+        synthesizer.generate(10**12)
+    assert len(next(synthesizer.stream(10**12))) == CHUNK
+
+
+@pytest.mark.parametrize("change, said", [
+    ({"classes": ["N", "S"]}, "its prior makes class"),
+    ({"classes": []}, "its prior makes class"),
+    ({"classes": ["a", "b", "c", "d"]}, "its prior makes class"),
+])  # fmt: skip
+def test_a_card_whose_prior_makes_other_classes_is_refused(
+    synthesizer: Synthesizer, change: dict[str, Any], said: str
+) -> None:
+    spec = synthesizer.card.spec | change
+    with pytest.raises(EcgsynthError, match=said):
+        Synthesizer(synthesizer.generator, synthesizer.card.model_copy(update={"spec": spec}))
+
+
+@pytest.mark.parametrize("model", ["", b"mitbih-beats", 3, None, "a\0b", "x" * 300, "\ud800"])
+def test_what_is_no_name_of_a_model_is_refused(model: Any) -> None:
+    with pytest.raises(EcgsynthError, match="a model"):
+        Synthesizer.load(model)
+
+
+@pytest.mark.parametrize(
+    ("start", "stop"),
+    [(1.5, 5), (True, 5), (None, 5), (0, "5"), (-1, 5), (5, 5), (6, 5), (0, 11), (10, None)],
+)
 def test_slice_outside_the_set_is_refused(
     synthesizer: Synthesizer, start: int, stop: int | None
 ) -> None:

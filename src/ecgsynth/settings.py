@@ -123,7 +123,8 @@ def explain(problem: ValidationError, kind: type[Any], owner: str) -> str:
     if error["type"] == "missing":
         return f"{owner} needs '{where}'; write {where}=... beside the others."
     if error["type"] == "tuple_type" and isinstance(error["input"], str):
-        return f"{owner}: '{where}' takes a list in brackets, as in [{shown(error['input'])}, ...]."
+        first = shown(error["input"])[1:-1]
+        return f"{owner}: '{where}' takes a list in brackets, as in [{first}, ...]."
     said = error["msg"].removeprefix("Value error, ")
     said = re.sub(r" or instance of \w+", "", said)  # names of classes are no words of a recipe
     if not where:  # several settings do not go together: the sentence names them

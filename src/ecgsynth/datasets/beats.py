@@ -26,6 +26,9 @@ WINDOW_FS = 360.0
 LONGEST_S = 10.0
 """Longest window around a beat, s."""
 
+LEAST_SAMPLES = 8
+"""Of a beat."""
+
 
 class Cutting(Settings):
     """How recordings are filtered and beats are cut from them.
@@ -36,7 +39,7 @@ class Cutting(Settings):
     """
 
     window: tuple[int, int] = (96, 160)
-    samples: int | None = Field(None, ge=8, le=100_000_000)
+    samples: int | None = Field(None, ge=LEAST_SAMPLES, le=100_000_000)
     baseline: bool = True
     band: tuple[float | None, float | None] = (None, 40.0)
     band_filter: Literal["fir", "butterworth"] = "fir"
@@ -44,8 +47,8 @@ class Cutting(Settings):
     @field_validator("window")
     @classmethod
     def _positive(cls, window: tuple[int, int]) -> tuple[int, int]:
-        if min(window) < 0 or sum(window) < 8:
-            raise ValueError("needs two sizes >= 0 that hold 8 samples together")
+        if min(window) < 0 or sum(window) < LEAST_SAMPLES:
+            raise ValueError(f"needs two sizes >= 0 that hold {LEAST_SAMPLES} samples together")
         if sum(window) > LONGEST_S * WINDOW_FS:  # ten thousand windows of minutes fill no memory
             raise ValueError(f"is longer than {LONGEST_S:g} s, which is no beat")
         return window
@@ -112,13 +115,19 @@ def cut_beats(
 
     Raises
     ------
-    EcgsynthError: the band does not fit the sampling rate, or the recording holds no window.
+    EcgsynthError: the band or the window does not fit the sampling rate, or the recording holds no
+        window.
     """
+    pre, post = cutting.span_at(fs)
+    if pre + post < LEAST_SAMPLES:
+        raise EcgsynthError(
+            f"at {fs:g} Hz the window holds {pre + post} samples, and a beat has at least "
+            f"{LEAST_SAMPLES}; set a higher rate or a longer window."
+        )
     signal = prepare(recording.signal, recording.fs, fs, cutting)
     beat = np.isin(recording.symbol, list(label_of))
     at, symbol = recording.sample[beat], recording.symbol[beat]
     rr = rr_at(recording, at, label_of)
-    pre, post = cutting.span_at(fs)
     if signal.shape[-1] < pre + post:
         raise EcgsynthError(f"{name} is shorter than one window; set a smaller one.")
     centre = np.round(at * (fs / recording.fs)).astype(np.int64)

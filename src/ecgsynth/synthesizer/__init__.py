@@ -178,6 +178,7 @@ class Synthesizer:
         ------
         EcgsynthError: as `stream`, or more than a computer holds in memory.
         """
+        label = label if label is None else _in_turn(label)
         total = self._plan(count, label).total
         size = 4 * total * len(self.spec.leads) * self.spec.samples
         if size > GATHERED_BYTES:
