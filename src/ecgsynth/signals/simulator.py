@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import instance, listed, names, plain, rate, shown, whole
+from ecgsynth.arguments import instance, is_count, listed, names, plain, rate, shown, whole
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.signals.columns import numbers
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
@@ -103,7 +103,11 @@ def simulate_record(
             raise EcgsynthError(
                 f"the simulator has no lead '{lead}'.{did_you_mean(lead, (*LEADS_12, 'MLII'))}"
             )
-    seed, patient = whole(seed, "the seed"), whole(patient, "the patient")
+    if not is_count(seed) or not is_count(patient):
+        raise EcgsynthError(
+            f"seed and patient are whole numbers from 0; got {shown(seed)} and {shown(patient)}."
+        )
+    seed, patient = int(seed), int(patient)
     if noise is not None:
         instance(noise, Noise, "noise is a Noise, as in Noise(muscle_mv=0.02)")
     if noise is not None and noise.mains_mv > 0 and noise.mains_hz >= fs / 2:

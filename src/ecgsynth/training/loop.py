@@ -52,6 +52,10 @@ APART = 0x9E3779B9
 """Keeps the numbers of dropout apart from those that draw the batches of the same step."""
 
 
+TOO_LARGE = ("allocate memory", "out of memory", "Overflow")
+"""What torch says of sizes that no memory holds."""
+
+
 def train(
     run: Run,
     to: str | Path | None = None,
@@ -144,11 +148,13 @@ def _learn(
         generator = family.generator(model_settings, data.spec).to(fabric.device)
         critic = family.critic(model_settings, data.spec)
     except (RuntimeError, MemoryError, OverflowError, TypeError) as problem:
-        reason = " ".join(str(problem).split())[:200]
+        if not isinstance(problem, MemoryError | OverflowError) and not any(
+            word in str(problem) for word in TOO_LARGE
+        ):
+            raise
         raise EcgsynthError(
-            f"the model {run.model.name} cannot be made with these settings ({reason}); is one of "
-            "its sizes too large?"
-        ) from None
+            f"the model {run.model.name} cannot be made: not enough memory; take a smaller model."
+        ) from problem
     critic = None if critic is None else critic.to(fabric.device)
     refuse_wrong_bfloat16(fabric, settings.precision, generator, critic)
     learner = Learner(fabric, settings, objective, generator, critic)
