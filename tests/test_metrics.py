@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score
 
 from ecgsynth.evaluation import Estimate, Trial, match_counts, utility
 from ecgsynth.evaluation.diversity import within
-from ecgsynth.evaluation.fidelity import folds
+from ecgsynth.evaluation.folds import folds
 from ecgsynth.evaluation.intervals import Units, blocks, dealt
 from ecgsynth.evaluation.privacy import at_equal_odds, nearest
 from ecgsynth.evaluation.reference import Reference

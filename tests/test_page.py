@@ -443,9 +443,10 @@ def test_the_errors_of_the_delineator_stand_beside_what_it_measured(
 def test_the_two_sample_test_says_whether_it_is_valid(valid: bool, words: str) -> None:
     told = report(None, [row("c2st", 0.58)])
     told.facts["c2st_validity"] = {"gaussian": 0.991, "lowpass": 0.95, "valid": valid}
+    html = page(told)
     assert (
-        f"PCA-Gaussian with AUC 0.991 and real beats low-passed at 20 Hz with AUC 0.950; {words}"
-        in page(told)
+        f"of each class with AUC 0.991 and real beats low-passed at 20 Hz with AUC 0.950; {words}"
+        in html
     )
     assert verdict(told, "c2st").mark == ("good" if valid else "unknown")
     told.facts["c2st_validity"] = None

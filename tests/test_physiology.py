@@ -12,7 +12,8 @@ from scipy.stats import ks_2samp, wasserstein_distance
 from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import NotApplicable, Trial, physiology
-from ecgsynth.evaluation.controls import gaussian, mean_beat
+from ecgsynth.evaluation.baselines import gaussian
+from ecgsynth.evaluation.controls import mean_beat
 from ecgsynth.evaluation.delineation import (
     SHIPPED,
     delineate,

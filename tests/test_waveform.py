@@ -192,7 +192,7 @@ def test_on_real_recordings_real_beats_stand_nearer_than_the_gaussian() -> None:
     heldout, train = (load("mitbih", s, classes=("N", "V")) for s in ("heldout", "train"))
     rows = np.random.default_rng(0).permutation(len(train))[:3000]
     trial = Trial(train[np.sort(rows)], heldout, train, quick=True)
-    real, gaussian = (CONTROLS[name](trial) for name in ("real", "gaussian"))
+    real, gaussian = (CONTROLS[name](trial) for name in ("real", "class gaussian"))
     for name in ("dtw", "autocorrelation"):
         near, far = values(name, real), values(name, gaussian)
         assert all(near[group] < far[group] for group in near)

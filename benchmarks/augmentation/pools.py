@@ -21,7 +21,7 @@ from ecgsynth.augmentation.gate import Gate
 from ecgsynth.augmentation.matching import checked as matched
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import Trial
-from ecgsynth.evaluation.controls import gaussian
+from ecgsynth.evaluation.baselines import class_gaussian
 from ecgsynth.files import written_beside
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
 
@@ -51,7 +51,7 @@ class Gaussian(es.Synthesizer):
     ) -> Iterator[Ecg]:
         part = self.real.of_class(label)
         asked = part[np.zeros((count if stop is None else stop) - start, np.int64)]
-        yield gaussian(Trial(asked, train=part, seed=seed + start)).synthetic
+        yield class_gaussian(Trial(asked, train=part, seed=seed + start)).synthetic
 
 
 def real_of(study: Study, cell: Cell) -> Ecg:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.classifiers import fit, predict
 from ecgsynth.evaluation.delineation import SHORTEST_S, delineate
-from ecgsynth.evaluation.fidelity import folds
+from ecgsynth.evaluation.folds import folds
 from ecgsynth.evaluation.instruments import instrument
 from ecgsynth.evaluation.intervals import blocks
 from ecgsynth.evaluation.privacy import SHIFT_S, nearest

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ecgsynth.evaluation.classifiers import Network
     from ecgsynth.evaluation.copies import Nearnesses
     from ecgsynth.evaluation.diversity import Neighbourhoods
+    from ecgsynth.evaluation.folds import Sides
     from ecgsynth.evaluation.privacy import Neighbours
     from ecgsynth.evaluation.reference import Reference
 
@@ -143,6 +144,20 @@ class Trial:
         from ecgsynth.evaluation.privacy import neighbours
 
         return neighbours(self)
+
+    @cached_property
+    def apart(self) -> Sides:
+        """Synthetic and test items in the folds of a two-sample test, by people where it can be."""
+        from ecgsynth.evaluation.c2st import apart
+
+        return apart(self)
+
+    @cached_property
+    def apart_from_trained(self) -> Sides:
+        """Synthetic and trained items, likewise."""
+        from ecgsynth.evaluation.c2st import apart_from_trained
+
+        return apart_from_trained(self)
 
     @cached_property
     def real(self) -> Ecg | None:

@@ -16,7 +16,7 @@ import numpy as np
 from ecgsynth.datasets.store import data_root
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import MIN_ITEMS, Metric, NotApplicable, Trial
-from ecgsynth.evaluation.controls import BASELINE, CEILING, CONTROLS, COPY, NARROW_BAND
+from ecgsynth.evaluation.controls import BASELINE, BESIDE, CEILING, CONTROLS, COPY, CRUDE
 from ecgsynth.evaluation.instruments import instrument
 from ecgsynth.evaluation.judge_pace import cost, total
 from ecgsynth.evaluation.real_draws import COST_S, FEW_DRAWS, Draws, draw, drawn
@@ -238,14 +238,23 @@ def _measure(trial: Trial, todo: dict[str, list[Metric]], steps: Steps) -> Figur
 
 def _quick(control: str, trial: Trial) -> bool:
     """Crude sets need no strong classifier to be found out."""
-    return trial.quick or control not in (BASELINE, CEILING, NARROW_BAND)
+    return trial.quick or control not in (BASELINE, CEILING, *BESIDE)
+
+
+COMPARED = ("c2st", "coverage", "coverage_signal", "frechet_ratio", "memorisation", "tstr")
+"""Figures of the baselines that stand beside the Gaussian."""
 
 
 def worth(metric: Metric, control: str) -> bool:
-    """Networks are trained for the set, the baseline and the ceiling alone; the set of narrow band
-    is there to try the two-sample test."""
-    if control == NARROW_BAND:
+    """Whether a control is judged by a metric.
+
+    Networks are trained for the set, the baselines and the ceiling alone. Crude sets are there to
+    try the two-sample test.
+    """
+    if control in CRUDE:
         return metric.name == "c2st"
+    if control in BESIDE:
+        return metric.name in COMPARED
     if "new_patients" in metric.needs:
         return metric.name == "tstr" and control == BASELINE
     if metric.name.startswith("copy_share"):  # real items stand on .01 by what it is
@@ -253,20 +262,6 @@ def worth(metric: Metric, control: str) -> bool:
     if metric.question == "privacy":
         return control in (BASELINE, COPY, CEILING)
     return not metric.costly or control in (BASELINE, CEILING)
-
-
-VALID_GAUSSIAN, VALID_NARROW = 0.95, 0.90
-"""AUC that a two-sample test must reach on either set, or it is too weak to say anything."""
-
-
-def c2st_validity(known: Figures) -> dict[str, float | bool] | None:
-    """Whether the two-sample test is strong enough; None where that was not measured."""
-    aucs = [known.get(name, {}).get("c2st", {}).get("all") for name in (BASELINE, NARROW_BAND)]
-    gaussian, narrow = aucs
-    if gaussian is None or narrow is None:
-        return None
-    valid = gaussian >= VALID_GAUSSIAN and narrow >= VALID_NARROW
-    return {"gaussian": gaussian, "lowpass": narrow, "valid": valid}
 
 
 def sizes(trial: Trial) -> dict[str, int]:

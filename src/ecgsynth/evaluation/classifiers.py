@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.evaluation import is_record, resnet, xresnet
+from ecgsynth.evaluation.folds import Sides
 from ecgsynth.evaluation.resnet import ResNet1D
 from ecgsynth.evaluation.xresnet import XResNet1D
 from ecgsynth.signals.ecg import Ecg
@@ -156,28 +157,27 @@ def _forward(net: Network, ecg: Ecg) -> tuple[NDArray[np.float32], NDArray[np.fl
     return np.concatenate(classes), np.concatenate(shapes)
 
 
-def tell_apart(real: Ecg, synthetic: Ecg, unit: NDArray[np.int64], seed: int) -> NDArray:
-    """Out-of-fold scores for "synthetic" of the fixed ResNet-1D, two folds split by unit."""
+def tell_apart(found: Sides, seed: int) -> NDArray:
+    """[item] out-of-fold score for "synthetic" of the fixed ResNet-1D; the folds two by two."""
     from dataclasses import replace
 
     import torch
 
-    from ecgsynth.evaluation.fidelity import folds
     from ecgsynth.signals.ecg import concatenate, one_hot
 
     def bare(ecg: Ecg, label: int) -> Ecg:
-        spec = replace(real.spec, classes=("real", "synthetic"), context=())
+        spec = replace(found.real.spec, classes=("real", "synthetic"), context=())
         return Ecg(ecg.signal, spec, one_hot(np.full(len(ecg), label), 2))
 
-    both = concatenate([bare(real, 0), bare(synthetic, 1)])
+    both = concatenate([bare(found.real, 0), bare(found.synthetic, 1)])
     score = np.zeros(len(both))
     state = torch.get_rng_state()
-    for learn, held in folds(unit, both.labels_id, 2, seed):
-        # About thirty passes: more only learn a small set by heart. Records: ten.
-        if is_record(real.spec):
+    for learn, held in found.folds(2):
+        # At most thirty passes: more only learn a small set by heart. Records: ten.
+        if is_record(both.spec):
             steps = int(np.clip(10 * len(learn) / xresnet.BATCH / RECORD_SHARE, 300, 1500))
         else:
-            steps = int(np.clip(30 * len(learn) / resnet.BATCH, 150, 800))
+            steps = int(np.clip(30 * len(learn) / resnet.BATCH, 150, 400))
         net = fit(both[learn], None, weighted=False, steps=steps, seed=seed)
         score[held] = predict(net, both[held])[:, 1]
     torch.set_rng_state(state)

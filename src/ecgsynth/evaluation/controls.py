@@ -9,8 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.evaluation import NotApplicable, Trial, pick
+from ecgsynth.evaluation.baselines import (
+    Rows,
+    class_gaussian,
+    gaussian,
+    made,
+    mixup,
+    moments,
+    smote,
+)
 from ecgsynth.evaluation.intervals import blocks
-from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg, concatenate
 
 Control = Callable[[Trial], Trial]
 
@@ -18,45 +27,34 @@ Control = Callable[[Trial], Trial]
 def noise(trial: Trial) -> Trial:
     """White noise with the class's mean and SD per sample: right moments, no ECG."""
 
-    def make(beats: NDArray, random: np.random.Generator) -> NDArray:
-        return beats.mean(0) + beats.std(0) * random.standard_normal(beats.shape)
+    def make(pool: Ecg, rows: Rows, random: np.random.Generator) -> tuple[NDArray, Rows]:
+        mean, sd = moments(pool, random)
+        return mean + sd * random.standard_normal((len(rows), *mean.shape)), rows
 
-    return _made(trial, "noise", make)
+    return made(trial, "noise", make)
 
 
 def mean_beat(trial: Trial) -> Trial:
     """The class's mean beat with 10 uV of noise: a wholly collapsed generator."""
 
-    def make(beats: NDArray, random: np.random.Generator) -> NDArray:
-        return beats.mean(0) + 0.01 * random.standard_normal(beats.shape)
+    def make(pool: Ecg, rows: Rows, random: np.random.Generator) -> tuple[NDArray, Rows]:
+        mean, _ = moments(pool, random)
+        return mean + 0.01 * random.standard_normal((len(rows), *mean.shape)), rows
 
-    return _made(trial, "mean beat", make)
-
-
-def gaussian(trial: Trial) -> Trial:
-    """A Gaussian in the class's principal components (99.9 %): the baseline to beat."""
-
-    def make(beats: NDArray, random: np.random.Generator) -> NDArray:
-        flat = beats.reshape(len(beats), -1)
-        mean = flat.mean(0)
-        _, scale, axes = np.linalg.svd(flat - mean, full_matrices=False)
-        keep = int(np.searchsorted(np.cumsum(scale**2) / (scale**2).sum(), 0.999)) + 1
-        scores = random.standard_normal((len(beats), keep)) * scale[:keep] / len(beats) ** 0.5
-        return (mean + scores @ axes[:keep]).reshape(beats.shape)
-
-    return _made(trial, "gaussian", make)
+    return made(trial, "mean beat", make)
 
 
 def copy(trial: Trial) -> Trial:
     """Training beats shifted by up to one sample and scaled by 1 %: it must fail privacy."""
 
-    def make(beats: NDArray, random: np.random.Generator) -> NDArray:
+    def make(pool: Ecg, rows: Rows, random: np.random.Generator) -> tuple[NDArray, Rows]:
+        beats = np.asarray(pool.signal[rows], np.float64)
         shift = random.integers(-1, 2, len(beats))
         at = np.clip(np.arange(beats.shape[-1]) - shift[:, None], 0, beats.shape[-1] - 1)
         moved = np.take_along_axis(beats, at[:, None, :].repeat(beats.shape[1], 1), 2)
-        return moved * (1 + 0.01 * random.standard_normal((len(beats), 1, 1)))
+        return moved * (1 + 0.01 * random.standard_normal((len(beats), 1, 1))), rows
 
-    return _made(trial, "copy", make)
+    return made(trial, "copy", make)
 
 
 def real(trial: Trial) -> Trial:
@@ -86,42 +84,22 @@ CONTROLS: dict[str, Control] = {
     "noise": noise,
     "mean beat": mean_beat,
     "gaussian": gaussian,
+    "class gaussian": class_gaussian,
+    "smote": smote,
+    "mixup": mixup,
     "copy": copy,
     "narrow band": narrow_band,
     "real": real,
 }
-CEILING, BASELINE, COPY, NARROW_BAND = "real", "gaussian", "copy", "narrow band"
+CEILING, BASELINE, COPY = "real", "gaussian", "copy"
+CLASS_GAUSSIAN, NARROW_BAND = "class gaussian", "narrow band"
+CRUDE = (CLASS_GAUSSIAN, NARROW_BAND)
+"""Sets that a two-sample test must find, or it is too weak to say anything."""
+
+BESIDE = ("smote", "mixup")
+"""Baselines that stand beside the Gaussian."""
+
 NARROW_HZ = 20.0
-
-
-def _made(
-    trial: Trial, name: str, make: Callable[[NDArray, np.random.Generator], NDArray]
-) -> Trial:
-    """A set of the synthetic set's counts, made class by class from the training items."""
-    assert trial.train is not None
-    parts = []
-    for group in trial.groups:
-        wanted = len(trial.part(trial.synthetic, group))
-        pool = trial.part(trial.train, group)
-        if not wanted or len(pool) < 2:
-            continue
-        random = trial.random(name + group)
-        rows = random.choice(len(pool), wanted, replace=wanted > len(pool))
-        base = pool[rows]
-        most = 4000 if pool[:1].signal.size <= 1024 else 1000  # the SVD grows with both
-        source = pick(pool, most, random)
-        fitted = np.asarray(source.signal, np.float64)
-        signal = make(np.asarray(base.signal, np.float64), random) if name == "copy" else None
-        if signal is None:
-            made = [make(fitted, random) for _ in range(-(-wanted // len(fitted)))]
-            signal = np.concatenate(made)[:wanted]
-        parts.append(
-            Ecg(
-                signal.astype(np.float32), base.spec, base.label, base.context,
-                source=f"{SYNTHETIC}{name}",
-            )
-        )  # fmt: skip
-    return trial.with_synthetic(concatenate(parts))
 
 
 def _sized(trial: Trial, pool: Ecg, name: str) -> Ecg:

@@ -12,11 +12,11 @@ import numpy as np
 
 from ecgsynth.arguments import callback, flag, instance, names, place, shown, whole
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError
-from ecgsynth.evaluation import Estimate, Metric, Trial, members, reference
+from ecgsynth.evaluation import Estimate, Metric, Trial, c2st, members, reference
+from ecgsynth.evaluation.baselines import of_whom
 from ecgsynth.evaluation.calibration import (
     Calibration,
     Figures,
-    c2st_validity,
     cost_ahead,
     figures,
     sizes,
@@ -226,6 +226,8 @@ def judge(
         known, samples, borrowed = figures(
             trial, usable, steps, shipped, exact=exact, draws=draws
         )  # fmt: skip
+        if notes is not None and (words := of_whom(trial)):
+            notes.append(words)
         if borrowed and notes is not None:
             counts = " and ".join(
                 ", ".join(f"{name} {count}" for name, count in one.counts.items())
@@ -242,11 +244,12 @@ def judge(
         values = {name: cells[group] for name, cells in cells_of.items() if group in cells}
         unit, real = trial.synthetic.spec.unit, reached.get((metric.name, group))
         rows.append(Row.of(metric, group, estimate, values, unit, real))
-    validity = c2st_validity(known)
+    validity = c2st.validity(known)
     if validity is not None and not validity["valid"] and notes is not None:
         notes.append(
-            f"C2ST is not valid here: it finds the Gaussian with AUC {validity['gaussian']:.2f} "
-            f"(.95 is needed) and a narrow band with {validity['lowpass']:.2f} (.90 is needed)."
+            "C2ST is not valid here: it finds the Gaussian of each class with AUC "
+            f"{validity['gaussian']:.2f} ({c2st.VALID_GAUSSIAN:.2f} is needed) and a narrow band "
+            f"with {validity['lowpass']:.2f} ({c2st.VALID_NARROW:.2f} is needed)."
         )
     advance("done", 1.0)
     return rows, left_out, validity

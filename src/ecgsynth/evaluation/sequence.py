@@ -23,9 +23,7 @@ from ecgsynth.evaluation import (
     too_few,
 )
 from ecgsynth.evaluation.intervals import (
-    blocks,
     interval,
-    joint,
     mean_over,
     units,
     weighted,
@@ -61,7 +59,7 @@ MIN_SIDE = 50
 @metric(
     "discriminative_score", unit="1", goal="lower", needs=("test",), question="match", costly=True,
     reference="Yoon et al. (TimeGAN), NeurIPS 2019: |accuracy - .5|; GRU of 16 on 33-ms frames at "
-    "120 Hz, 400 steps of 128, two folds by time block; 0 = cannot be told apart",
+    "120 Hz, 400 steps of 128, two folds by person as in c2st; 0 = cannot be told apart",
 )  # fmt: skip
 def discriminative_score(trial: Trial) -> dict[str, Estimate]:
     """How far above chance a small recurrent network tells synthetic beats from real ones.
@@ -71,22 +69,14 @@ def discriminative_score(trial: Trial) -> dict[str, Estimate]:
     """
     from torch.nn.functional import binary_cross_entropy_with_logits
 
-    from ecgsynth.evaluation.fidelity import folds
-
-    random = trial.random("discriminative_score")
-    synthetic, real = trial.matched
-    rows = np.sort(random.permutation(len(real))[:MOST])  # the same classes on both sides
-    synthetic, real = synthetic[rows], real[rows]
-    if len(real) < MIN_SIDE:
-        return _only(f"{len(real)} items a side; {MIN_SIDE} are needed")
-    units = [np.unique(blocks(ecg), return_inverse=True)[1] for ecg in (real, synthetic)]
-    if min(int(unit.max()) for unit in units) < 1:
+    found = trial.apart.some(MOST, trial.random("discriminative_score"))
+    if len(found.real) < MIN_SIDE:
+        return _only(f"{len(found.real)} items a side; {MIN_SIDE} are needed")
+    frames, truth = np.concatenate([_frames(found.real), _frames(found.synthetic)]), found.truth
+    if min(len(np.unique(found.fold[truth == side] % 2)) for side in (0, 1)) < 2:
         return _only("one time block or patient a side")
-    frames = np.concatenate([_frames(real), _frames(synthetic)])
-    truth = np.repeat([0, 1], len(real))
-    both = np.concatenate([units[0], units[0].max() + 1 + units[1]])
     right = np.zeros(len(truth))
-    for learn, held in folds(both, truth, 2, trial.seed):
+    for learn, held in found.folds(2):
 
         def loss(said: Tensor, _: Tensor, rows: Tensor, learn: NDArray = learn) -> Tensor:
             return binary_cross_entropy_with_logits(
@@ -103,7 +93,7 @@ def discriminative_score(trial: Trial) -> dict[str, Estimate]:
     value = away(np.ones(len(truth)))
     mean, most = by_chance(len(truth))
     note = f"accuracy {value + 0.5:.3f}; chance alone gives {mean:.3f}, in 95 % under {most:.3f}"
-    left = without_each(away, joint(real, synthetic))
+    left = without_each(away, found.samples)
     return {"all": _absolute(interval(value, left, least=-0.5, note=note))}
 
 

@@ -22,7 +22,9 @@ from ecgsynth.signals.fiducials import MEASUREMENTS
 CONTROL_MEANINGS = {
     "noise": "white noise with the right mean and SD at every sample",
     "mean beat": "the mean beat again and again: a collapsed generator",
-    "gaussian": "a Gaussian in the principal components: the baseline to beat",
+    "gaussian": "a Gaussian of each person and class: the baseline to beat",
+    "smote": "points between training beats that lie next to each other",
+    "mixup": "points between two training beats of one person",
     "copy": "training beats, slightly shifted and scaled: it must fail privacy",
     "real": "real beats judged as if they were synthetic: the ceiling",
 }

@@ -20,7 +20,8 @@ QUESTIONS = {
 }
 FAMILIES: dict[str, tuple[str, ...]] = {
     "Told apart from real": (
-        "c2st", "discriminative_score", "predictive_score", "mmd", "frechet", "frechet_ratio",
+        "c2st", "c2st_*", "discriminative_score", "predictive_score", "mmd", "frechet",
+        "frechet_ratio",
     ),
     "Kinds of beats": (
         "coverage", "coverage_worst_person", "density", "coverage_signal", "density_signal",
@@ -43,7 +44,10 @@ OTHERS = {
     "fairness": "Women and men, young and old",
 }
 
-CONTROL_LETTERS = {"noise": "n", "mean beat": "m", "gaussian": "g", "copy": "c", "real": "r"}
+CONTROL_LETTERS = {
+    "noise": "n", "mean beat": "m", "gaussian": "g", "smote": "s", "mixup": "x", "copy": "c",
+    "real": "r",
+}  # fmt: skip
 GOALS = {"lower": "lower is better", "higher": "higher is better", "match": "best as real has it"}
 
 

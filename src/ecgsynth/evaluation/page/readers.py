@@ -128,7 +128,7 @@ READERS = (
         Question("Can one tell who took part?", ("patient_membership",), say.person, ("all",)),
     )),
     Reader("Researcher", "Is it the same distribution, and is it good for training?", (
-        Question("Can a classifier tell them from real?", ("c2st",), say.told_apart),
+        Question("Can a classifier tell them from real?", ("c2st",), say.told_apart, ("all",)),
         Question("Does it hold every kind of real beat?", ("coverage",), say.covered),
         Question("Does it repeat itself?", ("collapse",), say.collapsed),
         Question("Is it good for training, on new patients?", ("tstr",), say.useful,

@@ -42,8 +42,8 @@ def validity(report: Report) -> str:
     gaussian, lowpass = (number(found.get(name)) for name in ("gaussian", "lowpass"))
     valid = "it is valid" if found.get("valid") else "it is NOT valid, and its figure tells nothing"
     return (
-        f"This C2ST finds the PCA-Gaussian with AUC {gaussian} and real beats low-passed at 20 Hz "
-        f"with AUC {lowpass}; {valid}."
+        f"This C2ST finds the PCA-Gaussian of each class with AUC {gaussian} and real beats "
+        f"low-passed at 20 Hz with AUC {lowpass}; {valid}."
     )
 
 
