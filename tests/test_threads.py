@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import ecgsynth as es
 from ecgsynth import threads
@@ -50,9 +50,10 @@ def test_fewer_threads_than_are_free_are_not_raised(
     unnamed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threads, "free", lambda: 8)
-    torch.set_num_threads(2)
-    with threads.limited():
-        assert torch.get_num_threads() == 2
+    with threadpool_limits(2):  # of every library, whatever other tests loaded
+        torch.set_num_threads(2)
+        with threads.limited():
+            assert torch.get_num_threads() == 2
 
 
 def test_a_number_of_the_users_stays(unnamed: None, monkeypatch: pytest.MonkeyPatch) -> None:

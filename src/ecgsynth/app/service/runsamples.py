@@ -120,7 +120,7 @@ def _card(folder: Path) -> Card | None:
     try:
         if is_inside(path, folder) and path.stat().st_size < MOST_CARD:
             return Card.model_validate_json(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, EcgsynthError):
         pass
     return None
 
