@@ -12,7 +12,7 @@ from scipy.stats import ks_2samp, wasserstein_distance
 from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import NotApplicable, Trial, physiology
-from ecgsynth.evaluation.baselines import gaussian
+from ecgsynth.evaluation.baselines import class_gaussian, gaussian
 from ecgsynth.evaluation.controls import mean_beat
 from ecgsynth.evaluation.delineation import (
     SHIPPED,
@@ -356,12 +356,12 @@ def test_quick_looks_at_fewer_items(trial: Trial) -> None:
 
 
 @pytest.mark.data
-def test_real_halves_measure_alike_and_a_gaussian_does_not() -> None:
+def test_real_halves_measure_alike_and_the_gaussian_of_a_class_does_not() -> None:
     classes = ("N", "V")
     heldout, train = (load("mitbih", s, classes=classes) for s in ("heldout", "train"))
     pick = np.random.default_rng(0).permutation(len(train))[:1500]
     trial = Trial(train[np.sort(pick)], heldout, train, quick=True)
-    floor = gaussian(trial)
+    floor = class_gaussian(trial)
     for name in ("qrs_ks", "qrs_w1", "t_amplitude_w1"):
         assert values(name, trial)["N"] < values(name, floor)["N"]
     assert values("pr_ks", trial)["N"] < 0.2
