@@ -142,3 +142,22 @@ def test_settings_that_are_set_later_are_checked_too() -> None:
     with pytest.raises(EcgsynthError, match="frozen"):
         Some().count = 2
     assert Some(on=False).on is False
+
+
+def test_what_would_be_ignored_is_refused() -> None:
+    from tiny import tiny_run
+
+    import ecgsynth as es
+
+    with pytest.raises(EcgsynthError, match="the split is named twice"):
+        es.load("simulated:train", split="test")
+    with pytest.raises(EcgsynthError, match="no split ''"):
+        es.load("simulated:")
+    with pytest.raises(EcgsynthError, match="no setting 'clases'. Did you mean 'classes'"):
+        es.load("simulated", clases=("N",))
+    with pytest.raises(EcgsynthError, match="resume goes on from a run folder"):
+        es.train(tiny_run(1), resume=True)
+    with pytest.raises(EcgsynthError, match="metrics is empty"):
+        es.evaluate(odd.sets()[0], metrics=[])
+    with pytest.raises(EcgsynthError, match="metrics must be distinct"):
+        es.evaluate(odd.sets()[0], metrics=["frechet", "frechet"])

@@ -83,7 +83,11 @@ def load(name: str, split: str | None = None, **settings: Any) -> Ecg:
     ------
     EcgsynthError: unknown name, split or setting; the recordings are not there.
     """
-    if isinstance(name, str) and ":" in name and split is None:
+    if isinstance(name, str) and ":" in name:
+        if split is not None:
+            raise EcgsynthError(
+                f"the split is named twice, in {shown(name)} and as {shown(split)}; leave one out."
+            )
         name, split = name.split(":", 1)
     dataset: Dataset = DATASETS.get(name)
     split = dataset.splits[0] if split is None else split

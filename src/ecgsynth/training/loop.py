@@ -88,7 +88,8 @@ def train(
     if data is not None:
         instance(data, Ecg, "data is an Ecg, as es.load and es.read give it")
     folder = None if to is None else place(to, "the run folder")
-    flag(resume, "resume")
+    if flag(resume, "resume") and folder is None:
+        raise EcgsynthError("resume goes on from a run folder; name it, as in to='runs/mine'.")
     callback(report, "report")
     settings = run.training
     if settings.threads:
