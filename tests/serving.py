@@ -7,14 +7,13 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import uvicorn
+from patience import PATIENCE_S, wait_for
 
 from ecgsynth.app.service import connections
 from ecgsynth.app.service.application import create_app
@@ -37,7 +36,7 @@ def served(settings: Settings, key: str = "") -> Iterator[httpx.Client]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with httpx.Client(base_url=address, timeout=300) as client:
+        with httpx.Client(base_url=address, timeout=PATIENCE_S) as client:
             wait_for(lambda: server.started)
             try:
                 yield client
@@ -68,24 +67,13 @@ def started(port: int, log: Path, *words: str, **environment: str) -> subprocess
     def answers() -> bool:
         assert process.poll() is None, log.read_text()
         try:
-            return httpx.get(f"http://127.0.0.1:{port}/v1/health", timeout=60).status_code == 200
+            answer = httpx.get(f"http://127.0.0.1:{port}/v1/health", timeout=PATIENCE_S)
+            return answer.status_code == 200
         except httpx.HTTPError:
             return False
 
     wait_for(answers)
     return process
-
-
-def wait_for(ready: Any, seconds: float = 300, every: float = 0.02) -> None:
-    """seconds: none that a busy machine needs, since only a fault takes them.
-
-    every: s; jobs run behind all else (nice), so that who asks for them without a pause keeps
-    them from the processor.
-    """
-    until = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < until, "this did not come about in time"
-        time.sleep(every)
 
 
 def got(keep: Store, name: str) -> Job:

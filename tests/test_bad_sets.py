@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import PATIENCE_S
 
 from ecgsynth.app.evaluate import show
 from ecgsynth.datasets import load
@@ -292,7 +293,7 @@ print(len(report.rows), int(peak.split()[1]) // 1024)
 def test_a_hundred_thousand_items_are_judged_in_less_than_a_gigabyte() -> None:
     """The set itself takes 98 MB, Python with torch and scikit-learn some 400 MB."""
     done = subprocess.run(
-        [sys.executable, "-c", MANY], capture_output=True, text=True, check=True, timeout=300
+        [sys.executable, "-c", MANY], capture_output=True, text=True, check=True, timeout=PATIENCE_S
     )
     rows, megabytes = map(int, done.stdout.split()[-2:])
     assert rows > 7

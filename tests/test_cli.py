@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 from outcome import Command, Outcome
+from patience import PATIENCE_S
 from tiny import tiny_run, tiny_synthesizer
 
 import ecgsynth
@@ -429,7 +430,8 @@ def elsewhere(folder: Path, *words: object, largest: int | None = None) -> Outco
 
     done = subprocess.run(
         [sys.executable, "-m", "ecgsynth", *(str(word) for word in words)],
-        capture_output=True, text=True, check=False, timeout=120, cwd=folder, preexec_fn=limit,
+        capture_output=True, text=True, check=False, cwd=folder, preexec_fn=limit,
+        timeout=PATIENCE_S,
         env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
     return Outcome(done.returncode, done.stdout, done.stderr)
@@ -472,7 +474,7 @@ def test_process_that_is_asked_to_stop_finishes_its_step_and_can_go_on(
         while not (tmp_path / "run" / "model.safetensors").exists():
             assert process.poll() is None, process.communicate()[1]
         process.terminate()
-        err = process.communicate(timeout=60)[1]
+        err = process.communicate(timeout=PATIENCE_S)[1]
     finally:
         process.kill()
     assert process.returncode == 130
@@ -493,7 +495,7 @@ def test_generation_that_is_asked_to_stop_leaves_nothing(model: Path, tmp_path: 
             assert process.poll() is None
             time.sleep(0.05)
         process.terminate()
-        assert process.wait(timeout=60) == 143
+        assert process.wait(timeout=PATIENCE_S) == 143
     finally:
         process.kill()
     assert not [*tmp_path.iterdir()]

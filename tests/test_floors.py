@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 import ecgsynth
 
@@ -148,7 +149,7 @@ HEAVY = ("torch", "scipy", "pandas", "matplotlib", "sklearn", "pyarrow", "wfdb")
 def test_starting_loads_nothing_heavy(code: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", f"import sys\n{code}\nprint('LOADED', *sys.modules)"],
-        capture_output=True, text=True, check=True, timeout=60,
+        capture_output=True, text=True, check=True, timeout=PATIENCE_S,
     )  # fmt: skip
     loaded = set(done.stdout.rpartition("LOADED")[2].split())
     assert "ecgsynth" in loaded

@@ -12,6 +12,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import patience
 import pytest
 import torch
 import yaml
@@ -65,11 +66,7 @@ def start() -> Callable[..., BaseProcess]:
 
 def wait_for(process: BaseProcess, sign: Callable[[], bool]) -> None:
     """Until the sign is seen or the process has ended."""
-    for _ in range(12_000):
-        if sign() or not process.is_alive():
-            return
-        time.sleep(0.01)
-    raise TimeoutError("the process shows no sign of life")
+    patience.wait_for(lambda: sign() or not process.is_alive(), every=0.01)
 
 
 def changed(path: Path) -> int:

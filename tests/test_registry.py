@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 import ecgsynth
 from ecgsynth import registry
@@ -157,7 +158,11 @@ def test_listing_every_name_reads_no_source_and_loads_neither_torch_nor_scipy() 
         "print([m for m in ('torch', 'scipy', 'wfdb', 'pandas', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"

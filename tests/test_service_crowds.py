@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from patience import PATIENCE_S
 from serving import served, wait_for
 
 from ecgsynth.app.service import slots
@@ -42,7 +43,7 @@ def sentence(answer: httpx.Response, status: int) -> str:
 
 def alone(client: httpx.Client, path: str, **more: Any) -> httpx.Response:
     """The answer to a request by a connection of its own, however long it takes."""
-    return httpx.get(f"{client.base_url}{path}", timeout=300, **more)
+    return httpx.get(f"{client.base_url}{path}", timeout=PATIENCE_S, **more)
 
 
 def let_in(client: httpx.Client, path: str) -> httpx.Response:
@@ -55,7 +56,7 @@ def let_in(client: httpx.Client, path: str) -> httpx.Response:
 @contextlib.contextmanager
 def connected(client: httpx.Client) -> Iterator[socket.socket]:
     place = (client.base_url.host, client.base_url.port or 80)
-    with socket.create_connection(place, timeout=60) as line:
+    with socket.create_connection(place, timeout=PATIENCE_S) as line:
         yield line
 
 
@@ -136,7 +137,7 @@ def test_one_client_does_not_take_the_places_of_another(
     with served(shared) as client, ThreadPoolExecutor(2) as pool:
         other = httpx.HTTPTransport(local_address="127.0.0.2")
         with (
-            httpx.Client(base_url=client.base_url, transport=other, timeout=300) as second,
+            httpx.Client(base_url=client.base_url, transport=other, timeout=PATIENCE_S) as second,
             stuck(monkeypatch, Shelf, "looked_at"),
         ):
             asked = [pool.submit(let_in, client, "/v1/models") for _ in range(2)]

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from patience import PATIENCE_S
 from serving import served
 
 from ecgsynth.app.service.settings import Settings
@@ -171,7 +172,7 @@ def test_no_header_is_a_fault(
 def test_no_address_is_a_fault(
     client: httpx.Client, kind: str, word: str, rest: str, method: str
 ) -> None:
-    wire = HTTPConnection(client.base_url.host, client.base_url.port or 80, timeout=300)
+    wire = HTTPConnection(client.base_url.host, client.base_url.port or 80, timeout=PATIENCE_S)
     named = quote(word.encode("utf-8", "surrogatepass"), safe="")
     wire.request(method, f"/v1/{kind}/{named}{rest}?ticket={named}&x[]={named}")
     answer = wire.getresponse()

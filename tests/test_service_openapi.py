@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from patience import PATIENCE_S
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -45,7 +46,7 @@ def test_nothing_that_is_sent_is_a_fault(
         )  # fmt: skip
         def is_answered(case: schemathesis.Case) -> None:
             case.call_and_validate(
-                timeout=300,
+                timeout=PATIENCE_S,
                 checks=[
                     not_a_server_error, status_code_conformance, content_type_conformance,
                     response_schema_conformance,

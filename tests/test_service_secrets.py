@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from patience import PATIENCE_S
 from serving import free_port, served, started
 
 from ecgsynth.app import cli
@@ -232,7 +233,7 @@ def test_all_that_a_server_puts_down_is_its_users_own(tmp_path: Path) -> None:
         os.umask(before)
     try:
         body = {"model": "mitbih-beats", "count": 2000, "format": "csv"}
-        answer = httpx.post(f"http://127.0.0.1:{port}/v1/ecgs", json=body, timeout=300)
+        answer = httpx.post(f"http://127.0.0.1:{port}/v1/ecgs", json=body, timeout=PATIENCE_S)
         assert answer.status_code == 200
         (place,) = (tmp_path / "temporary").glob("ecgsynth-serve-*")
         assert mode(place) == 0o700
@@ -240,4 +241,4 @@ def test_all_that_a_server_puts_down_is_its_users_own(tmp_path: Path) -> None:
         assert [path for path in made if mode(path) & 0o077] == []
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(PATIENCE_S)

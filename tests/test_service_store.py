@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from serving import free_port, got
 
 from ecgsynth.app.service import store
@@ -41,7 +42,7 @@ def postgres() -> Iterator[str]:
     def run(*words: object) -> None:
         whose = ["runuser", "-u", "postgres", "--"] if root else []
         command = [*whose, *(str(word) for word in words)]
-        subprocess.run(command, check=True, capture_output=True, cwd="/", timeout=120)
+        subprocess.run(command, check=True, capture_output=True, cwd="/", timeout=PATIENCE_S)
 
     port = free_port()
     options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"

@@ -6,12 +6,12 @@ import builtins
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import patience
 import pytest
 from tiny import BATCH, tiny_run
 
@@ -34,11 +34,9 @@ def submit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], Any]:
 
 
 def wait_for(sign: Callable[[], Any]) -> Any:
-    for _ in range(3000):
-        if found := sign():
-            return found
-        time.sleep(0.05)
-    raise TimeoutError("the job shows no sign of life")
+    found: list[Any] = []
+    patience.wait_for(lambda: found.append(sign()) or found[-1])
+    return found[-1]
 
 
 def child_of(process: int) -> int:

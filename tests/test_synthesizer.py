@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from patience import PATIENCE_S
 from safetensors.torch import load_file, save_file
 from tiny import tiny_run, tiny_synthesizer
 
@@ -540,7 +541,7 @@ def test_stream_of_a_hundred_thousand_beats_needs_no_more_memory_than_a_few_chun
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-c", STREAM, str(model), "100000"],
-        capture_output=True, text=True, check=True, timeout=200,
+        capture_output=True, text=True, check=True, timeout=PATIENCE_S,
     )  # fmt: skip
     total, kilobytes = (int(word) for word in done.stdout.split()[-2:])
     assert total == 100_000

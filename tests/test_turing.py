@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import PATIENCE_S
 
 from ecgsynth.app import cli
 from ecgsynth.errors import EcgsynthError
@@ -410,7 +411,7 @@ def test_the_pages_score_is_pythons(page: Path, tmp_path: Path, seed: int) -> No
         f"{functions}\nconsole.log(JSON.stringify(scored({kit}, {json.dumps(content['answers'])})))"
     )
     done = subprocess.run([NODE, "-"], input=code, capture_output=True, text=True, check=True,
-                          timeout=60)  # fmt: skip
+                          timeout=PATIENCE_S)  # fmt: skip
     assert json.loads(done.stdout) == rows_of(page, saved(content, tmp_path / "a.json"))
 
 
@@ -425,7 +426,7 @@ def browse(page: Path, script: str, profile: Path) -> str:
     done = subprocess.run(
         [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}",
          "--dump-dom", probe.as_uri()],
-        capture_output=True, text=True, check=True, timeout=120,
+        capture_output=True, text=True, check=True, timeout=PATIENCE_S,
     )  # fmt: skip
     told = re.search(r'<pre id="told">(.*?)</pre>', done.stdout, re.DOTALL)
     assert told, done.stderr[-500:]

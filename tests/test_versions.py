@@ -8,7 +8,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from importlib.util import find_spec
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from outcome import Command
+from patience import PATIENCE_S, wait_for
 from tiny import tiny_run
 
 from ecgsynth.errors import EcgsynthError
@@ -385,24 +385,26 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def server(empty_store: Path, tmp_path: Path) -> Iterator[str]:
+def server(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a tracking server of this machine."""
+
+    def answers() -> bool:
+        with closing(socket.socket()) as one:
+            return one.connect_ex(("127.0.0.1", port)) == 0
+
     path, port = shutil.copy(empty_store, tmp_path / "served.sqlite3"), free_port()
     words = [
         sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1",
         "--backend-store-uri", f"sqlite:///{path}",
         "--artifacts-destination", str(tmp_path / "art"),
     ]  # fmt: skip
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", f"{PATIENCE_S:.0f}")
     process = subprocess.Popen(
         words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}, start_new_session=True,
     )  # fmt: skip
     try:
-        for _ in range(600):
-            with closing(socket.socket()) as one:
-                if one.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
+        wait_for(answers)
         yield f"http://127.0.0.1:{port}"
     finally:
         os.killpg(process.pid, 9)
@@ -437,7 +439,7 @@ def test_models_of_other_names_never_touch_mlflow() -> None:
         "print('mlflow' in sys.modules)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE_S
     )
     assert done.stdout.strip() == "False"
 

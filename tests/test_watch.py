@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE_S
 from typer.testing import CliRunner
 
 from ecgsynth.app.cli import app
@@ -186,7 +187,7 @@ finally:
 def test_ctrl_c_leaves_cleanly_and_nothing_heavy_was_loaded(run: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", LIVE, str(run)],
-        check=False, capture_output=True, text=True, timeout=60,
+        check=False, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr

@@ -74,6 +74,12 @@ class DamagedFileError(EcgsynthError):
     """A file is missing, cut short or corrupt, and no setting would mend it."""
 
 
+def wants_memory(problem: BaseException) -> bool:
+    """Whether an error means that there was too little memory; PyTorch has no type for it."""
+    words = ("allocate memory", "out of memory")
+    return isinstance(problem, MemoryError) or any(word in str(problem) for word in words)
+
+
 INWARD = (AttributeError, IndexError, RecursionError, TypeError)
 """What Python says in these speaks to those who wrote the program, not to those who use it."""
 

@@ -120,11 +120,11 @@ def _loaded(source: str, overrides: list[str]) -> Ecg:
     from ecgsynth.datasets import load
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.formats import read
-    from ecgsynth.recipes import parse_override
+    from ecgsynth.recipes import settings_of
     from ecgsynth.registry import DATASETS
 
     if source.partition(":")[0] in DATASETS.names():
-        return load(source, **dict(parse_override(text) for text in overrides))
+        return load(source, **settings_of(overrides))
     if overrides:
         raise EcgsynthError(f"a file has no settings; leave out {overrides[0]}.")
     return read(source)

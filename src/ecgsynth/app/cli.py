@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import signal
 import sys
+import traceback
 from contextlib import suppress
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -29,7 +33,7 @@ from ecgsynth.app import (
     versions,
     watch,
 )
-from ecgsynth.errors import EcgsynthError, masked
+from ecgsynth.errors import EcgsynthError, masked, wants_memory
 from ecgsynth.processes import first_here
 from ecgsynth.threads import settle
 
@@ -70,12 +74,16 @@ def _root(
 
 
 def main() -> None:
-    """Run the command; problems that a user can mend become one sentence and exit code 2."""
+    """Run the command; problems that a user can mend become one sentence and exit code 2,
+    faults of ecgsynth one and exit code 70."""
     settle()
     _log()
     # A `kill` without -9 unwinds like Ctrl-C, so that nothing half-written is left.
     with suppress(ValueError):  # only the main thread may say so
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for stream in (sys.stdout, sys.stderr):  # names may hold what the terminal has no letters for
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     if sys.argv[1:] == ["--version"]:
         typer.echo(__version__)
         return
@@ -89,13 +97,28 @@ def main() -> None:
         sys.exit(1)
     except MemoryError:
         _fail("not enough memory; ask for fewer items at a time.")
-    except RuntimeError as problem:  # torch's way of saying so
-        if "allocate memory" not in str(problem) and "out of memory" not in str(problem):
-            raise
-        _fail("not enough memory; take a smaller model or training.batch.")
     except OSError as problem:
         reason = problem.strerror or str(problem) or type(problem).__name__
         _fail(f"{problem.filename or 'a file'} could not be read or written ({reason}).")
+    except Exception as problem:
+        if wants_memory(problem):
+            _fail("not enough memory; take a smaller model or training.batch.")
+        if os.environ.get(SHOW):
+            raise
+        where = traceback.extract_tb(problem.__traceback__)[-1]
+        _fail(
+            f"this is a fault of ecgsynth ({type(problem).__name__}: {problem}; "
+            f"{Path(where.filename).name}, line {where.lineno}); please report it with the "
+            f"command, and with what it prints under {SHOW}=1.",
+            FAULT,
+        )
+
+
+SHOW = "ECGSYNTH_TRACEBACK"
+"""Set, a fault is shown as Python has it."""
+
+FAULT = 70
+"""Exit code of a fault that is not the user's (EX_SOFTWARE of sysexits.h)."""
 
 
 class _Masked(logging.Formatter):
@@ -113,7 +136,9 @@ def _log() -> None:
     logging.basicConfig(handlers=[handler], level=level)
 
 
-def _fail(sentence: str) -> None:
+def _fail(sentence: str, code: int = 2) -> NoReturn:
+    """End with a sentence on one line; what steers a terminal is shown and not obeyed."""
     if sentence:
-        typer.echo(f"ecgsynth: {masked(sentence)}", err=True)
-    sys.exit(2)
+        shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in masked(sentence))
+        typer.echo(f"ecgsynth: {shown}", err=True)
+    sys.exit(code)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ecgsynth.app.targets import Force, checked_targets
+from ecgsynth.recipes import settings_of
 
 CHUNK = 2_000
 """Items that are written at a time."""
@@ -50,7 +51,7 @@ def check(
     from ecgsynth.registry import DATASETS
 
     dataset = DATASETS.get(name)
-    settings = make_settings(dataset.Settings, _parsed(overrides or []), f"data set '{name}'")
+    settings = make_settings(dataset.Settings, settings_of(overrides or []), f"data set '{name}'")
     found = dataset.check(settings)
     typer.echo(f"{found.records} records read, {len(found.damaged)} damaged.")
     if found.missing:
@@ -89,13 +90,6 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _parsed(overrides: list[str]) -> dict:
-    from ecgsynth.recipes import parse_override
-
-    # Sentences for recipes speak of data.path; here there is nothing but data.
-    return dict(parse_override(override.removeprefix("data.")) for override in overrides)
-
-
 @app.command()
 def save(
     source: Annotated[str, typer.Argument(help="NAME:SPLIT, such as mitbih:heldout.")],
@@ -112,7 +106,7 @@ def save(
 
     check_target(to)
     checked_targets(to, force=force)
-    ecg = load(source, **_parsed(overrides or []))
+    ecg = load(source, **settings_of(overrides or []))
     write(ecg, to)
     typer.echo(f"{len(ecg):,} real items of {ecg.source} in {to}")
 
@@ -137,9 +131,9 @@ def build(
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.formats import write
 
-    given = _parsed(overrides or [])
+    given = settings_of(overrides or [])
     if window:
-        given |= _parsed([f"window=[{window}]" if "," in window else f"window={window}"])
+        given |= settings_of([f"window=[{window}]" if "," in window else f"window={window}"])
     names = [split.strip() for split in splits.split(",") if split.strip()]
     if not names:
         raise EcgsynthError("--splits names nothing; name one or more, as in train,test.")

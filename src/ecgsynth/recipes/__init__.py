@@ -161,6 +161,23 @@ def parse_override(text: str) -> tuple[str, Any]:
     raise EcgsynthError(f"{shown(text)} is not an override; write key=value, as in model.width=64.")
 
 
+def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
+    """Settings of a data set from `key=value`, also where they are written as in a recipe.
+
+    Raises
+    ------
+    EcgsynthError: see `parse_override`; or it names the set or its split anew.
+    """
+    # Sentences for recipes speak of data.path; here there is nothing but data.
+    found = dict(parse_override(override.removeprefix("data.")) for override in overrides)
+    for key in ("name", "split"):
+        if key in found:
+            raise EcgsynthError(
+                f"'{key}' is no setting of a data set; name the set and its split as NAME:SPLIT."
+            )
+    return found
+
+
 def put(content: dict[str, Any], key: str, value: Any) -> None:
     """Set `section.word` in a nested dictionary.
 

@@ -7,7 +7,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.errors import EcgsynthError, wants_memory
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training.loop import train
 from ecgsynth.training.tuning.score import Scorer
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 WHY = "why"
 """Note on a trial: what ended it early."""
-WANT = ("allocate memory", "out of memory")
-"""Words of PyTorch for a want of memory."""
 
 
 def work(path: Path, trials: int, until: float | None = None, threads: int = 0) -> None:
@@ -86,9 +84,8 @@ def attempt(folder: Folder, study: Study, scorer: Scorer, trial: Trial) -> None:
     except (_CutShortError, EcgsynthError) as reason:  # it diverged, or cannot be trained at all
         trial.set_user_attr(WHY, str(reason))
         study.tell(trial, state=TrialState.PRUNED)
-    except (MemoryError, RuntimeError) as reason:  # the latter is torch's way of saying so
-        words = str(reason)
-        if not isinstance(reason, MemoryError) and not any(one in words for one in WANT):
+    except (MemoryError, RuntimeError) as reason:
+        if not wants_memory(reason):
             raise
         trial.set_user_attr(WHY, "not enough memory for these settings")
         study.tell(trial, state=TrialState.PRUNED)
