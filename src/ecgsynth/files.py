@@ -61,6 +61,21 @@ def written_beside(target: str | Path) -> Iterator[Path]:
                 beside.unlink(missing_ok=True)
 
 
+def at_home(path: str | Path) -> Path:
+    """A path with its `~` or `~user` written out.
+
+    Raises
+    ------
+    EcgsynthError: there is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise EcgsynthError(
+            f"the folder that {path} begins with is not known; write it out, or put ./ before it."
+        ) from None
+
+
 def holds_files(folder: Path) -> bool:
     """Whether a folder is there with anything in it; hidden files, such as .git, do not count."""
     return folder.is_dir() and any(not one.name.startswith(".") for one in folder.iterdir())

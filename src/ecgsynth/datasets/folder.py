@@ -19,6 +19,7 @@ from ecgsynth.datasets.own.found import Found, persons_of
 from ecgsynth.datasets.own.records import of_wfdb
 from ecgsynth.datasets.own.rows import of_table
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import at_home
 from ecgsynth.formats.words import words
 from ecgsynth.registry import DATASETS
 from ecgsynth.settings import Rate
@@ -157,12 +158,7 @@ class Folder:
 
 
 def _find(settings: Folder.Settings) -> Found:
-    try:
-        path = place(settings.path.expanduser(), "data.path")
-    except RuntimeError:  # ~ of somebody who is not known
-        raise EcgsynthError(
-            f"there is no home folder for {settings.path}; check data.path."
-        ) from None
+    path = place(at_home(settings.path), "data.path")
     if not path.exists() and not path.with_suffix(".hea").is_file():
         raise EcgsynthError(f"there is no file or folder {path}; check data.path.")
     kind: str = settings.kind
