@@ -17,7 +17,6 @@ from tiny import tiny_synthesizer
 from ecgsynth.app import cli, listing
 from ecgsynth.signals.ecg import Ecg
 
-
 HEARING = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)

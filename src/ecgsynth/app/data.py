@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from ecgsynth.app.targets import Force, checked_targets
-from ecgsynth.recipes import settings_of
 
 CHUNK = 2_000
 """Items that are written at a time."""
@@ -48,6 +47,7 @@ def check(
     """
     from ecgsynth.app.console import table
     from ecgsynth.datasets import make_settings
+    from ecgsynth.recipes import settings_of
     from ecgsynth.registry import DATASETS
 
     dataset = DATASETS.get(name)
@@ -103,6 +103,7 @@ def save(
     """
     from ecgsynth.datasets import load
     from ecgsynth.formats import check_target, write
+    from ecgsynth.recipes import settings_of
 
     check_target(to)
     checked_targets(to, force=force)
@@ -130,6 +131,7 @@ def build(
     from ecgsynth.datasets import load
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.formats import write
+    from ecgsynth.recipes import settings_of
 
     given = settings_of(overrides or [])
     if window:
