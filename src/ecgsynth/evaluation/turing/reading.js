@@ -131,7 +131,7 @@ function asCsv() {
   const lines = unsealed(kit.key).map((made, k) => [kit.kit, state.reader, k + 1, kit.items[k].id,
     kit.items[k].group, made ? "synthetic" : "real", state.answers[k].answer, state.answers[k].confidence ?? ""]);
   // A cell that begins like a formula would be run by a spreadsheet.
-  const cell = (value) => `"${String(value).replace(/^[=+@-]/, "'$&").replaceAll('"', '""')}"`;
+  const cell = (value) => `"${String(value).replace(/^[=+@\t\r-]/, "'$&").replaceAll('"', '""')}"`;
   return [head, ...lines].map((line) => line.map(cell).join(",")).join("\r\n") + "\r\n";
 }
 
