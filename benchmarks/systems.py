@@ -69,7 +69,7 @@ def draw(models: Mapping[str, Synthesizer], against: str, label: str, target: Pa
     real = load_like(against, next(iter(models.values())).spec)
     sets = {f"real, {against}": real} | {
         name: model.generate(SHOWN, label, seed=1)
-        for name, model in models.items() if label in model.prior.groups
+        for name, model in models.items() if label in model.prior.classes
     }  # fmt: skip
     beats_sheet({name: ecg.with_classes([label]) for name, ecg in sets.items()}, target)
 
@@ -91,9 +91,9 @@ def judge(model: Synthesizer, given: argparse.Namespace, people: str | None) -> 
     if not path.is_file():
         sizes = SIZES.get(given.against, {})
         made = model.generate(
-            {label: sizes.get(label, MOST) for label in model.prior.groups}, seed=given.seed
+            {label: sizes.get(label, MOST) for label in model.prior.classes}, seed=given.seed
         )
-        useful = people and len(model.prior.groups) > 1
+        useful = people and len(model.prior.classes) > 1
         metrics = list(METRICS) if useful else list(METRICS[:-1])
         given.to.mkdir(parents=True, exist_ok=True)
         es.evaluate(made, given.against, given.train, people, metrics=metrics).save(path)

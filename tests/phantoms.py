@@ -39,8 +39,7 @@ class Phantoms(Synthesizer):
             name="phantoms", id="phantoms-1a2b3c4d", run={}, spec=pool.spec.to_json(), scaler={},
             prior={}, left_out={"Q": "nobody simulates them"},
         )  # fmt: skip
-        groups: dict[str, Any] = dict.fromkeys(pool.spec.classes, ())
-        self.prior = ContextPrior(pool.spec, groups, np.zeros(2), np.ones(2))
+        self.prior = ContextPrior.fit(pool, np.zeros(len(pool), np.int64))
 
     def stream(
         self,

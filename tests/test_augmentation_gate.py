@@ -287,13 +287,20 @@ def test_the_shipped_model_fills_up_the_public_beats_in_0_to_1() -> None:
     assert (more[1][280:] == 1).all()
 
 
-def test_what_a_prior_draws_of_a_few_items_lies_within_their_range(crowd: tuple[Ecg, Ecg]) -> None:
-    few = crowd[0].of_class("S")[:10]
-    context = np.array(few.context)
-    context[:, -1] = 0.6007435  # of one person
-    few = replace(few, context=context)
-    prior = ContextPrior.fit(few, np.zeros(10, np.int64))
-    uniform = np.random.default_rng(0).uniform(size=(500, 1 + prior.width))
+def test_the_gate_knows_no_single_persons_mean_rr(crowd: tuple[Ecg, Ecg]) -> None:
+    """Items are accepted in a range that a prior of the set fills, and not around one number."""
+    context = np.array(crowd[0].context)
+    column = crowd[0].spec.context.index("rr_mean_s")
+    of_one = crowd[0].labels_str == "S"
+    context[of_one, column] = 0.6007435
+    person = np.where(of_one, "one", np.asarray(crowd[0].patient))
+    real = replace(crowd[0], context=context, patient=person)
+    gate = Gate.fit(real, ["S"], Gating(adherence=False, copies=False, outliers=False))
+    found = gate.bounds["S"].intervals["rr_mean_s"]
+    assert found.low < 0.9 * 0.6007435
+    assert found.high > 1.1 * 0.6007435
+    prior = ContextPrior.fit(real, np.zeros(len(real), np.int64))
+    uniform = np.random.default_rng(0).uniform(size=(500, prior.uniforms))
     drawn = prior.draw("S", uniform, {})[1]
-    for column in range(prior.width):
-        assert Range.of(context[:, column], 0.005, 0.2).holds(drawn[:, column]).mean() > 0.95
+    for k, name in enumerate(real.spec.context):
+        assert gate.bounds["S"].intervals[name].holds(drawn[:, k]).mean() > 0.98

@@ -48,7 +48,7 @@ def test_one_person(beats: Ecg) -> None:
     assert said(alone).startswith("all training items are of one person")
     people = np.where(beats.labels_str == "V", "one", np.asarray(beats.patient))
     assert said(replace(beats, patient=people)) == (
-        "40 of the 40 items of class 'V' are of one person."
+        "more than nine in ten items of class 'V' are of one person."
     )
 
 
@@ -154,7 +154,11 @@ def test_of_the_sets_of_shipped_recipes_only_few_items_are_said(recipe: str) -> 
 def test_doubts_stand_in_the_card_of_the_file(beats: Ecg, tmp_path, caplog) -> None:
     made = train(tiny_run(1), data=concatenate([beats.of_class("N"), beats.of_class("V")[:3]]))
     read = Synthesizer.load(made.save(tmp_path / "model.safetensors"))
-    assert read.card.doubts == ["class 'V' has only 3 items; expect copies of them."]
+    assert read.card.doubts == [
+        "class 'V' has only 3 items; expect copies of them.",
+        "fewer than 5 people have items of class 'V': their contexts were made coarse, and their "
+        "shapes are those people's.",
+    ]
     assert "class 'V' has only 3 items" in caplog.text
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from ecgsynth.config import Training
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.anonymity import coarse, coarse_step
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.scaling import (
     LEAST,
@@ -72,10 +73,29 @@ def test_global_scaler_gives_the_set_an_sd_of_one(simulated_beats: Ecg) -> None:
     assert scaled.std() == pytest.approx(1, rel=1e-4)
 
 
-def test_range_scaler_reaches_minus_one_and_one_once_in_the_set(simulated_beats: Ecg) -> None:
-    scaled = fit_scaler("range", simulated_beats).forward(simulated_beats.signal, {})
-    assert (scaled.min(), scaled.max()) == (-1, 1)
+def test_range_scaler_holds_the_set_and_ends_in_nobodys_lowest_or_highest_sample(
+    simulated_beats: Ecg,
+) -> None:
+    scaler = fit_scaler("range", simulated_beats)
+    scaled = scaler.forward(simulated_beats.signal, {})
+    assert -1 <= scaled.min() < -0.75
+    assert 0.75 < scaled.max() <= 1
     assert (scaled.max((1, 2)) < 0.999).sum() > len(scaled) / 2
+    ends = np.array([scaler.low, scaler.high])
+    step = coarse_step(scaler.high - scaler.low)
+    np.testing.assert_allclose(ends / step, np.round(ends / step))
+
+
+@pytest.mark.parametrize("people, exact", [(1, False), (4, False), (5, True)])
+def test_a_scale_of_fewer_than_five_people_is_coarse(
+    simulated_beats: Ecg, people: int, exact: bool
+) -> None:
+    who = (np.arange(len(simulated_beats)) % people).astype(np.str_)
+    data = replace(simulated_beats, patient=who)
+    scale, sd = fit_scaler("global", data).scale, float(data.signal.std(dtype=np.float64))
+    assert scale == pytest.approx(sd, rel=0.06)
+    assert (scale == pytest.approx(sd, rel=1e-6)) is exact
+    assert exact or scale == coarse(scale)
 
 
 def test_beat_scaler_gives_every_beat_zero_mean_and_unit_sd(simulated_beats: Ecg) -> None:

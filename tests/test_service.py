@@ -10,6 +10,7 @@ import socket
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from ecgsynth.evaluation.physiology import measured as by_judge
 from ecgsynth.formats import read
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.prior import usual
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import BLOCK, Synthesizer
 from ecgsynth.synthesizer.together import SIZES, Together
@@ -169,8 +171,8 @@ def test_models_and_cards_are_told(client: httpx.Client, tiny: Synthesizer) -> N
     assert found["tiny"]["seconds"] == pytest.approx(256 / 360)
     before, after = found["tiny"]["contexts"][:2]
     assert (before["name"], before["unit"], after["name"]) == ("rr_before_s", "s", "rr_after_s")
-    assert (before["low"], before["high"]) == pytest.approx(
-        tiny.prior.range_of("rr_before_s"), abs=1e-4
+    assert (before["low"], before["median"], before["high"]) == pytest.approx(
+        usual([tiny.prior])["rr_before_s"], abs=1e-4
     )
     drawn = tiny.generate(2000, seed=1).context[:, 0]
     assert before["median"] == pytest.approx(float(np.median(drawn)), abs=0.05)
@@ -332,16 +334,10 @@ def test_an_order_among_others_is_to_the_bit_what_it_is_alone(tiny: Synthesizer)
 
 
 def test_orders_of_a_joined_model_are_what_they_are_alone(tiny: Synthesizer) -> None:
-    from dataclasses import replace
-
-    from ecgsynth.signals.prior import ContextPrior
-
     members = {}
     for name in ("N", "V"):
         member = Synthesizer(tiny.generator, tiny.card.model_copy())
-        groups = {name: tiny.prior.groups[name]}
-        member.prior = ContextPrior(tiny.spec, groups, tiny.prior.mean, tiny.prior.sd)
-        member.prior = replace(member.prior, hidden=tiny.prior.hidden)
+        member.prior = replace(tiny.prior, classes={name: tiny.prior.classes[name]})
         members[name] = member
     joined = Synthesizer.join(members)
     together = Together(joined)

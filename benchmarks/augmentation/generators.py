@@ -82,10 +82,10 @@ def checked(model: es.Synthesizer, name: str, real: es.Ecg, rare: Iterable[str])
     ------
     EcgsynthError: a rare class that it does not make, a context that only the real beats have.
     """
-    absent = [label for label in rare if label not in model.prior.groups]
+    absent = [label for label in rare if label not in model.prior.classes]
     if absent:
         raise EcgsynthError(
-            f"the generator {name} ({model.card.name}) makes {', '.join(model.prior.groups)}, not "
+            f"the generator {name} ({model.card.name}) makes {', '.join(model.prior.classes)}, not "
             f"{', '.join(absent)}, which the study fills up; join it with one that does "
             "(`ecgsynth join`)."
         )

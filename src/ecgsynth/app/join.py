@@ -28,7 +28,7 @@ def join(
     members: dict[str, Synthesizer] = {}
     for model in models:
         synthesizer = Synthesizer.load(model)
-        for label in synthesizer.prior.groups:
+        for label in synthesizer.prior.classes:
             if label in members:
                 raise EcgsynthError(
                     f"class '{label}' is made by {members[label].card.name} and by {model}; "

@@ -28,5 +28,5 @@ def transplant(
     new_model(to, force)
     made = Synthesizer.load(model).transplanted(to.stem)
     made.save(to, half=made.halved)
-    typer.echo(f"model: {to} makes {', '.join(made.prior.groups)} of {made.card.styles} people")
-    typer.echo(f"try:   ecgsynth generate {to} --label {[*made.prior.groups][-1]} --count 100")
+    typer.echo(f"model: {to} makes {', '.join(made.prior.classes)} of {made.card.styles} people")
+    typer.echo(f"try:   ecgsynth generate {to} --label {[*made.prior.classes][-1]} --count 100")

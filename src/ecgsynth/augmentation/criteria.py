@@ -17,7 +17,7 @@ from ecgsynth.evaluation.intervals import blocks
 from ecgsynth.evaluation.privacy import SHIFT_S, nearest
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.fiducials import measure, out_of_reach
-from ecgsynth.signals.prior import FEW, LOOSE
+from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 
@@ -53,6 +53,12 @@ NEAR, FAR = 0.002, 0.02
 """RMS difference, as a share of the real items' median height, up to which an item is always a
 copy, and up to which it is never an outlier: so much lies between items that are alike."""
 
+FEW, LOOSE = 20, 0.15
+"""Fewer items tell no narrow range: this share of its size is left to either side."""
+
+DRAWN = 2000
+"""Contexts of a class that are drawn to know their range."""
+
 MOST_FAIL = 0.1
 """Where a measurement fails on a larger share of real items, its failing says nothing."""
 
@@ -76,8 +82,7 @@ class Range:
             return cls(-np.inf, np.inf, False)
         low, high = np.quantile(known, [tail, 1 - tail])
         size = 1.0 if name in LOGARITHMS else max(abs(low), abs(high))
-        # Of a few the generator's prior knows no narrow spread either.
-        share = (ROUNDING if len(known) >= FEW else 3 * LOOSE) * size
+        share = (ROUNDING if len(known) >= FEW else LOOSE) * size
         least = SMALLEST.get(name, SMALLEST_S if name.endswith("_s") else ROUNDING)
         more = max(widen * (high - low), share, (least - (high - low)) / 2)
         return cls(float(low - more), float(high + more), 1 - len(known) / len(values) < MOST_FAIL)
@@ -112,6 +117,21 @@ def quality(ecg: Ecg) -> Values:
             "standstill": still / ecg.spec.fs,
         }
     return {name: np.where(whole, values, np.nan) for name, values in found.items()}
+
+
+def usual_contexts(prior: ContextPrior, part: Ecg, name: str) -> Values:
+    """Contexts as items of a class have them, by name: [draw].
+
+    prior: of the whole real set, from which they are drawn. They are not the items' own: what
+    passes a gate that knows the mean RR of one or two people shows it. part: the items of the
+    class; as large a share is missing as of these.
+    """
+    uniform = np.random.default_rng(0).uniform(size=(DRAWN, prior.uniforms))
+    classes = [name] if name in prior.classes else [*prior.classes]
+    drawn = np.concatenate([prior.draw(one, uniform, {})[1] for one in classes])
+    missing = np.isnan(np.asarray(part.context))
+    drawn[np.resize(missing, drawn.shape)] = np.nan
+    return dict(zip(prior.spec.context, drawn.T, strict=True))
 
 
 def intervals(ecg: Ecg) -> Values:

@@ -14,6 +14,7 @@ from ecgsynth.augmentation.plan import Gating
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import MIN_ITEMS
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.prior import ContextPrior
 
 CRITERIA = ("quality", "intervals", "copies", "outliers", "adherence")
 
@@ -74,6 +75,7 @@ class Gate:
         if settings.adherence:
             kind, steps = settings.classifier, settings.steps
             judge = criteria.judge(real, labels, kind, steps, seed)
+        prior = ContextPrior.fit(real, np.zeros(len(real), np.int64))
         parts, bounds = {}, {}
         for name in labels:
             rows = np.flatnonzero(np.asarray(real.label)[:, real.spec.class_index(name)] > 0)
@@ -88,7 +90,8 @@ class Gate:
             said = None
             if judge is not None and judge.held_out is not None:
                 said = judge.held_out[rows[some]]
-            bounds[name] = _bounds(parts[name], some, name, settings, judge, said)
+            contexts = criteria.usual_contexts(prior, parts[name], name)
+            bounds[name] = _bounds(parts[name], some, name, settings, contexts, judge, said)
         return cls(settings, parts, bounds, judge)
 
     def passes(self, items: Ecg, name: str) -> dict[str, NDArray[np.bool_]]:
@@ -127,11 +130,12 @@ def _bounds(
     some: NDArray[np.int64],
     name: str,
     settings: Gating,
+    contexts: criteria.Values,
     judge: Judge | None,
     said: NDArray | None,
 ) -> Bounds:
-    """Of the real items of a class; some: rows that are measured; said: [row, class], what the
-    classifier said of these without having learned from them."""
+    """Of the real items of a class; some: rows that are measured; contexts: usual ones;
+    said: [row, class], what the classifier said of these without having learned from them."""
     measured = part[some]
 
     def ranges(values: Mapping[str, NDArray[np.float64]]) -> dict[str, Range]:
@@ -151,6 +155,6 @@ def _bounds(
         least = min(float(np.quantile(own, settings.least)), SURE)
     return Bounds(
         ranges(criteria.quality(measured)) if settings.quality else {},
-        ranges(criteria.intervals(measured)) if settings.intervals else {},
+        ranges(criteria.intervals(measured) | contexts) if settings.intervals else {},
         float(near), float(far), least,
     )  # fmt: skip

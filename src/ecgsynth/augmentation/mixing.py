@@ -73,7 +73,7 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
             raise EcgsynthError(f"a seed is a whole number from 0 on; got {shown(seed)}.")
         if not isinstance(model, Ecg | Synthesizer):
             model = Synthesizer.load(model)
-        makes: tuple[str, ...] = () if isinstance(model, Ecg) else tuple(model.prior.groups)
+        makes: tuple[str, ...] = () if isinstance(model, Ecg) else tuple(model.prior.classes)
         chosen = None if label is None else (label,) if isinstance(label, str) else label
         if isinstance(model, Ecg):
             makes = tuple(name for name, count in model.counts().items() if count)

@@ -23,7 +23,7 @@ from ecgsynth.registry import DATASETS
 from ecgsynth.settings import Rate
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.noise import Kind, add_noise
-from ecgsynth.signals.segments import RR
+from ecgsynth.signals.segments import RR, with_mean_of_part
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
 
@@ -38,6 +38,8 @@ VALIDATION = (124, 207, 220, 223)
 SAME_PERSON = {202: 201}  # one man gave both records, and they lie on both sides of DS1/DS2
 HELDOUT_FROM = 0.9
 """The last tenth of every training record is held out."""
+PARTS = ("train", "heldout")
+"""Splits that are a part of each recording; their beats have the mean RR of this part."""
 
 RECORDS: dict[str, tuple[int, ...]] = {
     "train": tuple(r for r in DS1 if r not in VALIDATION),
@@ -56,7 +58,8 @@ _LABEL_OF = {symbol: AAMI_CLASSES.index(name) for symbol, name in AAMI_OF_SYMBOL
 class MitBih:
     """MIT-BIH Arrhythmia Database: beats of 47 people with AAMI classes, split between patients.
 
-    Splits: `train` (first 90 % of 18 DS1 records), `heldout` (their last 10 %), `validation`
+    Splits: `train` (first 90 % of 18 DS1 records), `heldout` (their last 10 %; the mean RR is
+    that of the split's own part of a recording), `validation`
     (DS1 records 124, 207, 220, 223), `test` (DS2 without record 202, whose owner is in DS1),
     `test-literature` (DS2 with it), and `ds1`, `ds2` as published.
     Reads the PhysioNet (WFDB) layout and the Kaggle layout (`100.csv`, `100annotations.txt`).
@@ -125,9 +128,10 @@ class MitBih:
             rows &= beats["end"] <= HELDOUT_FROM
         elif split == "heldout":
             rows &= beats["start"] >= HELDOUT_FROM
+        part = np.flatnonzero(rows)
         wanted = [AAMI_CLASSES.index(name) for name in settings.classes]
-        rows &= np.isin(beats["label"], wanted)
-        chosen = np.flatnonzero(rows)
+        kept = np.isin(beats["label"][part], wanted)
+        chosen = part[kept]
         if not len(chosen):
             raise EcgsynthError(
                 f"no beats of class {', '.join(settings.classes)} in mitbih:{split}; "
@@ -137,12 +141,15 @@ class MitBih:
             chosen = slice(chosen[0], chosen[-1] + 1)  # type: ignore[assignment]
         column = {AAMI_CLASSES.index(name): k for k, name in enumerate(settings.classes)}
         record = np.asarray(beats["record"][chosen])
+        rr = np.asarray(beats["rr"][part])
+        if split in PARTS:
+            rr = with_mean_of_part(rr, np.asarray(beats["record"][part]))
         ids = np.array([column.get(k, -1) for k in range(len(AAMI_CLASSES))])
         ecg = Ecg(
             signal=beats["signal"][chosen],
             spec=settings.spec,
             label=one_hot(ids[beats["label"][chosen]], len(settings.classes)),
-            context=np.asarray(beats["rr"][chosen]),
+            context=rr[kept],
             patient=person_of(record),
             record=record.astype(np.str_),
             onset_s=np.asarray(beats["onset_s"][chosen]),

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ecgsynth.datasets import Inventory
 from ecgsynth.datasets.beats import cut_beats
-from ecgsynth.datasets.mitbih import HELDOUT_FROM, MitBih
+from ecgsynth.datasets.mitbih import HELDOUT_FROM, PARTS, MitBih
 from ecgsynth.datasets.mitbih_files import FS
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb_reading import Recording
@@ -20,6 +20,7 @@ from ecgsynth.signals import simulator
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.hearts import Heart
 from ecgsynth.signals.noise import add_noise
+from ecgsynth.signals.segments import with_mean_of_part
 from ecgsynth.signals.spec import Spec
 
 SHARE = {"train": (0.0, 0.6), "heldout": (0.0, 0.6), "validation": (0.6, 0.8), "test": (0.8, 1.0)}
@@ -110,6 +111,9 @@ def _person(patient: int, split: str, settings: Simulated.Settings) -> Ecg:
     whole = np.flatnonzero(np.isfinite(beats["rr"]).all(1))[: settings.beats]
     beats = {name: column[whole] for name, column in beats.items()}
     rows = _part(beats, split)
+    if split in PARTS:
+        own = np.zeros(len(rows), np.int8)
+        beats["rr"][rows] = with_mean_of_part(beats["rr"][rows], own)
     column = np.array([
         settings.classes.index(name) if name in settings.classes else -1
         for name in simulator.CLASSES

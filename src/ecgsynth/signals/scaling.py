@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.anonymity import coarse, coarse_step, few
 from ecgsynth.signals.ecg import Ecg
 
 Hidden = Mapping[str, NDArray[np.float64]]
@@ -35,8 +37,12 @@ class Scaler(ABC):
 
     @classmethod
     @abstractmethod
-    def fit(cls, values: NDArray) -> Self:
-        """Measure the constants of a training set; values: all its samples, finite, not flat."""
+    def fit(cls, values: NDArray, few_people: bool = False) -> Self:
+        """Measure the constants of a training set.
+
+        values: all its samples, finite, not flat. few_people: whether fewer than PEOPLE people
+        gave them, so that a constant has to be made coarse.
+        """
 
     def measure(self, ecg: Ecg) -> Hidden:
         """What of real items `forward` and `inverse` need beside the signal; for most nothing."""
@@ -69,8 +75,9 @@ class GlobalScaler(Scaler):
     scale: float
 
     @classmethod
-    def fit(cls, values: NDArray) -> Self:
-        return cls(float(np.std(values, dtype=np.float64)))
+    def fit(cls, values: NDArray, few_people: bool = False) -> Self:
+        scale = float(np.std(values, dtype=np.float64))
+        return cls(coarse(scale) if few_people else scale)
 
     def forward(self, signal: NDArray, hidden: Hidden) -> NDArray[np.float32]:
         return (np.asarray(signal) / self.scale).astype(np.float32)
@@ -81,14 +88,15 @@ class GlobalScaler(Scaler):
 
 @dataclass(frozen=True)
 class RangeScaler(Scaler):
-    """The training set's lowest to highest value onto -1 to 1, where tanh generators live.
+    """The range of the training set's values onto -1 to 1, where tanh generators live.
 
     Per set and not per beat: beats that are each stretched to [-1, 1] are all equally high, and
     no one can say afterwards how many mV they were.
 
     Attributes
     ----------
-    low, high: ends of the training signals, in the unit of the signals.
+    low, high: ends of the training signals, in the unit of the signals, outwards to the next
+        coarse step: a lowest and a highest sample are one person's.
     """
 
     kind: ClassVar[str] = "range"
@@ -96,8 +104,11 @@ class RangeScaler(Scaler):
     high: float
 
     @classmethod
-    def fit(cls, values: NDArray) -> Self:
-        return cls(float(values.min()), float(values.max()))
+    def fit(cls, values: NDArray, _few_people: bool = False) -> Self:
+        low, high = float(values.min()), float(values.max())
+        step = coarse_step(high - low)
+        ends = (step * math.floor(low / step), step * math.ceil(high / step))
+        return cls(*(round(end, 12) for end in ends))
 
     def forward(self, signal: NDArray, hidden: Hidden) -> NDArray[np.float32]:
         share = (np.asarray(signal, np.float64) - self.low) / (self.high - self.low)
@@ -118,7 +129,7 @@ class BeatScaler(Scaler):
     kind: ClassVar[str] = "beat"
 
     @classmethod
-    def fit(cls, _values: NDArray) -> Self:
+    def fit(cls, _values: NDArray, _few_people: bool = False) -> Self:
         return cls()
 
     def measure(self, ecg: Ecg) -> Hidden:
@@ -160,7 +171,7 @@ def fit_scaler(kind: str, ecg: Ecg) -> Scaler:
         raise EcgsynthError("the training signals hold NaN or infinity; drop those items.")
     if not len(values) or not np.ptp(values):
         raise EcgsynthError("the training signals are flat; there is nothing to learn.")
-    return SCALERS[kind].fit(values)
+    return SCALERS[kind].fit(values, few(ecg))
 
 
 def scaler_from_json(data: Mapping[str, Any]) -> Scaler:

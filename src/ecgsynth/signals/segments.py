@@ -27,6 +27,23 @@ RR = ("rr_before_s", "rr_after_s", "rr_mean_s")
 """What `rr_intervals` gives, by name."""
 
 
+def with_mean_of_part(rr: NDArray[np.float32], record: NDArray[np.generic]) -> NDArray[np.float32]:
+    """The RR of beats that are a part of their recordings, with the mean of that part alone.
+
+    rr: [beat, 3], as `rr_intervals` gives it for whole recordings. record: [beat]. The mean is that
+    of the intervals before the beats of the part; where none is known it stays unknown.
+    """
+    rr = np.array(rr)
+    code = np.unique(record, return_inverse=True)[1]
+    before = rr[:, 0].astype(np.float64)
+    known = np.isfinite(before)
+    count = np.bincount(code, known, minlength=1)
+    total = np.bincount(code, np.where(known, before, 0.0), minlength=1)
+    mean = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+    rr[:, 2] = mean[code]
+    return rr
+
+
 def rr_intervals(
     samples: NDArray[np.int64], fs: float, known: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float32]:

@@ -27,7 +27,7 @@ from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError, did_you_mean, reason_of
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate, one_hot
-from ecgsynth.signals.prior import ContextPrior
+from ecgsynth.signals.prior import ContextPrior, usual
 from ecgsynth.signals.scaling import VALID, masked, scaler_from_json
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer.card import Card as Card
@@ -81,7 +81,7 @@ class Synthesizer:
             ) from None
         self.prior = ContextPrior.from_json(self.spec, card.prior)
         known = self.spec.classes or ("",)
-        for name in self.prior.groups:
+        for name in self.prior.classes:
             if name not in known:
                 raise EcgsynthError(
                     f"the card of {card.name} is damaged: its prior makes class {shown(name)}, and "
@@ -141,6 +141,11 @@ class Synthesizer:
         from ecgsynth.synthesizer.transplanted import transplant
 
         return transplant(self, text(name, "the name") or f"{self.card.name}-transplanted")
+
+    @property
+    def priors(self) -> list[ContextPrior]:
+        """Those that contexts are drawn from."""
+        return [self.prior]
 
     def weights(self) -> dict[str, Tensor]:
         """All numbers of the generator by name, as they stand in a file."""
@@ -251,11 +256,11 @@ class Synthesizer:
         """All that is random in a block."""
         from scipy.special import ndtri
 
-        width = 1 + self.prior.width
+        width = self.prior.uniforms
         latent_size = int(getattr(self.generator, "latent"))  # noqa: B009
         uniform = counter_uniform(seed, first, BLOCK, width + latent_size)
         style = np.zeros(BLOCK, np.int64)
-        drawn = np.zeros((BLOCK, self.prior.width))
+        drawn = np.zeros((BLOCK, len(self.prior.columns.names)))
         for k in np.unique(labels):
             rows = labels == k
             name = self.spec.classes[k] if self.spec.classes else ""
@@ -318,28 +323,28 @@ class Synthesizer:
             raise EcgsynthError(
                 f"the count must be a whole number of at least 1; got {shown(count)}."
             )
-        names = list(self.prior.groups) if label is None else _in_turn(label)
+        names = list(self.prior.classes) if label is None else _in_turn(label)
         return Plan(np.array([self._class(name) for name in names], np.int64), int(count))
 
     def _class(self, name: str) -> int:
         if not isinstance(name, str):
             raise EcgsynthError(
                 f"{self.card.name} knows no class {shown(name)}; a class is named by a text."
-                f"{did_you_mean(name, self.prior.groups)}"
+                f"{did_you_mean(name, self.prior.classes)}"
             )
         if name in self.card.left_out:
             raise EcgsynthError(
                 f"{self.card.name} does not make class '{name}': {self.card.left_out[name]}. "
-                f"It makes {', '.join(self.prior.groups)}."
+                f"It makes {', '.join(self.prior.classes)}."
             )
         if name and not self.spec.classes:
             raise EcgsynthError(f"{self.card.name} makes no classes; leave '{name}' out.")
-        if name not in self.prior.groups:
-            hint = did_you_mean(name, self.prior.groups)
+        if name not in self.prior.classes:
+            hint = did_you_mean(name, self.prior.classes)
             raise EcgsynthError(
                 f"{self.card.name} knows no class {shown(name)}.{hint}"
                 if name
-                else f"{self.card.name} has classes; choose from {', '.join(self.prior.groups)}."
+                else f"{self.card.name} has classes; choose from {', '.join(self.prior.classes)}."
             )
         return self.spec.classes.index(name) if self.spec.classes else -1
 
@@ -358,8 +363,10 @@ class Synthesizer:
                 )
             if key.endswith("_s") and value <= 0:
                 raise EcgsynthError(f"the context '{key}' is a time: above 0 s; got {value:g}.")
-            low, high = self.prior.range_of(key)
-            if not low <= value <= high:
+            low, _, high = usual(self.priors)[key]
+            if np.isnan(low):
+                log.warning("no training item had a number for '%s'; it changes nothing.", key)
+            elif not low <= value <= high:
                 log.warning(
                     "%s=%g lies outside what was learned (%.2f to %.2f); do not trust such beats.",
                     key, value, low, high,

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, model_validator
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.settings import Whole
+from ecgsynth.signals.prior.old import is_old, mended
+from ecgsynth.signals.spec import Spec
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the card; a file of a newer one is refused."""
 
 
 class Card(Whole):
     """What a model is, what it learned from and what it is for; inside every weights file.
+
+    A card of an earlier version, whose prior held the contexts of single people, holds none from
+    the moment on that it is read.
 
     members: of a model that holds one generator per class their cards, by class; its own `run`,
         `scaler` and `prior` are then empty.
@@ -52,6 +58,24 @@ class Card(Whole):
     )
     warning: str = "Synthetic ECG. Not from a patient and not for diagnosis."
 
+    @model_validator(mode="after")
+    def _without_single_people(self) -> Card:
+        if is_old(self.prior):
+            training = self.run.get("training") or {}
+            try:
+                prior = mended(
+                    Spec.from_json(self.spec), self.prior, not training.get("style_minutes")
+                )
+                self.prior = prior.to_json()
+            except (EcgsynthError, KeyError, ValueError, TypeError, AttributeError) as problem:
+                self.prior = {"damaged": str(problem)}
+        self.schema_version = max(self.schema_version, SCHEMA)
+        self.members = {
+            name: Card(**one).model_dump(mode="json") if is_old(one.get("prior", {})) else one
+            for name, one in self.members.items()
+        }
+        return self
+
     @classmethod
     def _called(cls) -> str:
         return "the card"
@@ -68,3 +92,8 @@ def card_of(content: Any) -> Card:
         return Card.from_dict(content)
     except EcgsynthError as problem:
         raise ValueError(str(problem)) from None
+
+
+def kept_people(card: Mapping[str, Any]) -> bool:
+    """Whether a card as it stands in a file holds the contexts of single people."""
+    return any(is_old(one.get("prior") or {}) for one in (card, *card.get("members", {}).values()))

@@ -33,8 +33,12 @@ class Joined(Synthesizer):
         self.card = card
         self.spec = Spec.from_json(card.spec)
         # Only to know which classes and contexts there are: each member draws from its own.
-        groups = {name: member.prior.groups[name] for name, member in self.members.items()}
-        self.prior = ContextPrior(self.spec, groups, np.zeros(0), np.zeros(0))
+        classes = {name: member.prior.classes[name] for name, member in self.members.items()}
+        self.prior = ContextPrior(self.spec, classes, np.zeros(0), np.zeros(0))
+
+    @property
+    def priors(self) -> list[ContextPrior]:
+        return [member.prior for member in self.members.values()]
 
     def weights(self) -> dict[str, Tensor]:
         return {
@@ -73,9 +77,9 @@ def join(models: Mapping[str, Synthesizer], name: str) -> Joined:
     if not models:
         raise EcgsynthError("there is nothing to join; name at least one trained model.")
     for label, model in models.items():
-        if list(model.prior.groups) != [label] or not label:
+        if list(model.prior.classes) != [label] or not label:
             raise EcgsynthError(
-                f"{model.card.name} makes {', '.join(model.prior.groups) or 'no class'}, not "
+                f"{model.card.name} makes {', '.join(model.prior.classes) or 'no class'}, not "
                 f"class '{label}' alone; join models that make one class each."
             )
     first = next(iter(models.values()))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
-from ecgsynth.synthesizer.card import SCHEMA, Card, card_of
+from ecgsynth.synthesizer.card import SCHEMA, Card, card_of, kept_people
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ecgsynth.synthesizer import Synthesizer
+
+log = logging.getLogger("ecgsynth")
 
 
 def load(path: Path) -> Synthesizer:
@@ -45,6 +48,11 @@ def load(path: Path) -> Synthesizer:
                 f"{path} was written by a newer ecgsynth (schema {version}, this one reads up "
                 f"to {SCHEMA}); run `pip install -U ecgsynth`."
             )
+        if kept_people(content):
+            log.warning(
+                "%s is of an earlier version, whose cards kept contexts of single people; they "
+                "were widened while it was read. Save it again, so that the file holds none.", path,
+            )  # fmt: skip
         card = card_of(content)
         stated, card.id = card.id, identity(card.name, stored)
         synthesizer = assemble(card, {name: value.float() for name, value in stored.items()})

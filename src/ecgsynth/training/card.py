@@ -6,9 +6,12 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import numpy as np
+
 from ecgsynth.config import Run
 from ecgsynth.recipes import shipped
 from ecgsynth.registry import DATASETS
+from ecgsynth.signals.anonymity import PEOPLE, few, people_of
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import Scaler
@@ -31,12 +34,12 @@ def make_card(run: Run, data: Ecg, scaler: Scaler, prior: ContextPrior, styles: 
             "citation": dataset.citation,
             "public": dataset.public,
             "items": len(data),
-            "classes": data.people_per_class(),
+            "classes": classes_of(data),
         },
         seed=run.seed,
         commit=_commit(),
         versions=versions(),
-        left_out=_left_out(run, data),
+        left_out=_left_out(run, data) | rare(data),
     )
 
 
@@ -46,6 +49,31 @@ def _left_out(run: Run, data: Ecg) -> dict[str, str]:
     if meant.data.name != run.data.name:
         return {}
     return {name: why for name, why in run.left_out.items() if name not in data.spec.classes}
+
+
+def classes_of(data: Ecg) -> dict[str, dict[str, float]]:
+    """`Ecg.people_per_class` as a card may tell it: the largest share, which is one person's, to a
+    tenth; without labels that too few people have."""
+    too_rare = rare(data)
+    return {
+        name: {k: round(v, 1) if k == "largest_share" else v for k, v in facts.items()}
+        for name, facts in data.people_per_class().items()
+        if name not in too_rare
+    }
+
+
+def rare(data: Ecg) -> dict[str, str]:
+    """Labels that a model is not asked for: those of sets with several an item (statements about
+    people) that fewer than PEOPLE people have."""
+    person = people_of(data)
+    if not data.spec.multilabel or few(data):
+        return {}
+    label = np.asarray(data.label) > 0
+    return {
+        name: f"fewer than {PEOPLE} of the people that it learned from have it"
+        for k, name in enumerate(data.spec.classes)
+        if len(np.unique(person[label[:, k]])) < PEOPLE
+    }
 
 
 def _commit() -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.recipes import shipped
+from ecgsynth.signals.anonymity import PEOPLE
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.scaling import LEAST
 from ecgsynth.signals.simulator import SOURCE
@@ -160,8 +161,11 @@ def _of_people(data: Ecg) -> list[str]:
     for name in () if data.spec.multilabel else data.spec.classes:
         each = np.unique(people[data.labels_str == name], return_counts=True)[1]
         if each.sum() > 1 and each.max() > ONE * each.sum():
+            said.append(f"more than nine in ten items of class '{name}' are of one person.")
+        elif 0 < len(each) < PEOPLE:
             said.append(
-                f"{each.max():,} of the {each.sum():,} items of class '{name}' are of one person."
+                f"fewer than {PEOPLE} people have items of class '{name}': their contexts were "
+                "made coarse, and their shapes are those people's."
             )
     return said
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from ecgsynth.app.service.measuring import unmeasured
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.prior import LEVELS, ContextPrior
+from ecgsynth.signals.prior import ContextPrior, usual
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_NAMES
 from ecgsynth.synthesizer.card import Card
@@ -70,7 +70,7 @@ class Model(BaseModel):
         """What a card says of its model; raises all sorts of things where it is damaged."""
         spec = Spec.from_json(Card.model_validate(card).spec)
         priors = _priors(card)
-        made = {name for prior in priors for name in prior.groups}
+        made = {name for prior in priors for name in prior.classes}
         if made - {*(spec.classes or ("",))}:
             raise EcgsynthError(
                 f"its prior makes {', '.join(sorted(made))}, its classes are "
@@ -86,7 +86,7 @@ class Model(BaseModel):
                 for name in spec.classes if name in made
             ],
             multilabel=spec.multilabel, leads=[*spec.leads], samples=spec.samples, fs=spec.fs,
-            seconds=spec.seconds, unit=spec.unit, contexts=_contexts(priors, spec),
+            seconds=spec.seconds, unit=spec.unit, contexts=_contexts(priors),
             unmeasured=unmeasured(spec),
             examples_seen=card.get("examples_seen", 0),
             source=str(card.get("data", {}).get("source", "unknown")),
@@ -114,18 +114,12 @@ def _priors(card: dict[str, Any]) -> list[ContextPrior]:
     return [ContextPrior.from_json(Spec.from_json(one["spec"]), one["prior"]) for one in cards]
 
 
-def _contexts(priors: list[ContextPrior], spec: Spec) -> list[Context]:
-    """Range and median of every context, over all classes and styles."""
-    groups = [group for prior in priors for of_class in prior.groups.values() for group in of_class]
-    found = []
-    for column, name in enumerate(spec.context):
-        values = np.array([group.quantiles[column] for group in groups])
-        weight = np.repeat([group.share for group in groups], len(LEVELS))
-        order = values.ravel().argsort()
-        half = np.searchsorted(weight[order].cumsum(), weight.sum() / 2)
-        found.append(Context(
+def _contexts(priors: list[ContextPrior]) -> list[Context]:
+    """What the model draws of every context by itself, of all classes alike."""
+    return [
+        Context(
             name=name, unit="s" if name.endswith("_s") else UNITS.get(name, ""),
-            low=round(float(values.min()), 4), median=round(float(values.ravel()[order][half]), 4),
-            high=round(float(values.max()), 4),
-        ))  # fmt: skip
-    return found
+            low=round(low, 4), median=round(middle, 4), high=round(high, 4),
+        )
+        for name, (low, middle, high) in usual(priors).items() if not math.isnan(middle)
+    ]  # fmt: skip

@@ -48,9 +48,9 @@ def newest(folder: Path, log: Log) -> Samples:
 
 def _of_epoch(epoch: int, found: list[np.ndarray], card: Card | None, log: Log) -> Samples:
     spec = _spec(card, found[0].shape)
-    groups = card.prior.get("groups") if card and spec else None
+    classes = card.prior.get("classes") if card and spec else None
     # They were asked for in turns: a class after the other.
-    turns = [*groups] if isinstance(groups, dict) else []
+    turns = [*classes] if isinstance(classes, dict) else []
     items = card.data.get("items") if card else None
     examples = epoch * items if isinstance(items, int) else log.view.examples
     return Samples(

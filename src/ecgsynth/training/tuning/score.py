@@ -59,7 +59,7 @@ class Scorer:
 
     def of(self, synthesizer: Synthesizer) -> float:
         """The score of as many items of every class as there are real ones."""
-        count = self.tune.items * max(1, len(synthesizer.prior.groups))
+        count = self.tune.items * max(1, len(synthesizer.prior.classes))
         return self(synthesizer.generate(count, seed=self.seed))
 
     def __call__(self, synthetic: Ecg) -> float:

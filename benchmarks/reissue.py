@@ -1,0 +1,62 @@
+"""Shipped models with their priors of contexts measured anew; their weights stay as they are.
+
+`python -m benchmarks.reissue [NAME ...]` reads each model of `src/ecgsynth/pretrained`, loads the
+recordings that its card names, measures the prior as a training does today, and writes the file
+again. What the network was trained to see stays: the mean and SD by which contexts are
+standardised, the scaler, the style codes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ecgsynth.config import Run
+from ecgsynth.datasets import load
+from ecgsynth.signals.anonymity import people_of
+from ecgsynth.signals.prior import ContextPrior
+from ecgsynth.signals.scaling import measure_hidden
+from ecgsynth.synthesizer import Synthesizer, pretrained
+from ecgsynth.training.batches import styles_of
+from ecgsynth.training.card import classes_of, rare
+from ecgsynth.training.doubts import doubts, warned
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("models", nargs="*", metavar="NAME", help="all shipped ones if left out")
+    chosen = parser.parse_args().models
+    logging.getLogger("ecgsynth").setLevel(logging.ERROR)
+    for name, path in pretrained().items():
+        if not chosen or name in chosen:
+            print(f"{name}: {reissued(path)}")
+
+
+def reissued(path: Path) -> str:
+    """Write a model's file again with a prior of today; returns what was done in words."""
+    model = Synthesizer.load(path)
+    run = Run.from_dict(model.card.run)
+    with warned() as told:
+        data = load(run.data.name, run.data.split, **run.data.settings)
+    styles, style = styles_of(data, run.training)
+    assert styles == model.card.styles, "the recordings are of other people than the model's"
+    fitted = ContextPrior.fit(data, style, measure_hidden(model.scaler, data))
+    prior = replace(fitted, mean=model.prior.mean, sd=model.prior.sd)
+    card, before = model.card, model.card.id
+    card.prior = prior.to_json()
+    card.data |= {"items": len(data), "classes": classes_of(data)}
+    card.left_out |= rare(data)
+    card.doubts = [*told, *doubts(run, data)]
+    model.save(path, half=model.halved)
+    assert card.id == before, "the weights have changed"
+    return f"{len(prior.classes)} classes of {len(np.unique(people_of(data)))} people"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""Context linkability: do the contexts of a set alone lead to the people that it was learned from?
+
+A mean RR or an age that is one person's own would be found in every item that has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.evaluation import Estimate, NotApplicable, Trial, metric
+from ecgsynth.evaluation.auc import auc_over
+from ecgsynth.evaluation.intervals import Units, dealt, interval, weighted, without_each
+from ecgsynth.registry import METRICS
+from ecgsynth.signals.anonymity import people_of
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.prior.columns import Columns
+from ecgsynth.signals.prior.measured import levels_of, owned_by_people
+
+NEAR_S = 1e-3
+"""So near to a person's own number is a hit, s."""
+
+NEAR = 1e-3
+"""Likewise of a number that is no time: this share of its SD over people."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A context that is a person's own: that of every person, and those of the synthetic items.
+
+    near: what counts as a hit. trained, new: [person]. synthetic: [item].
+    """
+
+    name: str
+    near: float
+    trained: NDArray[np.float64]
+    new: NDArray[np.float64]
+    synthetic: NDArray[np.float64]
+
+    @property
+    def people(self) -> NDArray[np.float64]:
+        """[person] the trained ones first."""
+        return np.concatenate([self.trained, self.new])
+
+    @property
+    def truth(self) -> NDArray[np.float64]:
+        """[person] 1 for the trained ones."""
+        return np.repeat([1.0, 0.0], [len(self.trained), len(self.new)])
+
+    @property
+    def units(self) -> Units:
+        count = len(self.people)
+        return Units(dealt(count), f"{count} people")
+
+    @property
+    def distance(self) -> NDArray[np.float64]:
+        """[person] to the nearest synthetic item."""
+        made = np.sort(self.synthetic)
+        at = np.clip(np.searchsorted(made, self.people), 1, max(len(made) - 1, 1))
+        beside = made[np.stack([at - 1, np.minimum(at, len(made) - 1)])]
+        return np.abs(beside - self.people).min(axis=0)
+
+    @property
+    def hits(self) -> NDArray[np.float64]:
+        """[person] share of the synthetic items that are near."""
+        made = np.sort(self.synthetic)
+        first = np.searchsorted(made, self.people - self.near)
+        last = np.searchsorted(made, self.people + self.near, side="right")
+        return (last - first) / len(made)
+
+    @property
+    def words(self) -> str:
+        return f"{self.name}: {len(self.trained)} people against {len(self.new)}"
+
+
+@METRICS.register("context_linkability")
+@metric(
+    "context_linkability", unit="AUC", goal="match", needs=("train", "new_patients"),
+    question="privacy",
+    reference="a person's score is the distance of the own number (a mean RR, an age) to the "
+    "nearest synthetic item's; .50 = guessing, 1 = everybody is found by it",
+)  # fmt: skip
+def context_linkability(trial: Trial) -> dict[str, Estimate]:
+    """AUC with which the contexts alone tell the people that were learned from from new ones.
+
+    Of several numbers the one that tells most.
+
+    Raises
+    ------
+    NotApplicable: a set does not name its people or no context is a person's number; the same
+        people stand on both sides.
+    """
+    found = [
+        auc_over(one.truth, [-one.distance], [one.units], note=one.words)
+        for one in numbers_of(trial)
+    ]
+    return {"all": max(found, key=lambda one: one.value)}
+
+
+@METRICS.register("context_hits")
+@metric(
+    "context_hits", unit="share", goal="match", needs=("train", "new_patients"),
+    question="privacy",
+    reference="share of the synthetic items within 1 ms of a trained person's mean RR (a "
+    "thousandth of its SD for other numbers), less that for a new person; 0 = no more than chance",
+)  # fmt: skip
+def context_hits(trial: Trial) -> dict[str, Estimate]:
+    """How much oftener synthetic contexts hit a trained person's number than a new person's.
+
+    Means over people. Of several numbers the one that is hit most.
+
+    Raises
+    ------
+    NotApplicable: see `context_linkability`.
+    """
+
+    def measured(one: Number) -> Estimate:
+        hits, truth = one.hits, one.truth
+
+        def more(weight: NDArray[np.float64]) -> float:
+            return weighted(hits, weight * truth) - weighted(hits, weight * (1 - truth))
+
+        value = more(np.ones(len(hits)))
+        note = f"{one.words}; {weighted(hits, truth):.3g} against {weighted(hits, 1 - truth):.3g}"
+        return interval(value, without_each(more, [one.units]), least=-1.0, note=note)
+
+    return {"all": max(map(measured, numbers_of(trial)), key=lambda one: one.value)}
+
+
+def numbers_of(trial: Trial) -> list[Number]:
+    """The contexts of a trial that are a person's own.
+
+    Raises
+    ------
+    NotApplicable: there is none, or the people are not known.
+    """
+    assert trial.train is not None
+    assert trial.new_patients is not None
+    if trial.train.patient is None or trial.new_patients.patient is None:
+        raise NotApplicable("needs to know which person gave which item ('patient' of the sets)")
+    known = set(trial.train.patient.tolist()) & set(trial.new_patients.patient.tolist())
+    sides = [
+        e[~np.isin(np.asarray(e.patient), [*known])] for e in (trial.train, trial.new_patients)
+    ]
+    if not all(len(side) for side in sides):
+        raise NotApplicable("all people of the one set stand in the other too")
+    found = [*_numbers(sides[0], sides[1], trial.synthetic)]
+    if not found:
+        raise NotApplicable("no context of these sets is a person's own number")
+    return found
+
+
+def _numbers(train: Ecg, new: Ecg, synthetic: Ecg) -> Iterator[Number]:
+    # What is yes or no is nobody's own.
+    levels = {name: known for name, known in _levels(train) if not np.isin(known, (0, 1)).all()}
+    others = dict(_levels(new, levels))
+    for name, trained in levels.items():
+        if name not in synthetic.spec.context or not len(others.get(name, ())):
+            continue
+        made = np.asarray(synthetic.context, np.float64)[:, synthetic.spec.context.index(name)]
+        made = made[np.isfinite(made)]
+        if len(made):
+            everybody = np.concatenate([trained, others[name]])
+            near = NEAR_S if name.endswith("_s") else NEAR * float(everybody.std())
+            yield Number(name, near, trained, others[name], made)
+
+
+def _levels(
+    ecg: Ecg, wanted: dict[str, NDArray[np.float64]] | None = None
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Contexts and the number of every person who has one: those that are people's own, or those
+    that are wanted."""
+    columns, person = Columns(ecg.spec.context), people_of(ecg)
+    counted = columns.counted(np.asarray(ecg.context, np.float64))
+    levels = levels_of(counted, person)
+    owned = owned_by_people(counted, levels, person, columns)
+    for k, name in enumerate(columns.names):
+        if owned[k] if wanted is None else name in wanted:
+            known = levels[np.isfinite(levels[:, k]), k]
+            yield name, np.exp(known) if columns.times[k] else known

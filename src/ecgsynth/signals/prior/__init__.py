@@ -1,0 +1,163 @@
+"""The prior of contexts: how a class's RR intervals (or ages) spread and hang together.
+
+Beside the contexts that a model sees it holds hidden ones that only its scaler needs. It is two
+laws: one over people for what is a person's (mean RR, age), and one over items for what is an
+item's (RR before and after a beat, as ratios to the mean RR). `laws` says what keeps a single
+person out of them, `measured` how they come from a training set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.anonymity import coarse, few
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.prior.classes import ClassPrior
+from ecgsynth.signals.prior.columns import Columns
+from ecgsynth.signals.prior.laws import Values
+from ecgsynth.signals.prior.measured import classes_of
+from ecgsynth.signals.spec import Spec
+
+USUAL = 1000
+"""Draws of a class by which its usual contexts are known."""
+
+
+@dataclass(frozen=True)
+class ContextPrior:
+    """Distribution of style and context per class, drawn from uniform numbers.
+
+    mean, sd: [context], over the training set; by these contexts are standardised.
+    hidden: names of contexts that follow those of `spec`; they are drawn together with them, but
+        no model sees them.
+    """
+
+    spec: Spec
+    classes: dict[str, ClassPrior]
+    mean: Values
+    sd: Values
+    hidden: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> Columns:
+        """All contexts, the hidden ones last."""
+        return Columns((*self.spec.context, *self.hidden))
+
+    @property
+    def uniforms(self) -> int:
+        """How many uniform numbers an item takes: for its style, its person, itself."""
+        return 1 + 2 * len(self.columns.names)
+
+    @classmethod
+    def fit(
+        cls,
+        ecg: Ecg,
+        style: NDArray[np.int64],
+        hidden: Mapping[str, NDArray[np.float64]] | None = None,
+    ) -> ContextPrior:
+        """Measure the prior of a training set; style: [item]; hidden: [item] under each name."""
+        hidden = hidden or {}
+        seen = np.asarray(ecg.context, np.float64)
+        columns = Columns((*ecg.spec.context, *hidden))
+        classes = classes_of(ecg, style, np.column_stack([seen, *hidden.values()]), columns)
+        known = [column[np.isfinite(column)] for column in seen.T]
+        mean = np.array([one.mean() if len(one) else 0.0 for one in known])
+        sd = np.array([one.std() if len(one) else 1.0 for one in known])
+        sd[sd == 0] = 1.0
+        if few(ecg):
+            mean, sd = (np.array([coarse(one) for one in part]) for part in (mean, sd))
+        return cls(ecg.spec, classes, mean, sd, tuple(hidden))
+
+    def draw(
+        self, name: str, uniform: Values, fixed: Mapping[str, float]
+    ) -> tuple[NDArray[np.int64], Values]:
+        """Style [item] and context [item, number] of items of one class, hidden ones last.
+
+        uniform: [item, uniforms] in (0, 1): the first column chooses the style.
+        fixed: contexts that the caller sets; styles in which they are usual become likelier.
+        """
+        law, columns = self.classes[name], self.columns
+        at = [columns.names.index(key) for key in fixed]
+        wanted = np.array(list(fixed.values()))
+        context = np.full((len(uniform), len(columns.names)), np.nan)
+        context[:, at] = wanted
+        wanted[columns.times[at]] = np.log(wanted[columns.times[at]])
+        loading = columns.loading(at)
+        chosen = law.choose(uniform[:, 0], loading, wanted)
+        for rows, part, items in law.kinds(chosen) if len(columns.names) else ():
+            counted = law.draw(uniform[rows, 1:], part, items)
+            if at:
+                gap = wanted - np.nan_to_num(counted) @ loading.T
+                counted = law.moved(counted, gap, loading, part, items)
+            context[rows] = columns.restored(counted, context[rows])
+        return law.styles[chosen], context
+
+    def standardise(self, context: NDArray) -> NDArray[np.float32]:
+        """What a model sees: zero mean, unit SD; unknown becomes 0, outliers stop at 5 SD.
+
+        context: [item, context], without the hidden ones.
+        """
+        z = (np.asarray(context, np.float64) - self.mean) / self.sd
+        return np.clip(np.nan_to_num(z, nan=0.0), -5, 5).astype(np.float32)
+
+    def everybody(self) -> ContextPrior:
+        """A prior in which every class is of all people alike.
+
+        The class that most people have stays as it is. The people of every other class become
+        those, and the class keeps its ratios to the mean RR: an early beat is as early for its
+        heart as before.
+        """
+        home = max(self.classes.values(), key=lambda law: len(law.styles))
+        classes = {
+            name: law if law is home else law.of_all(home) for name, law in self.classes.items()
+        }
+        return replace(self, classes=classes)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "mean": self.mean.round(5).tolist(),
+            "sd": self.sd.round(5).tolist(),
+            "hidden": list(self.hidden),
+            "classes": {name: law.to_json() for name, law in self.classes.items()},
+        }
+
+    @classmethod
+    def from_json(cls, spec: Spec, data: dict[str, Any]) -> ContextPrior:
+        """What `to_json` gave.
+
+        Raises
+        ------
+        EcgsynthError: it is damaged.
+        """
+        try:
+            hidden = tuple(data.get("hidden", ()))
+            width = len(spec.context) + len(hidden)
+            classes = {
+                name: ClassPrior.from_json(law, width) for name, law in data["classes"].items()
+            }
+            mean, sd = (np.asarray(data[key], np.float64) for key in ("mean", "sd"))
+            if not len(spec.context) == len(mean) == len(sd):
+                raise ValueError("it has a mean and an SD of other contexts")
+            return cls(spec, classes, mean, sd, hidden)
+        except (KeyError, ValueError, TypeError, AttributeError) as problem:
+            raise EcgsynthError(f"the context prior in the card is damaged: {problem}.") from None
+
+
+def usual(priors: Sequence[ContextPrior]) -> dict[str, tuple[float, float, float]]:
+    """Lowest, middle and highest usual value of every context, over all classes of these priors
+    alike; NaN where nobody has it."""
+    drawn = []
+    for prior in priors:
+        uniform = np.random.default_rng(0).uniform(size=(USUAL, prior.uniforms))
+        drawn += [prior.draw(name, uniform, {})[1] for name in prior.classes]
+    found = {}
+    for k, name in enumerate(priors[0].spec.context):
+        values = np.concatenate([context[:, k] for context in drawn])
+        low, middle, high = np.quantile(values, [0.005, 0.5, 0.995])
+        found[name] = float(low), float(middle), float(high)
+    return found

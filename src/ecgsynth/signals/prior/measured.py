@@ -1,0 +1,140 @@
+"""How the contexts of a training set spread, class by class: the laws of its prior."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.signals.anonymity import PEOPLE, in_steps, people_of
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.prior.classes import ClassPrior
+from ecgsynth.signals.prior.columns import Columns
+from ecgsynth.signals.prior.laws import LEAST, Law, Values, law_of
+
+WITHIN = 0.25
+"""SD of a number within people, as a share of that between them, up to which it is theirs."""
+
+
+def classes_of(
+    ecg: Ecg, style: NDArray[np.int64], context: Values, columns: Columns
+) -> dict[str, ClassPrior]:
+    """The laws of every class; "" where a set has none.
+
+    style: [item]. context: [item, number], the hidden ones last.
+
+    A label that fewer than PEOPLE people have gets none where items may carry several (statements
+    about people), unless the whole set has no more people.
+    """
+    person, counted = people_of(ecg), columns.counted(context)
+    levels = levels_of(counted, person)
+    owned = owned_by_people(counted, levels, person, columns)
+    levels[:, ~owned], counted[:, owned] = np.nan, np.nan
+    by = _ranked_by(levels, columns)
+    # Where a style is a person, its contexts are those of people like him.
+    pairs = np.unique(np.stack([style, person]), axis=1)
+    styled = 1 < len(pairs[0]) == len(np.unique(pairs[0])) and len(columns.names) > 0
+    slices = _slices(levels[:, by]) if styled else np.tile([0.0, 1.0], (len(levels), 1))
+    everyone = law_of(levels, np.arange(len(levels)), columns.steps)
+    all_items = law_of(counted, person, columns.steps)
+    found = {}
+    for name, rows in _rows(ecg).items():
+        there = np.unique(person[rows])
+        if not len(rows) or (ecg.spec.multilabel and len(there) < PEOPLE <= len(levels)):
+            continue
+        people, kin = everyone, np.zeros(len(levels), np.int64)
+        if styled:
+            kin[there] = _kin(counted[rows], person[rows])
+        elif len(there) >= PEOPLE:
+            people = law_of(levels[there], there, columns.steps)
+        items = []
+        for group in range(kin[there].max() + 1):
+            own = rows[kin[person[rows]] == group]
+            items.append(_filled(law_of(counted[own], person[own], columns.steps), all_items))
+        codes, first, count = np.unique(style[rows], return_index=True, return_counts=True)
+        shares, owner = in_steps(count / count.sum()), person[rows[first]]
+        found[name] = ClassPrior(
+            codes, shares / shares.sum(), slices[owner], kin[owner], by,
+            _filled(people, everyone), tuple(items),
+        )  # fmt: skip
+    return found
+
+
+def _rows(ecg: Ecg) -> dict[str, NDArray[np.int64]]:
+    """Items of every class."""
+    if not ecg.spec.classes:
+        return {"": np.arange(len(ecg))}
+    label = np.asarray(ecg.label) > 0
+    return {name: np.flatnonzero(label[:, k]) for k, name in enumerate(ecg.spec.classes)}
+
+
+def levels_of(counted: Values, person: NDArray[np.int64]) -> Values:
+    """[person, number] mean of each person; NaN where unknown."""
+    levels = np.full((person.max(initial=-1) + 1, counted.shape[1]), np.nan)
+    for k, column in enumerate(counted.T):
+        known = np.isfinite(column)
+        count = np.bincount(person[known], minlength=len(levels))
+        total = np.bincount(person[known], column[known], len(levels))
+        np.divide(total, count, out=levels[:, k], where=count > 0)
+    return levels
+
+
+def owned_by_people(
+    counted: Values, levels: Values, person: NDArray[np.int64], columns: Columns
+) -> NDArray[np.bool_]:
+    """[number] whether it is a person's, as the mean RR, and not an item's, as RR before it: its SD
+    within people is a small share of that between them."""
+    owned = np.zeros(counted.shape[1], bool)
+    for k in range(len(owned)):
+        within = counted[:, k] - levels[person, k]
+        within, between = within[np.isfinite(within)], levels[np.isfinite(levels[:, k]), k]
+        if len(within) and k not in columns.leaning:
+            owned[k] = within.std() <= max(WITHIN * between.std(), LEAST)
+    return owned
+
+
+def _ranked_by(levels: Values, columns: Columns) -> int:
+    """Column by which people are ranked: the mean RR, or the first in which they differ."""
+    known = np.isfinite(levels)
+    high = np.max(levels, axis=0, initial=-np.inf, where=known)
+    low = np.min(levels, axis=0, initial=np.inf, where=known)
+    differ = high > low
+    if columns.mean is not None and differ[columns.mean]:
+        return columns.mean
+    return int(np.argmax(differ)) if len(differ) else 0
+
+
+def _groups(count: int) -> list[NDArray[np.int64]]:
+    """Places 0 ... count - 1 in groups of PEOPLE and more neighbours."""
+    return np.array_split(np.arange(count), max(1, count // PEOPLE))
+
+
+def _slices(level: Values) -> Values:
+    """[person, 2] shares of people who rank below, and up to, the group of each; all of them for
+    one whose level is unknown."""
+    slices = np.tile([0.0, 1.0], (len(level), 1))
+    known = np.flatnonzero(np.isfinite(level))
+    ranked = known[np.argsort(level[known], kind="stable")]
+    for group in _groups(len(ranked)) if len(ranked) else ():
+        slices[ranked[group]] = group[0] / len(ranked), (group[-1] + 1) / len(ranked)
+    return slices
+
+
+def _kin(counted: Values, person: NDArray[np.int64]) -> NDArray[np.int64]:
+    """[person] group of the people of a class, PEOPLE and more in each, by how far their items are
+    from 0 in the first number that is known: RR before a beat from their mean RR."""
+    people, code = np.unique(person, return_inverse=True)
+    first = int(np.argmax(np.isfinite(counted).any(axis=0)))
+    size = np.nan_to_num(np.abs(counted[:, first]))
+    each = np.bincount(code, size) / np.bincount(code)
+    kin = np.empty(len(people), np.int64)
+    for number, group in enumerate(_groups(len(people))):
+        kin[np.argsort(each, kind="stable")[group]] = number
+    return kin
+
+
+def _filled(law: Law, other: Law) -> Law:
+    """A law with what nobody of its own has from another one."""
+    unknown = np.isnan(law.quantiles[:, :1])
+    return replace(law, quantiles=np.where(unknown, other.quantiles, law.quantiles))
