@@ -129,3 +129,11 @@ def test_what_a_killed_process_left_is_cleared_once_nothing_grows_there(tmp_path
     begin(tmp_path / "set.bin", lambda beside: beside)
     names = sorted(file.name for file in tmp_path.iterdir())
     assert names == [".other.bin.3.part", ".set.bin.2.part", "set.bin"]
+
+
+def test_folders_without_end_are_refused_and_none_is_made(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["a"] * 1500)
+    with pytest.raises(EcgsynthError, match=r"it lies in 15\d\d folders, one in the other"):
+        with written_beside(deep / "x.npz"):
+            pass
+    assert not (tmp_path / "a").exists()

@@ -245,17 +245,18 @@ def without_n(card: dict[str, Any]) -> None:
 
 
 def crooked(card: dict[str, Any]) -> None:
-    for groups in card["prior"]["groups"].values():
-        for group in groups:
-            group["correlation"] = [[0.0 for _ in row] for row in group["correlation"]]
+    for one in card["prior"]["classes"].values():
+        for law in (one["people"], *one["items"]):
+            law["correlation"] = [[0.0 for _ in row] for row in law["correlation"]]
 
 
 def short_mean(card: dict[str, Any]) -> None:
     card["prior"]["mean"] = card["prior"]["mean"][:1]
 
 
-def empty_group(card: dict[str, Any]) -> None:
-    card["prior"]["groups"] = {"N": []}
+def without_styles(card: dict[str, Any]) -> None:
+    for one in card["prior"]["classes"].values():
+        one["styles"], one["shares"] = [], []
 
 
 DAMAGED: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -263,8 +264,9 @@ DAMAGED: dict[str, Callable[[dict[str, Any]], Any]] = {
     "no classes": lambda card: card["spec"].update(classes=[]),
     "other classes": lambda card: card["spec"].update(classes=["A", "B", "C", "D"]),
     "no prior": lambda card: card.update(prior={}),
-    "no groups": lambda card: card["prior"].update(groups={}),
-    "an empty group": empty_group,
+    "a prior of no classes": lambda card: card["prior"].update(classes={}),
+    "a prior of another form": lambda card: card["prior"].update(classes={"N": []}),
+    "a prior without styles": without_styles,
     "a correlation that is none": crooked,
     "a mean of other contexts": short_mean,
     "hidden numbers": lambda card: card["prior"].update(hidden=["a", "b"]),

@@ -9,12 +9,16 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import ENAMETOOLONG
 from glob import escape
 from pathlib import Path
 
 from safetensors import SafetensorError
 
 from ecgsynth.errors import EcgsynthError
+
+DEEPEST = 200
+"""Folders in each other; a thousand are more than Python can walk through."""
 
 STALE_S = 3600.0
 """What a killed process left beside a target is cleared when nothing in it grew for so long."""
@@ -39,7 +43,7 @@ def written_beside(target: str | Path) -> Iterator[Path]:
     _clear_stale(target)
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         yield beside
         if beside.is_file():  # some writers make files that only their owner may read
             beside.chmod(0o666 & ~_umask())
@@ -59,6 +63,19 @@ def written_beside(target: str | Path) -> Iterator[Path]:
         else:
             with suppress(OSError):  # the first error is the one to tell
                 beside.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it; those that are there stay.
+
+    Raises
+    ------
+    OSError: it cannot be made, or lies in more folders than programs that walk them can follow.
+    """
+    if len(folder.parts) > DEEPEST:
+        raise OSError(ENAMETOOLONG, f"it lies in {len(folder.parts)} folders, one in the other")
+    for one in (*reversed(folder.parents), folder):
+        one.mkdir(exist_ok=True)
 
 
 def at_home(path: str | Path) -> Path:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import MissingRecordingsError
-from ecgsynth.files import at_home
+from ecgsynth.files import at_home, make_folder
 
 log = logging.getLogger("ecgsynth")
 
@@ -86,7 +86,7 @@ def cached_arrays(
             shutil.rmtree(folder, ignore_errors=True)
     arrays, facts = build()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         beside = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
         try:
             for part, array in arrays.items():

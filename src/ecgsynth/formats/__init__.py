@@ -118,6 +118,8 @@ def naming(path: Path) -> Iterator[None]:
         if path.name in str(problem):
             raise
         raise EcgsynthError(f"{path}: {problem}") from None
+    except RecursionError:
+        raise EcgsynthError(f"{path} has too many folders in each other to look through.") from None
 
 
 def _by_suffix(target: str) -> Format:

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ecgsynth.errors import EcgsynthError, masked
-from ecgsynth.files import written_beside
+from ecgsynth.files import make_folder, written_beside
 
 WAIT_S = 10
 """For a server, and for whoever writes to a local database."""
@@ -33,7 +33,7 @@ def ready(file: Path) -> None:
 
     lock = FileLock(file.with_name(f".{file.name}.lock"))
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
         with lock.acquire(timeout=MAKING_S):
             if not _is_there(file):
                 with written_beside(file) as beside:

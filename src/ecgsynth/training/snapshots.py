@@ -14,7 +14,7 @@ from torch import nn
 
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import written_beside
+from ecgsynth.files import make_folder, written_beside
 
 SNAPSHOT = "resume.safetensors"
 """Models, optimisers and position in one file, replaced in one rename: never half-written."""
@@ -123,7 +123,7 @@ def opened(folder: Path, run: Run, resume: bool) -> Iterator[None]:
 
     lock = FileLock(folder / ".lock")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock.acquire(timeout=0)
     except Timeout:
         raise EcgsynthError(

@@ -17,6 +17,7 @@ from rich.progress import Progress
 
 from ecgsynth.datasets.fetching import checksums
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import make_folder
 
 if TYPE_CHECKING:
     import requests
@@ -244,7 +245,7 @@ class Download:
 
     def _mkdir(self, folder: Path) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         except OSError as problem:
             raise self._disk(folder, problem) from problem
 

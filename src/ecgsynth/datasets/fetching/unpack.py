@@ -13,7 +13,7 @@ from ecgsynth.datasets.fetching import checksums
 from ecgsynth.datasets.fetching.archives import copy_folder, extract
 from ecgsynth.datasets.fetching.download import Source
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import written_beside
+from ecgsynth.files import make_folder, written_beside
 
 log = logging.getLogger("ecgsynth")
 
@@ -145,7 +145,7 @@ def _merge(beside: Path, target: Path, markers: tuple[str, ...]) -> None:
     files = [file for file in beside.rglob("*") if file.is_file()]
     for file in sorted(files, key=lambda file: (file.name in markers, file)):
         place = target / file.relative_to(beside)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(place.parent)
         os.replace(file, place)
     shutil.rmtree(beside)
     beside.mkdir()

@@ -95,6 +95,8 @@ class Law:
         correlation = np.asarray(data["correlation"], np.float64).reshape(width, width)
         if (np.diff(quantiles) < 0).any() or not np.isfinite(correlation).all():
             raise ValueError("its quantiles fall, or its correlations are no numbers")
+        if width and np.linalg.eigvalsh(correlation)[0] <= 0:
+            raise ValueError("its correlations are none")
         return cls(quantiles, correlation)
 
 

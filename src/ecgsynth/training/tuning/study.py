@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import holds_files, written_beside
+from ecgsynth.files import holds_files, make_folder, written_beside
 from ecgsynth.training.snapshots import flat
 from ecgsynth.training.tuning.space import Tune, as_it_stands, tune_of
 
@@ -180,7 +180,7 @@ class Folder:
         from filelock import FileLock
 
         file = self._file(number)
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
         return FileLock(file)
 
     def _alone(self) -> BaseFileLock:
