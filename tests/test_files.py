@@ -133,7 +133,9 @@ def test_what_a_killed_process_left_is_cleared_once_nothing_grows_there(tmp_path
 
 def test_folders_without_end_are_refused_and_none_is_made(tmp_path: Path) -> None:
     deep = tmp_path.joinpath(*["a"] * 1500)
-    with pytest.raises(EcgsynthError, match=r"it lies in 15\d\d folders, one in the other"):
-        with written_beside(deep / "x.npz"):
-            pass
+    with (
+        pytest.raises(EcgsynthError, match=r"it lies in 15\d\d folders, one in the other"),
+        written_beside(deep / "x.npz"),
+    ):
+        pass
     assert not (tmp_path / "a").exists()

@@ -75,8 +75,9 @@ class DamagedFileError(EcgsynthError):
 
 
 def wants_memory(problem: BaseException) -> bool:
-    """Whether an error means that there was too little memory; PyTorch has no type for it."""
-    words = ("allocate memory", "out of memory")
+    """Whether an error means that there was too little memory; PyTorch and oneDNN have no
+    type for it."""
+    words = ("allocate memory", "out of memory", "could not create a primitive")
     return isinstance(problem, MemoryError) or any(word in str(problem) for word in words)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from ecgsynth.arguments import callback, flag, instance, place
 from ecgsynth.config import Run
 from ecgsynth.datasets import load
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.errors import EcgsynthError, wants_memory
 from ecgsynth.files import written_beside
 from ecgsynth.registry import MODELS, OBJECTIVES
 from ecgsynth.signals.ecg import Ecg
@@ -50,10 +50,6 @@ bar with it."""
 
 APART = 0x9E3779B9
 """Keeps the numbers of dropout apart from those that draw the batches of the same step."""
-
-
-TOO_LARGE = ("allocate memory", "out of memory", "Overflow")
-"""What torch says of sizes that no memory holds."""
 
 
 def train(
@@ -149,9 +145,7 @@ def _learn(
         generator = family.generator(model_settings, data.spec).to(fabric.device)
         critic = family.critic(model_settings, data.spec)
     except (RuntimeError, MemoryError, OverflowError, TypeError) as problem:
-        if not isinstance(problem, MemoryError | OverflowError) and not any(
-            word in str(problem) for word in TOO_LARGE
-        ):
+        if not (wants_memory(problem) or "Overflow" in repr(problem)):
             raise
         raise EcgsynthError(
             f"the model {run.model.name} cannot be made: not enough memory; take a smaller model."

@@ -23,7 +23,7 @@ from ecgsynth.app.service.disk import DISK, is_full
 from ecgsynth.app.service.judging import judge
 from ecgsynth.app.service.logs import CONFIG, heard, request_id
 from ecgsynth.app.service.sayable import sayable
-from ecgsynth.errors import EcgsynthError, MissingRecordingsError
+from ecgsynth.errors import EcgsynthError, MissingRecordingsError, wants_memory
 
 Work = Callable[
     [Path, Mapping[str, Any], Callable[[str, float], None]], tuple[dict[str, Any], dict[str, Path]]
@@ -34,9 +34,6 @@ KINDS: dict[str, Work] = {"evaluation": judge, "augmentation": augment}
 
 FOLDERS = re.compile(r"(?<![\w./:])/(?:[\w.+-]+/)+")
 """The way to a file: the client knows no folder of ours, so its name alone is told."""
-
-NO_MEMORY = ("could not create a primitive", "can't allocate memory")
-"""How oneDNN and PyTorch say it, in a RuntimeError."""
 
 TOO_LARGE = "not enough memory for this set; send fewer items."
 
@@ -85,7 +82,7 @@ def main() -> None:
         if is_full(problem):
             tell(error=DISK, full=True)
             return
-        if any(words in str(problem) for words in NO_MEMORY):
+        if wants_memory(problem):
             tell(error=TOO_LARGE)
             return
         logging.getLogger("ecgsynth.serve").exception("a job failed")
