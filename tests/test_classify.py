@@ -114,6 +114,29 @@ def test_s_is_told_with_and_without_record_232() -> None:
     assert by_record["232"]["classes"]["N"]["sensitivity"] is None
 
 
+def test_veb_and_sveb_by_the_rules_of_ec57() -> None:
+    table = [[70, 10, 10, 0, 0], [5, 15, 2, 0, 0], [2, 1, 17, 0, 0], [0, 3, 6, 1, 0],
+             [0, 4, 5, 0, 1]]  # fmt: skip
+    ecg, said = by_hand(table, tuple("NSVFQ"))
+    found = ec57.report(ecg, said)["ec57"]
+    # Fv and Qv are in no figure of VEB; of SVEB Qs is in none, and Fs is a false alarm.
+    assert found["VEB"]["counts"] == {"TP": 17, "FN": 3, "FP": 12, "TN": 80 + 20 + 4 + 5}
+    assert found["SVEB"]["counts"]["FP"] == 10 + 1 + 3
+    assert found["VEB"]["predictivity"]["gross"] == pytest.approx(17 / 29)
+    assert found["SVEB"]["predictivity"]["gross"] == pytest.approx(15 / 29)
+
+
+def test_gross_statistics_count_beats_and_average_ones_count_records() -> None:
+    ecg, said = by_hand([[50, 0, 10], [0, 0, 0], [10, 0, 30]])
+    right = said.argmax(1) == ecg.labels_id
+    record = np.where((ecg.labels_str == "V") & ~right, "233", np.where(right, "100", "101"))
+    row = ec57.ectopic(replace(ecg, record=record), said)["VEB"]
+    assert row["sensitivity"] == {"gross": 0.75, "average": 0.5, "records": 2}
+    # Record 100 is all right, 101 has false alarms alone, 233 calls no beat V.
+    assert row["predictivity"] == {"gross": 0.75, "average": 0.5, "records": 2}
+    assert row["false_positive_rate"]["gross"] == pytest.approx(10 / 60)
+
+
 def test_a_macro_over_a_class_without_items_is_left_out() -> None:
     ecg, said = by_hand([[50, 0, 0, 0], [0, 30, 0, 0], [0, 0, 20, 0], [0] * 4], tuple("NSVF"))
     found = ec57.report(ecg, said)

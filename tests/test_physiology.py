@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -311,6 +312,45 @@ def test_a_wave_that_most_beats_lack_is_left_out_with_its_reason(trial: Trial) -
     assert np.isfinite(found["N"].value)
     assert np.isnan(found["V"].value)  # a ventricular beat has no P of its own
     assert "not measurable in" in found["V"].note
+
+
+def of_contexts(ecg: Ecg, **columns: np.ndarray) -> Ecg:
+    """The same items with these contexts alone."""
+    spec = replace(ecg.spec, context=tuple(columns))
+    return replace(ecg, spec=spec, context=np.stack([*columns.values()], 1).astype(np.float32))
+
+
+def test_qt_of_ectopic_beats_is_corrected_by_the_mean_rr_alone(trial: Trial) -> None:
+    beats = trial.synthetic[:80]
+    before, mean = np.full(80, 0.4), np.full(80, 0.8)
+    both = physiology.measured(of_contexts(beats, rr_before_s=before, rr_mean_s=mean))
+    np.testing.assert_allclose(both["qtcf"], both["qt"] / 0.8 ** (1 / 3))
+    np.testing.assert_allclose(both["heart_rate"], 150)
+    normal = beats.labels_str == "N"
+    one = physiology.measured(of_contexts(beats, rr_before_s=before))["qtcf"]
+    np.testing.assert_allclose(one[normal], (both["qt"] / 0.4 ** (1 / 3))[normal])
+    assert 10 < normal.sum() < 70 and np.isnan(one[~normal]).all()
+    unknown = of_contexts(beats, rr_before_s=before)
+    unknown = replace(unknown, spec=replace(unknown.spec, classes=()), label=None)
+    assert np.isnan(physiology.measured(unknown)["qtcf"]).all()
+
+
+def test_what_judges_the_contexts_and_what_is_missing_is_in_the_note(trial: Trial) -> None:
+    sides = [
+        of_contexts(ecg, rr_before_s=ecg.context[:, ecg.spec.context.index("rr_before_s")])
+        for ecg in (trial.synthetic, trial.test)
+        if ecg is not None and ecg.context is not None
+    ]
+    one = Trial(*sides)
+    assert "corrected by the mean RR" in METRICS.get("qtcf_w1").measure(one)["V"].note
+    assert np.isfinite(METRICS.get("qtcf_w1").measure(one)["N"].value)
+    rate = METRICS.get("heart_rate_ks").measure(one)["N"].note
+    assert rate.endswith(physiology.OF_THE_CONTEXT)
+    for name in ("qrs_w1", "pr_ks"):
+        note = METRICS.get(name).measure(trial)["N"].note
+        assert re.search(
+            r"not measurable in \d+% of the synthetic and \d+% of the real items", note
+        )
 
 
 def test_few_flat_or_short_items_give_reasons_and_no_crash(trial: Trial) -> None:

@@ -156,6 +156,16 @@ def _show(found: dict[str, Any], classifier: Instrument) -> None:
     if classifier.spec.multilabel:
         return
     typer.echo()
+    lines = [
+        [name, str(row["counts"]["TP"] + row["counts"]["FN"]), *(
+            f"{_share(row[rate]['gross'])} / {_share(row[rate]['average'])}"
+            for rate in ("sensitivity", "predictivity", "false_positive_rate")
+        )]
+        for name, row in found["ec57"].items()
+    ]  # fmt: skip
+    title = "EC57, gross / average of records (F and Q called V, and Q called S, are left out)"
+    table(title, ["", "beats", "Se", "+P", "FPR"], lines)
+    typer.echo()
     cells = [
         [name, *(f"{count:,}" for count in line)]
         for name, line in zip(names, found["confusion"], strict=True)

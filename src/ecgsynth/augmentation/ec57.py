@@ -28,8 +28,8 @@ def report(test: Ecg, said: NDArray[np.floating]) -> dict[str, Any]:
 
     Per class: items, people, the largest one's share, sensitivity, positive predictivity, F1 and
     AUROC (with 95 % intervals over people; none where one of them gives over 80 % of the
-    class). Macro F1 over N, S, V and over all classes; confusion matrix; calibration; records.
-    Of items that carry several classes: AUROC alone.
+    class). Macro F1 over N, S, V and over all classes; confusion matrix; calibration; records; VEB
+    and SVEB by the rules of EC57 (`ectopic`). Of items that carry several classes: AUROC alone.
 
     test: [item] with the classifier's classes. said: [item, class] probabilities.
     """
@@ -46,6 +46,7 @@ def report(test: Ecg, said: NDArray[np.floating]) -> dict[str, Any]:
     found["confusion"] = confusion(test, said).tolist()
     found["calibration"] = calibration(test, said)
     found["records"] = _records(test, said)
+    found["ec57"] = ectopic(test, said)
     if test.record is not None and "S" in test.spec.classes and LARGE_RECORD in test.record:
         rest = test.record != LARGE_RECORD
         some = scores(test[rest], said[None, rest])
@@ -61,6 +62,60 @@ def confusion(test: Ecg, said: NDArray[np.floating]) -> NDArray[np.int64]:
     count = len(test.spec.classes)
     cell = test.labels_id * count + said.argmax(1)
     return np.bincount(cell, minlength=count * count).reshape(count, count)
+
+
+ECTOPIC = {"VEB": ("V", "FQ"), "SVEB": ("S", "Q")}
+"""What EC57 scores -> its class, and the true classes of which a false alarm is no error."""
+
+
+def ectopic(test: Ecg, said: NDArray[np.floating]) -> dict[str, Any]:
+    """VEB and SVEB by the rules of ANSI/AAMI EC57: counts, gross and average statistics.
+
+    A fusion or unclassifiable beat that is called V enters no figure of VEB, an unclassifiable one
+    that is called S none of SVEB. `sensitivity` TP / (TP + FN), `predictivity` TP / (TP + FP),
+    `false_positive_rate` FP / (FP + TN). Gross: of the sums over all records. Average: the mean of
+    the records that have the figure; `records` says of how many it is. Every beat was found, so
+    nothing is missed or extra. EC57 has no false positive rate of SVEB; it is made as that of VEB.
+    """
+    names = test.record if test.record is not None else test.patient
+    rows = [np.flatnonzero(names == one) for one in np.unique(names)] if names is not None else []
+    found: dict[str, Any] = {}
+    for name, (label, left_out) in ECTOPIC.items():
+        if label not in test.spec.classes:
+            continue
+        counts = _counts(confusion(test, said), test.spec.classes, label, left_out)
+        each = [
+            _rates(_counts(confusion(test[at], said[at]), test.spec.classes, label, left_out))
+            for at in rows
+        ]
+        figures = {}
+        for rate, gross in _rates(counts).items():
+            values = [value for one in each if (value := one[rate]) is not None]
+            mean = sum(values) / len(values) if values else None
+            figures[rate] = {"gross": gross, "average": mean, "records": len(values)}
+        found[name] = {"counts": counts, **figures}
+    return found
+
+
+def _counts(
+    table: NDArray[np.int64], classes: tuple[str, ...], label: str, left_out: str
+) -> dict[str, int]:
+    """TP, FN, FP and TN of a class in a confusion matrix."""
+    own = classes.index(label)
+    others = [k for k in range(len(classes)) if k != own]
+    counted = [k for k in others if classes[k] not in left_out]
+    return {
+        "TP": int(table[own, own]), "FN": int(table[own, others].sum()),
+        "FP": int(table[counted, own].sum()), "TN": int(table[np.ix_(others, others)].sum()),
+    }  # fmt: skip
+
+
+def _rates(counts: dict[str, int]) -> dict[str, float | None]:
+    hit, miss, false, right = (counts[name] for name in ("TP", "FN", "FP", "TN"))
+    return {
+        "sensitivity": _share(hit, hit + miss), "predictivity": _share(hit, hit + false),
+        "false_positive_rate": _share(false, false + right),
+    }  # fmt: skip
 
 
 def calibration(test: Ecg, said: NDArray[np.floating]) -> dict[str, Any]:

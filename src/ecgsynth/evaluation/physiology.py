@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -28,6 +29,11 @@ MEASURED_S, QUICK_MEASURED_S = 1440.0, 360.0
 
 FEWEST = 40
 """Items of a class that are delineated however long they are."""
+
+OF_THE_CONTEXT = "of the contexts, which say it: how the beats look has no part in it"
+"""Note on the heart rate of single beats."""
+
+NO_MEAN_RR = "QT of a beat that is not normal is corrected by the mean RR, which is not known"
 
 MOST_FAIL = 0.5
 """Where a measurement fails on a larger share of either side, the rest speaks for few beats."""
@@ -141,18 +147,34 @@ def measured(ecg: Ecg) -> dict[str, NDArray[np.float64]]:
     """Measurement -> [item], NaN where it failed or the items cannot hold it.
 
     In lead II or MLII where there is one, else the first; on the converter's grid of 5 uV. RR
-    before a single beat comes from its context.
+    before a single beat comes from its context, and so does the mean RR by which its QT is
+    corrected; where that is not known, the RR before it serves for normal beats alone.
     """
     spec = ecg.spec
     lead = next((spec.leads.index(name) for name in ("II", "MLII") if name in spec.leads), 0)
     signal = np.ascontiguousarray(ecg.quantised().signal[:, lead])
     points = Fiducials(_delineated(signal.tobytes(), signal.shape[1], spec.fs), spec.fs)
-    rr = None
-    if "rr_before_s" in spec.context and spec.r_sample is not None:
-        assert ecg.context is not None
-        rr = ecg.context[:, spec.context.index("rr_before_s")]
-    found = measure(signal, points, r_sample=spec.r_sample, rr_s=rr)
+    before = mean = None
+    if spec.r_sample is not None:
+        before, mean = _context(ecg, "rr_before_s"), _context(ecg, "rr_mean_s")
+        if mean is None and before is not None:
+            mean = np.where(_normal(ecg), before, np.nan)
+    found = measure(signal, points, r_sample=spec.r_sample, rr_s=before, mean_rr_s=mean)
     return found | {name: np.full(len(ecg), np.nan) for name in out_of_reach(spec)}
+
+
+def _context(ecg: Ecg, name: str) -> NDArray[np.float64] | None:
+    if name not in ecg.spec.context or ecg.context is None:
+        return None
+    return ecg.context[:, ecg.spec.context.index(name)].astype(np.float64)
+
+
+def _normal(ecg: Ecg) -> NDArray[np.bool_]:
+    """Items that carry class N, and no other."""
+    if "N" not in ecg.spec.classes:
+        return np.zeros(len(ecg), bool)
+    own = np.asarray(ecg.label) > 0
+    return own[:, ecg.spec.class_index("N")] & (own.sum(1) == 1)
 
 
 @lru_cache(maxsize=4)
@@ -179,6 +201,8 @@ def _compared(trial: Trial, what: str, distance: Gap, share: bool) -> dict[str, 
     reasons = out_of_reach(trial.synthetic.spec) | out_of_reach(trial.test.spec)
     if what in reasons:
         raise NotApplicable(reasons[what])
+    spec = trial.synthetic.spec
+    stated = OF_THE_CONTEXT if what == "heart_rate" and spec.r_sample is not None else ""
     found: dict[str, Estimate] = {}
     for group in trial.groups:
         sides, there, looked, failed = [], [], [], []
@@ -190,17 +214,21 @@ def _compared(trial: Trial, what: str, distance: Gap, share: bool) -> dict[str, 
             looked.append(len(rows))
             failed.append(1 - len(known) / max(len(rows), 1))
         fewest = min(looked)
+        missing = "not measurable in {:.0%} of the synthetic and {:.0%} of the real items"
+        missing = missing.format(*failed)
         if fewest >= MIN_ITEMS and max(failed) > MOST_FAIL:
-            note = "not measurable in {:.0%} of the synthetic and {:.0%} of the real items"
-            found[group or "all"] = Estimate(float("nan"), note=note.format(*failed))
+            no_mean = what == "qtcf" and spec.r_sample is not None and (
+                "rr_mean_s" not in spec.context and group != "N"
+            )  # fmt: skip
+            found[group or "all"] = Estimate(float("nan"), note=NO_MEAN_RR if no_mean else missing)
             continue
         fewest = min(fewest, *map(len, sides))
         if fewest < MIN_ITEMS:
             found[group or "all"] = too_few(fewest)
             continue
-        found[group or "all"] = _estimate(
-            (sides[0], sides[1]), joint(*there), distance, what, share
-        )
+        one = _estimate((sides[0], sides[1]), joint(*there), distance, what, share)
+        note = "; ".join(filter(None, (one.note, missing, stated)))
+        found[group or "all"] = replace(one, note=note)
     return found
 
 

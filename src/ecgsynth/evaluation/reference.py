@@ -240,7 +240,8 @@ def amplitude_w1(trial: Trial) -> dict[str, Estimate]:
 @METRICS.register("rr_w1")
 @metric(
     "rr_w1", unit="s", goal="lower", needs=("reference",), question="match", by_size=True,
-    reference="Wasserstein-1 distance of the histograms of RR before the beat",
+    reference="Wasserstein-1 distance of the histograms of RR before the beat, of the contexts: "
+    "how the beats look has no part in it",
 )  # fmt: skip
 def rr_w1(trial: Trial) -> dict[str, Estimate]:
     """How far the RR intervals before the beats lie from the real ones."""

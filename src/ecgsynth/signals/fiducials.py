@@ -94,6 +94,7 @@ def measure(
     *,
     r_sample: int | None = None,
     rr_s: NDArray | None = None,
+    mean_rr_s: NDArray | None = None,
 ) -> dict[str, NDArray[np.float64]]:
     """Every measurement of `MEASUREMENTS` per item; NaN where it cannot be taken.
 
@@ -103,6 +104,8 @@ def measure(
     r_sample: where the one beat of an aligned item has its R; None = records, of whose beats the
         median counts.
     rr_s: [item], RR before the beat, s, where it is known from elsewhere; else from the R peaks.
+    mean_rr_s: [item], mean RR around the beat, s, by which QT is corrected; None = `rr_s`. The RR
+        before an ectopic beat says nothing of the rate to which its QT has adapted.
 
     Raises
     ------
@@ -138,7 +141,8 @@ def measure(
     typical = _median(rr) if rr_s is None else np.asarray(rr_s, np.float64)
     enough = np.isfinite(peaks).sum(1) >= 3
     found["heart_rate"] = 60 / np.where(typical > 0, typical, np.nan)
-    found["qtcf"] = found["qt"] / np.cbrt(np.where(typical > 0, typical, np.nan))
+    steady = typical if mean_rr_s is None else np.asarray(mean_rr_s, np.float64)
+    found["qtcf"] = found["qt"] / np.cbrt(np.where(steady > 0, steady, np.nan))
     found["rr_sd"] = np.where(enough, _spread(rr) * 1000, np.nan)
     found["rmssd"] = np.where(enough, _root_mean_square(np.diff(rr, axis=1)) * 1000, np.nan)
     return {name: found[name] for name in MEASUREMENTS}
@@ -163,8 +167,9 @@ def out_of_reach(spec: Spec) -> dict[str, str]:
     for name in ("rr_sd", "rmssd"):
         reasons[name] = "an item is a single beat"
     if "rr_before_s" not in spec.context:
-        for name in ("heart_rate", "qtcf"):
-            reasons[name] = "an item is a single beat, and its RR is not told"
+        reasons["heart_rate"] = "an item is a single beat, and its RR is not known"
+    if not {"rr_before_s", "rr_mean_s"} & set(spec.context):
+        reasons["qtcf"] = "an item is a single beat, and no RR is known"
     for need, held, side in ((BEFORE_R_S, before, "before"), (AFTER_R_S, after, "after")):
         for name, seconds in need.items():
             if held < seconds:
