@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,9 @@ log = logging.getLogger("ecgsynth")
 
 AMPLITUDE_EDGES = np.linspace(0, 8, 81)
 """Bins of peak-to-peak amplitude, mV."""
+
+DRAWN = "draws/"
+"""Begins the names of the tensors with what real samples reach: draws/CALIBRATION/METRIC/GROUP."""
 
 RR_EDGES = np.linspace(0, 2.5, 51)
 """Bins of the RR interval before a beat, s."""
@@ -91,12 +94,17 @@ class Reference:
             f"{name}/{part}": np.ascontiguousarray(value, np.float32)
             for name, parts in self.statistics.items()
             for part, value in parts.items()
+        } | {
+            f"{DRAWN}{k}/{name}/{group}": np.array(values, np.float32)
+            for k, one in enumerate(self.calibrations)
+            for name, row in one.draws.items()
+            for group, values in row.items()
         }
         facts = {
             "source": self.source,
             "spec": self.spec.to_json(),
             "counts": self.counts,
-            "calibrations": to_json(self.calibrations),
+            "calibrations": to_json([replace(one, draws={}) for one in self.calibrations]),
             "train": self.train,
             "instrument": self.instrument,
         }
@@ -116,15 +124,21 @@ class Reference:
         try:
             with safe_open(path, "np") as file:
                 facts: dict[str, Any] = json.loads(file.metadata()["facts"])
+                calibrations = from_json(facts["calibrations"])
                 statistics: dict[str, dict[str, NDArray[np.float64]]] = {}
                 for key in file.keys():  # noqa: SIM118
+                    if key.startswith(DRAWN):
+                        k, name, group = key.removeprefix(DRAWN).split("/", 2)
+                        row = calibrations[int(k)].draws.setdefault(name, {})
+                        row[group] = file.get_tensor(key).tolist()
+                        continue
                     name, part = key.rsplit("/", 1)
                     statistics.setdefault(name, {})[part] = file.get_tensor(key).astype(float)
             return cls(
                 facts["source"], Spec.from_json(facts["spec"]), facts["counts"], statistics,
-                from_json(facts["calibrations"]), facts["train"], facts.get("instrument"),
+                calibrations, facts["train"], facts.get("instrument"),
             )  # fmt: skip
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as problem:
+        except (SafetensorError, OSError, LookupError, TypeError, ValueError) as problem:
             text = (
                 f"the reference statistics {path} are damaged ({problem}); install ecgsynth again."
             )
