@@ -11,13 +11,18 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from ecgsynth.datasets import load
 from ecgsynth.evaluation.calibration import Calibration
 from ecgsynth.evaluation.judge import calibrate
+from ecgsynth.evaluation.reference import Reference, histogram, rr_histogram
 from ecgsynth.registry import METRICS
+from ecgsynth.signals.anonymity import PEOPLE, people_of
+from ecgsynth.signals.ecg import Ecg
 
 HOME = Path(__file__).parents[1] / "src" / "ecgsynth" / "pretrained" / "references"
 CLASSES, BAND = ("N", "S", "V", "F"), (None, 40.0)
@@ -41,11 +46,46 @@ def main() -> None:
         known, one = calibrate(given.source, given.train, like, count, quick=quick)
         calibrations.append(one)
         show(one, console)
-    replace(known, calibrations=calibrations, train=given.train).save(path)
+    known = replace(known, calibrations=calibrations, train=given.train)
+    of_many(known, load(given.source, classes=CLASSES, band=BAND)).save(path)
     size = path.stat().st_size
     console.print(f"{path}: {size} bytes")
     if size > LARGEST:
         raise SystemExit(f"the file is larger than {LARGEST} bytes")
+
+
+def of_many(known: Reference, ecg: Ecg) -> Reference:
+    """The statistics without those that fewer than PEOPLE people gave.
+
+    A class of fewer has none. The items of a bin in which fewer have any stand in the nearest bin
+    of enough people; where these are more than a tenth of all, the class has no such histogram.
+    """
+    ecg, statistics = ecg.quantised(), {}
+    for name, parts in known.statistics.items():
+        items = ecg.of_class(name)
+        person = people_of(items)
+        each = [items[np.flatnonzero(person == one)] for one in np.unique(person)]
+        if len(each) < PEOPLE:
+            continue
+        kept = dict(parts)
+        for part, measure in (("amplitude", histogram), ("rr", rr_histogram)):
+            by_person = [found for one in each if (found := measure(one)) is not None]
+            people = (np.array(by_person) > 0).sum(0)
+            moved = in_bins_of_many(kept.pop(part), people)
+            if moved is not None:
+                kept[part] = moved
+        statistics[name] = kept
+    return replace(known, statistics=statistics)
+
+
+def in_bins_of_many(shares: NDArray, people: NDArray) -> NDArray | None:
+    """A histogram, [bin], with all its items in bins of PEOPLE people and more; None where over a
+    tenth of them had to move."""
+    enough = np.flatnonzero(people >= PEOPLE)
+    if not len(enough) or shares[enough].sum() < 0.9 * shares.sum():
+        return None
+    nearest = enough[np.abs(np.arange(len(shares))[:, None] - enough).argmin(1)]
+    return np.bincount(nearest, shares, len(shares))
 
 
 def show(one: Calibration, console: Console) -> None:

@@ -3,7 +3,9 @@
 `python -m benchmarks.reissue [NAME ...]` reads each model of `src/ecgsynth/pretrained`, loads the
 recordings that its card names, measures the prior as a training does today, and writes the file
 again. What the network was trained to see stays: the mean and SD by which contexts are
-standardised, the scaler, the style codes.
+standardised, the scaler, the style codes. `--steps` rounds that mean and SD too, as a training does
+today: for a model whose people are those of another one less some, since the difference between two
+exact means is a number of those.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import numpy as np
 
 from ecgsynth.config import Run
 from ecgsynth.datasets import load
-from ecgsynth.signals.anonymity import people_of
+from ecgsynth.signals.anonymity import coarse, people_of
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import measure_hidden
 from ecgsynth.synthesizer import Synthesizer, pretrained
@@ -31,14 +33,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("models", nargs="*", metavar="NAME", help="all shipped ones if left out")
-    chosen = parser.parse_args().models
+    parser.add_argument("--steps", action="store_true", help="round the mean and SD of contexts")
+    given = parser.parse_args()
+    chosen = given.models
     logging.getLogger("ecgsynth").setLevel(logging.ERROR)
     for name, path in pretrained().items():
         if not chosen or name in chosen:
-            print(f"{name}: {reissued(path)}")
+            print(f"{name}: {reissued(path, given.steps)}")
 
 
-def reissued(path: Path) -> str:
+def reissued(path: Path, steps: bool) -> str:
     """Write a model's file again with a prior of today; returns what was done in words."""
     model = Synthesizer.load(path)
     run = Run.from_dict(model.card.run)
@@ -47,10 +51,10 @@ def reissued(path: Path) -> str:
     styles, style = styles_of(data, run.training)
     assert styles == model.card.styles, "the recordings are of other people than the model's"
     fitted = ContextPrior.fit(data, style, measure_hidden(model.scaler, data))
-    prior = replace(fitted, mean=model.prior.mean, sd=model.prior.sd)
+    prior = fitted if steps else replace(fitted, mean=model.prior.mean, sd=model.prior.sd)
     card, before = model.card, model.card.id
     card.prior = prior.to_json()
-    card.data |= {"items": len(data), "classes": classes_of(data)}
+    card.data |= {"items": int(coarse(len(data))), "classes": classes_of(data)}
     card.left_out |= rare(data)
     card.doubts = [*told, *doubts(run, data)]
     model.save(path, half=model.halved)

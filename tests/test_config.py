@@ -276,6 +276,8 @@ MERGED = "a: &a {x: 1, y: 2}\n" + "".join(
         (MERGED, "its aliases unfold to more than 100,000 parts"),
         ("model: &m {name: vanilla, more: *m}", "its aliases unfold to more than"),
         ("model: " + "[" * 5000, "nested too deeply"),
+        ("model: " + "[" * 200_000, "nested too deeply"),
+        ("model: " + "{" * 200_000, "nested too deeply"),
         ("seed: 2024-13-45", "month must be in 1..12"),
         ("seed: " + "9" * 5000, "digits"),
         ("name: " + "x" * (1 << 20), "more than 1,048,576 bytes"),

@@ -62,8 +62,13 @@ def coarse(signal: NDArray, fs: float) -> NDArray:
     return np.round(signal / 0.02) * 0.02
 
 
+def upside_down(signal: NDArray, fs: float) -> NDArray:
+    return -1.1 * signal
+
+
 HIDDEN: tuple[Hide, ...] = (
     noisy, moved, scaled_and_lifted, stretched, drifting, smoothed, humming, coarse,
+    upside_down,
 )  # fmt: skip
 
 

@@ -462,9 +462,9 @@ def test_without_recordings_the_shipped_statistics_serve(
     known = reference.shipped("mitbih:heldout", made.spec)
     assert known is not None
     report = evaluate(made, "mitbih:heldout", "mitbih:train", quick=True)
-    assert {row.metric for row in report.rows} == {
-        "amplitude_w1", "frechet", "mean_beat_error", "psd_distance", "rr_w1",
-    }  # fmt: skip
+    assert {row.metric for row in report.rows} == {"frechet", "mean_beat_error", "psd_distance"}
+    for name in ("amplitude_w1", "rr_w1"):  # their histograms show single people
+        assert "do not hold what this is measured with" in report.left_out[name]
     assert {*report["frechet", "N"].controls} == worth_it("frechet")
     assert report["frechet", "N"].value > report["frechet", "N"].controls["real"]
     assert "whose recordings are not here" in report.left_out["c2st"]
@@ -494,6 +494,24 @@ def test_the_shipped_statistics_hold_no_beat_of_a_person() -> None:
         assert parts["beat"].shape == (1, 256)  # the mean of them all
         assert parts["mean"].shape == (32,)
         assert parts["covariance"].shape == (32, 32)
+
+
+@pytest.mark.data
+def test_the_shipped_statistics_come_of_five_people_and_more() -> None:
+    spec = replace(simulate_beats(20, patients=2).with_classes(("N",)).spec, r_sample=96)
+    known = reference.shipped("mitbih:heldout", spec)
+    assert known is not None
+    real = load("mitbih:heldout", classes=known.spec.classes, band=known.spec.band)
+    for name, parts in known.statistics.items():
+        items = real.of_class(name)
+        people = np.unique(np.asarray(items.patient))
+        assert len(people) >= 5
+        each = [items[np.flatnonzero(items.patient == one)] for one in people]
+        for part, measure in (
+            ("amplitude", reference.histogram), ("rr", reference.rr_histogram)
+        ):  # fmt: skip
+            having = sum((np.asarray(measure(one)) > 0).astype(int) for one in each)
+            assert part not in parts or (having[parts[part] > 0] >= 5).all()
 
 
 def test_recordings_are_not_taken_for_beats() -> None:

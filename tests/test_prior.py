@@ -225,12 +225,42 @@ def test_a_fixed_rr_before_is_early_or_of_a_fast_heart() -> None:
 def test_one_persons_mean_rr_moves_no_stored_number_by_more_than_a_fifth() -> None:
     context, person, labels = hearts()
     sides = []
-    for stretch in (1.0, 1.02):
+    for stretch in (1.0, 1.4):
         moved = np.where((person == 3)[:, None], stretch * context, context)
         prior = ContextPrior.fit(set_of(moved, person, labels, RR), person)
         sides.append(np.array([*numbers_in(prior.to_json()["classes"])]))
     change = np.abs(sides[1] - sides[0])
-    assert 0 < change.max() < np.log(1.02) / PEOPLE
+    rounding = 0.02  # a step of a tenth of the SD, .2
+    assert 0 < change.max() < np.log(1.4) / PEOPLE + rounding
+
+
+def test_two_sets_that_differ_by_one_person_do_not_give_that_persons_mean_rr() -> None:
+    """Exact means of both would: n m - n' m' is what the items of that person add up to."""
+    context, person, labels = hearts()
+    every = ContextPrior.fit(set_of(context, person, labels, RR), person)
+    own, seen, levels = [], [], []
+    for one in range(18):
+        rest = person != one
+        others = set_of(context[rest], person[rest], labels[rest], RR)
+        fewer = ContextPrior.fit(others, person[rest])
+        own.append(context[~rest, 2][0])
+        seen.append(18 * every.mean[2] - 17 * fewer.mean[2])
+        middles = [prior.classes["N"].people.quantiles[2, 10] for prior in (every, fewer)]
+        levels.append(np.exp(18 * middles[0] - 17 * middles[1]))
+        assert 18 * context[:, 2].mean() - 17 * context[rest, 2].mean() == pytest.approx(own[-1])
+    for guess in (seen, levels):
+        near = np.abs(np.array(guess) / np.array(own) - 1)
+        assert np.median(near) > 0.02 and (near < 0.001).sum() <= 1
+
+
+def test_a_context_that_few_of_many_people_have_is_coarse() -> None:
+    """The ages of two people among twenty."""
+    ages = np.full((400, 1), np.nan)
+    person = np.repeat(np.arange(20), 20)
+    ages[person == 3], ages[person == 7] = 61.3, 64.9
+    prior = ContextPrior.fit(set_of(ages, person, names=("age",)), np.zeros(400, np.int64))
+    assert prior.mean.tolist() == [65.0] and prior.sd.tolist() == [1.8]
+    assert prior.classes["N"].people.quantiles[0, 10] == 65.0
 
 
 def test_no_mean_rr_of_a_person_can_be_found_in_what_a_prior_draws() -> None:
@@ -340,7 +370,7 @@ def test_a_class_of_one_person_is_made_with_coarse_contexts() -> None:
     assert set(styles) == {4}
     assert 0.5 < np.median(drawn[:, 0] / drawn[:, 2]) < 0.7
     own = context[person == 4, 2][:1]
-    assert shares_near(drawn[:, 2], own, 0.001)[0] < 0.02
+    assert shares_near(drawn[:, 2], own, 0.001)[0] < 0.03
 
 
 def test_contexts_that_nobody_has_stay_unknown_and_the_model_sees_the_mean() -> None:
@@ -419,7 +449,9 @@ def test_prior_survives_json() -> None:
     "damage",
     [{}, [], {"mean": [0, 0], "sd": [1, 1], "classes": {"N": [1]}},
      {"mean": [0, 0], "sd": [1, 1], "classes": {"N": {"styles": [0]}}},
-     {"mean": [0], "sd": [1], "classes": {}}],
+     {"mean": [0], "sd": [1], "classes": {}},
+     {"mean": [0, 0], "sd": [1, 0], "classes": {}},
+     {"mean": [0, float("inf")], "sd": [1, 1], "classes": {}}],
 )  # fmt: skip
 def test_damaged_prior_in_a_card_is_named(damage: Any) -> None:
     with pytest.raises(EcgsynthError, match="context prior in the card is damaged"):
@@ -429,6 +461,7 @@ def test_damaged_prior_in_a_card_is_named(damage: Any) -> None:
 @pytest.mark.parametrize(
     "key, value",
     [("kin", [7]), ("by", 9), ("shares", [-1.0]), ("shares", [1.0, 1.0]), ("slices", [1]),
+     ("slices", [[0.5, 9]]), ("shares", [float("inf")]),
      ("items", []), ("people", {"quantiles": [[3, 2]], "correlation": [[1]]})],
 )  # fmt: skip
 def test_a_law_that_points_nowhere_is_damage(key: str, value: Any) -> None:
@@ -443,8 +476,8 @@ def test_standardised_contexts_have_mean_0_and_sd_1_and_unknown_is_0() -> None:
     real = correlated(1000, 0.3)
     prior = fitted(real)
     z = prior.standardise(real)
-    np.testing.assert_allclose(z.mean(0), 0, atol=0.01)
-    np.testing.assert_allclose(z.std(0), 1, atol=0.01)
+    np.testing.assert_allclose(z.mean(0), 0, atol=0.06)  # both are kept in steps of a tenth
+    np.testing.assert_allclose(z.std(0), 1, atol=0.06)
     assert prior.standardise(np.array([[np.nan, 1e9]])).tolist() == [[0.0, 5.0]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 import subprocess
@@ -487,6 +488,54 @@ def test_card_that_does_not_fit_the_weights_is_told(
     model: Path, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     assert refusal(rewritten(model, tmp_path / "odd.safetensors", **changes))
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "reason"),
+    [
+        ("scaler", "scale", 0.0, "its scale is 0"),
+        ("scaler", "scale", -5.0, "its scale is -5"),
+        ("scaler", "kind", "range", "its scaler cannot be read"),
+        ("prior", "sd", [0, 0, 0], "a mean or an SD that no contexts have"),
+    ],
+)
+def test_card_with_numbers_that_no_model_has_is_told(
+    model: Path, tmp_path: Path, part: str, key: str, value: Any, reason: str
+) -> None:
+    card = Synthesizer.load(model).card.model_dump(mode="json")
+    path = rewritten(model, tmp_path / "odd.safetensors", **{part: card[part] | {key: value}})
+    assert reason in refusal(path)
+
+
+def test_scaler_that_needs_what_the_prior_does_not_draw_is_told(
+    model: Path, tmp_path: Path
+) -> None:
+    path = rewritten(model, tmp_path / "odd.safetensors", scaler={"kind": "beat"})
+    assert "no offset, which its scaler needs" in refusal(path)
+
+
+@pytest.mark.parametrize("code", [-5, 10**6])
+def test_style_that_the_generator_has_not_is_told(model: Path, tmp_path: Path, code: int) -> None:
+    prior = copy.deepcopy(Synthesizer.load(model).card.prior)
+    law = next(iter(prior["classes"].values()))
+    law["styles"] = [code] * len(law["styles"])
+    path = rewritten(model, tmp_path / "odd.safetensors", prior=prior)
+    assert f"its prior has style {code} of" in refusal(path)
+
+
+@pytest.mark.parametrize("quantile", [800.0, 1e308])
+def test_signals_and_contexts_without_end_are_never_handed_out(
+    model: Path, tmp_path: Path, quantile: float
+) -> None:
+    card = Synthesizer.load(model).card
+    prior = copy.deepcopy(card.prior)
+    for law in prior["classes"].values():
+        law["people"]["quantiles"] = [row and [quantile] * 21 for row in law["people"]["quantiles"]]
+    loud = {"scaler": {"kind": "global", "scale": 1e300}}
+    for name, changes in (("slow", {"prior": prior}), ("loud", loud)):
+        odd = Synthesizer.load(rewritten(model, tmp_path / f"{name}.safetensors", **changes))
+        with pytest.raises(EcgsynthError, match="makes numbers that no ECG has"):
+            odd.generate(3)
 
 
 def test_older_card_without_the_later_fields_loads(model: Path, tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 """The nearest real items of an item, whatever was done to hide that it is a copy of one.
 
-A copy stays a copy when it is moved by some milliseconds, stretched, scaled, lifted, given a slow
-drift, smoothed, or covered with a little noise. Two steps find it. The first correlates every item
-with every real one at every shift, at a low rate, and keeps a few candidates. The second fits each
-candidate to the item by least squares, with what may have been done to it as free terms, and
-measures what is left.
+A copy stays a copy when it is moved by some milliseconds, stretched, scaled, turned upside down,
+lifted, given a slow drift, smoothed, or covered with a little noise. Two steps find it. The first
+correlates every item with every real one at every shift, at a low rate, and keeps a few candidates.
+The second fits each candidate to the item by least squares, with what may have been done to it as
+free terms, and measures what is left.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ class _Windows:
         return window.reshape(len(window), -1)
 
     def correlation(self, part: slice, target: NDArray[np.float32]) -> NDArray[np.float32]:
-        """[item, real item] correlation at the best shift.
+        """[item, real item] correlation at the best shift, without its sign: a copy may be upside
+        down.
 
         target: [real item, lead x sample] of length 1.
         """
@@ -123,9 +124,10 @@ class _Windows:
         for start in range(0, len(target), BLOCK):
             block = slice(start, start + BLOCK)
             real = np.ascontiguousarray(target[block].T)
-            most = moved[0] @ real
+            most = np.abs(moved[0] @ real)
             for window in moved[1:]:
-                np.maximum(most, window @ real, out=most)
+                here = window @ real
+                np.maximum(most, np.abs(here, out=here), out=most)
             best[:, block] = most
         return best
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ecgsynth.arguments import instance, place, shown
 from ecgsynth.errors import EcgsynthError, did_you_mean
+
+if TYPE_CHECKING:
+    import yaml
 
 Kind = Literal["training", "augmentation"]
 """What a recipe can describe."""
@@ -20,6 +23,9 @@ MOST_PARTS = 100_000
 
 MOST_DEEP = 10
 """Sections within each other."""
+
+MOST_BRACKETS = 50
+"""Lists and sections within each other, in a text that is read."""
 
 COMMAND: dict[Kind, str] = {"training": "train", "augmentation": "augment"}
 """The sub-command that takes each kind of recipe."""
@@ -68,6 +74,26 @@ def _text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def events_of(text: str) -> Iterator[yaml.Event]:
+    """The events of a text in YAML that is nested no deeper than MOST_BRACKETS.
+
+    Every open bracket makes each next one slower to read: some thousands take minutes.
+
+    Raises
+    ------
+    yaml.YAMLError: it is no YAML. ValueError: it is nested too deeply.
+    """
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_BRACKETS:
+            raise ValueError("it is nested too deeply")
+        yield event
+
+
 def read_yaml(text: str) -> Any:
     """What a text in YAML says; aliases are read as far as they unfold to something finite.
 
@@ -78,6 +104,8 @@ def read_yaml(text: str) -> Any:
     """
     import yaml
 
+    for _ in events_of(text):
+        pass
     loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()

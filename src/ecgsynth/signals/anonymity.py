@@ -45,6 +45,15 @@ def coarse(number: float) -> float:
     return round(round(number / step) * step, 12) if step else 0.0
 
 
+def in_steps_of_spread(mean: float, sd: float) -> tuple[float, float]:
+    """Mean and SD of many people, both rounded to the coarse step of the SD.
+
+    Of two sets that differ by one person, the difference of exact means is that person's number.
+    """
+    step = coarse_step(sd)
+    return (round(round(mean / step) * step, 12), coarse(sd)) if step else (mean, sd)
+
+
 def in_steps(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     """Positive numbers, each as the nearest of 1, 2 and 5 times a power of ten."""
     power = np.floor(np.log10(numbers))

@@ -30,10 +30,11 @@ LEAST = 1e-3
 class Scaler(ABC):
     """One way from the signals' own unit to scaled units and, exactly, back.
 
-    kind: its name in `training.scaler` and in the card.
+    kind: its name in `training.scaler` and in the card. hides: the names of what `measure` gives.
     """
 
     kind: ClassVar[str]
+    hides: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     @abstractmethod
@@ -74,6 +75,10 @@ class GlobalScaler(Scaler):
     kind: ClassVar[str] = "global"
     scale: float
 
+    def __post_init__(self) -> None:
+        if not 0 < self.scale < math.inf:
+            raise ValueError(f"its scale is {self.scale:g}")
+
     @classmethod
     def fit(cls, values: NDArray, few_people: bool = False) -> Self:
         scale = float(np.std(values, dtype=np.float64))
@@ -103,6 +108,10 @@ class RangeScaler(Scaler):
     low: float
     high: float
 
+    def __post_init__(self) -> None:
+        if not -math.inf < self.low < self.high < math.inf:
+            raise ValueError(f"its range is {self.low:g} to {self.high:g}")
+
     @classmethod
     def fit(cls, values: NDArray, _few_people: bool = False) -> Self:
         low, high = float(values.min()), float(values.max())
@@ -127,6 +136,7 @@ class BeatScaler(Scaler):
     """
 
     kind: ClassVar[str] = "beat"
+    hides: ClassVar[tuple[str, ...]] = ("offset", "log_scale")
 
     @classmethod
     def fit(cls, _values: NDArray, _few_people: bool = False) -> Self:
@@ -179,7 +189,8 @@ def scaler_from_json(data: Mapping[str, Any]) -> Scaler:
 
     Raises
     ------
-    EcgsynthError: its kind is unknown. KeyError, TypeError: its constants are missing.
+    EcgsynthError: its kind is unknown. KeyError, TypeError, ValueError: its constants are missing,
+        or no signal has them.
     """
     constants = {key: float(value) for key, value in data.items() if key != "kind"}
     if data.get("kind") not in SCALERS:

@@ -87,6 +87,24 @@ class Synthesizer:
                     f"the card of {card.name} is damaged: its prior makes class {shown(name)}, and "
                     f"its spec has {', '.join(map(shown, known))}; train or join it again."
                 )
+        self._refuse_prior_of_another()
+
+    def _refuse_prior_of_another(self) -> None:
+        """
+        Raises
+        ------
+        EcgsynthError: the prior draws styles that the generator has not, or lacks what the scaler
+            needs.
+        """
+        codes = max(self.card.styles, 1)
+        drawn = [code for law in self.prior.classes.values() for code in law.styles]
+        odd = [code for code in drawn if not 0 <= code < codes]
+        lacks = [name for name in self.scaler.hides if name not in self.prior.hidden]
+        if odd or lacks:
+            why = f"style {odd[0]} of {codes}" if odd else f"no {lacks[0]}, which its scaler needs"
+            raise EcgsynthError(
+                f"the card of {self.card.name} is damaged: its prior has {why}; train it again."
+            )
 
     @classmethod
     def load(cls, model: str | Path) -> Synthesizer:
@@ -292,7 +310,13 @@ class Synthesizer:
         """The items in mV; scaled: [item, lead, sample], as the network gave them."""
         context, hidden = np.split(drawn.context, [len(self.spec.context)], 1)
         by_name = dict(zip(self.prior.hidden, hidden.T, strict=True))
-        signal = self.scaler.inverse(scaled, by_name)
+        with np.errstate(over="ignore"):
+            signal, known = self.scaler.inverse(scaled, by_name), context.astype(np.float32)
+        if not np.isfinite(signal).all() or np.isinf(known).any():
+            raise EcgsynthError(
+                f"{self.card.name} makes numbers that no ECG has (NaN or infinity): its card or "
+                "its weights are damaged; train it again."
+            )
         valid = None
         if VALID in by_name:
             valid = by_name[VALID].round().clip(1, self.spec.samples).astype(np.int32)
@@ -300,7 +324,7 @@ class Synthesizer:
             signal=masked(np.round(signal, 3), valid),  # to 1 uV
             spec=self.spec,
             label=drawn.label,
-            context=context.astype(np.float32),
+            context=known,
             valid=valid,
             source=SYNTHETIC + (self.card.id or self.card.name),
             card=self.card.model_dump(),

@@ -11,7 +11,7 @@ import numpy as np
 from ecgsynth.config import Run
 from ecgsynth.recipes import shipped
 from ecgsynth.registry import DATASETS
-from ecgsynth.signals.anonymity import PEOPLE, few, people_of
+from ecgsynth.signals.anonymity import PEOPLE, coarse, few, people_of
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import Scaler
@@ -33,7 +33,7 @@ def make_card(run: Run, data: Ecg, scaler: Scaler, prior: ContextPrior, styles: 
             "licence": dataset.licence,
             "citation": dataset.citation,
             "public": dataset.public,
-            "items": len(data),
+            "items": int(coarse(len(data))),
             "classes": classes_of(data),
         },
         seed=run.seed,
@@ -53,10 +53,13 @@ def _left_out(run: Run, data: Ecg) -> dict[str, str]:
 
 def classes_of(data: Ecg) -> dict[str, dict[str, float]]:
     """`Ecg.people_per_class` as a card may tell it: the largest share, which is one person's, to a
-    tenth; without labels that too few people have."""
+    tenth, and items to a tenth of their number, since the difference between two cards can be one
+    person's; without labels that too few people have."""
     too_rare = rare(data)
     return {
-        name: {k: round(v, 1) if k == "largest_share" else v for k, v in facts.items()}
+        name: facts
+        | {"items": int(coarse(facts["items"]))}
+        | ({"largest_share": round(facts["largest_share"], 1)} if "largest_share" in facts else {})
         for name, facts in data.people_per_class().items()
         if name not in too_rare
     }

@@ -10,7 +10,7 @@ import yaml
 from ecgsynth.app.service.shelf import Shelf
 from ecgsynth.augmentation.plan import Plan
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.recipes import read_recipe, read_yaml, shipped
+from ecgsynth.recipes import events_of, read_recipe, read_yaml, shipped
 
 
 def read(text: str, shelf: Shelf, most: int) -> tuple[Plan, dict[str, str]]:
@@ -46,7 +46,7 @@ def _parsed(text: str, most: int) -> Any:
         raise EcgsynthError(f"the plan is longer than {most >> 10} KiB; plans are short.")
     try:
         # Some bytes of them can stand for gigabytes, and nobody who sends a plan needs any.
-        if any(isinstance(one, yaml.AliasEvent) for one in yaml.parse(text)):
+        if any(isinstance(one, yaml.AliasEvent) for one in events_of(text)):
             raise ValueError("it has aliases, which are not read here")
         content = read_yaml(text)
         json.dumps(content, ensure_ascii=False).encode()

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.anonymity import coarse, few
+from ecgsynth.signals.anonymity import PEOPLE, coarse, in_steps_of_spread, people_of
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior.classes import ClassPrior
 from ecgsynth.signals.prior.columns import Columns
@@ -65,12 +65,8 @@ class ContextPrior:
         seen = np.asarray(ecg.context, np.float64)
         columns = Columns((*ecg.spec.context, *hidden))
         classes = classes_of(ecg, style, np.column_stack([seen, *hidden.values()]), columns)
-        known = [column[np.isfinite(column)] for column in seen.T]
-        mean = np.array([one.mean() if len(one) else 0.0 for one in known])
-        sd = np.array([one.std() if len(one) else 1.0 for one in known])
-        sd[sd == 0] = 1.0
-        if few(ecg):
-            mean, sd = (np.array([coarse(one) for one in part]) for part in (mean, sd))
+        person = people_of(ecg)
+        mean, sd = np.array([_standard(column, person) for column in seen.T]).reshape(-1, 2).T
         return cls(ecg.spec, classes, mean, sd, tuple(hidden))
 
     def draw(
@@ -143,9 +139,22 @@ class ContextPrior:
             mean, sd = (np.asarray(data[key], np.float64) for key in ("mean", "sd"))
             if not len(spec.context) == len(mean) == len(sd):
                 raise ValueError("it has a mean and an SD of other contexts")
+            if not (np.isfinite(mean) & np.isfinite(sd) & (sd > 0)).all():
+                raise ValueError("it has a mean or an SD that no contexts have")
             return cls(spec, classes, mean, sd, hidden)
         except (KeyError, ValueError, TypeError, AttributeError) as problem:
             raise EcgsynthError(f"the context prior in the card is damaged: {problem}.") from None
+
+
+def _standard(values: Values, person: NDArray[np.int64]) -> tuple[float, float]:
+    """Mean and SD of one context, in steps that show no single person; values, person: [item]."""
+    known = np.isfinite(values)
+    if not known.any():
+        return 0.0, 1.0
+    mean, sd = float(values[known].mean()), float(values[known].std()) or 1.0
+    if len(np.unique(person[known])) < PEOPLE:
+        return coarse(mean), coarse(sd)
+    return in_steps_of_spread(mean, sd)
 
 
 def usual(priors: Sequence[ContextPrior]) -> dict[str, tuple[float, float, float]]:

@@ -115,6 +115,8 @@ class ClassPrior:
         items = tuple(Law.from_json(law, width) for law in data["items"])
         if not 0 < len(styles) == len(shares) == len(kin) or not (shares >= 0).all():
             raise ValueError("its styles and their shares do not fit together")
+        if not np.isfinite(shares).all() or not ((slices >= 0) & (slices <= 1)).all():
+            raise ValueError("its shares or slices are none")
         if not 0 <= kin.min() <= kin.max() < len(items) or not 0 <= by < max(width, 1):
             raise ValueError("it points at laws or numbers that are not there")
         people = Law.from_json(data["people"], width)

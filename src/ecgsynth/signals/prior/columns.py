@@ -62,7 +62,8 @@ class Columns:
             known = np.isfinite(held[:, self.mean])
             context[known, self.mean] = np.log(held[known, self.mean])
             context[:, self.leaning] += context[:, [self.mean]]
-        context[:, self.times] = np.exp(context[:, self.times])
+        with np.errstate(over="ignore"):  # a damaged prior's; whoever draws looks for infinity
+            context[:, self.times] = np.exp(context[:, self.times])
         return np.where(np.isfinite(held), held, context)
 
     def loading(self, fixed: Sequence[int]) -> Values:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.signals.anonymity import COARSE, PEOPLE, coarse_step
+from ecgsynth.signals.anonymity import COARSE, PEOPLE, coarse_step, in_steps_of_spread
 
 LEVELS = np.concatenate([[0.01], np.arange(0.05, 1.0, 0.05), [0.99]])
 """Levels of the stored quantiles; what lies beyond is never drawn."""
@@ -105,8 +105,9 @@ def law_of(values: Values, person: NDArray[np.int64], step: Values) -> Law:
 
     People count as `weights_of` has it. A number is described by quantiles, each of them the mean
     of the nearest values of PEOPLE people, where so many gave TELLS items each (or CROWD any)
-    and have values in common; else by mean and SD, as a normal distribution. Where fewer than
-    PEOPLE people have it, mean and SD come in coarse steps, the SD being at least one step.
+    and have values in common; else by mean and SD, as a normal distribution, both in steps of at
+    most a tenth of the SD. Where fewer than PEOPLE people have it, mean and SD come in coarse
+    steps, the SD being at least one step.
 
     Parameters
     ----------
@@ -138,12 +139,14 @@ def _quantiles(values: Values, step: float, person: NDArray[np.int64]) -> Values
             mean, sd = round(mean / step) * step, max(1, np.ceil(sd / step)) * step
     elif yes_or_no:
         return (1 - mean < LEVELS).astype(np.float64)
-    elif len(count) >= CROWD or (count >= TELLS).sum() >= PEOPLE:
-        low, *_, high = _nearest_people(values, person, weight)
-        # The tails in which fewer people have values are left out.
-        inner = (values >= low - LEAST) & (values <= high + LEAST)
-        if len(np.unique(person[inner])) >= PEOPLE:
-            return _nearest_people(values[inner], person[inner], weight[inner])
+    else:
+        if len(count) >= CROWD or (count >= TELLS).sum() >= PEOPLE:
+            low, *_, high = _nearest_people(values, person, weight)
+            # The tails in which fewer people have values are left out.
+            inner = (values >= low - LEAST) & (values <= high + LEAST)
+            if len(np.unique(person[inner])) >= PEOPLE:
+                return _nearest_people(values[inner], person[inner], weight[inner])
+        mean, sd = in_steps_of_spread(mean, sd)
     return mean + sd * ndtri(LEVELS)
 
 
