@@ -47,7 +47,7 @@ def begun(model: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         process.wait()
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_generation_that_is_stopped_leaves_neither_file_nor_traceback(
     begun: subprocess.Popen[str], tmp_path: Path, name: str, code: int
 ) -> None:

@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -78,9 +79,13 @@ def main() -> None:
     faults of ecgsynth one and exit code 70."""
     settle()
     _log()
-    # A `kill` without -9 unwinds like Ctrl-C, so that nothing half-written is left.
-    with suppress(ValueError):  # only the main thread may say so
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # A `kill` without -9, or a terminal that is closed, unwinds like Ctrl-C, so that nothing
+    # half-written is left.
+    for name, code in (("SIGTERM", 143), ("SIGHUP", 129)):
+        number = getattr(signal, name, None)
+        with suppress(ValueError):  # only the main thread may say so
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup
+                signal.signal(number, partial(_end, code))
     for stream in (sys.stdout, sys.stderr):  # names may hold what the terminal has no letters for
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -112,6 +117,10 @@ def main() -> None:
             f"command, and with what it prints under {SHOW}=1.",
             FAULT,
         )
+
+
+def _end(code: int, *_: object) -> None:
+    sys.exit(code)
 
 
 SHOW = "ECGSYNTH_TRACEBACK"

@@ -34,6 +34,7 @@ def serve(
     Example: ecgsynth serve --port 8000 --model-dir runs/ most_items=100000
     """
     import os
+    import signal
     from importlib.util import find_spec
 
     from ecgsynth.errors import EcgsynthError
@@ -71,6 +72,9 @@ def serve(
         if workers > 1:  # where the workers add up their counters
             (place / "metrics").mkdir()
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(place / "metrics")
+        hangup = getattr(signal, "SIGHUP", None)  # a terminal that is closed; nohup ignores it
+        if hangup is not None and signal.getsignal(hangup) != signal.SIG_IGN:
+            signal.signal(hangup, lambda *_: signal.raise_signal(signal.SIGTERM))
         typer.echo(f"ecgsynth serves http://{host}:{port} (API: /docs)")
         uvicorn.run(
             "ecgsynth.app.service.application:from_environment",

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM wait for the end of a step, so that what is kept is whole."""
+"""Ctrl-C, SIGTERM and SIGHUP wait for the end of a step, so that what is kept is whole."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 
 
 @contextmanager
 def stop_between_steps(at_once: bool = True) -> Iterator[threading.Event]:
-    """An event that is set by Ctrl-C or SIGTERM.
+    """An event that is set by Ctrl-C, SIGTERM or SIGHUP; one that is ignored (nohup) stays so.
 
     at_once: whether a second signal stops at once; a launcher of several processes sends on the
     one that they had from the terminal already, and ends them itself where they take too long.
@@ -24,6 +26,7 @@ def stop_between_steps(at_once: bool = True) -> Iterator[threading.Event]:
         yield asked
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: held for number, held in before.items() if held != signal.SIG_IGN}
 
     def put_back() -> None:
         for number, handler in before.items():
@@ -34,7 +37,7 @@ def stop_between_steps(at_once: bool = True) -> Iterator[threading.Event]:
         if at_once:
             put_back()
 
-    for number in SIGNALS:
+    for number in before:
         signal.signal(number, note)
     try:
         yield asked
