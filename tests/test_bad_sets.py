@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from ecgsynth.evaluation.controls import CONTROLS
 from ecgsynth.evaluation.judge import evaluate, judge
 from ecgsynth.evaluation.page import page
 from ecgsynth.evaluation.report import Report
+from ecgsynth.formats import write
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 
@@ -339,6 +341,58 @@ def test_a_class_without_real_items_is_named(made: Ecg, crowd: dict[str, Ecg]) -
 def test_a_real_set_that_is_not_there_is_an_error(made: Ecg, name: str, given: str) -> None:
     with pytest.raises(EcgsynthError, match="there is no file or folder gone"):
         evaluate(made, **{name: given}, quick=True)
+
+
+def bare(ecg: Ecg, **spec: Any) -> Ecg:
+    """Without contexts and times, as tables of others are."""
+    spec = replace(ecg.spec, context=(), **spec)
+    return replace(ecg, spec=spec, context=None, record=None, onset_s=None)
+
+
+@pytest.mark.parametrize("which", ["synthetic", "test", "train"])
+def test_contexts_that_a_set_lacks_leave_out_what_needs_them_alone(
+    made: Ecg, crowd: dict[str, Ecg], which: str
+) -> None:
+    sets = {"synthetic": made, "test": crowd["heldout"], "train": crowd["train"]}
+    metrics = [*FEW, "copy_share", "rr_w1"]
+    whole = judged(**sets, metrics=metrics)
+    sets[which] = bare(sets[which], band=(None, 40.0))
+    report = judged(**sets, metrics=metrics)
+    assert {*report.left_out} - {*whole.left_out} == ({"rr_w1"} if which != "train" else set())
+    assert report["copy_share", "N"].value == pytest.approx(1.0, abs=0.05)  # made of trained ones
+    if which != "train":
+        assert "needs the context rr_before_s" in report.left_out["rr_w1"]
+
+
+def test_items_with_r_at_another_place_are_refused(made: Ecg, crowd: dict[str, Ecg]) -> None:
+    test = crowd["heldout"]
+    assert test.spec.r_sample is not None
+    moved = replace(test, spec=replace(test.spec, r_sample=test.spec.r_sample - 30))
+    with pytest.raises(EcgsynthError, match="differ in the place of R"):
+        judged(made, moved)
+    near = replace(test, spec=replace(test.spec, r_sample=test.spec.r_sample - 2))
+    assert judged(made, near, metrics=["spread"]).rows
+
+
+def test_without_the_training_set_no_set_is_called_free_of_copies(
+    made: Ecg, crowd: dict[str, Ecg]
+) -> None:
+    report = judged(made, crowd["train"][300:], "none", metrics=["copy_share"])
+    assert report["copy_share", "N"].value < 0.1  # all of them are trained items
+    asked = next(q for q in report.to_json()["questions"] if "copies" in q["question"])
+    assert asked["mark"] == "unknown"
+    assert "without the training set nobody sees" in asked["rule"]
+    assert "a held-out one" in asked["sentence"]
+    assert any("among the held-out items alone" in note for note in report.notes)
+
+
+def test_a_doubtful_unit_of_a_file_is_said_once(
+    made: Ecg, crowd: dict[str, Ecg], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = str(write(changed(crowd["heldout"], 1000), tmp_path / "heldout.npz"))
+    with caplog.at_level(logging.WARNING, "ecgsynth"):
+        judged(made, file, metrics=["spread"])
+    assert caplog.text.count("THE UNIT IS DOUBTFUL") == 1
 
 
 def test_leads_without_names_are_told(made: Ecg) -> None:

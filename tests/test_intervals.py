@@ -15,6 +15,7 @@ from ecgsynth.evaluation.auc import auc, auc_over
 from ecgsynth.evaluation.intervals import (
     MOST_UNITS,
     Units,
+    blocks,
     interval,
     joint,
     mean_beside,
@@ -159,6 +160,16 @@ def test_people_vary_before_their_records_blocks_and_beats() -> None:
     one = {"record": np.repeat("a", 20), "onset_s": at[:20]}
     assert units(crowd(None, 20, **one)).words == "4 time blocks of one record alone"
     assert units(crowd(None, 60)).words == "60 items"
+
+
+def test_beats_of_a_person_without_times_stand_in_blocks_of_thirty_in_a_row() -> None:
+    who = np.array(["x", "y"] * 70)
+    block = blocks(crowd(who))
+    for person in ("x", "y"):
+        assert np.bincount(block[who == person]).tolist()[-3:] == [30, 30, 10]
+        assert {0, 1} == {*(block[who == person] % 2).tolist()}  # in either half
+    assert not set(block[who == "x"]) & set(block[who == "y"])
+    assert len(set(blocks(crowd(None, 60)))) == 60
 
 
 def test_where_nobody_is_named_the_interval_says_so() -> None:

@@ -174,7 +174,8 @@ def archive_of(folder: Path, files: dict[str, bytes]) -> Path:
         ({"a.hea": HEADER % b"/etc/passwd"}, "names the file '/etc/passwd'"),
         ({"a.hea": HEADER % b"../../secret.dat"}, "which was not sent with it"),
         ({"a.hea": HEADER % b"b.dat"}, "names the file 'b.dat'"),
-        ({"a.hea": b"a/2 1 360 100\nb 50\nc 50\n"}, "several segments"),
+        ({"a.hea": b"a/2 1 360 100\nb 50\n~ 50\n"}, "names the segment 'b'"),
+        ({"a.hea": b"a/1 1 360 100\n../b 100\n"}, "names the segment '../b'"),
         ({"a.hea": HEADER % b"a.dat", "a.dat": b"", "RECORDS": b"../../x\n"}, "RECORDS names"),
         ({"a.hea": HEADER % b"a.dat", "a.dat": b"", "b/c.hea": b""}, "several folders"),
     ],
@@ -184,6 +185,24 @@ def test_a_record_reaches_no_file_that_was_not_sent(
 ) -> None:
     with pytest.raises(EcgsynthError, match=expected.replace("'", ".")):
         uploads.unpack(archive_of(tmp_path, files), tmp_path / "out")
+
+
+def test_records_of_several_segments_may_be_sent(tmp_path: Path) -> None:
+    line = b"%b.dat 16 %b 16 0\n"  # no checksum, no name
+    files = {
+        "b.hea": b"b 1 360 50\n" + line % (b"b", b"1000"),
+        "c.hea": b"c 1 360 50\n" + line % (b"c", b"500"),
+        "lay.hea": b"lay 1 360 0\n~ 0 1000 16 0\n",
+        "a.hea": b"a/4 1 360 110\nlay 0\nb 50\n~ 10\nc 50\n",
+        "b.dat": np.full(50, 300, "<i2").tobytes(),
+        "c.dat": np.full(50, 300, "<i2").tobytes(),
+    }
+    archive_of(tmp_path, files)
+    ecg = uploads.read(tmp_path, {"name": "upload.zip", "upload_kind": "wfdb"})
+    assert ecg.record is not None
+    assert ecg.record.tolist() == ["a"]
+    assert ecg.signal[0, 0, [0, 49, 60, 109]] == pytest.approx([0.3, 0.3, 0.6, 0.6])
+    assert np.isnan(ecg.signal[0, 0, 50:60]).all()
 
 
 def test_an_archive_with_a_wrong_checksum_is_told(tmp_path: Path) -> None:

@@ -144,6 +144,18 @@ def test_headers_that_speak_of_too_much_together_are_refused(tmp_path: Path) -> 
         uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", 15_999)
 
 
+def test_a_segment_that_comes_many_times_counts_as_often(tmp_path: Path) -> None:
+    part = b"b 2 360 1000\nb.dat 16x4 1000 16 0 0 0 0 MLII\nb.dat 16 1000 16 0 0 0 0 V1\n"
+    head = b"a/300 2 360\n" + b"b 1000\n" * 300
+    files = {"a.hea": head, "b.hea": part, "b.dat": bytes(10_000)}
+    (tmp_path / "upload.zip").write_bytes(zipped(files))
+    whole = 4 * 2 * 4 * 300_000  # bytes of both leads at the rate of the faster
+    own = 4 * 5 * 1000
+    uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", (whole + own) // 4)
+    with pytest.raises(EcgsynthError, match="a.hea speaks of 9 MiB of signal"):
+        uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", whole // 4 - 1)
+
+
 # Over the wire.
 
 

@@ -50,10 +50,10 @@ def evaluate(
     from ecgsynth.evaluation.judge import evaluate as judge
     from ecgsynth.evaluation.report import files_of
     from ecgsynth.evaluation.training_set import training_set
-    from ecgsynth.formats import read
+    from ecgsynth.formats import read_silently
 
     checked_targets(*files_of(to), force=force or bool(calibrate))
-    ecg = read(synthetic)
+    ecg = read_silently(synthetic)  # the judge names a doubtful unit
     if calibrate:
         learned = training_set(ecg, train)
         typer.echo(learned.why)

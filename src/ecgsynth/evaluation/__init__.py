@@ -161,9 +161,14 @@ class Trial:
 
     @cached_property
     def real(self) -> Ecg | None:
-        """Training and held-out items together, as far as they are there."""
+        """Training and held-out items together, as far as they are there, without contexts: not
+        every set has them."""
         parts = [part for part in (self.train, self.test) if part is not None]
-        return concatenate(parts) if parts else None
+        if not parts:
+            return None
+        several = any(part.spec.multilabel for part in parts)
+        spec = replace(parts[0].spec, context=(), multilabel=several)
+        return concatenate([replace(part, spec=spec, context=None) for part in parts])
 
     @cached_property
     def copies(self) -> Nearnesses:

@@ -23,6 +23,9 @@ from ecgsynth.signals.ecg import Ecg
 BLOCK_SECONDS = 30.0
 """Length of the time blocks of a recording."""
 
+IN_A_ROW = 30
+"""Items of a person that stand for a time block where no times are known: beats of some 30 s."""
+
 MOST_UNITS = 50
 """More people, records or items are dealt into so many groups, which are left out one by one."""
 
@@ -124,11 +127,17 @@ def joint(*sets: Ecg | tuple[Ecg, NDArray[np.int64]]) -> list[Units]:
 
 
 def blocks(ecg: Ecg) -> NDArray[np.int64]:
-    """[item] number of its time block of a record, else of its person, else of the item itself:
-    what must not stand on both sides of a split."""
+    """[item] number of its time block of a record, else of its `IN_A_ROW` items of one person,
+    else of the item itself: what must not stand on both sides of a split."""
     level = _levels(ecg, None)
-    kind = next(kind for kind in ("blocks", "people", "items") if kind in level)
-    return np.unique(level[kind], return_inverse=True)[1]
+    if "blocks" not in level and "people" in level:
+        names, person = np.unique(level["people"], return_inverse=True)
+        order = np.argsort(person, kind="stable")
+        first = np.searchsorted(person[order], np.arange(len(names)))
+        place = np.empty(len(person), np.int64)
+        place[order] = np.arange(len(person)) - first[person[order]]
+        return np.unique(np.stack([person, place // IN_A_ROW]), axis=1, return_inverse=True)[1]
+    return np.unique(level.get("blocks", level["items"]), return_inverse=True)[1]
 
 
 def _levels(ecg: Ecg, rows: NDArray[np.int64] | None, side: str = "") -> dict[str, NDArray]:

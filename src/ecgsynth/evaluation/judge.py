@@ -131,7 +131,15 @@ def evaluate(
             log.warning("This looks at DS2, the test side: once per shipped version.")
             notes.append("DS2 was looked at: once per shipped version.")
     rows, left_out, validity = judge(trial, chosen, controls, advance, notes)
-    facts = {"source": learned.source, "why": learned.why}
+    if trial.train is None and any(row.metric == "copy_share" for row in rows):
+        notes.append(
+            "Copies were looked for among the held-out items alone: without the training set "
+            "nobody sees copies of trained ones."
+        )
+    facts = {
+        "source": learned.source, "why": learned.why,
+        "items": len(trial.train) if trial.train is not None else 0,
+    }  # fmt: skip
     return Report.of(
         trial, rows, left_out, notes, c2st_validity=validity, training_set=facts
     )  # fmt: skip

@@ -263,6 +263,8 @@ def rr_w1(trial: Trial) -> dict[str, Estimate]:
     """How far the RR intervals before the beats lie from the real ones."""
     if "rr_before_s" not in trial.synthetic.spec.context:
         raise NotApplicable("needs the context rr_before_s")
+    if trial.test is not None and "rr_before_s" not in trial.test.spec.context:
+        raise NotApplicable("needs the context rr_before_s of the real items")
     return _per_class(trial, lambda a, b: _of_histograms(a, b, "rr", RR_EDGES))
 
 

@@ -13,7 +13,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import pick
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.rates import at_rate
-from ecgsynth.signals.units import doubted_unit
+from ecgsynth.signals.units import doubted_scale, doubted_unit
 
 log = logging.getLogger("ecgsynth")
 
@@ -28,6 +28,9 @@ BROKEN_FROM = 1e9
 
 
 WHOSE = {"test": "held-out", "train": "training", "new_patients": "new patients'"}
+
+SAME_R_S = 0.02
+"""By so much R may lie elsewhere in the real items, s: annotators differ by it."""
 
 SAME_SHARE = 0.01
 """From this share of identical items on, a set is no sample of a generator."""
@@ -100,8 +103,8 @@ def _sound(ecg: Ecg) -> NDArray[np.bool_]:
 
 
 def _doubt_unit(ecg: Ecg, what: str, notes: list[str]) -> None:
-    """Say so where signals in mV are as high as if they were in uV, or as low as if in V."""
-    if doubt := doubted_unit(ecg):
+    """Say so where signals in mV are as high as if in uV, as low as if in V, or were scaled."""
+    if doubt := doubted_unit(ecg) or doubted_scale(ecg):
         _say(
             notes,
             f"THE UNIT IS DOUBTFUL: the {what} {doubt} and judge again: until then every figure "
@@ -221,7 +224,7 @@ def same_shape(synthetic: Ecg, part: Ecg, name: str) -> None:
 
     Raises
     ------
-    EcgsynthError: leads, unit or length differ.
+    EcgsynthError: leads, unit, length or the place of R differ.
     """
     one, other = synthetic.spec, part.spec
     what = WHOSE[name]
@@ -231,6 +234,10 @@ def same_shape(synthetic: Ecg, part: Ecg, name: str) -> None:
         problem = f"unit ({one.unit} against {other.unit})"
     elif one.samples != other.samples:
         problem = f"length ({one.samples} against {other.samples} samples at {one.fs:g} Hz)"
+    elif abs((one.r_sample or 0) - (other.r_sample or 0)) > SAME_R_S * one.fs and None not in (
+        one.r_sample, other.r_sample,
+    ):  # fmt: skip
+        problem = f"the place of R (sample {one.r_sample} against {other.r_sample})"
     else:
         return
     raise EcgsynthError(

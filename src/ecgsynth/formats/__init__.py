@@ -96,6 +96,19 @@ def read(path: str | Path, format: str | None = None) -> Ecg:
     ------
     EcgsynthError: it is not there, of an unknown ending, or damaged.
     """
+    ecg = read_silently(path, format)
+    if doubt := doubted_unit(ecg) or doubted_scale(ecg):
+        log.warning("THE UNIT IS DOUBTFUL: of %s the %s.", path, doubt)
+    return ecg
+
+
+def read_silently(path: str | Path, format: str | None = None) -> Ecg:
+    """As `read`, for a caller who names a doubtful unit himself.
+
+    Raises
+    ------
+    EcgsynthError: as there.
+    """
     if not place(path).exists():
         header = Path(f"{path}.hea")  # a WFDB record is known by its name without an ending
         if not header.is_file():
@@ -104,8 +117,6 @@ def read(path: str | Path, format: str | None = None) -> Ecg:
     kind = _by_suffix(str(path)) if format is None else FORMATS.get(format)
     with naming(Path(path)):
         ecg: Ecg = kind.read(Path(path))
-    if doubt := doubted_unit(ecg) or doubted_scale(ecg):
-        log.warning("THE UNIT IS DOUBTFUL: of %s the %s.", path, doubt)
     return ecg
 
 

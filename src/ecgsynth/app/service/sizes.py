@@ -10,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats.wfdb_header import GAP, Header, read_header
 
 _SIZE_OF_TABLE = 5
 """Where `zipfile` has the bytes of the table in what it reads at an archive's end."""
@@ -93,6 +94,28 @@ def check_header(name: str, text: str, most_bytes: int) -> int:
     leads, samples = (int(word[:20]) for word in said)
     frames = [re.match(r"\d+x(\d{1,9})", row[1]) for row in rows[1:] if len(row) > 1]
     size = 4 * samples * max(leads, sum(int(found[1]) if found else 1 for found in frames))
+    return _at_most(name, size, most_bytes)
+
+
+def check_segments(record: Header, most_bytes: int) -> int:
+    """Bytes of the signal of a WFDB record of several segments, in which one may come many times.
+
+    It has every lead that a segment has, at the rate of the fastest.
+
+    Raises
+    ------
+    EcgsynthError: more than `most_bytes`, or the header of a segment is missing or damaged.
+    """
+    names = {name for name, _ in record.segments if name != GAP}
+    signals = [each for name in names for each in read_header(record.of_segment(name)).signals]
+    leads = len({each.name for each in signals})
+    samples = sum(frames for _, frames in record.segments)
+    samples *= max((each.per_frame for each in signals), default=1)
+    return _at_most(f"{record.path.name}.hea", 4 * leads * samples, most_bytes)
+
+
+def _at_most(name: str, size: int, most_bytes: int) -> int:
+    """The bytes of signal that a header speaks of, where they are no more than `most_bytes`."""
     if size > most_bytes:
         raise EcgsynthError(
             f"{name} speaks of {_readable(size)} of signal, more than is read here "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ecgsynth.app.service import sizes
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats.wfdb_header import GAP, read_header
 
 if TYPE_CHECKING:
     from ecgsynth.signals.ecg import Ecg
@@ -166,18 +167,21 @@ def unpack(archive: Path, folder: Path, most_bytes: int = MOST_UNPACKED) -> Path
 
 
 def _check_header(header: Path, there: set[str], most_bytes: int) -> int:
-    """A WFDB header names its signal files: they must be beside it, and nowhere else.
+    """A WFDB header names its signal files or segments: they must be beside it, nowhere else.
 
     Returns the bytes of signal that it speaks of.
     """
     text = header.read_text(encoding="utf-8", errors="replace")
     size = sizes.check_header(header.name, text, most_bytes)
     rows = [row.split() for row in text.splitlines() if row.strip() and row[0] != "#"]
-    if rows and "/" in rows[0][0]:
-        raise EcgsynthError(f"{header.name} is a record of several segments; send them one by one.")
+    several = bool(rows) and "/" in rows[0][0]
+    what, ending = ("segment", ".hea") if several else ("file", "")
     for row in rows[1:]:
-        if row[0] not in there or not PLAIN.fullmatch(row[0]):
+        there_is = f"{row[0]}{ending}" in there and PLAIN.fullmatch(row[0])
+        if row[0] != GAP and not there_is:  # a gap has no file
             raise EcgsynthError(
-                f"{header.name} names the file '{row[0][:80]}', which was not sent with it."
+                f"{header.name} names the {what} '{row[0][:80]}', which was not sent with it."
             )
+    if several:
+        size = sizes.check_segments(read_header(header.with_suffix("")), most_bytes)
     return size

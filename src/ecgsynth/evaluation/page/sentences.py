@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecgsynth.evaluation.controls import CEILING
-from ecgsynth.evaluation.page.verdicts import ends, known, number
+from ecgsynth.evaluation.page.verdicts import ends, known, number, was_trained
 from ecgsynth.evaluation.report import Report, Row
 from ecgsynth.signals.fiducials import MEASUREMENTS
 
@@ -122,9 +122,10 @@ def real_or_not(row: Row) -> str:
     return in_100(value) if value is not None else "not known"
 
 
-def copies(_: Report, row: Row) -> str:
+def copies(report: Report, row: Row) -> str:
+    one = "a recorded one" if was_trained(report) else "a held-out one"
     return (
-        f"{in_100(row.value)} of 100 synthetic beats{of_class(row)} lie so near to a recorded one "
+        f"{in_100(row.value)} of 100 synthetic beats{of_class(row)} lie so near to {one} "
         "as 1 of 100 real beats does by chance; of altered copies, "
         f"{in_100(row.controls.get('copy'))} do. This is evidence, not a proof that the set is "
         "anonymous."

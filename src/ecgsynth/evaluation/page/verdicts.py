@@ -62,6 +62,8 @@ UNJUDGED = ("without a target", "no verdict")
 COPIED = ("copy_share", "copy_share_person")
 """Figures whose alarm decides: real items stand on one value by what the figure is."""
 
+UNTRAINED = "without the training set nobody sees whether the set holds copies of trained beats"
+
 LISTED = 6
 """Further figures of a question that are told one by one; more are counted."""
 
@@ -120,6 +122,11 @@ def ends(report: Report, row: Row) -> tuple[float | None, float | None]:
     return floor, known(ceiling)
 
 
+def was_trained(report: Report) -> bool:
+    """Whether the training set was there; of a report that does not say so it was."""
+    return bool((report.facts.get("training_set") or {}).get("items", 1))
+
+
 def known(value: float | None) -> float | None:
     """The value; None for NaN and infinity as well."""
     return value if value is not None and math.isfinite(value) else None
@@ -131,7 +138,9 @@ def place(report: Report, row: Row) -> tuple[str, float | None, str]:
     if value is None:
         return "unknown", None, row.note or "no value"
     if row.metric in COPIED:
-        return ("poor", 0.0, "") if row.note.startswith(COPIES) else ("good", 1.0, "")
+        if row.note.startswith(COPIES):
+            return "poor", 0.0, ""
+        return ("good", 1.0, "") if was_trained(report) else ("unknown", None, UNTRAINED)
     if any(words in row.note for words in UNJUDGED):
         return "unknown", None, "it describes few people, and has no target"
     if row.metric == "c2st" and not (report.facts.get("c2st_validity") or {}).get("valid", True):
