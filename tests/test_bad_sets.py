@@ -364,6 +364,16 @@ def test_contexts_that_a_set_lacks_leave_out_what_needs_them_alone(
         assert "needs the context rr_before_s" in report.left_out["rr_w1"]
 
 
+def test_the_ceiling_of_people_without_times_is_of_the_same_people(
+    made: Ecg, crowd: dict[str, Ecg]
+) -> None:
+    ceiling = CONTROLS["real"](Trial(made, bare(crowd["heldout"]), bare(crowd["train"])))
+    assert ceiling.train is not None
+    assert ceiling.train.patient is not None and ceiling.synthetic.patient is not None
+    assert {*ceiling.train.patient} == {*ceiling.synthetic.patient}
+    assert len({*ceiling.train.patient}) > 5
+
+
 def test_items_with_r_at_another_place_are_refused(made: Ecg, crowd: dict[str, Ecg]) -> None:
     test = crowd["heldout"]
     assert test.spec.r_sample is not None
@@ -384,6 +394,15 @@ def test_without_the_training_set_no_set_is_called_free_of_copies(
     assert "without the training set nobody sees" in asked["rule"]
     assert "a held-out one" in asked["sentence"]
     assert any("among the held-out items alone" in note for note in report.notes)
+
+
+def test_no_figure_without_a_mark_is_called_the_furthest_off(
+    made: Ecg, crowd: dict[str, Ecg]
+) -> None:
+    report = judged(made, crowd["heldout"], "none", metrics=["amplitude_w1"])
+    asked = next(q for q in report.to_json()["questions"] if "intervals" in q["question"])
+    assert asked["mark"] == "unknown"
+    assert asked["sentence"].startswith("For instance: peak to peak")
 
 
 def test_a_doubtful_unit_of_a_file_is_said_once(

@@ -14,6 +14,7 @@ from ecgsynth.evaluation.baselines import class_gaussian
 from ecgsynth.evaluation.c2st import conditions, shapes
 from ecgsynth.evaluation.controls import CONTROLS, mean_beat, narrow_band
 from ecgsynth.evaluation.folds import FOLDS, by_blocks, nearest, sides
+from ecgsynth.evaluation.intervals import IN_A_ROW
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.simulator import Noise, simulate_beats
@@ -177,7 +178,10 @@ def test_too_few_items_or_blocks_give_their_reason(trial: Trial) -> None:
         found = measured(name, trial.with_synthetic(trial.synthetic[:40]))
         assert np.isnan(found.value) and "items a side; 50 are needed" in found.note
     one = by_blocks(trial.synthetic, replace(trial.test, onset_s=None), np.random.default_rng(0))
-    assert len(np.unique(one.unit[one.truth == 0])) == len(np.unique(trial.test.record))
+    units = one.unit[one.truth == 0]
+    assert np.bincount(units).max() <= IN_A_ROW
+    assert one.real.patient is not None
+    assert len({*zip(units.tolist(), one.real.patient.tolist(), strict=True)}) == len({*units})
 
 
 def test_the_stronger_of_boosting_and_network_counts_and_both_are_told(

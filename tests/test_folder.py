@@ -260,6 +260,25 @@ def test_a_record_of_several_segments_is_one_record_of_one_person(record):
     assert set(everything(folder).patient) == {"a"}
 
 
+def test_records_that_are_listed_and_not_there_are_said(record, caplog):
+    folder = record("a")
+    (folder / "RECORDS").write_text("a\nb\nc\n")
+    assert set(everything(folder).record) == {"a"}
+    assert "2 records of the file RECORDS are not there, such as b." in caplog.text
+
+
+def test_what_is_cut_from_longer_records_is_said(record, caplog):
+    for name, seconds in (("a", 10), ("b", 10), ("c", 13)):
+        folder = record(name, seconds=seconds, symbols=None)
+    ecg = everything(folder)
+    assert (len(ecg), ecg.spec.samples) == (3, 10 * FS)
+    said = f"record c: only its first {10 * FS:.0f} samples, of {13 * FS:.0f}, are taken."
+    assert said in caplog.text
+    caplog.clear()
+    everything(folder, samples=round(5 * FS))  # as was asked
+    assert "only its first" not in caplog.text
+
+
 def test_a_changed_segment_is_noticed_by_the_cache(record):
     folder = record("s1", seconds=10, leads=("II",), symbols=None)
     (folder / "a.hea").write_text(f"a/1 1 {FS:g} {10 * FS:.0f}\ns1 {10 * FS:.0f}\n")

@@ -43,6 +43,15 @@ def test_marks_come_back(tmp_path: Path, target: str) -> None:
         np.testing.assert_array_equal(getattr(marks, name), getattr(ecg.marks, name))
 
 
+def test_marks_that_csv_does_not_keep_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for ecg, said in ((beats(), False), (with_marks(beats()), True)):
+        formats.write(ecg, tmp_path / "set.csv")
+        assert ("set.csv is written without marks" in caplog.text) == said
+        assert formats.read(tmp_path / "set.csv").marks is None
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_an_item_may_carry_several_classes(tmp_path: Path, target: str) -> None:
     label = np.array([[1, 1, 0], [0, 0, 0], [0, 1, 1]], np.float32)

@@ -14,6 +14,7 @@ from ecgsynth.evaluation import Estimate, NotApplicable, Trial
 from ecgsynth.evaluation.auc import auc
 from ecgsynth.evaluation.authenticity import to_others
 from ecgsynth.evaluation.controls import CONTROLS
+from ecgsynth.evaluation.intervals import IN_A_ROW
 from ecgsynth.evaluation.membership import attack
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, one_hot
@@ -261,7 +262,7 @@ def test_constant_signals_are_measured_and_not_crashed_on(crowd: Trial, name: st
 
 def test_single_blocks_are_too_few_for_a_reference(crowd: Trial) -> None:
     assert crowd.test is not None
-    alone = replace(crowd.test, patient=np.repeat("a", len(crowd.test)))
+    alone = replace(crowd.test[:IN_A_ROW], patient=np.repeat("a", IN_A_ROW))
     found = measure("domias", replace(crowd, test=alone))
     assert np.isnan(found.value)
     assert "every second block" in found.note

@@ -55,6 +55,18 @@ def test_a_person_whose_name_is_the_next_number_is_no_sample(tmp_path):
     assert set(ecg.patient) == {"0", "1", "2", "3"}
 
 
+@pytest.mark.parametrize("name", ["Label", "target", "beat_class", "LABELS"])
+def test_labels_that_are_called_otherwise_are_not_passed_over_in_silence(tmp_path, caplog, name):
+    frame = table([f"II_{k}" for k in range(N)])
+    saved(frame, tmp_path / "bare.csv")
+    assert everything(tmp_path / "bare.csv", fs=FS).spec.classes == ()
+    assert "no labels are read" not in caplog.text
+    path = saved(frame.assign(**{name: LABELS}), tmp_path / "a.csv")
+    assert everything(path, fs=FS).spec.classes == ()
+    assert f"a.csv: no labels are read. If those of '{name}' are" in caplog.text
+    assert everything(path, fs=FS, label=name).labels_str.tolist() == LABELS.astype(str).tolist()
+
+
 def test_numbers_are_names_on_the_command_line(tmp_path):
     frame = table([str(k) for k in range(N)]).assign(**{"187": LABELS, "188": LABELS})
     path = saved(frame, tmp_path / "a.csv")

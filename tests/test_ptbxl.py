@@ -157,6 +157,16 @@ def test_a_damaged_record_is_left_out_and_named(
     assert "1 records of ptbxl:train are left out; record 2" in caplog.text
 
 
+def test_check_tells_a_damaged_record_from_one_that_is_left_out(root: Path) -> None:
+    (root / "records500/00000/00002_hr.dat").write_bytes(b"\0" * 1000)
+    header = root / "records500/00000/00003_hr.hea"
+    header.write_text(header.read_text().replace("AVR", "OTHER"))
+    found = ptbxl.PtbXl.check(ptbxl.PtbXl.Settings())
+    assert [*found.damaged] == ["00002"]
+    assert [*found.left_out] == ["00003"]
+    assert "has no lead AVR" in found.left_out["00003"]
+
+
 def test_an_unknown_statement_is_answered_with_the_nearest(root: Path) -> None:
     with pytest.raises(EcgsynthError, match=r"no statement 'AFIBB'. Did you mean 'AFIB'"):
         load("ptbxl", classes=["AFIBB"])

@@ -188,11 +188,12 @@ def _show(found: dict[str, Any], classifier: Instrument) -> None:
          *(_rates(one["classes"][name]) for name in names)]
         for one in found["records"]
     ]  # fmt: skip
-    table(
-        "records: share that is right; per class items, Se, +P",
-        ["record", "items", "right", *names],
-        lines,
-    )
+    if lines:
+        table(
+            "records: share that is right; per class items, Se, +P",
+            ["record", "items", "right", *names],
+            lines,
+        )
 
 
 def _show_novelty(found: dict[str, Any]) -> None:

@@ -114,6 +114,9 @@ class Folder:
         found = _find(settings)
         for name, reason in (found.damaged | found.left_out).items():
             log.warning("record %s is left out: %s", name, reason)
+        if found.missing:
+            count, first = len(found.missing), found.missing[0]
+            log.warning("%d records of the file RECORDS are not there, such as %s.", count, first)
         for note in found.notes:
             log.warning("%s", note)
         ecg = found.ecg

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from ecgsynth.datasets import NOT_TOLD, Inventory, heartbeat_parts
+from ecgsynth.datasets import NOT_TOLD, Inventory, heartbeat_parts, mitbih_files
 from ecgsynth.datasets import Settings as BaseSettings
 from ecgsynth.datasets.heartbeat_parts import FS, RECORDS, SAMPLES, WITHOUT_MLII, Columns
 from ecgsynth.datasets.mitbih import RECORDS as BETWEEN_PATIENTS
@@ -129,9 +129,13 @@ class HeartbeatCsv:
         inventory = Inventory()
         file = heartbeat_parts.public_file("train")
         if file is None:
-            facts = heartbeat_parts.build()[1]
-            inventory.records = len(RECORDS) - len(facts["skipped"])
-            inventory.damaged = facts["skipped"]
+            skipped = heartbeat_parts.build()[1]["skipped"]
+            inventory.records = len(RECORDS) - len(skipped)
+            for name in skipped:
+                try:
+                    heartbeat_parts.read_record(*mitbih_files.where(), int(name))
+                except EcgsynthError as problem:
+                    inventory.put_aside(name, problem)
             without = ", ".join(map(str, WITHOUT_MLII))
             inventory.notes.append(
                 f"built from the MIT-BIH recordings; no MLII in {without}: V5 stands in."

@@ -139,8 +139,7 @@ def _parse(folder: Path, kaggle: bool) -> tuple[Columns, dict[str, Any]]:
     skipped: dict[str, str] = {}
     for record in recordings(RECORDS, len(RECORDS)):
         try:
-            lead = WITHOUT_MLII.get(record, "MLII")
-            found = parts_of(mitbih_files.read_record(folder, kaggle, record, (lead,)))
+            found = parts_of(read_record(folder, kaggle, record))
         except EcgsynthError as problem:
             skipped[str(record)] = str(problem)
             continue
@@ -152,6 +151,17 @@ def _parse(folder: Path, kaggle: bool) -> tuple[Columns, dict[str, Any]]:
         )
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return columns | {"test": drawn_for_test(columns["label"])}, {"skipped": skipped}
+
+
+def read_record(folder: Path, kaggle: bool, record: int) -> Recording:
+    """A recording's one lead, from where `mitbih_files.where` says.
+
+    Raises
+    ------
+    EcgsynthError: it is damaged, or the lead is not there.
+    """
+    lead = WITHOUT_MLII.get(record, "MLII")
+    return mitbih_files.read_record(folder, kaggle, record, (lead,))
 
 
 def parts_of(recording: Recording) -> Columns:

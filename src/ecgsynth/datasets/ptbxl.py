@@ -157,9 +157,13 @@ class PtbXl:
         folder = ptbxl_files.where()
         rows = ptbxl_files.table(folder)
         _, facts = ptbxl_files.arrays(folder, rows, settings.fs)
-        inventory = Inventory(
-            records=len([row for row in rows if row.files]), damaged=facts["skipped"]
-        )
+        inventory = Inventory(records=len([row for row in rows if row.files]))
+        for row in rows:
+            if str(row.ecg_id) in facts["skipped"]:
+                try:
+                    ptbxl_files.read_row(row, settings.fs)
+                except EcgsynthError as problem:
+                    inventory.put_aside(f"{row.ecg_id:05d}", problem)
         inventory.missing = [f"{row.ecg_id:05d}" for row in rows if not row.files]
         inventory.notes.append(
             f"{inventory.records:,} of the {RECORDS:,} records of PTB-XL are here; "

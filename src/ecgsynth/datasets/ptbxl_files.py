@@ -93,13 +93,12 @@ def _parse(folder: Path, rows: list[Row], fs: float) -> tuple[dict[str, NDArray]
     skipped: dict[str, str] = {}
     resampled = 0
     for row in recordings(here, len(here)):
-        native = fs if fs in row.files else max(row.files)
         try:
-            signal[len(read)] = _read(row.files[native], fs)
+            signal[len(read)] = read_row(row, fs)
         except EcgsynthError as problem:
             skipped[str(row.ecg_id)] = str(problem)
             continue
-        resampled += native != fs
+        resampled += fs not in row.files
         read.append(row.ecg_id)
     if not read:
         raise EcgsynthError(
@@ -111,8 +110,14 @@ def _parse(folder: Path, rows: list[Row], fs: float) -> tuple[dict[str, NDArray]
     return arrays, {"skipped": skipped, "resampled": resampled}
 
 
-def _read(path: Path, fs: float) -> NDArray[np.int16]:
-    """[12, sample] uV at `fs`; 1 uV is the database's own step."""
+def read_row(row: Row, fs: float) -> NDArray[np.int16]:
+    """[12, sample] uV at `fs`; 1 uV is the database's own step.
+
+    Raises
+    ------
+    EcgsynthError: it is damaged, or holds what is no record of the database.
+    """
+    path = row.files[fs if fs in row.files else max(row.files)]
     recording = read_recording(path, leads=tuple(lead.upper() for lead in LEADS_12))
     if recording.signal.shape[1] != round(SECONDS * recording.fs):
         raise EcgsynthError(f"{path.name} does not last {SECONDS} s; fetch ptbxl again.")

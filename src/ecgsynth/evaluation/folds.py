@@ -96,7 +96,7 @@ def sides(synthetic: Ecg, real: Ecg, random: np.random.Generator) -> Sides:
 
 
 def by_blocks(synthetic: Ecg, real: Ecg, random: np.random.Generator, why: str = "") -> Sides:
-    """Folds by time blocks of 30 s (else people, else items): a person stands in several."""
+    """Folds by time blocks (as `intervals.blocks` has them): a person stands in several."""
     ours, theirs = match_counts(synthetic, real, random)
     units = [blocks(ecg) for ecg in (theirs, ours)]
     fold = []

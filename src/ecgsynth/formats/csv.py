@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
@@ -23,6 +24,8 @@ from ecgsynth.signals.spec import Spec
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+log = logging.getLogger("ecgsynth")
 
 FACTS = "# ecgsynth: "
 CARD = "# card: "
@@ -55,7 +58,9 @@ class Csv:
 
         first, chunks = stream.begin(chunks)
         stated = stream.facts(first)
-        stated["columns"] = [name for name in stated["columns"] if name != "marks"]
+        if "marks" in stated["columns"]:
+            log.warning("%s is written without marks; NPZ, Parquet and WFDB keep them.", target)
+            stated["columns"].remove("marks")
         with written_beside(target) as beside, open(beside, "wb") as file:
             for line in (
                 f"# {stream.statement(first)}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,16 @@ from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.units import NORMALISED, in_mv, per_mv, spelled
 
+log = logging.getLogger("ecgsynth")
+
 PATIENTS = ("patient", "pid", "patient_id", "subject", "subject_id")
 RECORDS = ("record", "record_id")
 RATES = ("fs", "Fs", "sampling_rate", "sample_rate", "sampling_frequency")
 UNITS = ("unit", "units")
 """Names that are looked for, in this order; for labels see `ecgsynth.formats.labels`."""
+
+LIKE_LABELS = ("label", "class", "target", "symbol", "diagnos", "rhythm")
+"""What stands in the names of labels that are not looked for."""
 
 SHORTEST_S = 0.1
 """No item is shorter; what is taken for one is a sample of several leads, or its rate is wrong."""
@@ -100,8 +106,8 @@ def _items(table: Table, asked: Asked) -> Ecg:
     fs = asked.fs if fs is None else fs
     if fs is None:
         raise EcgsynthError(
-            f"{path.name} states no sampling rate; save it with fs=... in Hz, or give it, as in "
-            "data.fs=360."
+            f"{path.name} states no sampling rate; save it beside the signals as 'fs' (an array or "
+            "a column, in Hz), or give it to the data set `folder`, as in data.fs=360."
         )
     if not 0 < fs < float("inf"):
         raise EcgsynthError(
@@ -123,6 +129,8 @@ def _items(table: Table, asked: Asked) -> Ecg:
     if not len(signal):
         raise EcgsynthError(f"{path.name} holds no rows; export it again.")
     labels = _labels(table, places["label"], len(signal), named=asked.label is not None)
+    if not places["label"]:
+        _doubt_no_labels(table)
     columns = {what: _column(table, places[what], len(signal)) for what in ("patient", "record")}
     unit = _unit(table, asked.unit)
     r_sample = _number(table, ("r_sample",))
@@ -182,6 +190,16 @@ def _labels(table: Table, places: Sequence[str], count: int, named: bool) -> Lab
     for other in others:
         refuse_contradiction(first, other, table.path)
     return first[1]
+
+
+def _doubt_no_labels(table: Table) -> None:
+    """Say so where labels are called otherwise than they are looked for."""
+    like = (n for n in table if n != "classes" and any(w in n.casefold() for w in LIKE_LABELS))
+    if name := next(like, ""):
+        log.warning(
+            "%s: no labels are read. If those of '%s' are, name them, as in data.label=%s.",
+            table.path.name, name, name,
+        )  # fmt: skip
 
 
 def _column(table: Table, places: Sequence[str], count: int) -> NDArray[np.str_] | None:

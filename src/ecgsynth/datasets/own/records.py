@@ -148,7 +148,7 @@ def _parse(
             doubts[name] = recording.doubts
             synthetic |= any("synthetic" in line.lower() for line in recording.comments)
     if not annotated:
-        aside.left_out |= _equal_length(columns, settings.samples)
+        aside.left_out |= _equal_length(columns, settings.samples, doubts)
     if not columns:
         reason = (aside.damaged | aside.left_out)[names[0]]
         raise EcgsynthError(
@@ -214,8 +214,13 @@ def _whole(recording: Recording, fs: float, settings: Folder.Settings) -> dict[s
     return {"signal": signal[None], "onset_s": np.zeros(1)}
 
 
-def _equal_length(columns: dict[str, dict[str, NDArray]], samples: int | None) -> dict[str, str]:
-    """Cut longer records to `samples` (the commonest length); take shorter ones out, told why."""
+def _equal_length(
+    columns: dict[str, dict[str, NDArray]],
+    samples: int | None,
+    doubts: dict[str, tuple[str, ...]],
+) -> dict[str, str]:
+    """Cut longer records to `samples` (the commonest length, then `doubts` say so); take shorter
+    ones out, told why."""
     lengths = {name: part["signal"].shape[-1] for name, part in columns.items()}
     if not lengths:
         return {}
@@ -223,8 +228,10 @@ def _equal_length(columns: dict[str, dict[str, NDArray]], samples: int | None) -
     for name, length in lengths.items():
         if length < wanted:
             del columns[name]
-        else:
+        elif length > wanted:
             columns[name]["signal"] = columns[name]["signal"][..., :wanted]
+            if samples is None:
+                doubts[name] += (f"only its first {wanted} samples, of {length}, are taken.",)
     return {
         name: f"it is shorter ({length} samples) than the items ({wanted})."
         for name, length in lengths.items()

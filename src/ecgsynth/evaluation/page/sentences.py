@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecgsynth.evaluation.controls import CEILING
-from ecgsynth.evaluation.page.verdicts import ends, known, number, was_trained
+from ecgsynth.evaluation.page.verdicts import ends, known, number, place, was_trained
 from ecgsynth.evaluation.report import Report, Row
 from ecgsynth.signals.fiducials import MEASUREMENTS
 
@@ -70,8 +70,9 @@ def among(report: Report, row: Row) -> str:
 
 def measures(report: Report, row: Row) -> str:
     _, ceiling = ends(report, row)
+    first = "For instance" if place(report, row)[1] is None else "Furthest off"
     text = (
-        f"Furthest off: {measurement(row.metric)}{of_class(row)}, on average {number(row.value)} "
+        f"{first}: {measurement(row.metric)}{of_class(row)}, on average {number(row.value)} "
         f"{row.unit} from the real ones"
     )
     if ceiling is not None:

@@ -41,7 +41,8 @@ RULES = (
     f"For classifiers on new patients, good is {GOOD * 100:.0f} % of the way from the baseline to "
     f"what real beats teach, middling {MIDDLING * 100:.0f} %.",
     f"Unknown stands where a class has fewer than {LEAST_REAL} real held-out beats, where no real "
-    "samples could be drawn, or where the test itself is not valid.",
+    "samples could be drawn, where the test itself is not valid, or where copies were looked for "
+    "without the training set.",
     "Where a question has several figures, the worst whose mark is known decides, and the mark "
     "says for which classes it holds.",
 )
