@@ -48,7 +48,7 @@ def test_marks_that_csv_does_not_keep_are_named(
 ) -> None:
     for ecg, said in ((beats(), False), (with_marks(beats()), True)):
         formats.write(ecg, tmp_path / "set.csv")
-        assert ("set.csv is written without marks" in caplog.text) == said
+        assert ("set.csv has no marks" in caplog.text) == said
         assert formats.read(tmp_path / "set.csv").marks is None
 
 

@@ -59,7 +59,7 @@ class Csv:
         first, chunks = stream.begin(chunks)
         stated = stream.facts(first)
         if "marks" in stated["columns"]:
-            log.warning("%s is written without marks; NPZ, Parquet and WFDB keep them.", target)
+            log.warning("%s has no marks; NPZ, Parquet and WFDB keep them.", target.name)
             stated["columns"].remove("marks")
         with written_beside(target) as beside, open(beside, "wb") as file:
             for line in (
