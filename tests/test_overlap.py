@@ -66,6 +66,36 @@ def test_heldout_items_that_were_trained_on_leave_the_figures_out(
     assert any(words in note and "PRIVACY IS NOT JUDGED" in note for note in report.notes)
 
 
+def test_trained_people_under_other_names_are_no_new_patients(parts: dict[str, Ecg]) -> None:
+    heldout = parts["heldout"]
+    assert heldout.patient is not None
+    renamed = replace(heldout, patient=np.char.add("X", heldout.patient))
+    report = judged(parts["copies"], heldout, parts["train"], renamed)
+    for name in set(COMPARE) - set(OF_HELDOUT):
+        assert "so that these are not new; take them out" in report.left_out[name]
+    assert report["memorisation", "N"].value is not None
+    honest = judged(parts["copies"], heldout, parts["train"], parts["others"])
+    assert not any("are not new" in reason for reason in honest.left_out.values())
+
+
+def test_new_patients_with_names_of_trained_people_are_doubted(parts: dict[str, Ecg]) -> None:
+    def doubts(others: Ecg) -> list[str]:
+        report = es.evaluate(
+            parts["copies"], parts["heldout"], parts["train"], others, metrics=["spread"],
+            quick=True, controls=False,
+        )  # fmt: skip
+        return [note for note in report.notes if "NEW PATIENTS MAY NOT BE NEW" in note]
+
+    assert not doubts(parts["others"])
+    assert doubts(parts["heldout"])
+    one = parts["others"].patient
+    assert one is not None and parts["train"].patient is not None
+    mixed = replace(
+        parts["others"], patient=np.where(one == one[0], parts["train"].patient[0], one)
+    )
+    assert f"1 of {len({*one})} have names of trained people" in doubts(mixed)[0]
+
+
 def test_one_item_of_a_hundred_and_fewer_is_no_overlap(parts: dict[str, Ecg]) -> None:
     against = concatenate([parts["train"][:8], parts["heldout"]])
     assert judged(parts["copies"], against, parts["train"])["memorisation", "N"].value > 0.9

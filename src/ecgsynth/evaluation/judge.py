@@ -26,7 +26,7 @@ from ecgsynth.evaluation.loading import load_real
 from ecgsynth.evaluation.overlap import overlaps_of
 from ecgsynth.evaluation.real_draws import DRAWS, FEW_DRAWS, Draws, ranges
 from ecgsynth.evaluation.report import Report, Row
-from ecgsynth.evaluation.sets import aligned, capped, checked, doubt_copies
+from ecgsynth.evaluation.sets import aligned, capped, checked, doubt_copies, doubt_new_patients
 from ecgsynth.evaluation.training_set import TrainingSet, training_set
 from ecgsynth.progress import Advance, Steps, bar
 from ecgsynth.registry import METRICS
@@ -117,6 +117,7 @@ def evaluate(
     synthetic, parts = aligned(synthetic, parts, notes)
     synthetic = capped(synthetic, quick, seed, notes)
     doubt_copies(synthetic, parts, notes)
+    doubt_new_patients(parts["train"], parts["new_patients"], notes)
     if parts["test"] is not None:
         measured = reference.Reference.measure(parts["test"])
         if known is not None and known.train == learned.source and learned.usual:

@@ -96,6 +96,19 @@ def doubt_copies(synthetic: Ecg, parts: Mapping[str, Ecg | None], notes: list[st
             )
 
 
+def doubt_new_patients(train: Ecg | None, new: Ecg | None, notes: list[str]) -> None:
+    """Say so where people of the new patients' set have the names of trained ones."""
+    if train is None or new is None or train.patient is None or new.patient is None:
+        return
+    names = {*new.patient.tolist()} - {""}
+    if same := sorted(names & {*train.patient.tolist()}):
+        _say(
+            notes,
+            f"NEW PATIENTS MAY NOT BE NEW: {len(same)} of {len(names)} have names of trained "
+            f"people, such as {same[0]}; if they are the same, figures of new patients are wrong.",
+        )
+
+
 def _sound(ecg: Ecg) -> NDArray[np.bool_]:
     """[item] whether all of its numbers can be those of a signal; a NaN compares as False."""
     highest = np.maximum(ecg.signal.max((1, 2)), -ecg.signal.min((1, 2)))
