@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from ecgsynth.datasets import load
-from ecgsynth.evaluation import Trial, pick, reference
-from ecgsynth.evaluation.copies import COPIES, copy_share, copy_share_person
+from ecgsynth.evaluation import Trial, pick
+from ecgsynth.evaluation.baselines import statistics
+from ecgsynth.evaluation.baselines.real_samples import drawn
 from ecgsynth.evaluation.intervals import blocks
 from ecgsynth.evaluation.judge import judge
-from ecgsynth.evaluation.real_draws import drawn
+from ecgsynth.evaluation.metrics.privacy.copies import COPIES, copy_share, copy_share_person
 from ecgsynth.evaluation.report import Report
 from ecgsynth.files import written_beside
 from ecgsynth.registry import METRICS
@@ -169,10 +170,10 @@ def with_copies(
 def real_samples(count: int) -> dict[str, Any]:
     """How often real samples get each mark, question by question."""
     train, test = real_sets()
-    known = reference.shipped("mitbih:heldout", test.spec)
+    known = statistics.shipped("mitbih:heldout", test.spec)
     assert known is not None
     measured = replace(
-        reference.Reference.measure(test), calibrations=known.calibrations, train=known.train
+        statistics.Reference.measure(test), calibrations=known.calibrations, train=known.train
     )
     metrics = [METRICS.get(name) for name in METRICS.names()]
     metrics = [m for m in metrics if drawn(m, quick=True) and not m.by_size]

@@ -107,7 +107,7 @@ def train_case(case: Case) -> tuple[int, list[tuple[str, int]]]:
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.recipes import put
     from ecgsynth.training.loop import train
-    from ecgsynth.training.tracking import read_metrics
+    from ecgsynth.training.monitoring.tracking import read_metrics
 
     content = Run.read(case.recipe, *case.overrides).quickened().to_dict()
     rates = {f"training.{k}": content["training"][k] for k in ("rate_generator", "rate_critic")}
@@ -161,7 +161,7 @@ def never_drawn(name: str) -> Iterator[None]:
     """A training in which the items of a class are never drawn, though the set has them."""
     import torch
 
-    from ecgsynth.training import batches
+    from ecgsynth.training.data import batches
 
     healthy = batches.Batches.draw
 

@@ -99,7 +99,7 @@ def side_by_side(made: es.Ecg, real: es.Ecg, title: str, target: Path) -> None:
     The components are those of the real items; the t-SNE is of both sets together (van der Maaten
     & Hinton, JMLR 2008). Equally many of each class.
     """
-    from ecgsynth.evaluation.page.maps import even_sets
+    from ecgsynth.evaluation.report.html.maps import even_sets
 
     few_made, few_real = even_sets(made, real, DOTS, np.random.default_rng(0))
     assert few_made is not None and few_real is not None

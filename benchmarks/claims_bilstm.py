@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 import ecgsynth as es
 from ecgsynth.config import Run
 from ecgsynth.evaluation import Trial
-from ecgsynth.evaluation.baselines import gaussian
-from ecgsynth.evaluation.controls import mean_beat
+from ecgsynth.evaluation.baselines.controls import mean_beat
+from ecgsynth.evaluation.baselines.samplers import gaussian
 
 PUBLISHED = {
     "RMSE": (0.078, 0.021, 0.169),

@@ -33,8 +33,8 @@ from torch.nn.functional import cross_entropy
 import ecgsynth as es
 from ecgsynth.datasets.heartbeat_csv import INTERPATIENT
 from ecgsynth.evaluation import Estimate, Trial
-from ecgsynth.evaluation.baselines import gaussian
-from ecgsynth.evaluation.classifiers import merit
+from ecgsynth.evaluation.baselines.samplers import gaussian
+from ecgsynth.evaluation.reference_models.classifiers import merit
 from ecgsynth.evaluation.scores import scores
 from ecgsynth.progress import bar
 

@@ -23,9 +23,9 @@ from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import pick
 from ecgsynth.evaluation.auc import auc_over
-from ecgsynth.evaluation.delineation import delineate
-from ecgsynth.evaluation.instruments import instrument
 from ecgsynth.evaluation.intervals import joint
+from ecgsynth.evaluation.reference_models.delineation import delineate
+from ecgsynth.evaluation.reference_models.instruments import instrument
 from ecgsynth.signals.fiducials import measure
 from ecgsynth.signals.paper.sheet import INK, SYNTHETIC_INK, WARNING
 

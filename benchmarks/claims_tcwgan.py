@@ -19,8 +19,8 @@ from sklearn.metrics import f1_score
 
 import ecgsynth as es
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation.classifiers import fit, predict
-from ecgsynth.evaluation.loading import load_like
+from ecgsynth.evaluation.real_sets import load_like
+from ecgsynth.evaluation.reference_models.classifiers import fit, predict
 from ecgsynth.progress import bar
 from ecgsynth.signals.ecg import one_hot
 from ecgsynth.signals.paper import beats_sheet

@@ -22,7 +22,7 @@ from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.vocabulary import FIDUCIALS
 
 if TYPE_CHECKING:
-    from ecgsynth.evaluation.unet import UNet1D
+    from ecgsynth.evaluation.reference_models.unet import UNet1D
 
 TOLERANCE_S = 0.15
 """A mark counts as found when the nearest finding lies within (Martinez et al. 2004)."""
@@ -39,7 +39,7 @@ OF_NEUROKIT = {
 
 def ours(ecg: Ecg, net: UNet1D | None = None) -> list[list[dict[str, NDArray]]]:
     """The judge's own instrument, or another network in its place."""
-    from ecgsynth.evaluation.delineation import delineate
+    from ecgsynth.evaluation.reference_models.delineation import delineate
 
     points = delineate(ecg.signal, ecg.spec.fs, net)
     return [
@@ -78,7 +78,7 @@ def _neurokit(wave: NDArray, fs: float, method: str) -> dict[str, NDArray]:
 
 
 def errors(ecg: Ecg, found: list[list[dict[str, NDArray]]]) -> list[dict[str, Any]]:
-    """Rows as `ecgsynth.evaluation.delineation.delineator_errors` gives them.
+    """Rows as `ecgsynth.evaluation.reference_models.delineation.delineator_errors` gives them.
 
     Findings beyond the first and last mark of a lead are neither right nor wrong.
     """

@@ -15,7 +15,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 import ecgsynth as es
-from ecgsynth.evaluation.loading import load_like
+from ecgsynth.evaluation.real_sets import load_like
 
 MATCH = ("coverage", "density", "c2st", "memorisation", "frechet")
 

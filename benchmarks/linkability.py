@@ -1,7 +1,7 @@
 """Do the contexts of synthetic items lead to the people that a model learned from?
 
 `python -m benchmarks.linkability` prints for every shipped model both figures of
-`ecgsynth.evaluation.linkability`, trained people against the validation people, who were never
+`ecgsynth.evaluation.metrics.privacy.linkability`, trained people against the validation people, who were never
 learned from, and keeps them in `benchmarks/results/linkability.json`. The mean RR of a person of
 MIT-BIH is that of the trained minutes, and in a second row that of the whole recording, which an
 attacker is likelier to know.
@@ -25,7 +25,11 @@ from ecgsynth.config import Run
 from ecgsynth.datasets import load
 from ecgsynth.evaluation import Estimate, NotApplicable, Trial
 from ecgsynth.evaluation.auc import auc
-from ecgsynth.evaluation.linkability import Number, context_hits, context_linkability
+from ecgsynth.evaluation.metrics.privacy.linkability import (
+    Number,
+    context_hits,
+    context_linkability,
+)
 from ecgsynth.files import written_beside
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg

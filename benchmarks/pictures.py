@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 import ecgsynth as es
-from ecgsynth.evaluation.loading import load_like
+from ecgsynth.evaluation.real_sets import load_like
 from ecgsynth.signals.paper import beats_sheet
 
 MADE = 500

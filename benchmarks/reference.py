@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ecgsynth.datasets import load
-from ecgsynth.evaluation.calibration import Calibration
+from ecgsynth.evaluation.baselines.calibration import Calibration
+from ecgsynth.evaluation.baselines.statistics import Reference, histogram, rr_histogram
 from ecgsynth.evaluation.judge import calibrate
-from ecgsynth.evaluation.reference import Reference, histogram, rr_histogram
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.anonymity import PEOPLE, people_of
 from ecgsynth.signals.ecg import Ecg

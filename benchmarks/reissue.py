@@ -23,9 +23,9 @@ from ecgsynth.signals.anonymity import coarse, people_of
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import measure_hidden
 from ecgsynth.synthesizer import Synthesizer, pretrained
-from ecgsynth.training.batches import styles_of
 from ecgsynth.training.card import classes_of, rare
-from ecgsynth.training.doubts import doubts, warned
+from ecgsynth.training.data.batches import styles_of
+from ecgsynth.training.data.checks import doubts, warned
 
 
 def main() -> None:

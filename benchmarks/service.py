@@ -140,7 +140,7 @@ def streamed(server: subprocess.Popen[bytes], address: str, beats: int) -> dict[
 def killed(folder: Path, workers: int, jobs: int) -> dict[str, Any]:
     """Small evaluations, over which the server is killed when the first has ended."""
     from ecgsynth.formats import write
-    from ecgsynth.signals.simulator import simulate_beats
+    from ecgsynth.simulator.records import simulate_beats
 
     file = write(simulate_beats(120, patients=4, seed=1), folder / "beats.npz")
     form = {"against": "simulated:test", "train": "", "metrics": "amplitude_w1"}

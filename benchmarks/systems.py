@@ -21,7 +21,7 @@ from typing import Any
 from claims import estimate, number, table
 
 import ecgsynth as es
-from ecgsynth.evaluation.loading import load_like
+from ecgsynth.evaluation.real_sets import load_like
 from ecgsynth.signals.paper import beats_sheet
 from ecgsynth.synthesizer import Synthesizer
 

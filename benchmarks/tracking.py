@@ -40,8 +40,8 @@ def main(recipes: list[str]) -> None:
 
 def measure(run: Any, every: int) -> tuple[dict[str, float], float, float]:
     """Seconds of watching after the first look, by kind; of the first; of all steps after it."""
-    from ecgsynth.training import guard, tracking
     from ecgsynth.training.loop import train
+    from ecgsynth.training.monitoring import monitor, tracking
 
     spent = {"look": 0.0, "all": 0.0}
     marks: dict[int, tuple[float, float]] = {}
@@ -64,8 +64,8 @@ def measure(run: Any, every: int) -> tuple[dict[str, float], float, float]:
             marks[0] = (spent["look"], spent["all"])
             spent.update(look=0.0, all=0.0)
 
-    guard.Guard.look = timed(guard.Guard.look, "look")  # type: ignore[method-assign]
-    guard.Guard.heed = timed(guard.Guard.heed, "")  # type: ignore[method-assign]
+    monitor.Guard.look = timed(monitor.Guard.look, "look")  # type: ignore[method-assign]
+    monitor.Guard.heed = timed(monitor.Guard.heed, "")  # type: ignore[method-assign]
     tracking.Tracker.write = timed(tracking.Tracker.write, "")  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as place:
         train(run, Path(place) / "run", report=report)

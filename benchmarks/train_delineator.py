@@ -19,8 +19,8 @@ from torch.nn.functional import cross_entropy, interpolate
 
 from ecgsynth.datasets import load
 from ecgsynth.datasets.ludb import marked_range
-from ecgsynth.evaluation.delineation import SHIPPED
-from ecgsynth.evaluation.unet import FS, UNet1D, load_delineator, save_delineator
+from ecgsynth.evaluation.reference_models.delineation import SHIPPED
+from ecgsynth.evaluation.reference_models.unet import FS, UNet1D, load_delineator, save_delineator
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.filters import lowpass
 

@@ -15,9 +15,9 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 import ecgsynth as es
 from ecgsynth.datasets.ptbxl import vocabulary
-from ecgsynth.datasets.statements import SUPERCLASSES
-from ecgsynth.evaluation.classifiers import RECORD_SHARE, STEPS, fit, predict
-from ecgsynth.evaluation.instruments import made
+from ecgsynth.datasets.ptbxl.statements import SUPERCLASSES
+from ecgsynth.evaluation.reference_models.classifiers import RECORD_SHARE, STEPS, fit, predict
+from ecgsynth.evaluation.reference_models.instruments import made
 from ecgsynth.progress import bar
 from ecgsynth.signals.ecg import Ecg
 

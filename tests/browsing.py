@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ecgsynth.app.service.bodies import few_lines
+from ecgsynth.service.api.responses import few_lines
 from ecgsynth.signals.ecg import Ecg
 
 if TYPE_CHECKING:

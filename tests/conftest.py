@@ -13,7 +13,7 @@ from tiny import tiny_synthesizer
 from ecgsynth.datasets import store
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.simulator import Noise, simulate_beats, simulate_record
+from ecgsynth.simulator.records import Noise, simulate_beats, simulate_record
 from ecgsynth.synthesizer import Synthesizer
 
 
@@ -86,7 +86,7 @@ def command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Command:
     """Run `ecgsynth ...` here, in an empty folder."""
-    from ecgsynth.app import cli
+    from ecgsynth.cli import main
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "400")  # tables in one line a row
@@ -95,7 +95,7 @@ def command(
         monkeypatch.setattr(sys, "argv", ["ecgsynth", *map(str, words)])
         capsys.readouterr()
         try:
-            cli.main()
+            main.main()
             code = 0
         except SystemExit as end:
             code = int(end.code or 0)

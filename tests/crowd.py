@@ -8,7 +8,7 @@ import numpy as np
 
 from ecgsynth.evaluation import Metric, Trial
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.simulator import Noise, simulate_beats
+from ecgsynth.simulator.records import Noise, simulate_beats
 
 
 def exchangeable(count: int = 1500, draw: int = 0) -> Trial:

@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 
 import ecgsynth as es
-from ecgsynth.signals.simulator import Noise, simulate_beats
+from ecgsynth.simulator.records import Noise, simulate_beats
 
 
 class Unshowable:

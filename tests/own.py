@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ecgsynth.datasets import load
-from ecgsynth.datasets.own import people
+from ecgsynth.datasets.folder import splits
 from ecgsynth.signals.ecg import Ecg
 
 FS = 250.0
@@ -29,4 +29,4 @@ def everything(path: Path, **settings: Any) -> Ecg:
 
 def seed_with(split: str, person: str) -> int:
     """A seed under which this person falls into this split."""
-    return next(s for s in range(1000) if people.side(person, s, 0.15, 0.15) == split)
+    return next(s for s in range(1000) if splits.side(person, s, 0.15, 0.15) == split)

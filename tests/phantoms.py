@@ -10,7 +10,7 @@ import numpy as np
 
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.prior import ContextPrior
-from ecgsynth.signals.simulator import Noise, simulate_beats
+from ecgsynth.simulator.records import Noise, simulate_beats
 from ecgsynth.synthesizer import Card, Synthesizer
 
 SHARES = {"N": 0.6, "S": 0.2, "V": 0.2}

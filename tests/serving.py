@@ -15,10 +15,10 @@ import httpx
 import uvicorn
 from patience import PATIENCE_S, wait_for
 
-from ecgsynth.app.service import connections
-from ecgsynth.app.service.application import create_app
-from ecgsynth.app.service.settings import Settings
-from ecgsynth.app.service.store import Job, Store
+from ecgsynth.service.application import create_app
+from ecgsynth.service.jobs.store import Job, Store
+from ecgsynth.service.middleware import connections
+from ecgsynth.service.settings import Settings
 
 
 @contextmanager

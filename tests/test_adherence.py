@@ -9,10 +9,12 @@ import pytest
 from crowd import constant, exchangeable, few, shuffled, values
 
 from ecgsynth.datasets import load
-from ecgsynth.evaluation import NotApplicable, Trial, adherence, classifiers, utility
+from ecgsynth.evaluation import NotApplicable, Trial
+from ecgsynth.evaluation.metrics import adherence, utility
+from ecgsynth.evaluation.reference_models import classifiers
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, concatenate
-from ecgsynth.signals.simulator import Noise, simulate_record
+from ecgsynth.simulator.records import Noise, simulate_record
 
 
 @pytest.fixture(scope="module")

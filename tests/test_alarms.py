@@ -19,12 +19,12 @@ from ecgsynth.objectives.rpgan import RpGAN
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.training import alarms, guard
-from ecgsynth.training.alarms import Alarms
-from ecgsynth.training.health import Health
 from ecgsynth.training.loop import train
-from ecgsynth.training.rules import LOOKS, RULES, Rule
-from ecgsynth.training.tracking import Tracker, read_metrics
+from ecgsynth.training.monitoring import alarms, monitor
+from ecgsynth.training.monitoring.alarm_rules import LOOKS, RULES, Rule
+from ecgsynth.training.monitoring.alarms import Alarms
+from ecgsynth.training.monitoring.health import Health
+from ecgsynth.training.monitoring.tracking import Tracker, read_metrics
 
 SNAPSHOT = "resume.safetensors"
 SHARES = {"N": 0.6, "S": 0.2, "V": 0.2}
@@ -320,7 +320,7 @@ def chances(folder: Path) -> list[float]:
 def test_augmentation_rises_while_the_critic_overfits_and_falls_when_it_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard, "AUGMENT_WITHIN", 0.5)
+    monkeypatch.setattr(monitor, "AUGMENT_WITHIN", 0.5)
     run = tiny_run(8, health_every=1, augment="auto")
     overfitting(monkeypatch, 0.9)
     train(run, tmp_path / "rises", data=None)

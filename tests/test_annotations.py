@@ -15,8 +15,8 @@ from wfdb_files import annotated, write_record
 from ecgsynth import formats
 from ecgsynth.datasets import store
 from ecgsynth.errors import DamagedFileError, EcgsynthError
-from ecgsynth.formats.wfdb_annotations import SYMBOLS, read_annotations
-from ecgsynth.formats.wfdb_reading import read_recording
+from ecgsynth.formats.wfdb.annotations import SYMBOLS, read_annotations
+from ecgsynth.formats.wfdb.reader import read_recording
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL, LEADS_12
 
 IN_ONE_FOLDER = [HealthCheck.function_scoped_fixture]
@@ -53,13 +53,13 @@ def test_half_a_sample_is_rounded_up_as_in_wfdb(tmp_path: Path) -> None:
 
 
 def test_marks_of_ludb_may_have_a_resolution_of_their_own(tmp_path: Path) -> None:
-    from ecgsynth.datasets import ludb_files
+    from ecgsynth.datasets.ludb import files
 
     leads = [lead.lower() for lead in LEADS_12]
     write_record(tmp_path, "1", [np.arange(5000)] * 12, fs="500", leads=leads)
     for lead in leads:
         annotated(tmp_path / f"1.{lead}", [990, 1000, 1020], "(N)", rate="1000")
-    _, marks = ludb_files.read(tmp_path, 1)
+    _, marks = files.read(tmp_path, 1)
     assert marks[:3, 1].tolist() == [495, 500, 510]
 
 

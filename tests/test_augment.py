@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ecgsynth.training.augment import GAIN, WANDER, augment
+from ecgsynth.training.data.augment import GAIN, WANDER, augment
 
 FS = 360.0
 

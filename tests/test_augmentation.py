@@ -12,7 +12,7 @@ import pytest
 from outcome import Command
 from phantoms import Phantoms, halves
 
-from ecgsynth.augmentation.applying import Augmented, augmented
+from ecgsynth.augmentation.augmenter import Augmented, augmented
 from ecgsynth.augmentation.plan import Plan
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
@@ -158,7 +158,7 @@ def test_without_a_gate_everything_passes(crowd: tuple[Ecg, Ecg]) -> None:
 
 
 def test_another_rate_is_resampled_and_said(crowd: tuple[Ecg, Ecg], caplog: Any) -> None:
-    from ecgsynth.evaluation.sets import at_rate
+    from ecgsynth.evaluation.inputs import at_rate
 
     real = at_rate(crowd[0], 250)
     done = augmented(real, plan(), {"phantoms": Phantoms(crowd[1])})

@@ -246,7 +246,7 @@ def test_the_sampler_works_in_a_pipeline(crowd: tuple[Ecg, Ecg], model: Phantoms
 @pytest.mark.parametrize("words", [["augment"], ["classify", "train"], ["classify", "test"]])
 def test_help_has_an_example_and_loads_nothing_heavy(words: list[str]) -> None:
     call = f"app({[*words, '--help']}, standalone_mode=False)"
-    code = f"import sys; from ecgsynth.app.cli import app; {call}; print('LOADED', *sys.modules)"
+    code = f"import sys; from ecgsynth.cli.main import app; {call}; print('LOADED', *sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     out, _, loaded = done.stdout.rpartition("LOADED")
     assert "Example: ecgsynth" in out

@@ -16,7 +16,7 @@ from tiny import tiny_run, tiny_synthesizer
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import read, write
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.simulator import Noise, simulate_beats
+from ecgsynth.simulator.records import Noise, simulate_beats
 
 if TYPE_CHECKING:
     from benchmarks.augmentation.study import Study
@@ -312,7 +312,7 @@ def test_points_of_the_curve_can_be_added_and_not_taken_away(again: Path, capsys
 
 def test_classifiers_in_bfloat16_learn_and_say_the_same_within_its_rounding(folder: Path) -> None:
     from benchmarks.augmentation.work import counting
-    from ecgsynth.evaluation.classifiers import fit, predict
+    from ecgsynth.evaluation.reference_models.classifiers import fit, predict
 
     beats = read(folder / "train.npz")
     exact = predict(fit(beats, None, steps=20), beats)

@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 from patience import PATIENCE_S
 
-from ecgsynth.app.evaluate import show
+from ecgsynth.cli.evaluate import show
 from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation import Estimate, Metric, NotApplicable, Trial, calibration
-from ecgsynth.evaluation.controls import CONTROLS
+from ecgsynth.evaluation import Estimate, Metric, NotApplicable, Trial
+from ecgsynth.evaluation.baselines import calibration
+from ecgsynth.evaluation.baselines.controls import CONTROLS
 from ecgsynth.evaluation.judge import evaluate, judge
-from ecgsynth.evaluation.page import page
 from ecgsynth.evaluation.report import Report
+from ecgsynth.evaluation.report.html import page
 from ecgsynth.formats import write
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg

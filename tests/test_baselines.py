@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ecgsynth.evaluation import NotApplicable, Trial
-from ecgsynth.evaluation.baselines import (
+from ecgsynth.evaluation.baselines.samplers import (
     PERSON_ITEMS,
     class_gaussian,
     gaussian,

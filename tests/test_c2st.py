@@ -10,14 +10,14 @@ import pytest
 
 from ecgsynth.datasets import load
 from ecgsynth.evaluation import Estimate, NotApplicable, Trial
-from ecgsynth.evaluation.baselines import class_gaussian
-from ecgsynth.evaluation.c2st import conditions, shapes
-from ecgsynth.evaluation.controls import CONTROLS, mean_beat, narrow_band
-from ecgsynth.evaluation.folds import FOLDS, by_blocks, nearest, sides
+from ecgsynth.evaluation.baselines.controls import CONTROLS, mean_beat, narrow_band
+from ecgsynth.evaluation.baselines.samplers import class_gaussian
 from ecgsynth.evaluation.intervals import IN_A_ROW
+from ecgsynth.evaluation.metrics.fidelity.c2st import conditions, shapes
+from ecgsynth.evaluation.metrics.fidelity.folds import FOLDS, by_blocks, nearest, sides
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, one_hot
-from ecgsynth.signals.simulator import Noise, simulate_beats
+from ecgsynth.simulator.records import Noise, simulate_beats
 
 
 def measured(name: str, trial: Trial) -> Estimate:
@@ -187,7 +187,7 @@ def test_too_few_items_or_blocks_give_their_reason(trial: Trial) -> None:
 def test_the_stronger_of_boosting_and_network_counts_and_both_are_told(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ecgsynth.evaluation import classifiers
+    from ecgsynth.evaluation.reference_models import classifiers
 
     monkeypatch.setattr(classifiers, "tell_apart", lambda found, _: found.truth * 0.9)
     found = METRICS.get("c2st").measure(replace(trial, quick=False))

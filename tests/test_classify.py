@@ -12,16 +12,16 @@ import pytest
 from outcome import Command
 
 from ecgsynth.augmentation import ec57
-from ecgsynth.augmentation.arms import armed
-from ecgsynth.augmentation.classifying import detect, learn, load, test_set
+from ecgsynth.augmentation.baselines import armed
+from ecgsynth.augmentation.classifiers import detect, learn, load, test_set
 from ecgsynth.augmentation.novelty import Detector
-from ecgsynth.augmentation.sides import people, refuse_shared, synthetic_items
+from ecgsynth.augmentation.patient_leakage import people, refuse_shared, synthetic_items
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation.instruments import Instrument
+from ecgsynth.evaluation.reference_models.instruments import Instrument
 from ecgsynth.formats import write
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
-from ecgsynth.signals.simulator import Noise, simulate_beats
 from ecgsynth.signals.spec import Spec
+from ecgsynth.simulator.records import Noise, simulate_beats
 
 test_set.__test__ = False  # type: ignore[attr-defined]  (it is no test)
 
@@ -210,7 +210,7 @@ def test_looking_at_the_test_side_is_said(
 def test_another_rate_is_resampled_and_other_classes_are_left_out(
     sides: tuple[Ecg, Ecg], classifier: Instrument
 ) -> None:
-    from ecgsynth.evaluation.sets import at_rate
+    from ecgsynth.evaluation.inputs import at_rate
 
     wide = replace(sides[1].spec, classes=("N", "S", "Q"))
     test, notes = test_set(classifier, at_rate(replace(sides[1], spec=wide), 720))
@@ -394,7 +394,7 @@ def test_a_slip_is_one_sentence(command: Command, words: list[str], said: str) -
 
 
 def test_the_command_trains_as_long_as_the_classifiers_are_meant_to() -> None:
-    from ecgsynth.app.classify import STEPS
-    from ecgsynth.evaluation import classifiers
+    from ecgsynth.cli.classify import STEPS
+    from ecgsynth.evaluation.reference_models import classifiers
 
     assert STEPS == classifiers.STEPS

@@ -18,7 +18,7 @@ from patience import PATIENCE_S
 from tiny import tiny_run, tiny_synthesizer
 
 import ecgsynth
-from ecgsynth.app import listing
+from ecgsynth.cli import listing
 from ecgsynth.config import Run
 from ecgsynth.datasets import load
 from ecgsynth.formats import read, write
@@ -167,7 +167,7 @@ def test_quick_takes_the_recipes_short_cuts_and_overrides_win(command: Command) 
 def test_resume_goes_on_where_the_snapshot_stands(
     command: Command, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ecgsynth.training.tracking import Tracker
+    from ecgsynth.training.monitoring.tracking import Tracker
 
     healthy, left = Tracker.write, [3]
 

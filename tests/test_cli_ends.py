@@ -14,13 +14,13 @@ from outcome import Command
 from patience import PATIENCE_S, wait_for
 from tiny import tiny_synthesizer
 
-from ecgsynth.app import cli, listing
+from ecgsynth.cli import listing, main
 from ecgsynth.signals.ecg import Ecg
 
 HEARING = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from ecgsynth.app.cli import main
+from ecgsynth.cli.main import main
 main()
 """
 """A suite that runs in the background was started with Ctrl-C ignored."""
@@ -91,10 +91,10 @@ def test_fault_of_ecgsynth_is_one_sentence_and_its_traceback_on_request(
 
     monkeypatch.setattr(listing, "_pretrained", broken)
     done = command("list", "pretrained")
-    assert done.code == cli.FAULT
+    assert done.code == main.FAULT
     assert len(done.err.strip().splitlines()) == 1
     assert "this is a fault of ecgsynth (ZeroDivisionError: of mysql://me:***@host" in done.err
-    monkeypatch.setenv(cli.SHOW, "1")
+    monkeypatch.setenv(main.SHOW, "1")
     with pytest.raises(ZeroDivisionError):
         command("list", "pretrained")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from outcome import Outcome
 from tiny import tiny_run, tiny_synthesizer
 
-from ecgsynth.app import cli
+from ecgsynth.cli import main
 from ecgsynth.formats import write
 from ecgsynth.signals.ecg import Ecg
 
@@ -151,7 +151,7 @@ def typed(at_hand: Path) -> Iterator[Callable[[list[str]], int]]:
         def run(found: list[str]) -> int:
             patch.setattr(sys, "argv", ["ecgsynth", *found])
             try:
-                cli.main()
+                main.main()
             except SystemExit as end:
                 return end.code if isinstance(end.code, int) else int(bool(end.code))
             return 0

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from ecgsynth.datasets import load
 from ecgsynth.evaluation import Estimate, Trial, pick
-from ecgsynth.evaluation.copies import COPIES
-from ecgsynth.evaluation.copy_search import nearest_two
 from ecgsynth.evaluation.intervals import blocks
+from ecgsynth.evaluation.metrics.privacy.copies import COPIES
+from ecgsynth.evaluation.metrics.privacy.copy_search import nearest_two
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.filters import lowpass
-from ecgsynth.signals.simulator import Noise, simulate_beats
+from ecgsynth.simulator.records import Noise, simulate_beats
 
 RANDOM = np.random.default_rng(0)
 Hide = Callable[[NDArray, float], NDArray]

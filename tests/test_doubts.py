@@ -13,7 +13,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.recipes import shipped
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.training.doubts import doubts
+from ecgsynth.training.data.checks import doubts
 from ecgsynth.training.loop import train
 
 

@@ -12,27 +12,19 @@ import pytest
 from ecgsynth.datasets import load
 from ecgsynth.datasets.store import data_root
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation import (
-    Estimate,
-    Metric,
-    NotApplicable,
-    Trial,
-    c2st,
-    calibration,
-    judge,
-    pick,
-    reference,
-)
-from ecgsynth.evaluation.controls import CLASS_GAUSSIAN, CONTROLS, NARROW_BAND
+from ecgsynth.evaluation import Estimate, Metric, NotApplicable, Trial, judge, pick
+from ecgsynth.evaluation.baselines import calibration, statistics
+from ecgsynth.evaluation.baselines.controls import CLASS_GAUSSIAN, CONTROLS, NARROW_BAND
+from ecgsynth.evaluation.baselines.statistics import Reference
 from ecgsynth.evaluation.judge import evaluate
-from ecgsynth.evaluation.loading import load_like
-from ecgsynth.evaluation.reference import Reference
+from ecgsynth.evaluation.metrics.fidelity import c2st
+from ecgsynth.evaluation.real_sets import load_like
 from ecgsynth.evaluation.report import Row
 from ecgsynth.formats import write
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, concatenate
-from ecgsynth.signals.simulator import Noise, simulate_beats
 from ecgsynth.signals.spec import Spec
+from ecgsynth.simulator.records import Noise, simulate_beats
 
 DRAWN = {
     "c2st", "c2st_conditional", "c2st_trained", "dtw", "fairness_coverage", "frechet_ratio", "mmd",
@@ -459,7 +451,7 @@ def test_without_recordings_the_shipped_statistics_serve(
     made = simulate_beats(400, patients=8, seed=1).with_classes(CLASSES)
     spec = replace(made.spec, band=(None, 40.0), r_sample=96)
     made = Ecg(made.signal, spec, made.label, made.context, source="synthetic:simulated")
-    known = reference.shipped("mitbih:heldout", made.spec)
+    known = statistics.shipped("mitbih:heldout", made.spec)
     assert known is not None
     report = evaluate(made, "mitbih:heldout", "mitbih:train", quick=True)
     assert {row.metric for row in report.rows} == {"frechet", "mean_beat_error", "psd_distance"}
@@ -477,17 +469,17 @@ def test_statistics_of_another_instrument_are_not_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     spec = replace(simulate_beats(20, patients=2).spec, r_sample=96)
-    assert reference.shipped("mitbih:heldout", spec) is not None
-    known = reference.instrument(spec)
+    assert statistics.shipped("mitbih:heldout", spec) is not None
+    known = statistics.instrument(spec)
     assert known is not None
-    monkeypatch.setattr(reference, "instrument", lambda _: replace(known, hash="other"))
-    assert reference.shipped("mitbih:heldout", spec) is None
+    monkeypatch.setattr(statistics, "instrument", lambda _: replace(known, hash="other"))
+    assert statistics.shipped("mitbih:heldout", spec) is None
     assert "another instrument" in caplog.text
 
 
 def test_the_shipped_statistics_hold_no_beat_of_a_person() -> None:
     spec = simulate_beats(20, patients=2).with_classes(("N",)).spec
-    known = reference.shipped("mitbih:heldout", replace(spec, r_sample=96))
+    known = statistics.shipped("mitbih:heldout", replace(spec, r_sample=96))
     assert known is not None
     for name, parts in known.statistics.items():
         assert known.counts[name] >= 10
@@ -499,7 +491,7 @@ def test_the_shipped_statistics_hold_no_beat_of_a_person() -> None:
 @pytest.mark.data
 def test_the_shipped_statistics_come_of_five_people_and_more() -> None:
     spec = replace(simulate_beats(20, patients=2).with_classes(("N",)).spec, r_sample=96)
-    known = reference.shipped("mitbih:heldout", spec)
+    known = statistics.shipped("mitbih:heldout", spec)
     assert known is not None
     real = load("mitbih:heldout", classes=known.spec.classes, band=known.spec.band)
     for name, parts in known.statistics.items():
@@ -508,7 +500,7 @@ def test_the_shipped_statistics_come_of_five_people_and_more() -> None:
         assert len(people) >= 5
         each = [items[np.flatnonzero(items.patient == one)] for one in people]
         for part, measure in (
-            ("amplitude", reference.histogram), ("rr", reference.rr_histogram)
+            ("amplitude", statistics.histogram), ("rr", statistics.rr_histogram)
         ):  # fmt: skip
             having = sum((np.asarray(measure(one)) > 0).astype(int) for one in each)
             assert part not in parts or (having[parts[part] > 0] >= 5).all()

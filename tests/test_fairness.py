@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecgsynth.app.evaluate import show
+from ecgsynth.cli.evaluate import show
+from ecgsynth.datasets.demographics import of_comments, of_headers, people
 from ecgsynth.datasets.mitbih import DS1, DS2
-from ecgsynth.datasets.people import of_comments, of_headers, people
-from ecgsynth.evaluation import Estimate, NotApplicable, Trial, fairness
-from ecgsynth.evaluation.fairness import groups
+from ecgsynth.evaluation import Estimate, NotApplicable, Trial
 from ecgsynth.evaluation.judge import evaluate
+from ecgsynth.evaluation.metrics import fairness
+from ecgsynth.evaluation.metrics.fairness import groups
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.spec import Spec

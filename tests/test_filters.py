@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals import filters
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.simulator import Noise, simulate_record
+from ecgsynth.simulator.records import Noise, simulate_record
 
 FILTERS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     "lowpass": lambda x, fs: filters.lowpass(x, fs, 40),

@@ -77,7 +77,7 @@ def test_imports_only_go_down(file: Path) -> None:
 def test_a_wrong_import_would_be_seen(tmp_path: Path) -> None:
     file = tmp_path / "wrong.py"
     file.write_text(
-        "def f():\n    from ecgsynth.training.loop import train\n    import ecgsynth.app.cli"
+        "def f():\n    from ecgsynth.training.loop import train\n    import ecgsynth.cli.main"
     )
     assert rooms_entered(file) == {"training", "app"}
 
@@ -139,9 +139,9 @@ HEAVY = ("torch", "scipy", "pandas", "matplotlib", "sklearn", "pyarrow", "wfdb")
     "code",
     [
         "import ecgsynth; ecgsynth.EcgsynthError",
-        "from ecgsynth.app.cli import app; app(['--help'], standalone_mode=False)",
-        "from ecgsynth.app.cli import app; app(['train', '--help'], standalone_mode=False)",
-        "from ecgsynth.app.cli import app; app(['list', 'models'], standalone_mode=False)",
+        "from ecgsynth.cli.main import app; app(['--help'], standalone_mode=False)",
+        "from ecgsynth.cli.main import app; app(['train', '--help'], standalone_mode=False)",
+        "from ecgsynth.cli.main import app; app(['list', 'models'], standalone_mode=False)",
         "from ecgsynth import Run; Run.from_dict",
     ],
     ids=["import", "help", "train-help", "list-models", "Run"],

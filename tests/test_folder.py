@@ -168,7 +168,7 @@ def test_no_readable_record_is_one_sentence(record):
 
 
 def test_a_second_load_comes_from_the_cache_and_a_new_record_is_noticed(record, monkeypatch):
-    from ecgsynth.datasets.own import records
+    from ecgsynth.datasets.folder import records
 
     folder = record("a")
     first = everything(folder)

@@ -21,7 +21,7 @@ from tiny import tiny_run, tiny_synthesizer
 import ecgsynth as es
 from ecgsynth.arguments import shown
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.simulator import Noise, simulate_beats
+from ecgsynth.simulator.records import Noise, simulate_beats
 from ecgsynth.synthesizer import Synthesizer
 
 Call = tuple[Callable[..., Any], dict[str, Any]]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 import ecgsynth as es
 from ecgsynth.formats import write
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.simulator import simulate_beats, simulate_record
+from ecgsynth.simulator.records import simulate_beats, simulate_record
 
 HOME = Path(__file__).parent / "golden"
 SIGNALS, FACTS = HOME / "signals.npz", HOME / "facts.json"

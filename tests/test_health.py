@@ -18,12 +18,12 @@ from ecgsynth.models import Condition, OneStep
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import fit_scaler, measure_hidden
-from ecgsynth.training import measures
-from ecgsynth.training.batches import styles_of
-from ecgsynth.training.health import Health
+from ecgsynth.training.data.batches import styles_of
+from ecgsynth.training.data.scaled import Prepared, heldout_of
 from ecgsynth.training.loop import train
-from ecgsynth.training.prepared import Prepared, heldout_of
-from ecgsynth.training.tracking import Tracker, read_metrics
+from ecgsynth.training.monitoring import measures
+from ecgsynth.training.monitoring.health import Health
+from ecgsynth.training.monitoring.tracking import Tracker, read_metrics
 
 CLOCK = ("examples_per_second", "seconds_left", "memory_gb")
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecgsynth.datasets import heartbeat_parts, load
-from ecgsynth.datasets.heartbeat_csv import PUBLISHED, HeartbeatCsv
-from ecgsynth.datasets.heartbeat_parts import parts_of
+from ecgsynth.datasets import load
+from ecgsynth.datasets.heartbeat_csv import PUBLISHED, HeartbeatCsv, parts
+from ecgsynth.datasets.heartbeat_csv.parts import parts_of
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb_reading import Recording
+from ecgsynth.formats.wfdb.reader import Recording
 from ecgsynth.signals.ecg import Ecg
 
 RECORDS = (100, 101, 102, 124, 201, 202)
@@ -210,7 +210,7 @@ def test_classes_are_chosen_and_ordered_as_asked(root: Path) -> None:
 
 def test_second_load_reads_the_map_on_the_disk(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = load("heartbeat_csv", "test")
-    monkeypatch.setattr(heartbeat_parts, "_parse", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(parts, "_parse", lambda *_: pytest.fail("read again"))
     np.testing.assert_array_equal(load("heartbeat_csv", "test").signal, first.signal)
 
 

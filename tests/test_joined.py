@@ -179,7 +179,7 @@ def test_command_joins_runs_and_generates_from_them(
 ) -> None:
     from typer.testing import CliRunner
 
-    from ecgsynth.app.cli import app
+    from ecgsynth.cli.main import app
     from ecgsynth.formats import read
 
     for label, model in models.items():

@@ -33,7 +33,7 @@ COUNT = 12_000
 
 def act(folder: str, words: list[str]) -> None:
     """In a process of its own: `ecgsynth ...`, silently."""
-    from ecgsynth.app import cli
+    from ecgsynth.cli import main
 
     os.chdir(folder)
     sys.argv = ["ecgsynth", *words]
@@ -41,7 +41,7 @@ def act(folder: str, words: list[str]) -> None:
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     torch.set_num_threads(1)
-    cli.main()
+    main.main()
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def start() -> Callable[..., BaseProcess]:
     # A server that has imported all is forked: a start takes no seconds, but is a true start.
     context = get_context("forkserver")
     context.set_forkserver_preload([
-        "ecgsynth.app.cli", "ecgsynth.training.loop", "ecgsynth.training.curves",
+        "ecgsynth.cli.main", "ecgsynth.training.loop", "ecgsynth.training.monitoring.curves",
         "ecgsynth.models.r3gan", "ecgsynth.objectives.rpgan", "ecgsynth.datasets.simulated",
         "torch.utils.tensorboard", "matplotlib.figure", "scipy.stats", "pandas", "pyarrow.parquet",
         "test_kill",

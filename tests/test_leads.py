@@ -9,11 +9,11 @@ import pytest
 
 from ecgsynth.evaluation import Estimate, NotApplicable, Trial
 from ecgsynth.evaluation.judge import evaluate
-from ecgsynth.evaluation.leads import correlations
+from ecgsynth.evaluation.metrics.fidelity.leads import correlations
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.simulator import Noise, simulate_beats
 from ecgsynth.signals.vocabulary import LEADS_12
+from ecgsynth.simulator.records import Noise, simulate_beats
 
 RESIDUALS = ("einthoven_residual", "goldberger_residual")
 

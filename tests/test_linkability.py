@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ecgsynth.evaluation import NotApplicable, Trial
-from ecgsynth.evaluation.linkability import context_hits, context_linkability
+from ecgsynth.evaluation.metrics.privacy.linkability import context_hits, context_linkability
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.segments import RR

@@ -14,14 +14,14 @@ import wfdb
 from ecgsynth.datasets import load as load_set
 from ecgsynth.datasets import ludb
 from ecgsynth.datasets.ludb import SPLITS, Ludb, marked_range
-from ecgsynth.datasets.ludb_files import paired
-from ecgsynth.datasets.ludb_windows import windows
+from ecgsynth.datasets.ludb.files import paired
+from ecgsynth.datasets.ludb.windows import windows
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.fiducials import Fiducials
-from ecgsynth.signals.simulator import simulate_record
 from ecgsynth.signals.vocabulary import FIDUCIALS, LEADS_12
+from ecgsynth.simulator.records import simulate_record
 
 RECORDS = (1, 4, 5)
 """Of the phantom: one of `train`, one of `validation`, one of `test`."""

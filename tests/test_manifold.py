@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ecgsynth.datasets import load
 from ecgsynth.evaluation import Estimate, Trial
-from ecgsynth.evaluation.controls import CONTROLS
-from ecgsynth.evaluation.frechet import frechet_distance
-from ecgsynth.evaluation.manifold import BETAS, _gap, _reach, _recall
+from ecgsynth.evaluation.baselines.controls import CONTROLS
+from ecgsynth.evaluation.metrics.diversity.manifold import BETAS, _gap, _reach, _recall
+from ecgsynth.evaluation.metrics.fidelity.frechet import frechet_distance
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.spec import Spec

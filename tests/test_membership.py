@@ -12,14 +12,14 @@ from sklearn.metrics import roc_auc_score
 from ecgsynth.datasets import load
 from ecgsynth.evaluation import Estimate, NotApplicable, Trial
 from ecgsynth.evaluation.auc import auc
-from ecgsynth.evaluation.authenticity import to_others
-from ecgsynth.evaluation.controls import CONTROLS
+from ecgsynth.evaluation.baselines.controls import CONTROLS
 from ecgsynth.evaluation.intervals import IN_A_ROW
-from ecgsynth.evaluation.membership import attack
+from ecgsynth.evaluation.metrics.privacy.authenticity import to_others
+from ecgsynth.evaluation.metrics.privacy.membership import attack
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, one_hot
-from ecgsynth.signals.simulator import Noise, simulate_beats
 from ecgsynth.signals.spec import Spec
+from ecgsynth.simulator.records import Noise, simulate_beats
 
 SPEC = Spec(("MLII",), 360.0, 32, ("N",))
 ATTACKS = ("nn_membership", "domias")

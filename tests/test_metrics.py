@@ -9,17 +9,18 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from ecgsynth.evaluation import Estimate, Trial, match_counts, utility
-from ecgsynth.evaluation.diversity import within
-from ecgsynth.evaluation.folds import folds
+from ecgsynth.evaluation import Estimate, Trial, match_counts
+from ecgsynth.evaluation.baselines.statistics import Reference
 from ecgsynth.evaluation.intervals import Units, blocks, dealt
-from ecgsynth.evaluation.privacy import at_equal_odds, nearest
-from ecgsynth.evaluation.reference import Reference
+from ecgsynth.evaluation.metrics import utility
+from ecgsynth.evaluation.metrics.diversity.coverage import within
+from ecgsynth.evaluation.metrics.fidelity.folds import folds
+from ecgsynth.evaluation.metrics.privacy.memorisation import at_equal_odds, nearest
 from ecgsynth.evaluation.scores import f1, scores
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, one_hot
-from ecgsynth.signals.simulator import simulate_beats
 from ecgsynth.signals.spec import Spec
+from ecgsynth.simulator.records import simulate_beats
 
 SPEC = Spec(("MLII",), 360.0, 32, ("N", "V"))
 

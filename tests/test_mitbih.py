@@ -15,7 +15,7 @@ from ecgsynth.datasets import load, mitbih, store
 from ecgsynth.datasets.mitbih import DS1, DS2, MitBih
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.simulator import Noise, simulate_record
+from ecgsynth.simulator.records import Noise, simulate_record
 
 RECORDS = (100, 101, 106, 124, 201, 202)
 """The phantom's records: two of `test`, three of `train`, one of `validation`."""

@@ -14,8 +14,8 @@ from safetensors.numpy import save_file
 from serving import served
 
 import ecgsynth as es
-from ecgsynth.app.service.settings import Settings
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.service.settings import Settings
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior.laws import LEVELS
 from ecgsynth.synthesizer import Synthesizer

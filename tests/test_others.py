@@ -337,7 +337,7 @@ def unit_interval(x: np.ndarray) -> np.ndarray:
 def test_no_reader_keeps_quiet_about_a_doubtful_unit(tmp_path, caplog, change, doubt, refused):
     from typer.testing import CliRunner
 
-    from ecgsynth.app.cli import app
+    from ecgsynth.cli.main import app
 
     path = tmp_path / "a.npz"
     np.savez(path, data=change(beats()), fs=FS, leads=["II"])

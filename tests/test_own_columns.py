@@ -10,7 +10,7 @@ import pytest
 from own import everything, wave
 from typer.testing import CliRunner
 
-from ecgsynth.app.cli import app
+from ecgsynth.cli.main import app
 from ecgsynth.errors import EcgsynthError
 
 FS = 125

@@ -12,20 +12,20 @@ import pytest
 
 from ecgsynth.datasets import is_public
 from ecgsynth.evaluation import Trial
-from ecgsynth.evaluation.copies import COPIES
-from ecgsynth.evaluation.page import allowed, page
-from ecgsynth.evaluation.page.charts import measured
-from ecgsynth.evaluation.page.families import family
-from ecgsynth.evaluation.page.maps import even_sets
-from ecgsynth.evaluation.page.pairs import closest
-from ecgsynth.evaluation.page.readers import READERS, blocks, measurements
-from ecgsynth.evaluation.page.svg import Chart, Paper, outline
-from ecgsynth.evaluation.page.verdicts import Verdict, number, place, rule_of
-from ecgsynth.evaluation.reference import AMPLITUDE_EDGES, Reference
+from ecgsynth.evaluation.baselines.statistics import AMPLITUDE_EDGES, Reference
+from ecgsynth.evaluation.metrics.privacy.copies import COPIES
 from ecgsynth.evaluation.report import Report, Row
+from ecgsynth.evaluation.report.html import allowed, page
+from ecgsynth.evaluation.report.html.charts import measured
+from ecgsynth.evaluation.report.html.families import family
+from ecgsynth.evaluation.report.html.maps import even_sets
+from ecgsynth.evaluation.report.html.pairs import closest
+from ecgsynth.evaluation.report.html.readers import READERS, blocks, measurements
+from ecgsynth.evaluation.report.html.svg import Chart, Paper, outline
+from ecgsynth.evaluation.report.html.verdicts import Verdict, number, place, rule_of
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.simulator import simulate_beats, simulate_record
+from ecgsynth.simulator.records import simulate_beats, simulate_record
 
 CONTROLS = {"noise": 1.0, "mean beat": 1.0, "gaussian": 0.98, "copy": 0.8, "real": 0.58}
 
@@ -432,7 +432,7 @@ def test_the_errors_of_the_delineator_stand_beside_what_it_measured(
 ) -> None:
     one = {"fiducial": "qrs_onset", "leads": "II", "mean_ms": -1.25, "sd_ms": 9.5,
            "sensitivity": 0.997, "precision": 0.99, "marks": 1234}  # fmt: skip
-    monkeypatch.setattr("ecgsynth.evaluation.page.delineator_errors", lambda: [one])
+    monkeypatch.setattr("ecgsynth.evaluation.report.html.delineator_errors", lambda: [one])
     html = page(report(None, [row("pr_w1", 6.0, "N", unit="ms")]))
     assert html.count("-1.2</td><td>9.5") == 2  # for the clinician, and in the family
     assert "QRS onset" in html

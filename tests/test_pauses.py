@@ -10,8 +10,8 @@ from own import everything
 from wfdb_files import annotated, write_record
 
 from ecgsynth.datasets import load, store
-from ecgsynth.datasets.pauses import GAP_S, LONGEST_S, rr_at
-from ecgsynth.formats.wfdb_reading import Recording
+from ecgsynth.datasets.rr import GAP_S, LONGEST_S, rr_at
+from ecgsynth.formats.wfdb.reader import Recording
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 
 FS = 100.0

@@ -12,23 +12,24 @@ from scipy.stats import ks_2samp, wasserstein_distance
 
 from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation import NotApplicable, Trial, physiology
-from ecgsynth.evaluation.baselines import class_gaussian, gaussian
-from ecgsynth.evaluation.controls import mean_beat
-from ecgsynth.evaluation.delineation import (
+from ecgsynth.evaluation import NotApplicable, Trial
+from ecgsynth.evaluation.baselines.controls import mean_beat
+from ecgsynth.evaluation.baselines.samplers import class_gaussian, gaussian
+from ecgsynth.evaluation.metrics import physiology
+from ecgsynth.evaluation.reference_models.delineation import (
     SHIPPED,
     delineate,
     delineator,
     delineator_errors,
 )
-from ecgsynth.evaluation.unet import load_delineator
+from ecgsynth.evaluation.reference_models.unet import load_delineator
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.fiducials import MEASUREMENTS, Fiducials, measure, out_of_reach
 from ecgsynth.signals.marks import Marks
-from ecgsynth.signals.simulator import Noise, simulate_beats, simulate_record
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import FIDUCIALS
+from ecgsynth.simulator.records import Noise, simulate_beats, simulate_record
 
 OF_BEATS = ("heart_rate", "pr", "qrs", "qt", "qtcf", "p_amplitude", "r_amplitude", "t_amplitude",
             "st_level")  # fmt: skip

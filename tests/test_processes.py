@@ -25,10 +25,10 @@ from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.scaling import masked
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.training.augment import augment
-from ecgsynth.training.batches import Batches, styles_of
+from ecgsynth.training.data.augment import augment
+from ecgsynth.training.data.batches import Batches, styles_of
 from ecgsynth.training.engine import refuse_uneven
-from ecgsynth.training.tracking import read_metrics
+from ecgsynth.training.monitoring.tracking import read_metrics
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork server on Windows")
 
@@ -39,7 +39,7 @@ DISTURBED = 3
 
 def act(recipe: str, words: list[str], rank: int, many: int, port: int, fate: str) -> None:
     """In a process of its own: `ecgsynth train`, as `torchrun` starts it."""
-    from ecgsynth.app import cli
+    from ecgsynth.cli import main
     from ecgsynth.objectives.rpgan import RpGAN
 
     if many > 1:
@@ -63,7 +63,7 @@ def act(recipe: str, words: list[str], rank: int, many: int, port: int, fate: st
     RpGAN.generator_loss = loss  # type: ignore[method-assign]
     sys.argv = ["ecgsynth", "train", recipe, *words]
     torch.set_num_threads(1)
-    cli.main()
+    main.main()
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def start() -> Callable[..., list[int]]:
     """Train with so many processes; their exit codes."""
     context = get_context("forkserver")
     context.set_forkserver_preload([
-        "ecgsynth.app.cli", "ecgsynth.training.loop", "ecgsynth.training.curves",
+        "ecgsynth.cli.main", "ecgsynth.training.loop", "ecgsynth.training.monitoring.curves",
         "ecgsynth.models.r3gan", "ecgsynth.objectives.rpgan", "ecgsynth.datasets.simulated",
         "ecgsynth.models.tcwgan", "ecgsynth.objectives.wgan_gp", "torch.utils.tensorboard",
         "matplotlib.figure", "scipy.stats", "pandas", "pyarrow.parquet", "test_processes",

@@ -6,7 +6,7 @@ import pytest
 
 from ecgsynth.evaluation.judge import evaluate
 from ecgsynth.progress import Steps
-from ecgsynth.signals.simulator import Noise, simulate_beats
+from ecgsynth.simulator.records import Noise, simulate_beats
 
 
 def test_a_part_counts_by_its_cost_and_from_its_end_on() -> None:

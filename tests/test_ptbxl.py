@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecgsynth.datasets import load, ptbxl, ptbxl_files
-from ecgsynth.datasets.people import people
-from ecgsynth.datasets.statements import parse
+from ecgsynth.datasets import load, ptbxl
+from ecgsynth.datasets.demographics import people
+from ecgsynth.datasets.ptbxl import files
+from ecgsynth.datasets.ptbxl.statements import parse
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import DATASETS
-from ecgsynth.signals.simulator import simulate_record
 from ecgsynth.signals.vocabulary import LEADS_12
+from ecgsynth.simulator.records import simulate_record
 
 STATEMENTS = {
     "NORM": ("normal ECG", "1.0", "NORM"),
@@ -46,7 +47,7 @@ def write(folder: Path, fs: int, rows: tuple = ROWS) -> None:
     names = (folder / "ptbxl_database.csv").open("w", newline="")
     with names as file:
         table = csv.writer(file)
-        table.writerow(ptbxl_files.COLUMNS)
+        table.writerow(files.COLUMNS)
         for number, patient, age, sex, fold, said in rows:
             low, high = (f"records{k}00/00000/{number:05d}_{s}" for k, s in ((1, "lr"), (5, "hr")))
             table.writerow((number, patient, age, sex, said, fold, low, high))

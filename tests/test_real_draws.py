@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from ecgsynth.evaluation import Trial
-from ecgsynth.evaluation.calibration import Calibration, from_json, to_json
+from ecgsynth.evaluation.baselines.calibration import Calibration, from_json, to_json
+from ecgsynth.evaluation.baselines.real_samples import FAMILIES, draw, drawn, ranges, sampled_rows
 from ecgsynth.evaluation.intervals import blocks
-from ecgsynth.evaluation.page.readers import READERS
-from ecgsynth.evaluation.page.verdicts import COPIED
-from ecgsynth.evaluation.real_draws import FAMILIES, draw, drawn, ranges, sampled_rows
+from ecgsynth.evaluation.report.html.readers import READERS
+from ecgsynth.evaluation.report.html.verdicts import COPIED
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.simulator import Noise, simulate_beats
+from ecgsynth.simulator.records import Noise, simulate_beats
 
 UNDRAWN = {"tstr", "patient_membership", *COPIED}
 """Figures of questions that are marked otherwise."""

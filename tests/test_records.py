@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 
 from ecgsynth.datasets import load
-from ecgsynth.evaluation import NotApplicable, Trial, classifiers, is_record, utility
-from ecgsynth.evaluation.classifiers import merit
-from ecgsynth.evaluation.instruments import embed, instrument
+from ecgsynth.evaluation import NotApplicable, Trial, is_record
 from ecgsynth.evaluation.judge import evaluate
-from ecgsynth.evaluation.page.readers import blocks
+from ecgsynth.evaluation.metrics import utility
+from ecgsynth.evaluation.reference_models import classifiers
+from ecgsynth.evaluation.reference_models.classifiers import merit
+from ecgsynth.evaluation.reference_models.instruments import embed, instrument
+from ecgsynth.evaluation.report.html.readers import blocks
 from ecgsynth.evaluation.scores import scores
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.filters import resample
-from ecgsynth.signals.simulator import simulate_beats, simulate_record
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import LEADS_12
+from ecgsynth.simulator.records import simulate_beats, simulate_record
 
 CLASSES = ("tall", "slow")
 
@@ -116,7 +118,7 @@ def test_an_auroc_has_no_value_for_a_class_that_all_carry(test: Ecg) -> None:
 def test_statements_that_were_asked_for_are_found_and_noise_hides_them(
     train: Ecg, test: Ecg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ecgsynth.evaluation import adherence
+    from ecgsynth.evaluation.metrics import adherence
 
     monkeypatch.setattr(adherence, "fit", _short_fit)
     measure = METRICS.get("statement_adherence").measure

@@ -78,9 +78,9 @@ def test_tracking_server_out_of_reach_is_named_without_its_password(
 def test_password_in_a_warning_of_a_library_is_hidden_on_the_command_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from ecgsynth.app import cli
+    from ecgsynth.cli import main
 
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
-    cli._log()
+    main._log()
     logging.getLogger("a.library").warning("at %s", "mysql://me:hunter2@host")
     assert capsys.readouterr().err == "WARNING: at mysql://me:***@host\n"

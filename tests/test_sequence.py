@@ -9,9 +9,10 @@ import pytest
 import torch
 from crowd import constant, exchangeable, few, shuffled, values, with_noise
 
-from ecgsynth.evaluation import NotApplicable, Trial, sequence
-from ecgsynth.evaluation.controls import CONTROLS
-from ecgsynth.evaluation.sequence import _frames, by_chance
+from ecgsynth.evaluation import NotApplicable, Trial
+from ecgsynth.evaluation.baselines.controls import CONTROLS
+from ecgsynth.evaluation.metrics.fidelity import sequence
+from ecgsynth.evaluation.metrics.fidelity.sequence import _frames, by_chance
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec

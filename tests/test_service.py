@@ -19,25 +19,25 @@ import numpy as np
 import pytest
 from serving import served, wait_for
 
-from ecgsynth.app import cli
-from ecgsynth.app.service import bodies, pages, problems
-from ecgsynth.app.service.application import create_app
-from ecgsynth.app.service.batching import Batcher
-from ecgsynth.app.service.ecgs import FEW
-from ecgsynth.app.service.logs import MOST_WARNINGS, heard
-from ecgsynth.app.service.measuring import NAMES, measured
-from ecgsynth.app.service.settings import KEY, Settings
-from ecgsynth.app.service.shelf import Shelf
+from ecgsynth.cli import main
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation.physiology import measured as by_judge
+from ecgsynth.evaluation.metrics.physiology import measured as by_judge
 from ecgsynth.formats import read
+from ecgsynth.model_registry import Version
 from ecgsynth.registry import FORMATS
+from ecgsynth.service.api import pages, problems, responses
+from ecgsynth.service.api.ecgs import FEW
+from ecgsynth.service.application import create_app
+from ecgsynth.service.middleware.logs import MOST_WARNINGS, heard
+from ecgsynth.service.models.batching import Batcher
+from ecgsynth.service.models.measurements import NAMES, measured
+from ecgsynth.service.models.store import Shelf
+from ecgsynth.service.settings import KEY, Settings
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import usual
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import BLOCK, Synthesizer
-from ecgsynth.synthesizer.together import SIZES, Together
-from ecgsynth.training.versions import Version
+from ecgsynth.synthesizer.microbatch import SIZES, Together
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,9 @@ def test_an_ecg_over_the_wire_is_the_librarys(client: httpx.Client, tiny: Synthe
 
 
 @pytest.mark.parametrize("count", [5, BLOCK + 44])
-@pytest.mark.parametrize("format", [name for name in bodies.formats() if name != bodies.NDJSON])
+@pytest.mark.parametrize(
+    "format", [name for name in responses.formats() if name != responses.NDJSON]
+)
 def test_every_registered_format_reads_back(
     client: httpx.Client, tiny: Synthesizer, tmp_path: Path, format: str, count: int
 ) -> None:
@@ -213,7 +215,7 @@ def test_versions_are_told_or_why_there_are_none(
                 {"judge/coverage/N": "0.5", "judge/coverage/V": "0.7", "judge/coverage/F": "?"}),
         Version("tiny", 3, (), 1e300, {"judge/coverage/N": "nan"}),
     ]  # fmt: skip
-    monkeypatch.setattr("ecgsynth.training.versions.versions", lambda: kept)
+    monkeypatch.setattr("ecgsynth.model_registry.versions", lambda: kept)
     strange, newest, first = client.get("/v1/versions").json()["versions"]
     assert (strange["created"], strange["score"]) == (None, None)
     assert (newest["version"], newest["aliases"]) == (2, ["production"])
@@ -684,7 +686,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     """The one sentence of `ecgsynth serve ...`."""
     monkeypatch.setattr("sys.argv", ["ecgsynth", "serve", *words.split()])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        main.main()
     assert end.value.code == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("ecgsynth: ")
@@ -738,7 +740,7 @@ def test_a_million_items_are_computed_step_by_step(tiny: Synthesizer) -> None:
 
     async def some() -> None:
         pool = ThreadPoolExecutor(1)
-        async for text in bodies.lines(chunks, {}, kept.append, pool):
+        async for text in responses.lines(chunks, {}, kept.append, pool):
             assert len(text) < 8 << 20
             if len(kept) == 2:
                 return

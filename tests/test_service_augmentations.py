@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from serving import served, wait_for
 
-from ecgsynth.app.service import augmenting, work
-from ecgsynth.app.service.settings import Settings
-from ecgsynth.app.service.store import Store
-from ecgsynth.augmentation.applying import augmented
+from ecgsynth.augmentation.augmenter import augmented
 from ecgsynth.augmentation.plan import Plan
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import read, write
+from ecgsynth.service.jobs import augment, worker
+from ecgsynth.service.jobs.store import Store
+from ecgsynth.service.settings import Settings
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.synthesizer import Synthesizer
 
@@ -138,7 +138,7 @@ def work_on(
         "most_items": 500, "most_signal": most_signal,
     }  # fmt: skip
     heard: list[str] = []
-    result, kept = augmenting.augment(folder, asked, lambda doing, _: heard.append(doing))
+    result, kept = augment.augment(folder, asked, lambda doing, _: heard.append(doing))
     assert heard[0] == "reading" and heard[-1] == "writing"
     return result, kept["result"]
 
@@ -281,7 +281,7 @@ def test_a_model_that_was_replaced_is_not_taken_for_the_one_asked_for(
 
 def test_a_sentence_shows_files_and_no_folders() -> None:
     told = "/srv/a-b/model.safetensors and (/x/y.npz) of https://a.b/c and 1/2 are 'S/x'"
-    assert work.FOLDERS.sub("", told) == (
+    assert worker.FOLDERS.sub("", told) == (
         "model.safetensors and (y.npz) of https://a.b/c and 1/2 are 'S/x'"
     )
 

@@ -16,12 +16,12 @@ import pytest
 from patience import PATIENCE_S
 from serving import served, wait_for
 
-from ecgsynth.app.service import slots
-from ecgsynth.app.service.connections import Connection
-from ecgsynth.app.service.settings import Settings
-from ecgsynth.app.service.shelf import Shelf
-from ecgsynth.app.service.slots import Pace, Slots, client_of
-from ecgsynth.app.service.store import Store
+from ecgsynth.service.jobs.store import Store
+from ecgsynth.service.middleware import slots
+from ecgsynth.service.middleware.connections import Connection
+from ecgsynth.service.middleware.slots import Pace, Slots, client_of
+from ecgsynth.service.models.store import Shelf
+from ecgsynth.service.settings import Settings
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from patience import PATIENCE_S
 from serving import served
 
-from ecgsynth.app.service.settings import Settings
 from ecgsynth.formats import write
+from ecgsynth.service.settings import Settings
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.synthesizer import Synthesizer
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from serving import served
 
-from ecgsynth.app.serve import serve
-from ecgsynth.app.service.settings import Settings
+from ecgsynth.cli.serve import serve
+from ecgsynth.service.settings import Settings
 
 OTHERS = (
     "evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example",
@@ -65,7 +65,7 @@ def test_the_name_that_is_served_is_one_of_the_service(
 ) -> None:
     heard: dict[str, str] = {}
     monkeypatch.setattr("uvicorn.run", lambda *_, **__: heard.update(os.environ))
-    monkeypatch.setattr("ecgsynth.app.serve._check_free", lambda *_: None)
+    monkeypatch.setattr("ecgsynth.cli.serve._check_free", lambda *_: None)
     for name, value in Settings().to_environment().items():  # what the command sets goes again
         monkeypatch.setenv(name, value)
     database = f"sqlite:///{tmp_path / 'jobs.sqlite'}"

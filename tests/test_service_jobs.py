@@ -25,12 +25,13 @@ from archives import npy, zipped
 from serving import free_port, got, served, started, wait_for
 from sqlalchemy.exc import OperationalError
 
-from ecgsynth.app.service import judging, runner, uploads, work
-from ecgsynth.app.service.runner import Runner
-from ecgsynth.app.service.settings import Settings
-from ecgsynth.app.service.store import Job, Store
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import write
+from ecgsynth.service.files import uploads
+from ecgsynth.service.jobs import evaluate, scheduler, worker
+from ecgsynth.service.jobs.scheduler import Runner
+from ecgsynth.service.jobs.store import Job, Store
+from ecgsynth.service.settings import Settings
 from ecgsynth.signals.ecg import Ecg
 
 FORM = {"against": "simulated:test", "train": "simulated:train", "metrics": "amplitude_w1"}
@@ -286,7 +287,7 @@ def test_every_kind_of_upload_gives_the_same_verdict(
         "seed": 0, "upload_kind": uploads.kind_of(name), "name": f"upload{Path(name).suffix}",
     }  # fmt: skip
     heard: list[tuple[str, float]] = []
-    verdict, kept = judging.judge(
+    verdict, kept = evaluate.judge(
         tmp_path, asked, lambda doing, share: heard.append((doing, share))
     )
     assert kept["report.html"].read_text().rstrip().endswith("</html>")
@@ -298,7 +299,7 @@ def test_every_kind_of_upload_gives_the_same_verdict(
 
 WARNING = """
 import logging
-from ecgsynth.app.service import work
+from ecgsynth.service import work
 def judge(folder, asked, advance):
     for said in ("noted", "the file /srv/a/x.hea is left out"):
         logging.getLogger("ecgsynth").warning(said)
@@ -349,7 +350,7 @@ def test_a_header_that_promises_too_much_is_not_believed(
 
 
 HUNGRY = """
-from ecgsynth.app.service import work
+from ecgsynth.service import work
 work.KINDS["evaluation"] = lambda *_: bytearray(2 << 30)
 work.main()
 """
@@ -357,7 +358,7 @@ work.main()
 
 def test_a_process_that_takes_too_much_memory_ends_with_a_sentence(tmp_path: Path) -> None:
     pytest.importorskip("resource", reason="no limits of memory on this system")
-    assert said_by(HUNGRY, tmp_path) == {"error": work.TOO_LARGE}
+    assert said_by(HUNGRY, tmp_path) == {"error": worker.TOO_LARGE}
 
 
 def test_a_process_that_dies_is_told_and_the_next_job_runs(
@@ -421,7 +422,7 @@ def test_a_job_that_cannot_begin_is_tried_again_after_a_pause(
         wait_for(lambda: client.get(where).json()["state"] == "failed")
         assert "has no 'data'" in client.get(where).json()["problem"]["detail"]
     assert len(tries) == 3
-    assert np.diff(tries).min() > 0.9 * runner.PAUSE_S
+    assert np.diff(tries).min() > 0.9 * scheduler.PAUSE_S
 
 
 def test_a_report_is_opened_by_its_own_ticket_and_nothing_else_is(
@@ -469,7 +470,7 @@ def working_for_us(process: Path) -> bool:
         secret = b"ECGSYNTH_API_KEY" in (process / "environ").read_bytes()
     except OSError:
         return False
-    ours = b"ecgsynth.app.service.work" in words and parent == os.getpid()
+    ours = b"ecgsynth.service.jobs.worker" in words and parent == os.getpid()
     assert not (ours and secret), "it is given the key"
     return ours
 
@@ -496,9 +497,9 @@ def test_what_a_killed_machine_left_of_a_job_goes_when_it_begins_again(
     monkeypatch.setattr(tempfile, "tempdir", str(place))
     keep = Store(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
     job, other = (got(keep, keep.add("evaluation", {}, {})) for _ in range(2))
-    left, beside = runner._place(job), runner._place(other)
+    left, beside = scheduler._place(job), scheduler._place(other)
     (left / "upload.npz").write_bytes(b"of patients")
-    again = runner._place(job)
+    again = scheduler._place(job)
     assert {*place.iterdir()} == {again, beside}
     assert [*again.iterdir()] == []
 
@@ -508,7 +509,7 @@ def test_a_process_whose_parent_died_before_it_was_told_anything_goes_in_silence
 ) -> None:
     for heard in ("", '{"job": "half'):
         monkeypatch.setattr("sys.stdin", io.StringIO(heard))
-        work.main()
+        worker.main()
     assert capsys.readouterr() == ("", "")
 
 

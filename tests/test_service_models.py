@@ -19,9 +19,10 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from serving import served, wait_for
 
-from ecgsynth.app.service import modelfiles, shelf
-from ecgsynth.app.service.settings import Settings
-from ecgsynth.app.service.shelf import Shelf
+from ecgsynth.service.models import files
+from ecgsynth.service.models import store as shelf
+from ecgsynth.service.models.store import Shelf
+from ecgsynth.service.settings import Settings
 from ecgsynth.synthesizer import Synthesizer
 
 
@@ -163,11 +164,11 @@ def test_what_is_no_file_is_told_and_never_opened(settings: Settings, models: Pa
 def test_a_file_that_becomes_a_pipe_holds_nobody_up(models: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     shutil.copy(models / "tiny.safetensors", path)
-    stamp = modelfiles.stamp_of(path)
+    stamp = files.stamp_of(path)
     path.unlink()
     os.mkfifo(path)
     with pytest.raises(OSError, match="no file any more"):
-        modelfiles.read(stamp, "model", path, False)
+        files.read(stamp, "model", path, False)
 
 
 def test_a_large_file_is_read_once_and_nobody_waits_for_it(
@@ -176,7 +177,7 @@ def test_a_large_file_is_read_once_and_nobody_waits_for_it(
     """As one of gigabytes is, which takes most of a minute."""
     assert settings.model_dir
     shutil.copy(models / "tiny.safetensors", settings.model_dir / "large.safetensors")
-    going, usual, read = threading.Event(), modelfiles._digest, []
+    going, usual, read = threading.Event(), files._digest, []
 
     def slowly(path: Path) -> str:
         if path.name == "large.safetensors":
@@ -184,7 +185,7 @@ def test_a_large_file_is_read_once_and_nobody_waits_for_it(
             going.wait(300)
         return usual(path)
 
-    monkeypatch.setattr(modelfiles, "_digest", slowly)
+    monkeypatch.setattr(files, "_digest", slowly)
     monkeypatch.setattr(shelf, "AT_ONCE", (models / "tiny.safetensors").stat().st_size - 1)
     with served(settings) as client:
         for _ in range(3):
@@ -204,8 +205,8 @@ def test_a_file_is_read_again_only_where_its_stamp_changed(
     path = tmp_path / "mine.safetensors"
     shutil.copy(models / "tiny.safetensors", path)
     read: list[Path] = []
-    usual = modelfiles._digest
-    monkeypatch.setattr(modelfiles, "_digest", lambda path: read.append(path) or usual(path))
+    usual = files._digest
+    monkeypatch.setattr(files, "_digest", lambda path: read.append(path) or usual(path))
     kept = Shelf(tmp_path, 1, 0)
     for _ in range(3):
         served_one = kept.find("mine")
@@ -223,13 +224,13 @@ def test_looking_at_files_is_no_work_of_the_event_loop(
     shutil.copy(models / "tiny.safetensors", tmp_path / "mine.safetensors")
     threads: set[str] = set()
     for name in ("stamp_of", "read"):
-        usual = getattr(modelfiles, name)
+        usual = getattr(files, name)
 
         def noted(*given: Any, usual: Any = usual) -> Any:
             threads.add(threading.current_thread().name)
             return usual(*given)
 
-        monkeypatch.setattr(modelfiles, name, noted)
+        monkeypatch.setattr(files, name, noted)
     kept = Shelf(tmp_path, 1, 0)
     asyncio.run(kept.load("mine"))
     kept.close()

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from serving import served
 
-from ecgsynth.app.service.settings import Settings
+from ecgsynth.service.settings import Settings
 
 
 @pytest.fixture(scope="module")

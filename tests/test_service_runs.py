@@ -19,11 +19,12 @@ from filelock import FileLock
 from serving import served, wait_for
 from tiny import tiny_run
 
-from ecgsynth.app.service import runlog, runs
-from ecgsynth.app.service.settings import Settings
+from ecgsynth.service.api import runs
+from ecgsynth.service.runs import reader
+from ecgsynth.service.settings import Settings
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.training.loop import train
-from ecgsynth.training.tracking import read_metrics
+from ecgsynth.training.monitoring.tracking import read_metrics
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +221,7 @@ def test_a_run_whose_name_is_no_text_is_passed_over(client: httpx.Client, place:
 
 @pytest.mark.parametrize("seconds", [1e300, -1e300, float("nan"), 1e15])
 def test_a_time_that_no_calendar_has_is_none(seconds: float) -> None:
-    assert runlog.moment(seconds) is None
+    assert reader.moment(seconds) is None
 
 
 @pytest.mark.parametrize("kind", GARBAGE)
@@ -245,7 +246,7 @@ def test_figures_that_are_no_numbers_are_left_out(client: httpx.Client, place: P
 def test_a_log_that_is_too_large_is_told(
     client: httpx.Client, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runlog, "MOST_LOG", 10)
+    monkeypatch.setattr(reader, "MOST_LOG", 10)
     run_of(place, "mine", [line(1)])
     assert "larger than" in got(client, "/mine")["reason"]
 
@@ -285,7 +286,7 @@ def test_events_begin_with_the_history_and_go_on_line_by_line(
     kind, _, history = next(events)
     assert (kind, history["run"]["state"]) == ("history", "running")
     curve = history["curves"]["critic/adversarial"]
-    assert len(curve) == runlog.MOST_POINTS
+    assert len(curve) == reader.MOST_POINTS
     assert curve[0] == [100, 0.5]
     assert curve[-1] == [150_000, pytest.approx(1 / 1501)]
 

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from ecgsynth.app.service.scratch import PREFIX, clear_stale, scratch
+from ecgsynth.service.files.tempdirs import PREFIX, clear_stale, scratch
 
 pytest.importorskip("fcntl", reason="no locks on folders on this system")
 
 SERVER = """
-from ecgsynth.app.service.scratch import scratch
+from ecgsynth.service.files.tempdirs import scratch
 with scratch() as place:
     print(place, flush=True)
     input()
 """
 
-WORKER = "from ecgsynth.app.service.scratch import hold; hold(); print(flush=True); input()"
+WORKER = "from ecgsynth.service.files.tempdirs import hold; hold(); print(flush=True); input()"
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ import pytest
 from patience import PATIENCE_S
 from serving import free_port, served, started
 
-from ecgsynth.app import cli
-from ecgsynth.app.service import runner
-from ecgsynth.app.service.logs import JsonFormatter
-from ecgsynth.app.service.problems import Problem, of_error
-from ecgsynth.app.service.settings import KEY, Settings, read_key
-from ecgsynth.app.service.store import Store
+from ecgsynth.cli import main
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.service.api.problems import Problem, of_error
+from ecgsynth.service.jobs import scheduler
+from ecgsynth.service.jobs.store import Store
+from ecgsynth.service.middleware.logs import JsonFormatter
+from ecgsynth.service.settings import KEY, Settings, read_key
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes of files mean nothing here")
 
@@ -47,7 +47,7 @@ def test_a_key_that_is_there_and_empty_opens_nothing(
     words = ["ecgsynth", "serve", "--jobs-db", database(tmp_path / "jobs.sqlite")]
     monkeypatch.setattr(sys, "argv", words)
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        main.main()
     assert end.value.code == 2
     assert f"{KEY} is there but empty" in capsys.readouterr().err
     with pytest.raises(EcgsynthError, match="there but empty"):  # as a worker reads it
@@ -69,7 +69,7 @@ def test_a_password_on_the_command_line_is_refused(
     ):
         monkeypatch.setattr(sys, "argv", ["ecgsynth", "serve", *words])
         with pytest.raises(SystemExit):
-            cli.main()
+            main.main()
         said = capsys.readouterr().err
         assert "put the address into ECGSYNTH_SERVE_JOBS_DB" in said
         assert "hush" not in said
@@ -136,8 +136,10 @@ def test_a_jobs_database_that_cannot_be_used_is_told_without_its_password(addres
 def test_a_job_is_given_no_secret_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     secrets = (KEY, "ECGSYNTH_SERVE_JOBS_DB", "ECGSYNTH_TRACKING_URI", "MLFLOW_TRACKING_PASSWORD",
                "PGPASSWORD", "AWS_SECRET_ACCESS_KEY")  # fmt: skip
-    assert all(runner._is_ours(name) for name in secrets)
-    assert not any(runner._is_ours(name) for name in ("PATH", "ECGSYNTH_DATA", "OMP_NUM_THREADS"))
+    assert all(scheduler._is_ours(name) for name in secrets)
+    assert not any(
+        scheduler._is_ours(name) for name in ("PATH", "ECGSYNTH_DATA", "OMP_NUM_THREADS")
+    )
 
 
 # Files and folders.

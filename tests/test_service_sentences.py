@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from archives import npy, zipped
 
-from ecgsynth.app.service import judging, uploads, work
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import write
+from ecgsynth.service.files import uploads
+from ecgsynth.service.jobs import evaluate, worker
 from ecgsynth.signals.ecg import Ecg
 
 
@@ -100,11 +101,11 @@ def test_a_set_that_cannot_be_read_is_told_without_what_the_program_is_made_of(
 
         def sent(content: bytes = content, asked: Any = asked, folder: Path = folder) -> None:
             uploads.check(io.BytesIO(content), asked["upload_kind"], 1 << 30, 1000)
-            judging.judge(folder, asked, lambda *_: None)
+            evaluate.judge(folder, asked, lambda *_: None)
 
         with pytest.raises(EcgsynthError) as refused:
             sent()
-        said = work.plain(refused.value)
+        said = worker.plain(refused.value)
         if INWARD.search(said) or not said.endswith("."):
             inward.append((name, said))
     assert inward == []

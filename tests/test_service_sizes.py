@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from serving import served
 
-from ecgsynth.app.service import uploads
-from ecgsynth.app.service.settings import Settings
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import write
+from ecgsynth.service.files import uploads
+from ecgsynth.service.settings import Settings
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.synthesizer import Synthesizer
 

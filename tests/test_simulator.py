@@ -13,8 +13,8 @@ from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.simulator import Noise, simulate_beats, simulate_record
 from ecgsynth.signals.vocabulary import FIDUCIALS
+from ecgsynth.simulator.records import Noise, simulate_beats, simulate_record
 
 
 def lead(ecg: Ecg, name: str) -> np.ndarray:

@@ -16,7 +16,7 @@ import pytest
 from tiny import BATCH, tiny_run
 
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.training.tracking import read_metrics
+from ecgsynth.training.monitoring.tracking import read_metrics
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 STEPS = 400

@@ -8,7 +8,7 @@ import pytest
 from outcome import Command
 from tiny import tiny_run, tiny_synthesizer
 
-from ecgsynth.app.targets import checked_targets
+from ecgsynth.cli.targets import checked_targets
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import read, write
 from ecgsynth.signals.ecg import Ecg

@@ -32,11 +32,11 @@ from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.scaling import masked, measure_hidden
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training import snapshots
-from ecgsynth.training.batches import Batches, Partners, sampling_edges, styles_of
+from ecgsynth.training.data.batches import Batches, Partners, sampling_edges, styles_of
 from ecgsynth.training.loop import train
+from ecgsynth.training.monitoring.tracking import Tracker, read_metrics
 from ecgsynth.training.optimisers import make_optimiser, share_of_rate
-from ecgsynth.training.steps import Learner
-from ecgsynth.training.tracking import Tracker, read_metrics
+from ecgsynth.training.trainers import Learner
 
 SNAPSHOT = "resume.safetensors"
 
@@ -486,7 +486,7 @@ def tiny_epochs(epochs: float, **training: Any) -> Run:
 def test_steps_asked_on_the_command_line_win_over_the_epochs_of_the_recipe(tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
-    from ecgsynth.app.cli import app
+    from ecgsynth.cli.main import app
 
     (tmp_path / "mine.yaml").write_text(tiny_epochs(7).to_yaml())
     words = ["train", str(tmp_path / "mine.yaml"), "--steps", "5", "--dry-run"]

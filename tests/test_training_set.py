@@ -13,10 +13,12 @@ from markupsafe import escape
 from outcome import Command
 
 import ecgsynth as es
-from ecgsynth.app.service import judging, sources, uploads
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.training_set import training_set
 from ecgsynth.formats import write
+from ecgsynth.service import real_sets
+from ecgsynth.service.files import uploads
+from ecgsynth.service.jobs import evaluate
 from ecgsynth.signals.ecg import Ecg
 
 DATA = {"name": "simulated", "split": "train", "beats": 300, "patients": 5, "classes": ["N", "V"]}
@@ -142,7 +144,7 @@ def test_service_opens_no_folder_that_a_card_names(made: Ecg, tmp_path: Path) ->
     write(made, mine)
     theirs = replace(made, card=card({"name": "folder", "path": str(mine), "split": "all"}))
     assert training_set(theirs, None).items is not None
-    found = training_set(theirs, "", sources.known())
+    found = training_set(theirs, "", real_sets.known())
     assert found.items is None
     assert "only its owner can open" in found.why
     write(theirs, tmp_path / "upload.npz")
@@ -150,5 +152,5 @@ def test_service_opens_no_folder_that_a_card_names(made: Ecg, tmp_path: Path) ->
         "against": "simulated:test", "train": "", "metrics": ["amplitude_w1"], "quick": True,
         "seed": 0, "upload_kind": uploads.kind_of("upload.npz"), "name": "upload.npz",
     }  # fmt: skip
-    verdict, _ = judging.judge(tmp_path, asked, lambda *_: None)
+    verdict, _ = evaluate.judge(tmp_path, asked, lambda *_: None)
     assert verdict["facts"]["training_set"]["why"] == found.why

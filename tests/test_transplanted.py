@@ -12,7 +12,7 @@ from tiny import tiny_run
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg, concatenate
-from ecgsynth.signals.simulator import simulate_beats
+from ecgsynth.simulator.records import simulate_beats
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training.loop import train
 

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 import yaml
 
-from ecgsynth.app import cli
+from ecgsynth.cli import main
 from ecgsynth.config import Run
 from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.training.snapshots import check_folder
-from ecgsynth.training.tuning import results, tune
-from ecgsynth.training.tuning.score import Scorer
-from ecgsynth.training.tuning.space import as_it_stands, trial_run, tune_of
+from ecgsynth.tuning import results, tune
+from ecgsynth.tuning.score import Scorer
+from ecgsynth.tuning.space import as_it_stands, trial_run, tune_of
 
 needs_optuna = pytest.mark.skipif(
     find_spec("optuna") is None, reason="Optuna is not here: pip install 'ecgsynth[tune]'"
@@ -165,14 +165,14 @@ def test_study_scores_on_no_test_items(split: str, says: str) -> None:
 @pytest.fixture
 def study(tmp_path: Path) -> Any:
     """(folder, Optuna's study) in an empty folder."""
-    from ecgsynth.training.tuning.study import Folder
+    from ecgsynth.tuning.study import Folder
 
     folder = Folder.create(tmp_path / "study", recipe(), resume=False)
     return folder, folder.open()
 
 
 def run_trials(folder: Any, study: Any, scorer: Any, trials: int) -> None:
-    from ecgsynth.training.tuning.worker import attempt
+    from ecgsynth.tuning.worker import attempt
 
     while True:
         with folder.next(study, trials) as trial:
@@ -191,7 +191,7 @@ def tell_trials(folder: Any, study: Any, scores: list[float]) -> None:
 
 @needs_optuna
 def test_same_seed_makes_the_same_trials(tmp_path: Path) -> None:
-    from ecgsynth.training.tuning.study import Folder
+    from ecgsynth.tuning.study import Folder
 
     found = []
     for name in ("one", "other"):
@@ -217,7 +217,7 @@ def test_trial_worse_than_the_others_half_way_is_cut_short(study: Any) -> None:
 
 @needs_optuna
 def test_trial_that_diverges_ends_itself_alone(tmp_path: Path) -> None:
-    from ecgsynth.training.tuning.study import Folder
+    from ecgsynth.tuning.study import Folder
 
     space = {"training.rate_generator": {"low": 1e30, "high": 1e31}}
     folder = Folder.create(tmp_path / "study", recipe(space), resume=False)
@@ -240,7 +240,7 @@ def test_trial_for_which_there_is_not_enough_memory_ends_itself_alone(
 
     folder, optuna = study
     with monkeypatch.context() as patch:
-        patch.setattr("ecgsynth.training.tuning.worker.train", too_large)
+        patch.setattr("ecgsynth.tuning.worker.train", too_large)
         run_trials(folder, optuna, Told(1.0), 1)
     run_trials(folder, optuna, Told(1.0), 2)
     assert [one.state.name for one in optuna.trials] == ["PRUNED", "COMPLETE"]
@@ -272,7 +272,7 @@ def test_best_trial_is_a_whole_recipe(study: Any) -> None:
 
 @needs_optuna
 def test_study_is_not_mixed_with_another(tmp_path: Path) -> None:
-    from ecgsynth.training.tuning.study import Folder
+    from ecgsynth.tuning.study import Folder
 
     Folder.create(tmp_path / "study", recipe(), resume=False)
     with pytest.raises(EcgsynthError, match="already holds a study; go on with --resume"):
@@ -296,7 +296,7 @@ def test_damaged_database_is_told(study: Any) -> None:
 def test_database_that_another_program_holds_is_told(
     study: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ecgsynth.training.tuning.study.PATIENCE_S", 0.1)
+    monkeypatch.setattr("ecgsynth.tuning.study.PATIENCE_S", 0.1)
     folder, _ = study
     with closing(sqlite3.connect(folder.path / "study.sqlite3")) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -316,7 +316,7 @@ def test_database_of_a_newer_optuna_is_told(study: Any) -> None:
 
 @needs_optuna
 def test_first_trial_is_the_recipe_itself_where_it_lies_within_the_search(tmp_path: Path) -> None:
-    from ecgsynth.training.tuning.study import Folder
+    from ecgsynth.tuning.study import Folder
 
     space = {
         "training.rate_generator": {"low": 1e-5, "high": 1e-2, "log": True},  # the recipe's: 3e-4
@@ -344,7 +344,7 @@ def begin(path: str) -> None:
     """In a process of its own: a trial that never ends."""
     import time
 
-    from ecgsynth.training.tuning.study import Folder
+    from ecgsynth.tuning.study import Folder
 
     folder = Folder.read(Path(path))
     with folder.next(folder.open(), 3):
@@ -421,7 +421,7 @@ def test_slip_is_one_sentence(
     words = [word.format(recipe=path) for word in words]
     monkeypatch.setattr(sys, "argv", ["ecgsynth", "tune", *words])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        main.main()
     err = capsys.readouterr().err
     assert end.value.code == 2
     assert says in err and "Traceback" not in err

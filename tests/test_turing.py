@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 from patience import PATIENCE_S
 
-from ecgsynth.app import cli
+from ecgsynth.cli import main
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation.turing import reading_page
-from ecgsynth.evaluation.turing.key import sealed, unsealed
-from ecgsynth.evaluation.turing.scoring import (
+from ecgsynth.evaluation.blind_reading import reading_page
+from ecgsynth.evaluation.blind_reading.key import sealed, unsealed
+from ecgsynth.evaluation.blind_reading.scoring import (
     Answers,
     agreement,
     chance,
@@ -32,10 +32,10 @@ from ecgsynth.evaluation.turing.scoring import (
     read_kit,
     score,
 )
-from ecgsynth.evaluation.turing.strips import chosen
+from ecgsynth.evaluation.blind_reading.strips import chosen
 from ecgsynth.formats import write
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
-from ecgsynth.signals.simulator import simulate_beats, simulate_record
+from ecgsynth.simulator.records import simulate_beats, simulate_record
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 NODE = shutil.which("node")
@@ -405,7 +405,7 @@ def rows_of(page: Path, answers: Path) -> list[dict[str, Any]]:
 def test_the_pages_score_is_pythons(page: Path, tmp_path: Path, seed: int) -> None:
     assert NODE is not None
     content = answered(page, seed)
-    functions = (files("ecgsynth.evaluation.turing") / "statistics.js").read_text()
+    functions = (files("ecgsynth.evaluation.blind_reading") / "statistics.js").read_text()
     kit = json.dumps(read_kit(page)[0])
     code = (
         f"{functions}\nconsole.log(JSON.stringify(scored({kit}, {json.dumps(content['answers'])})))"
@@ -484,7 +484,7 @@ def command(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
     monkeypatch.setattr(sys, "argv", ["ecgsynth", "turing", *(str(word) for word in words)])
     monkeypatch.setenv("COLUMNS", "300")
     try:
-        cli.main()
+        main.main()
     except SystemExit as end:
         return int(end.code or 0)
     return 0

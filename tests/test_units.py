@@ -12,8 +12,8 @@ from wfdb_files import write_record
 
 from ecgsynth import formats
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.simulator import simulate_record
 from ecgsynth.signals.units import doubted_unit
+from ecgsynth.simulator.records import simulate_record
 
 RECORD = simulate_record(10, 250, leads=("II", "V1"))
 

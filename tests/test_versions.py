@@ -19,11 +19,11 @@ from outcome import Command
 from patience import PATIENCE_S, wait_for
 from tiny import tiny_run
 
+from ecgsynth import model_registry
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.synthesizer.storefile import told
-from ecgsynth.synthesizer.tracked import PARTS, local_file, tracking_uri
-from ecgsynth.training import versions
+from ecgsynth.synthesizer.mlflow_models import PARTS, local_file, tracking_uri
+from ecgsynth.synthesizer.mlflow_store import told
 from ecgsynth.training.loop import train
 
 needs_mlflow = pytest.mark.skipif(
@@ -50,7 +50,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("empty") / "versions.sqlite3"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ECGSYNTH_TRACKING_URI", f"sqlite:///{path}")
-        assert versions.versions() == []
+        assert model_registry.versions() == []
     return path
 
 
@@ -65,7 +65,7 @@ def store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @needs_mlflow
 def test_version_keeps_all_that_a_run_left_behind(store: Path, runs: list[Path]) -> None:
-    made = versions.add(runs[0])
+    made = model_registry.add(runs[0])
     assert str(made) == "tiny/1"
     assert made.facts["training.rate_generator"] == "0.001"
     assert made.facts["examples"] == "48"
@@ -93,9 +93,9 @@ def test_a_tracked_training_registers_itself_and_goes_on_without_its_store(
 
 @needs_mlflow
 def test_generate_takes_the_version_that_has_the_alias(store: Path, runs: list[Path]) -> None:
-    first, second = (versions.add(run) for run in runs)
-    versions.promote(str(first))
-    versions.promote(str(second), "candidate")
+    first, second = (model_registry.add(run) for run in runs)
+    model_registry.promote(str(first))
+    model_registry.promote(str(second), "candidate")
     for name, run in (("production", runs[0]), ("candidate", runs[1])):
         mine = Synthesizer.load(f"models:/tiny@{name}").generate(5, seed=1)
         assert np.array_equal(mine.signal, Synthesizer.load(run).generate(5, seed=1).signal)
@@ -104,40 +104,40 @@ def test_generate_takes_the_version_that_has_the_alias(store: Path, runs: list[P
 
 @needs_mlflow
 def test_rollback_gives_an_alias_back_step_by_step(store: Path, runs: list[Path]) -> None:
-    first, second = (versions.add(run) for run in runs)
-    assert versions.promote(str(first))[1] is None
-    assert versions.promote(str(second))[1] == 1
-    assert versions.promote(str(second))[1] == 2  # again: nothing to go back to is added
-    back, was = versions.rollback("tiny")
+    first, second = (model_registry.add(run) for run in runs)
+    assert model_registry.promote(str(first))[1] is None
+    assert model_registry.promote(str(second))[1] == 1
+    assert model_registry.promote(str(second))[1] == 2  # again: nothing to go back to is added
+    back, was = model_registry.rollback("tiny")
     assert (back.number, was) == (1, 2)
     assert back.aliases == ("production",)
     with pytest.raises(EcgsynthError, match="had the alias 'production' before 1"):
-        versions.rollback("tiny")
+        model_registry.rollback("tiny")
 
 
 @needs_mlflow
 def test_compare_shows_what_differs_and_nothing_else(store: Path, runs: list[Path]) -> None:
-    names = [str(versions.add(run)) for run in runs]
-    _, rows = versions.compare(names)
+    names = [str(model_registry.add(run)) for run in runs]
+    _, rows = model_registry.compare(names)
     assert rows["training.rate_generator"] == ["0.001", "0.002"]
     assert not {"training.rate_critic", "data.sha256", "commit", "examples"} & set(rows)
-    assert versions.compare(names[:1] * 2)[1] == {}
+    assert model_registry.compare(names[:1] * 2)[1] == {}
 
 
 @needs_mlflow
 def test_same_model_is_registered_once(store: Path, runs: list[Path]) -> None:
-    assert str(versions.add(runs[0])) == str(versions.add(runs[0])) == "tiny/1"
-    assert len(versions.versions("tiny")) == 1
+    assert str(model_registry.add(runs[0])) == str(model_registry.add(runs[0])) == "tiny/1"
+    assert len(model_registry.versions("tiny")) == 1
 
 
 @needs_mlflow
 def test_figures_of_a_report_are_kept(store: Path, runs: list[Path], tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     report.write_text('{"rows": [{"metric": "coverage", "group": "V", "value": 0.5}]}')
-    assert versions.add(runs[0], report=report).facts["judge/coverage/V"] == "0.5"
+    assert model_registry.add(runs[0], report=report).facts["judge/coverage/V"] == "0.5"
     report.write_text("[]")
     with pytest.raises(EcgsynthError, match="is no report in JSON"):
-        versions.add(runs[1], report=report)
+        model_registry.add(runs[1], report=report)
 
 
 @needs_mlflow
@@ -164,7 +164,7 @@ def test_command_from_run_to_beats(
     ],
 )
 def test_unknown_version_is_told(reference: str, says: str, store: Path, runs: list[Path]) -> None:
-    versions.promote(str(versions.add(runs[0])))
+    model_registry.promote(str(model_registry.add(runs[0])))
     with pytest.raises(EcgsynthError) as told:
         Synthesizer.load(reference)
     assert says in str(told.value)
@@ -172,7 +172,7 @@ def test_unknown_version_is_told(reference: str, says: str, store: Path, runs: l
 
 @needs_mlflow
 def test_model_file_that_was_altered_is_refused(store: Path, runs: list[Path]) -> None:
-    versions.add(runs[0])
+    model_registry.add(runs[0])
     (kept,) = store.with_suffix("").rglob("model.safetensors")
     shutil.copy(runs[1] / "model.safetensors", kept)
     with pytest.raises(EcgsynthError, match="is not the one that was registered"):
@@ -183,17 +183,17 @@ def test_model_file_that_was_altered_is_refused(store: Path, runs: list[Path]) -
 def test_run_without_a_model_is_told(store: Path, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     with pytest.raises(EcgsynthError, match="has no model yet"):
-        versions.add(tmp_path / "run")
-    assert versions.versions() == []
+        model_registry.add(tmp_path / "run")
+    assert model_registry.versions() == []
 
 
 @needs_mlflow
 def test_locked_store_is_told(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ecgsynth.synthesizer.storefile.WAIT_S", 0.1)
+    monkeypatch.setattr("ecgsynth.synthesizer.mlflow_store.WAIT_S", 0.1)
     with closing(sqlite3.connect(store)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(EcgsynthError, match="database is locked"):
-            versions.versions()
+            model_registry.versions()
 
 
 @needs_mlflow
@@ -208,7 +208,7 @@ def test_store_of_another_schema_is_told(schema: str, says: str, store: Path) ->
     with closing(sqlite3.connect(store)) as base, base:
         base.execute("UPDATE alembic_version SET version_num = ?", [schema])
     with pytest.raises(EcgsynthError) as told:
-        versions.versions()
+        model_registry.versions()
     assert says in str(told.value)
 
 
@@ -216,7 +216,7 @@ def test_store_of_another_schema_is_told(schema: str, says: str, store: Path) ->
 def test_damaged_store_is_told(store: Path) -> None:
     store.write_bytes(b"no database" * 1000)
     with pytest.raises(EcgsynthError, match="is damaged"):
-        versions.versions()
+        model_registry.versions()
 
 
 @needs_mlflow
@@ -230,7 +230,7 @@ def test_database_of_another_program_is_refused_and_left_alone(
     before = path.read_bytes()
     monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"sqlite:///{path}")
     with pytest.raises(EcgsynthError, match="no whole store of versions"):
-        versions.versions()
+        model_registry.versions()
     assert path.read_bytes() == before
 
 
@@ -240,7 +240,7 @@ def test_folder_in_place_of_a_store_is_told_at_once(
 ) -> None:
     monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"sqlite:///{tmp_path}")
     with pytest.raises(EcgsynthError, match="cannot be opened"):
-        versions.versions()
+        model_registry.versions()
 
 
 @needs_mlflow
@@ -255,7 +255,7 @@ def test_store_whose_making_is_stopped_is_not_there(
     monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"sqlite:///{path}")
     monkeypatch.setattr("mlflow.MlflowClient", stopped)
     with pytest.raises(KeyboardInterrupt):
-        versions.versions()
+        model_registry.versions()
     assert not path.exists()
 
 
@@ -280,7 +280,7 @@ def test_trouble_with_a_store_is_told_with_its_mend(problem: str, says: str) -> 
 def test_address_that_is_no_store_is_told(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECGSYNTH_TRACKING_URI", uri)
     with pytest.raises(EcgsynthError, match="names no store of versions"):
-        versions.versions()
+        model_registry.versions()
 
 
 @needs_mlflow
@@ -289,7 +289,7 @@ def test_name_that_nothing_could_be_called_by_later_is_refused(
     name: str, store: Path, runs: list[Path]
 ) -> None:
     with pytest.raises(EcgsynthError, match="cannot name a model"):
-        versions.add(runs[0], name)
+        model_registry.add(runs[0], name)
 
 
 @needs_mlflow
@@ -298,7 +298,7 @@ def test_alias_that_mlflow_keeps_for_itself_is_refused(
     alias: str, store: Path, runs: list[Path]
 ) -> None:
     with pytest.raises(EcgsynthError, match="cannot be an alias"):
-        versions.promote("tiny/1", alias)
+        model_registry.promote("tiny/1", alias)
 
 
 @needs_mlflow
@@ -308,8 +308,8 @@ def test_models_that_others_registered_are_passed_over(store: Path, runs: list[P
     client = MlflowClient(f"sqlite:///{store}", f"sqlite:///{store}")
     client.create_registered_model("theirs")
     client.create_model_version("theirs", "file:///nowhere", None)
-    assert str(versions.add(runs[0])) == "tiny/1"
-    assert [str(one) for one in versions.versions()] == ["tiny/1"]
+    assert str(model_registry.add(runs[0])) == "tiny/1"
+    assert [str(one) for one in model_registry.versions()] == ["tiny/1"]
     with pytest.raises(EcgsynthError, match="no version 1 that ecgsynth registered"):
         Synthesizer.load("models:/theirs/1")
 
@@ -319,11 +319,11 @@ def test_version_whose_run_is_gone_is_listed_and_its_file_told(
     store: Path, runs: list[Path]
 ) -> None:
     """As `mlflow gc` leaves it."""
-    made = versions.add(runs[0])
+    made = model_registry.add(runs[0])
     with closing(sqlite3.connect(store)) as base, base:
         for table in ("params", "metrics", "latest_metrics", "tags", "runs"):
             base.execute(f"DELETE FROM {table}")
-    assert [one.facts for one in versions.versions()] == [{"card": made.facts["card"]}]
+    assert [one.facts for one in model_registry.versions()] == [{"card": made.facts["card"]}]
     with pytest.raises(EcgsynthError, match="cannot be fetched .* add the run again"):
         Synthesizer.load("models:/tiny/1")
 
@@ -334,21 +334,21 @@ def test_promotion_that_broke_off_does_not_spoil_the_way_back(
 ) -> None:
     from mlflow import MlflowClient
 
-    first, second = (versions.add(run) for run in runs)
-    versions.promote(str(first))
-    versions.promote(str(second))
+    first, second = (model_registry.add(run) for run in runs)
+    model_registry.promote(str(first))
+    model_registry.promote(str(second))
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, "set_registered_model_alias", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            versions.promote(str(first))
-    assert versions.rollback("tiny")[0].number == 1
+            model_registry.promote(str(first))
+    assert model_registry.rollback("tiny")[0].number == 1
 
 
 @needs_mlflow
 def test_server_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     with pytest.raises(EcgsynthError, match="cannot be reached"):
-        versions.versions()
+        model_registry.versions()
 
 
 @needs_mlflow
@@ -365,16 +365,16 @@ def test_store_that_fails_halfway_gets_the_run_later(
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, "create_model_version", out_of_reach)
         with pytest.raises(EcgsynthError, match="Max retries"):
-            versions.add(runs[0])
-    assert versions.versions() == []
-    assert str(versions.add(runs[0])) == "tiny/1"
-    assert [one.number for one in versions.versions("tiny")] == [1]
+            model_registry.add(runs[0])
+    assert model_registry.versions() == []
+    assert str(model_registry.add(runs[0])) == "tiny/1"
+    assert [one.number for one in model_registry.versions("tiny")] == [1]
 
 
 def test_training_asks_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is locked or out of reach cannot stop it; what was trained is added afterwards."""
     monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
-    monkeypatch.setattr("ecgsynth.synthesizer.tracked.opened", None)  # not to be called
+    monkeypatch.setattr("ecgsynth.synthesizer.mlflow_models.opened", None)  # not to be called
     assert train(tiny_run(2), tmp_path / "run").card.examples_seen == 32
 
 
@@ -418,7 +418,7 @@ def test_server_keeps_versions_as_a_file_does(
 ) -> None:
     monkeypatch.setenv("ECGSYNTH_TRACKING_URI", server)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    versions.promote(str(versions.add(runs[0])))
+    model_registry.promote(str(model_registry.add(runs[0])))
     card = Synthesizer.load("models:/tiny@production").card
     assert card.id == Synthesizer.load(runs[0]).card.id
 
@@ -434,8 +434,8 @@ def test_without_mlflow_the_sentence_says_what_to_install(monkeypatch: pytest.Mo
 
 def test_models_of_other_names_never_touch_mlflow() -> None:
     code = (
-        "import sys; from ecgsynth.synthesizer.shelf import find_model; import ecgsynth.app.cli; "
-        "import ecgsynth.training.versions; find_model('mitbih-beats'); "
+        "import sys; from ecgsynth.synthesizer.find import find_model; import ecgsynth.cli.main; "
+        "import ecgsynth.model_registry; find_model('mitbih-beats'); "
         "print('mlflow' in sys.modules)"
     )
     done = subprocess.run(

@@ -13,10 +13,10 @@ import pytest
 from patience import PATIENCE_S
 from typer.testing import CliRunner
 
-from ecgsynth.app.cli import app
-from ecgsynth.app.watch import curve, span
+from ecgsynth.cli.main import app
+from ecgsynth.cli.watch import curve, span
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.training.curves import draw_run
+from ecgsynth.training.monitoring.curves import draw_run
 
 
 def line(number: int, **more: Any) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def test_a_narrow_terminal_has_a_narrow_panel(run: Path, columns: int) -> None:
 def test_runs_that_are_higher_than_the_terminal_have_a_line_each(tmp_path: Path) -> None:
     from rich.console import Console
 
-    from ecgsynth.app.watch import _fitting
+    from ecgsynth.cli.watch import _fitting
 
     runs = [run_folder(tmp_path / str(n), [line(1), line(2), ALARM]) for n in range(20)]
     small = Console(width=160, height=25, force_terminal=True)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ecgsynth.datasets import load
 from ecgsynth.evaluation import NotApplicable, Trial
-from ecgsynth.evaluation.controls import CONTROLS
+from ecgsynth.evaluation.baselines.controls import CONTROLS
 from ecgsynth.evaluation.intervals import Units
-from ecgsynth.evaluation.waveform import _lags, _stuck, _warped, ratio
+from ecgsynth.evaluation.metrics.fidelity.waveform import _lags, _stuck, _warped, ratio
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 

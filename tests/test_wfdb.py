@@ -14,9 +14,9 @@ from ecgsynth import formats
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
-from ecgsynth.signals.simulator import simulate_record
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import INDEPENDENT_LEADS, LEADS_12, twelve_leads
+from ecgsynth.simulator.records import simulate_record
 
 
 def test_wfdb_opens_beats_with_an_annotation_at_every_r_peak(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from own import everything
 from wfdb_files import annotated, checksum, packed, write_record
 
 from ecgsynth.errors import DamagedFileError, EcgsynthError
-from ecgsynth.formats.wfdb_reading import Recording, read_outline, read_recording
+from ecgsynth.formats.wfdb.reader import Recording, read_outline, read_recording
 from ecgsynth.signals.units import per_mv
 
 BITS = {16: 16, 61: 16, 160: 16, 80: 8, 212: 12, 310: 10, 311: 10, 24: 24, 32: 32}

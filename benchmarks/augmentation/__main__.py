@@ -36,7 +36,7 @@ from benchmarks.augmentation.study import Study, settings_of
 from benchmarks.augmentation.tables import report, title
 from benchmarks.augmentation.trainings import trainings, write_subsets
 from benchmarks.augmentation.work import Pace, left, ready, work
-from ecgsynth.augmentation.sides import TEST_SIDES
+from ecgsynth.augmentation.patient_leakage import TEST_SIDES
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import MIN_ITEMS
 from ecgsynth.files import written_beside

@@ -10,7 +10,7 @@ from pathlib import Path
 import ecgsynth as es
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.synthesizer.shelf import find_model
+from ecgsynth.synthesizer.find import find_model
 
 PLAIN = ("none", "weights")
 """Arms that add nothing: the real beats alone, without and with a class-weighted loss."""

@@ -16,12 +16,12 @@ from benchmarks.augmentation.generators import checked
 from benchmarks.augmentation.options import options
 from benchmarks.augmentation.subsets import subset
 from benchmarks.augmentation.trainings import curve_training
-from ecgsynth.augmentation.drawing import draw
 from ecgsynth.augmentation.gate import Gate
 from ecgsynth.augmentation.matching import checked as matched
+from ecgsynth.augmentation.sampling import draw
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import Trial
-from ecgsynth.evaluation.baselines import class_gaussian
+from ecgsynth.evaluation.baselines.samplers import class_gaussian
 from ecgsynth.files import written_beside
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import ecgsynth as es
 from benchmarks.augmentation.settings import Settings
-from ecgsynth.augmentation.sides import people, refuse_shared
+from ecgsynth.augmentation.patient_leakage import people, refuse_shared
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 

@@ -21,7 +21,7 @@ from benchmarks.augmentation.recordings import Recordings
 from benchmarks.augmentation.settings import Seeds, Settings
 from ecgsynth.augmentation.gate import Gate
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation.resnet import ResNet1D
+from ecgsynth.evaluation.reference_models.resnet import ResNet1D
 from ecgsynth.files import written_beside
 from ecgsynth.signals.fingerprint import fingerprint
 from ecgsynth.synthesizer import Synthesizer

@@ -23,10 +23,10 @@ from benchmarks.augmentation.generators import PLAIN, finished
 from benchmarks.augmentation.options import Option
 from benchmarks.augmentation.pools import pool_of, real_of, taken
 from benchmarks.augmentation.trainings import curve_training
-from ecgsynth.augmentation.arms import armed
+from ecgsynth.augmentation.baselines import armed
 from ecgsynth.augmentation.matching import beside
-from ecgsynth.evaluation.classifiers import fit, predict
-from ecgsynth.evaluation.resnet import ResNet1D
+from ecgsynth.evaluation.reference_models.classifiers import fit, predict
+from ecgsynth.evaluation.reference_models.resnet import ResNet1D
 from ecgsynth.progress import Advance, bar
 from ecgsynth.training.card import versions
 from ecgsynth.training.engine import refuse_wrong_bfloat16

@@ -15,7 +15,7 @@ _HOME = {
     "Ecg": "signals.ecg",
     "EcgsynthError": "errors",
     "Marks": "signals.marks",
-    "MixedDataset": "augmentation.mixing",
+    "MixedDataset": "augmentation.mixed_dataset",
     "Report": "evaluation.report",
     "Run": "config",
     "Spec": "signals.spec",
@@ -27,7 +27,7 @@ _HOME = {
     "load": "datasets",
     "draw": "signals.paper",
     "read": "formats",
-    "simulate_record": "signals.simulator",
+    "simulate_record": "simulator.records",
     "train": "training.loop",
     "write": "formats",
 }
@@ -35,7 +35,7 @@ __all__ = sorted(_HOME)  # noqa: PLE0605
 
 if TYPE_CHECKING:
     from ecgsynth.augmentation.arrays import augment as augment
-    from ecgsynth.augmentation.mixing import MixedDataset as MixedDataset
+    from ecgsynth.augmentation.mixed_dataset import MixedDataset as MixedDataset
     from ecgsynth.augmentation.sampler import SyntheticSampler as SyntheticSampler
     from ecgsynth.config import Run as Run
     from ecgsynth.datasets import load as load
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from ecgsynth.signals.ecg import concatenate as concatenate
     from ecgsynth.signals.marks import Marks as Marks
     from ecgsynth.signals.paper import draw as draw
-    from ecgsynth.signals.simulator import simulate_record as simulate_record
     from ecgsynth.signals.spec import Spec as Spec
+    from ecgsynth.simulator.records import simulate_record as simulate_record
     from ecgsynth.synthesizer import Card as Card
     from ecgsynth.synthesizer import Synthesizer as Synthesizer
     from ecgsynth.training.loop import train as train

@@ -1,5 +1,5 @@
 """`python -m ecgsynth`: the command."""
 
-from ecgsynth.app.cli import main
+from ecgsynth.cli.main import main
 
 main()

@@ -13,9 +13,9 @@ from browsing import chromium, opened
 from serving import served
 from tiny import tiny_run
 
-from ecgsynth.app.service.settings import Settings
+from ecgsynth.service.settings import Settings
 from ecgsynth.signals.ecg import Ecg, concatenate
-from ecgsynth.signals.simulator import simulate_record
+from ecgsynth.simulator.records import simulate_record
 from ecgsynth.training.loop import train
 
 if TYPE_CHECKING:

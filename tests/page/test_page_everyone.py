@@ -10,7 +10,7 @@ import pytest
 from browsing import CONTRAST, SIZES, TABS, drawn, figure, nameless, opened, settled
 from serving import served
 
-from ecgsynth.app.service.settings import Settings
+from ecgsynth.service.settings import Settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -13,7 +13,7 @@ from browsing import answered, drag, drawn, figure, ink, opened, peaks, picture,
 from serving import wait_for
 
 from ecgsynth.formats import read
-from ecgsynth.signals.simulator import simulate_record
+from ecgsynth.simulator.records import simulate_record
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -12,9 +12,9 @@ from playwright.sync_api import expect
 from serving import served
 
 import ecgsynth as es
-from ecgsynth.app.service.settings import Settings
-from ecgsynth.app.service.store import Store
 from ecgsynth.formats import read
+from ecgsynth.service.jobs.store import Store
+from ecgsynth.service.settings import Settings
 from ecgsynth.signals.ecg import concatenate
 
 if TYPE_CHECKING:

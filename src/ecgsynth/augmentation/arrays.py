@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ecgsynth.arguments import names, number, shown, whole
-from ecgsynth.augmentation.applying import augmented
-from ecgsynth.augmentation.kinds import Given, key_among
+from ecgsynth.augmentation.array_types import Given, key_among
+from ecgsynth.augmentation.augmenter import augmented
 from ecgsynth.augmentation.plan import Gating, Plan
 from ecgsynth.datasets import make_settings
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.synthesizer.plan import checked_seed
+from ecgsynth.synthesizer.inputs import checked_seed
 
 Model = Synthesizer | str | Path
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation.classifiers import fit, predict
-from ecgsynth.evaluation.delineation import SHORTEST_S, delineate
-from ecgsynth.evaluation.folds import folds
-from ecgsynth.evaluation.instruments import instrument
 from ecgsynth.evaluation.intervals import blocks
-from ecgsynth.evaluation.privacy import SHIFT_S, nearest
+from ecgsynth.evaluation.metrics.fidelity.folds import folds
+from ecgsynth.evaluation.metrics.privacy.memorisation import SHIFT_S, nearest
+from ecgsynth.evaluation.reference_models.classifiers import fit, predict
+from ecgsynth.evaluation.reference_models.delineation import SHORTEST_S, delineate
+from ecgsynth.evaluation.reference_models.instruments import instrument
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.fiducials import measure, out_of_reach
 from ecgsynth.signals.prior import ContextPrior

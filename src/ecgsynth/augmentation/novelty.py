@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation.classifiers import rr_features
-from ecgsynth.evaluation.instruments import embed
+from ecgsynth.evaluation.reference_models.classifiers import rr_features
+from ecgsynth.evaluation.reference_models.instruments import embed
 from ecgsynth.files import written_beside
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec

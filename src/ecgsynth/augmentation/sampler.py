@@ -10,10 +10,10 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ecgsynth.arguments import is_count, listed, shown, whole
+from ecgsynth.augmentation.array_types import Given, key_among
 from ecgsynth.augmentation.arrays import DEFAULT_MODEL, Asked, Model, filled
-from ecgsynth.augmentation.kinds import Given, key_among
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.synthesizer.plan import checked_seed
+from ecgsynth.synthesizer.inputs import checked_seed
 
 
 class SyntheticSampler(BaseEstimator):

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from ecgsynth.datasets import Settings
-from ecgsynth.datasets.pauses import rr_at
+from ecgsynth.datasets.rr import rr_at
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb_reading import Recording
+from ecgsynth.formats.wfdb.reader import Recording
 from ecgsynth.signals import filters
 from ecgsynth.signals.segments import cut
 from ecgsynth.signals.spec import Spec

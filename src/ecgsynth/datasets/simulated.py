@@ -12,16 +12,16 @@ from pydantic import Field
 from ecgsynth.datasets import Inventory
 from ecgsynth.datasets.beats import cut_beats
 from ecgsynth.datasets.mitbih import HELDOUT_FROM, PARTS, MitBih
-from ecgsynth.datasets.mitbih_files import FS
+from ecgsynth.datasets.mitbih.files import FS
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb_reading import Recording
+from ecgsynth.formats.wfdb.reader import Recording
 from ecgsynth.registry import DATASETS
-from ecgsynth.signals import simulator
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
-from ecgsynth.signals.hearts import Heart
 from ecgsynth.signals.noise import add_noise
 from ecgsynth.signals.segments import with_mean_of_part
 from ecgsynth.signals.spec import Spec
+from ecgsynth.simulator import records
+from ecgsynth.simulator.heart import Heart
 
 SHARE = {"train": (0.0, 0.6), "heldout": (0.0, 0.6), "validation": (0.6, 0.8), "test": (0.8, 1.0)}
 """Which of the people a split holds, from and to, as shares of their number."""
@@ -47,7 +47,7 @@ class Simulated:
         wander_mv, muscle_mv, mains_mv: noise, mV RMS. shares: of the classes.
         """
 
-        classes: tuple[str, ...] = simulator.CLASSES
+        classes: tuple[str, ...] = records.CLASSES
         baseline: bool = False  # nothing wanders unless it is asked to
         patients: int = Field(40, ge=5, le=9999)
         beats: int = Field(150, ge=10, le=100_000)
@@ -55,7 +55,7 @@ class Simulated:
         wander_mv: float = Field(0.0, ge=0)
         muscle_mv: float = Field(0.01, ge=0)
         mains_mv: float = Field(0.0, ge=0)
-        shares: dict[str, float] = simulator.SHARES
+        shares: dict[str, float] = records.SHARES
 
     @staticmethod
     def load(split: str, settings: Settings) -> Ecg:
@@ -91,22 +91,22 @@ class Simulated:
 def _person(patient: int, split: str, settings: Simulated.Settings) -> Ecg:
     """One person's beats of a split; train and heldout share no sample."""
     heart = Heart.draw(settings.seed, patient)
-    record = simulator.simulate_record(
-        simulator.seconds_for(settings.beats, heart, settings.window, FS),
+    record = records.simulate_record(
+        records.seconds_for(settings.beats, heart, settings.window, FS),
         FS,
         leads=settings.leads,
         beats=settings.shares,
-        noise=simulator.Noise(settings.wander_mv, settings.muscle_mv, settings.mains_mv),
+        noise=records.Noise(settings.wander_mv, settings.muscle_mv, settings.mains_mv),
         seed=settings.seed,
         patient=patient,
     )
     assert record.marks is not None
     assert record.patient is not None
-    code = np.isin(record.marks.symbol, simulator.CLASSES)
+    code = np.isin(record.marks.symbol, records.CLASSES)
     recording = Recording(
         record.signal[0], FS, settings.leads, record.marks.sample[code], record.marks.symbol[code]
     )
-    number = {name: k for k, name in enumerate(simulator.CLASSES)}
+    number = {name: k for k, name in enumerate(records.CLASSES)}
     beats = cut_beats(recording, number, settings.fs, settings, record.patient[0])
     whole = np.flatnonzero(np.isfinite(beats["rr"]).all(1))[: settings.beats]
     beats = {name: column[whole] for name, column in beats.items()}
@@ -116,7 +116,7 @@ def _person(patient: int, split: str, settings: Simulated.Settings) -> Ecg:
         beats["rr"][rows] = with_mean_of_part(beats["rr"][rows], own)
     column = np.array([
         settings.classes.index(name) if name in settings.classes else -1
-        for name in simulator.CLASSES
+        for name in records.CLASSES
     ])  # fmt: skip
     label = column[beats["label"][rows]]
     rows, label = rows[label >= 0], label[label >= 0]
@@ -128,7 +128,7 @@ def _person(patient: int, split: str, settings: Simulated.Settings) -> Ecg:
         patient=np.repeat(record.patient, len(rows)),
         record=np.repeat(record.patient, len(rows)),
         onset_s=beats["onset_s"][rows],
-        source=f"{simulator.SOURCE}:{split}",
+        source=f"{records.SOURCE}:{split}",
     )
 
 

@@ -15,12 +15,12 @@ from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.spec import Spec
 
 if TYPE_CHECKING:
-    from ecgsynth.evaluation.classifiers import Network
-    from ecgsynth.evaluation.copies import Nearnesses
-    from ecgsynth.evaluation.diversity import Neighbourhoods
-    from ecgsynth.evaluation.folds import Sides
-    from ecgsynth.evaluation.privacy import Neighbours
-    from ecgsynth.evaluation.reference import Reference
+    from ecgsynth.evaluation.baselines.statistics import Reference
+    from ecgsynth.evaluation.metrics.diversity.coverage import Neighbourhoods
+    from ecgsynth.evaluation.metrics.fidelity.folds import Sides
+    from ecgsynth.evaluation.metrics.privacy.copies import Nearnesses
+    from ecgsynth.evaluation.metrics.privacy.memorisation import Neighbours
+    from ecgsynth.evaluation.reference_models.classifiers import Network
 
 Goal = Literal["lower", "higher", "match"]
 ALIGNED_S = 2.0
@@ -95,7 +95,7 @@ class Trial:
     @cached_property
     def embedded(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """All synthetic and test items as points [item, 32] of the fixed instrument."""
-        from ecgsynth.evaluation.instruments import embed
+        from ecgsynth.evaluation.reference_models.instruments import embed
 
         assert self.test is not None
         return embed(self.synthetic.quantised()), embed(self.test.quantised())
@@ -103,14 +103,14 @@ class Trial:
     @cached_property
     def neighbourhoods(self) -> Mapping[str, Neighbourhoods | Estimate]:
         """Class -> how its test items are covered in the embedding, or the reason why not."""
-        from ecgsynth.evaluation.diversity import neighbourhoods
+        from ecgsynth.evaluation.metrics.diversity.coverage import neighbourhoods
 
         return neighbourhoods(self, self.embedded)
 
     @cached_property
     def neighbourhoods_signal(self) -> Mapping[str, Neighbourhoods | Estimate]:
         """The same, sample by sample."""
-        from ecgsynth.evaluation.diversity import neighbourhoods
+        from ecgsynth.evaluation.metrics.diversity.coverage import neighbourhoods
 
         assert self.test is not None
         sets = (self.synthetic.quantised().signal, self.test.quantised().signal)
@@ -120,7 +120,7 @@ class Trial:
     @cached_property
     def measured(self) -> Reference:
         """The reference statistics of the synthetic set, which several metrics share."""
-        from ecgsynth.evaluation.reference import Reference
+        from ecgsynth.evaluation.baselines.statistics import Reference
 
         return Reference.measure(self.synthetic, self.embedded[0] if self.test else None)
 
@@ -132,7 +132,7 @@ class Trial:
 
         NaN where the delineation failed, and for items that are not in the sample that is measured.
         """
-        from ecgsynth.evaluation.physiology import intervals
+        from ecgsynth.evaluation.metrics.physiology import intervals
 
         assert self.test is not None
         return intervals(self, self.synthetic), intervals(self, self.test)
@@ -141,21 +141,21 @@ class Trial:
     def neighbours(self) -> Mapping[str, Neighbours | Estimate]:
         """Class -> the nearest trained and held-out items of its synthetic ones, or the reason
         why there are none; the privacy metrics share them."""
-        from ecgsynth.evaluation.privacy import neighbours
+        from ecgsynth.evaluation.metrics.privacy.memorisation import neighbours
 
         return neighbours(self)
 
     @cached_property
     def apart(self) -> Sides:
         """Synthetic and test items in the folds of a two-sample test, by people where it can be."""
-        from ecgsynth.evaluation.c2st import apart
+        from ecgsynth.evaluation.metrics.fidelity.c2st import apart
 
         return apart(self)
 
     @cached_property
     def apart_from_trained(self) -> Sides:
         """Synthetic and trained items, likewise."""
-        from ecgsynth.evaluation.c2st import apart_from_trained
+        from ecgsynth.evaluation.metrics.fidelity.c2st import apart_from_trained
 
         return apart_from_trained(self)
 
@@ -173,28 +173,28 @@ class Trial:
     @cached_property
     def copies(self) -> Nearnesses:
         """How near synthetic and real items lie to real ones; both figures of copies share it."""
-        from ecgsynth.evaluation.copies import nearnesses
+        from ecgsynth.evaluation.metrics.privacy.copies import nearnesses
 
         return nearnesses(self)
 
     @cached_property
     def said_by_synthetic(self) -> NDArray[np.floating]:
         """[seed, item, class] what those trained on the synthetic set say of the new patients."""
-        from ecgsynth.evaluation.utility import said_by_synthetic
+        from ecgsynth.evaluation.metrics.utility import said_by_synthetic
 
         return said_by_synthetic(self)
 
     @cached_property
     def taught_by_equal(self) -> list[Network]:
         """Classifiers trained on as many real items of each class as there are synthetic ones."""
-        from ecgsynth.evaluation.utility import taught_by_equal
+        from ecgsynth.evaluation.metrics.utility import taught_by_equal
 
         return taught_by_equal(self)
 
     @cached_property
     def said_by_real(self) -> NDArray[np.floating]:
         """[seed, item, class] what those trained on real items say of them."""
-        from ecgsynth.evaluation.utility import said_by_real
+        from ecgsynth.evaluation.metrics.utility import said_by_real
 
         return said_by_real(self)
 

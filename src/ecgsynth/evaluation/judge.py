@@ -12,21 +12,23 @@ import numpy as np
 
 from ecgsynth.arguments import callback, flag, instance, names, place, shown, whole
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError
-from ecgsynth.evaluation import Estimate, Metric, Trial, c2st, members, reference
-from ecgsynth.evaluation.baselines import of_whom
-from ecgsynth.evaluation.calibration import (
+from ecgsynth.evaluation import Estimate, Metric, Trial, members
+from ecgsynth.evaluation.baselines import statistics
+from ecgsynth.evaluation.baselines.calibration import (
     Calibration,
     Figures,
     cost_ahead,
     figures,
     sizes,
 )
-from ecgsynth.evaluation.judge_pace import LOADING_S, cost, total
-from ecgsynth.evaluation.loading import load_real
+from ecgsynth.evaluation.baselines.real_samples import DRAWS, FEW_DRAWS, Draws, ranges
+from ecgsynth.evaluation.baselines.samplers import of_whom
+from ecgsynth.evaluation.inputs import aligned, capped, checked, doubt_copies, doubt_new_patients
+from ecgsynth.evaluation.metrics.fidelity import c2st
 from ecgsynth.evaluation.overlap import overlaps_of
-from ecgsynth.evaluation.real_draws import DRAWS, FEW_DRAWS, Draws, ranges
+from ecgsynth.evaluation.pace import LOADING_S, cost, total
+from ecgsynth.evaluation.real_sets import load_real
 from ecgsynth.evaluation.report import Report, Row
-from ecgsynth.evaluation.sets import aligned, capped, checked, doubt_copies, doubt_new_patients
 from ecgsynth.evaluation.training_set import TrainingSet, training_set
 from ecgsynth.progress import Advance, Steps, bar
 from ecgsynth.registry import METRICS
@@ -113,13 +115,13 @@ def evaluate(
     learned = train if isinstance(train, TrainingSet) else training_set(synthetic, train)
     parts["train"] = learned.items
     notes.insert(0, learned.why)
-    known = reference.shipped(against, synthetic.spec) if isinstance(against, str) else None
+    known = statistics.shipped(against, synthetic.spec) if isinstance(against, str) else None
     synthetic, parts = aligned(synthetic, parts, notes)
     synthetic = capped(synthetic, quick, seed, notes)
     doubt_copies(synthetic, parts, notes)
     doubt_new_patients(parts["train"], parts["new_patients"], notes)
     if parts["test"] is not None:
-        measured = reference.Reference.measure(parts["test"])
+        measured = statistics.Reference.measure(parts["test"])
         if known is not None and known.train == learned.source and learned.usual:
             measured = replace(measured, calibrations=known.calibrations, train=known.train)
         known = measured
@@ -188,7 +190,7 @@ def _part(name: str, part: Ecg | str | None, spec: Spec, notes: list[str]) -> Ec
     except MissingRecordingsError as problem:
         if name != "test":
             notes.append(f"Without {NEEDS_WORDS[name]}: {problem}")
-        elif reference.shipped(part, spec) is None:
+        elif statistics.shipped(part, spec) is None:
             raise
         else:
             notes.append(f"The recordings of {part} are not here; shipped statistics serve.")
@@ -311,7 +313,7 @@ def calibrate(
     draws: int = DRAWS,
     seed: int = 0,
     advance: Advance | None = None,
-) -> tuple[reference.Reference, Calibration]:
+) -> tuple[statistics.Reference, Calibration]:
     """Floors and ceilings for sets of `count` items a class, measured and kept in the cache.
 
     against: held-out items of the same people, as in `evaluate`. train: what generators learn
@@ -335,7 +337,7 @@ def calibrate(
     stand_in, parts = aligned(stand_in, {"test": test, "train": learned}, notes)
     stand_in = capped(stand_in, quick, seed, notes)
     assert parts["test"] is not None
-    known = reference.Reference.measure(parts["test"])
+    known = statistics.Reference.measure(parts["test"])
     trial = Trial(stand_in, parts["test"], parts["train"], reference=known, seed=seed, quick=quick)
     usable, _ = _usable(trial, [METRICS.get(name) for name in METRICS.names()])
     steps = Steps(advance, cost_ahead(trial, usable, exact=True, draws=draws) or 1.0)

@@ -8,8 +8,8 @@ from typing import Any
 
 from ecgsynth.datasets import Dataset
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError
-from ecgsynth.evaluation.loading import load_like, load_real
-from ecgsynth.evaluation.sets import same_shape
+from ecgsynth.evaluation.inputs import same_shape
+from ecgsynth.evaluation.real_sets import load_like, load_real
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg
 

@@ -77,7 +77,7 @@ def check_target(target: str | Path) -> None:
     ------
     EcgsynthError: unknown ending, a place where nothing can be written, a folder of others.
     """
-    from ecgsynth.formats.wfdb_writing import refuse_folder
+    from ecgsynth.formats.wfdb.writer import refuse_folder
 
     path = place(target, "the target")
     kind = _by_suffix(str(target))

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ecgsynth.files import written_beside
 from ecgsynth.formats import stream
-from ecgsynth.formats.arrays import Archive, Arrays
-from ecgsynth.formats.others import items_of
+from ecgsynth.formats.foreign.arrays import Archive, Arrays
+from ecgsynth.formats.foreign.items import items_of
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
@@ -79,7 +79,7 @@ class Npz:
 
     @staticmethod
     def read(path: Path) -> Ecg:
-        """Files of ours come back exactly; of others see `ecgsynth.formats.others`.
+        """Files of ours come back exactly; of others see `ecgsynth.formats.foreign.items`.
 
         `data` (or signal, signals, X, x) is [item, lead, sample] or [item, sample], `fs` in Hz;
         `leads`, `labels` (or label, labels_str, labels_id, class, y), `classes`, `unit` (mV, uV, V

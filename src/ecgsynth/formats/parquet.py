@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ecgsynth.files import written_beside
 from ecgsynth.formats import cells, stream
-from ecgsynth.formats.columns import Columns
-from ecgsynth.formats.others import items_of
-from ecgsynth.formats.sources import ParquetCells
+from ecgsynth.formats.foreign.columns import Columns
+from ecgsynth.formats.foreign.items import items_of
+from ecgsynth.formats.foreign.tables import ParquetCells
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
@@ -66,7 +66,7 @@ class Parquet:
     @staticmethod
     def read(path: Path) -> Ecg:
         """Read a file that `write` wrote, or one of others with a column `fs` (see
-        `ecgsynth.formats.others`).
+        `ecgsynth.formats.foreign.items`).
 
         Raises
         ------

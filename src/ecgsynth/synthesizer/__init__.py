@@ -31,9 +31,9 @@ from ecgsynth.signals.prior import ContextPrior, usual
 from ecgsynth.signals.scaling import VALID, masked, scaler_from_json
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer.card import Card as Card
-from ecgsynth.synthesizer.plan import Drawn, Plan, checked_seed, counter_uniform
-from ecgsynth.synthesizer.shelf import find_model
-from ecgsynth.synthesizer.shelf import pretrained as pretrained
+from ecgsynth.synthesizer.find import find_model
+from ecgsynth.synthesizer.find import pretrained as pretrained
+from ecgsynth.synthesizer.inputs import Drawn, Plan, checked_seed, counter_uniform
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -132,7 +132,7 @@ class Synthesizer:
         ------
         EcgsynthError: no models, one that makes more than its class, models of different signals.
         """
-        from ecgsynth.synthesizer.joined import join
+        from ecgsynth.synthesizer.ensemble import join
 
         models = mapping(models, "what is joined", "{'S': 'runs/s', 'V': 'runs/v'}")
         loaded = {
@@ -156,7 +156,7 @@ class Synthesizer:
         ------
         EcgsynthError: the model has no codes of people, or is transplanted already.
         """
-        from ecgsynth.synthesizer.transplanted import transplant
+        from ecgsynth.synthesizer.ectopy_transfer import transplant
 
         return transplant(self, text(name, "the name") or f"{self.card.name}-transplanted")
 

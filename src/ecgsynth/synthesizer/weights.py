@@ -28,7 +28,7 @@ def load(path: Path) -> Synthesizer:
     """
     from safetensors import SafetensorError, safe_open
 
-    from ecgsynth.synthesizer.joined import assemble
+    from ecgsynth.synthesizer.ensemble import assemble
 
     try:
         with safe_open(path, "pt") as file:

@@ -25,10 +25,11 @@ from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import Scaler, fit_scaler, measure_hidden
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training import snapshots
-from ecgsynth.training.augment import augment
-from ecgsynth.training.batches import Batches, styles_of
 from ecgsynth.training.card import make_card
-from ecgsynth.training.doubts import doubts, refuse, warned
+from ecgsynth.training.data.augment import augment
+from ecgsynth.training.data.batches import Batches, styles_of
+from ecgsynth.training.data.checks import doubts, refuse, warned
+from ecgsynth.training.data.scaled import Prepared, heldout_of
 from ecgsynth.training.engine import (
     agreed,
     ending_with_the_others,
@@ -37,12 +38,11 @@ from ecgsynth.training.engine import (
     refuse_uneven,
     refuse_wrong_bfloat16,
 )
-from ecgsynth.training.guard import Guard, diverged
+from ecgsynth.training.monitoring.monitor import Guard, diverged
+from ecgsynth.training.monitoring.tracking import Tracker, pace
 from ecgsynth.training.optimisers import share_of_rate
-from ecgsynth.training.prepared import Prepared, heldout_of
-from ecgsynth.training.steps import Learner
 from ecgsynth.training.stopping import stop_between_steps
-from ecgsynth.training.tracking import Tracker, pace
+from ecgsynth.training.trainers import Learner
 
 Report = Callable[[int, int, dict[str, float]], None]
 """Called after every logged step with (examples seen, of how many, values); the command draws a

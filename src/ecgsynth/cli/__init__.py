@@ -1,0 +1,1 @@
+"""The command `ecgsynth`: a file a sub-command."""

@@ -1,0 +1,87 @@
+"""`ecgsynth augment`: a real set and what fills up its rare classes, in one file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ecgsynth.cli.targets import Force, checked_targets
+
+if TYPE_CHECKING:
+    from ecgsynth.augmentation.augmenter import Augmented
+
+
+def augment(
+    recipe: Annotated[str, typer.Argument(help="A shipped plan's name or a YAML file.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, as in "
+                                                          "classes.S.times=3")] = None,
+    to: Annotated[str, typer.Option("--to", help="File (.npz .csv .parquet) or folder/ (WFDB) "
+                                    "[RECIPE.npz].")] = "",
+    source: Annotated[str, typer.Option("--from", help="Real items: a file or folder, instead of "
+                                        "the plan's data.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, make nothing.")]
+    = False,
+    force: Force = False,
+) -> None:  # fmt: skip
+    """Fill up rare classes of a real set with synthetic items that pass a quality gate.
+
+    Example: ecgsynth augment augment-svf classes.F.enabled=false --to svf.npz
+
+    Your own set: ecgsynth augment augment-svf --from mine.npz --to mine-svf.npz
+    """
+    from pathlib import Path
+
+    from ecgsynth.augmentation.augmenter import manifest_of
+    from ecgsynth.augmentation.plan import Plan
+    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.formats import check_target
+    from ecgsynth.progress import bar
+    from ecgsynth.recipes import read_recipe
+
+    told = [one for one in overrides or [] if one.partition("=")[0].split(".")[0] == "data"]
+    if source and told:
+        raise EcgsynthError(
+            f"--from {source} takes the place of the plan's data; leave out {told[0]}, or --from."
+        )
+    content = read_recipe(recipe, overrides or [], "augmentation")
+    if source:
+        content["data"] = {"file": source}
+    plan = Plan.from_dict(content)
+    if plan.data is None:
+        raise EcgsynthError(f"the plan '{plan.name}' names no data; give it, or say --from FILE.")
+    target = to or f"{Path(recipe).stem}.npz"
+    if plan.data.file and Path(target).resolve() == Path(plan.data.file).resolve():
+        raise EcgsynthError(f"{target} is the real set itself; name another file with --to.")
+    check_target(target)
+    checked_targets(target, manifest_of(target), force=force)
+    if dry_run:
+        typer.echo(plan.to_yaml())
+        typer.echo(f"# would write {target}")
+        return
+    from ecgsynth.augmentation.augmenter import augmented
+
+    with bar("augmenting") as advance:
+        done = augmented(plan.data.load(), plan, advance=advance)
+    manifest = done.save(target)
+    show(done)
+    counts = [facts["synthetic"] for facts in done.manifest["classes"].values()]
+    typer.echo(f"{sum(counts):,} of {len(done.ecg):,} items are synthetic: {target}")
+    typer.echo(f"manifest: {manifest}")
+
+
+def show(done: Augmented) -> None:
+    """Counts and acceptance as a table: a row per class, a column per criterion."""
+    from ecgsynth.cli.console import table
+
+    criteria = list(dict.fromkeys(c for found in done.acceptance.values() for c in found.met))
+    rows = []
+    for name, facts in done.manifest["classes"].items():
+        row = [name, f"{facts['real']:,}", f"{facts['synthetic']:,}"]
+        found = done.acceptance.get(name)
+        if found is not None:
+            row += [f"{share:.1%}" for share in (found.rate, *(found.met[c] for c in criteria))]
+        rows.append(row + [""] * (4 + len(criteria) - len(row)))
+    columns = ["class", "real", "made", "passed", *criteria]
+    title = f"{done.manifest['input']['source']}; of what was drawn, the share that passed"
+    table(title, columns, rows)

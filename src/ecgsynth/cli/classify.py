@@ -1,0 +1,231 @@
+"""`ecgsynth classify`: train the fixed classifiers on any set, and test them on other people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ecgsynth.cli.targets import Force, checked_targets
+
+if TYPE_CHECKING:
+    from ecgsynth.evaluation.reference_models.instruments import Instrument
+    from ecgsynth.signals.ecg import Ecg
+
+STEPS = 5000
+"""As `evaluation.classifiers`; that module loads PyTorch, which `--help` need not."""
+
+app = typer.Typer(help="Train a classifier on a set, test it on other people.",
+                  no_args_is_help=True)  # fmt: skip
+
+
+@app.command("train")
+def learn(
+    source: Annotated[str, typer.Argument(metavar="SET", help="NAME:SPLIT, or a file or folder of "
+                                          "real, synthetic or mixed items.")],
+    to: Annotated[Path, typer.Option("--to", help="The classifier, .safetensors.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="settings of NAME as key=value")]
+    = None,
+    validation: Annotated[str, typer.Option("--validation", help="Real items of other people that "
+                          "choose the weights, as SET.")] = "",
+    arm: Annotated[str, typer.Option("--arm", help="Against rare classes: none, weights, jitter, "
+                                     "smote.")] = "weights",
+    one_class: Annotated[bool, typer.Option("--one-class", help="Learn class N alone, to find what "
+                         "is unlike it.")] = False,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps.")] = STEPS,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    force: Force = False,
+) -> None:  # fmt: skip
+    """Train the fixed classifier: ResNet-1D for beats, xresnet1d for records.
+
+    Example: ecgsynth classify train svf.npz --validation mitbih:validation --to svf.safetensors
+
+    A detector: ecgsynth classify train mitbih:train --one-class --to novelty.safetensors
+    """
+    from ecgsynth.augmentation.classifiers import detect
+    from ecgsynth.augmentation.classifiers import learn as learned
+    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.evaluation.real_sets import load_real
+    from ecgsynth.progress import bar
+
+    if to.suffix != ".safetensors":
+        raise EcgsynthError(f"a classifier is a .safetensors file; {to} does not end so.")
+    if one_class and (validation or arm != "weights" or steps != STEPS):
+        raise EcgsynthError(
+            "--one-class fits a density and takes no --validation, --arm or --steps; leave them "
+            "out."
+        )
+    checked_targets(to, force=force)
+    ecg = _loaded(source, overrides or [])
+    told = ", ".join(f"{name} {count:,}" for name, count in ecg.counts().items())
+    if one_class:
+        detect(ecg, "N", seed).save(to)
+        typer.echo(f"detector: {to} knows class N of {told}")
+    else:
+        choice = load_real(validation, ecg.spec) if validation else None
+        with bar("training") as advance:
+            learned(
+                ecg, choice, arm=arm, steps=steps, seed=seed,  # type: ignore[arg-type]
+                advance=lambda step: advance("training", step / steps),
+            ).save(to)  # fmt: skip
+        typer.echo(f"classifier: {to} learned {told}")
+    typer.echo(f"try: ecgsynth classify test {to} --on SET, of other people")
+
+
+@app.command("test")
+def examine(
+    classifier: Annotated[Path, typer.Argument(help="What `classify train` wrote.")],
+    on: Annotated[str, typer.Option("--on", metavar="SET", help="Real items of other people; "
+                                    "mitbih:test is looked at once per shipped version.")],
+    json: Annotated[Path | None, typer.Option("--json", help="Every figure as JSON.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what --json names.")] = False,
+) -> None:  # fmt: skip
+    """Test it: confusion matrix, Se, +P and F1 (AAMI EC57), AUROC, calibration, records.
+
+    Example: ecgsynth classify test svf.safetensors --on mitbih:validation --json svf.json
+    """
+    from json import dumps
+
+    from ecgsynth.augmentation.classifiers import load, test_set
+    from ecgsynth.augmentation.ec57 import novelty, report
+    from ecgsynth.augmentation.novelty import Detector
+    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.evaluation.real_sets import load_real
+    from ecgsynth.files import written_beside
+
+    if json is not None and json.suffix != ".json":
+        raise EcgsynthError(f"--json names a file that ends in .json; {json} does not.")
+    checked_targets(*filter(None, [json]), force=force)
+    knower = load(classifier)
+    ecg, notes = test_set(knower, load_real(on, knower.spec))
+    if isinstance(knower, Detector):
+        found = novelty(knower, ecg)
+        _show_novelty(found)
+    else:
+        found = report(ecg, knower.predict(ecg))
+        _show(found, knower)
+    found |= {"classifier": {"file": classifier.name, "sha256": knower.hash, **knower.facts}}
+    found["notes"] = notes
+    for note in notes:
+        typer.echo(note)
+    if json is not None:
+        with written_beside(json) as beside:
+            beside.write_text(dumps(found, indent=1) + "\n", encoding="utf-8")
+        typer.echo(f"figures: {json}")
+
+
+def _loaded(source: str, overrides: list[str]) -> Ecg:
+    """A file or folder, or a split with settings of its data set."""
+    from ecgsynth.datasets import load
+    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.formats import read
+    from ecgsynth.recipes import settings_of
+    from ecgsynth.registry import DATASETS
+
+    if source.partition(":")[0] in DATASETS.names():
+        return load(source, **settings_of(overrides))
+    if overrides:
+        raise EcgsynthError(f"a file has no settings; leave out {overrides[0]}.")
+    return read(source)
+
+
+def _show(found: dict[str, Any], classifier: Instrument) -> None:
+    """The figures as tables."""
+    from ecgsynth.cli.console import table
+
+    names = list(found["classes"])
+    rows = [
+        [name, f"{row['items']:,}", *_of_people(row), _share(row.get("sensitivity")),
+         _share(row.get("predictivity")), _figure(row.get("f1")), _figure(row["auroc"])]
+        for name, row in found["classes"].items()
+    ]  # fmt: skip
+    if "without_232" in found:
+        row = found["without_232"]["S"]
+        rows.append(
+            ["S without 232", f"{row['items']:,}", *_of_people(row), _share(row["sensitivity"]),
+             _share(row["predictivity"]), _figure(row["f1"]), _figure(row["auroc"])]
+        )  # fmt: skip
+    heads = ["class", "items", "people", "largest", "Se", "+P", "F1", "AUROC"]
+    who = f"{found['people']} people" if found["people"] else "people not told"
+    table(f"{found['source']}: {found['items']:,} items, {who}", heads, rows)
+    what = "AUROC" if classifier.spec.multilabel else "F1"
+    for group, words in (("NSV", "N, S, V"), ("all", ", ".join(names))):
+        if group in found["macro"]:
+            typer.echo(f"macro {what} over {words}: {_figure(found['macro'][group])}")
+    if classifier.spec.multilabel:
+        return
+    typer.echo()
+    lines = [
+        [name, str(row["counts"]["TP"] + row["counts"]["FN"]), *(
+            f"{_share(row[rate]['gross'])} / {_share(row[rate]['average'])}"
+            for rate in ("sensitivity", "predictivity", "false_positive_rate")
+        )]
+        for name, row in found["ec57"].items()
+    ]  # fmt: skip
+    title = "EC57, gross / average of records (F and Q called V, and Q called S, are left out)"
+    table(title, ["", "beats", "Se", "+P", "FPR"], lines)
+    typer.echo()
+    cells = [
+        [name, *(f"{count:,}" for count in line)]
+        for name, line in zip(names, found["confusion"], strict=True)
+    ]
+    table("confusion (row: truth)", ["", *names], cells)
+    fit = found["calibration"]
+    typer.echo()
+    bins = [
+        [f"{b['from']:.2f}-{b['to']:.2f}", f"{b['items']:,}", _share(b["confidence"]),
+         _share(b["accuracy"])]
+        for b in fit["bins"]
+    ]  # fmt: skip
+    table(
+        f"expected calibration error {fit['expected_error']:.3f}",
+        ["confidence", "items", "mean confidence", "right"], bins,
+    )  # fmt: skip
+    typer.echo()
+    lines = [
+        [one["record"], f"{one['items']:,}", _share(one["right"]),
+         *(_rates(one["classes"][name]) for name in names)]
+        for one in found["records"]
+    ]  # fmt: skip
+    if lines:
+        table(
+            "records: share that is right; per class items, Se, +P",
+            ["record", "items", "right", *names],
+            lines,
+        )
+
+
+def _show_novelty(found: dict[str, Any]) -> None:
+    from ecgsynth.cli.console import table
+
+    rows = [
+        [name, f"{row['items']:,}", *_of_people(row), _figure(row["auroc"])]
+        for name, row in found["classes"].items()
+    ]
+    title = f"{found['source']}: told from class {found['own']} by a detector of it alone"
+    table(title, ["class", "items", "people", "largest", "AUROC"], rows)
+
+
+def _of_people(row: dict[str, Any]) -> list[str]:
+    if "patients" not in row:
+        return ["", ""]
+    return [str(row["patients"]), f"{row['largest_share']:.0%}"]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}".removeprefix("0")
+
+
+def _figure(estimate: dict[str, Any] | None) -> str:
+    if estimate is None:
+        return "-"
+    if estimate["low"] is None:
+        return f"{_share(estimate['value'])} ({estimate.get('note', '')})".removesuffix(" ()")
+    return f"{_share(estimate['value'])} ({_share(estimate['low'])}-{_share(estimate['high'])})"
+
+
+def _rates(row: dict[str, Any]) -> str:
+    if not row["items"]:
+        return ""
+    return f"{row['items']:,}  {_share(row['sensitivity'])} {_share(row['predictivity'])}"

@@ -1,0 +1,88 @@
+"""`ecgsynth demo`: everything once, in two or three minutes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecgsynth.cli.targets import Force, checked_targets
+
+MADE = ("beats.png", "wfdb/", "beats.npz", "report.html", "report.json", "own-beats.png",
+        "own-curves.png")  # fmt: skip
+"""What it writes into its folder, beside a run of its own."""
+
+
+def demo(
+    to: Annotated[Path, typer.Option("--to", help="Folder for what is made.")] = Path("demo"),
+    model: Annotated[str, typer.Option("--model", help="Shipped model.")] = "mitbih-beats",
+    force: Force = False,
+) -> None:
+    """Generate beats, judge them, train a small generator, and name what was written.
+
+    Works without recordings and without a network. Example: ecgsynth demo --to demo
+    """
+    from ecgsynth.cli.evaluate import show
+    from ecgsynth.cli.train import train_with_bar
+    from ecgsynth.config import Run
+    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.evaluation.judge import evaluate
+    from ecgsynth.evaluation.real_sets import load_like
+    from ecgsynth.formats import write
+    from ecgsynth.signals.paper import draw
+    from ecgsynth.synthesizer import Synthesizer
+
+    checked_targets(*(f"{to / name}{'/' * name.endswith('/')}" for name in MADE), force=force)
+    made: dict[str, Path] = {}
+
+    def say(text: str) -> None:
+        typer.echo(f"\n== {text}")
+
+    say(f"1. beats of every class from the shipped weights '{model}'")
+    synthesizer = Synthesizer.load(model)
+    beats = synthesizer.generate(1200, seed=1)
+    made["picture"] = draw(beats, to / "beats.png", title=f"{synthesizer.card.id}, synthetic")
+    typer.echo(f"first picture: {made['picture']}")
+    made["WFDB records"] = write(beats[:200], to / "wfdb", format="wfdb")
+    made["NPZ"] = write(beats, to / "beats.npz")
+
+    try:
+        real = load_like("mitbih:heldout", synthesizer.spec)
+        say(f"2. judged against {len(real):,} held-out beats of the recordings found here")
+    except EcgsynthError:
+        say("2. judged against the shipped reference statistics (no recordings here; "
+            "`ecgsynth data fetch mitbih` brings them)")  # fmt: skip
+    judged = synthesizer.generate(4000, seed=2)
+    report = evaluate(judged, "mitbih:heldout", "mitbih:train", quick=True)
+    made["report"] = report.save(to / "report.html")
+    show(report)
+
+    run = Run.read("mitbih-beats").quickened()
+    try:
+        load_like("mitbih:train", synthesizer.spec)
+    except EcgsynthError:
+        run = Run.read("simulated-beats").quickened()
+    say(f"3. a small generator, trained on {run.data.name} for about a minute")
+    folder = _fresh(to / "run")
+    own = train_with_bar(run, folder)
+    made["own run"] = folder
+    made["own beats"] = draw(own.generate(200, seed=1), to / "own-beats.png",
+                             title=f"{own.card.name}: one minute of training")  # fmt: skip
+    from ecgsynth.training.monitoring.curves import draw_run
+
+    made["own curves"] = draw_run(folder, to / "own-curves.png")
+
+    say("what was made")
+    for what, path in made.items():
+        typer.echo(f"{what:13s} {path}")
+    typer.echo(f"next: ecgsynth generate {model} --label V --count 500 --to pvc.npz")
+
+
+def _fresh(folder: Path) -> Path:
+    """A run folder that is not there yet, so that nobody's run is touched."""
+    number, free = 2, folder
+    while free.exists():
+        free = folder.with_name(f"{folder.name}-{number}")
+        number += 1
+    return free

@@ -1,0 +1,112 @@
+"""`ecgsynth evaluate`: judge a synthetic set of any origin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ecgsynth.cli.targets import Force, checked_targets
+
+if TYPE_CHECKING:
+    from ecgsynth.evaluation.report import Report
+
+
+def evaluate(
+    synthetic: Annotated[str, typer.Argument(help="File or folder of synthetic items (with "
+                         "--calibrate: any items of the shape).")],
+    against: Annotated[str, typer.Option("--against", help="Held-out items of the same people: "
+                       "a data set's split or a file.")] = "mitbih:heldout",
+    train: Annotated[str, typer.Option("--train", help="What the generator learned from, likewise, "
+                     "or none [what the set's own card names].")] = "",
+    new_patients: Annotated[str, typer.Option("--new-patients", help="Items of other people, for "
+                            "TSTR; mitbih:test is looked at once per shipped version.")] = "",
+    metrics: Annotated[str, typer.Option("--metrics", help="Names, comma between.")] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="No trainings of networks: seconds.")]
+    = False,
+    full: Annotated[bool, typer.Option("--full", help="Five seeds of every network, floors and "
+                    "ceilings at this very size: for a table that is published.")] = False,
+    calibrate: Annotated[int | None, typer.Option("--calibrate", metavar="COUNT", min=10,
+                         help="Measure floors and ceilings for sets of COUNT items a class, once "
+                         "for all evaluations to come; 10 to 20 minutes.")] = None,
+    show_real: Annotated[bool, typer.Option("--show-real", help="Draw real traces of a private "
+                         "source too.")] = False,
+    seed: Annotated[int, typer.Option("--seed")] = 0,
+    to: Annotated[Path, typer.Option("--to", help="Report, .html (with .json beside) or .json.")]
+    = Path("report.html"),
+    force: Force = False,
+) -> None:  # fmt: skip
+    """Judge a synthetic set: every figure with its floors, its ceiling and its interval.
+
+    Example: ecgsynth evaluate pvc.npz --against mitbih:heldout --train mitbih:train --quick
+
+    Another generator: ecgsynth evaluate theirs.csv --against heldout.npz --train train.npz --full
+
+    Once, for speed: ecgsynth evaluate beats.npz --calibrate 2000
+    """
+    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.evaluation.judge import calibrate as measure_controls
+    from ecgsynth.evaluation.judge import evaluate as judge
+    from ecgsynth.evaluation.report import files_of
+    from ecgsynth.evaluation.training_set import training_set
+    from ecgsynth.formats import read_silently
+
+    checked_targets(*files_of(to), force=force or bool(calibrate))
+    ecg = read_silently(synthetic)  # the judge names a doubtful unit
+    if calibrate:
+        learned = training_set(ecg, train)
+        typer.echo(learned.why)
+        if learned.items is None:
+            raise EcgsynthError("floors and ceilings need a training set; name it with --train.")
+        _, done = measure_controls(
+            against, learned.items, ecg.spec, calibrate, quick=quick, seed=seed
+        )
+        sizes = ", ".join(f"{name} {count}" for name, count in done.counts.items())
+        typer.echo(f"floors and ceilings of {against} at {sizes} items are in the cache")
+        return
+    names = [name.strip() for name in metrics.split(",") if name.strip()] or None
+    report = judge(
+        ecg, against, train, new_patients or None, names, quick=quick, full=full, seed=seed
+    )
+    if not report.rows:
+        reasons = "; ".join(dict.fromkeys(report.left_out.values()))
+        raise EcgsynthError(f"nothing of {synthetic} could be measured: {reasons}.")
+    report.save(to, True if show_real else None)
+    show(report)
+    typer.echo(f"report: {to}")
+
+
+def show(report: Report) -> None:
+    """The figures as a table: a row per metric, a column per class; the page has the rest."""
+    from ecgsynth.cli.console import table
+
+    def cell(metric: str, group: str) -> str:
+        row = found.get((metric, group))
+        if row is None or row.value is None:
+            return "" if row is None else "-"
+        ceiling = row.controls.get("real")
+        return f"{row.value:.3g}" + (f" [{ceiling:.3g}]" if ceiling is not None else "")
+
+    found = {(row.metric, row.group): row for row in report.rows}
+    titles = {
+        False: f"{report.synthetic} against {report.against}; [what real beats reach]",
+        True: "by sex and age of the real people; [what real beats reach]",
+    }
+    for by_people, title in titles.items():
+        part = [row for row in report.rows if (row.question == "fairness") == by_people]
+        groups = list(dict.fromkeys(row.group for row in part if row.value is not None))
+        first = {row.metric: row for row in reversed(part)}
+        rows = [
+            [metric, *(cell(metric, group) for group in groups), row.unit, row.goal]
+            for metric, row in sorted(first.items())
+        ]
+        if rows:
+            table(title, ["metric", *groups, "unit", "better"], rows)
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in report.left_out.items():
+        by_reason.setdefault(reason, []).append(name)
+    for reason, names in by_reason.items():
+        typer.echo(f"left out: {', '.join(names)}: {reason}")
+    for note in report.notes:
+        typer.echo(note)

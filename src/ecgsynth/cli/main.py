@@ -1,0 +1,153 @@
+"""The command `ecgsynth`: one small file a sub-command, nothing heavy imported before it runs."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import signal
+import sys
+import traceback
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from ecgsynth import __version__
+from ecgsynth.cli import (
+    augment,
+    classify,
+    data,
+    demo,
+    evaluate,
+    generate,
+    join,
+    listing,
+    plot,
+    serve,
+    train,
+    transplant,
+    tune,
+    turing,
+    versions,
+    watch,
+)
+from ecgsynth.errors import EcgsynthError, masked, wants_memory
+from ecgsynth.processes import first_here
+from ecgsynth.threads import settle
+
+app = typer.Typer(
+    name="ecgsynth",
+    help="Synthetic ECG from generative adversarial networks, judged against real patients.",
+    epilog="Example: ecgsynth generate mitbih-beats --label V --count 500 --to pvc.npz",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("list")(listing.list_)
+app.add_typer(data.app, name="data")
+app.command()(train.train)
+app.command()(tune.tune)
+app.command()(watch.watch)
+app.add_typer(versions.app, name="versions")
+app.command()(join.join)
+app.command()(transplant.transplant)
+app.command()(generate.generate)
+app.command()(augment.augment)
+app.command()(evaluate.evaluate)
+app.add_typer(classify.app, name="classify")
+app.command()(turing.turing)
+app.command()(plot.plot)
+app.command()(serve.serve)
+app.command()(demo.demo)
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command; problems that a user can mend become one sentence and exit code 2,
+    faults of ecgsynth one and exit code 70."""
+    settle()
+    _log()
+    # A `kill` without -9, or a terminal that is closed, unwinds like Ctrl-C, so that nothing
+    # half-written is left.
+    for name, code in (("SIGTERM", 143), ("SIGHUP", 129)):
+        number = getattr(signal, name, None)
+        with suppress(ValueError):  # only the main thread may say so
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup
+                signal.signal(number, partial(_end, code))
+    for stream in (sys.stdout, sys.stderr):  # names may hold what the terminal has no letters for
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if sys.argv[1:] == ["--version"]:
+        typer.echo(__version__)
+        return
+    try:
+        app()
+    except EcgsynthError as problem:
+        _fail(str(problem) if first_here() else "")  # the others met the same
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(1)
+    except MemoryError:
+        _fail("not enough memory; ask for fewer items at a time.")
+    except OSError as problem:
+        reason = problem.strerror or str(problem) or type(problem).__name__
+        _fail(f"{problem.filename or 'a file'} could not be read or written ({reason}).")
+    except Exception as problem:
+        if wants_memory(problem):
+            _fail("not enough memory; take a smaller model or training.batch.")
+        if os.environ.get(SHOW):
+            raise
+        where = traceback.extract_tb(problem.__traceback__)[-1]
+        _fail(
+            f"this is a fault of ecgsynth ({type(problem).__name__}: {problem}; "
+            f"{Path(where.filename).name}, line {where.lineno}); please report it with the "
+            f"command, and with what it prints under {SHOW}=1.",
+            FAULT,
+        )
+
+
+def _end(code: int, *_: object) -> None:
+    sys.exit(code)
+
+
+SHOW = "ECGSYNTH_TRACEBACK"
+"""Set, a fault is shown as Python has it."""
+
+FAULT = 70
+"""Exit code of a fault that is not the user's (EX_SOFTWARE of sysexits.h)."""
+
+
+class _Masked(logging.Formatter):
+    """Libraries too may log a URI with its password."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
+
+
+def _log() -> None:
+    """Warnings as sentences on standard error, of the first of several processes alone."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Masked("%(levelname)s: %(message)s"))
+    level = logging.WARNING if first_here() else logging.CRITICAL
+    logging.basicConfig(handlers=[handler], level=level)
+
+
+def _fail(sentence: str, code: int = 2) -> NoReturn:
+    """End with a sentence on one line; what steers a terminal is shown and not obeyed."""
+    if sentence:
+        shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in masked(sentence))
+        typer.echo(f"ecgsynth: {shown}", err=True)
+    sys.exit(code)

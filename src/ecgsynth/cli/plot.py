@@ -1,0 +1,40 @@
+"""`ecgsynth plot`: ECG on ECG paper, or the curves of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecgsynth.cli.targets import Force, checked_targets
+
+
+def plot(
+    what: Annotated[str, typer.Argument(help="File, folder of WFDB records, or run folder.")],
+    to: Annotated[Path, typer.Option("--to", help=".svg, .png or .pdf")] = Path("sheet.svg"),
+    item: Annotated[list[int] | None, typer.Option("--item", help="Items; repeatable.")] = None,
+    title: Annotated[str, typer.Option("--title")] = "",
+    force: Force = False,
+) -> None:
+    """Draw ECG on paper (25 mm/s, 10 mm/mV), or a run's losses, scores and samples.
+
+    Example: ecgsynth plot pvc.npz --to sheet.pdf
+    """
+    from ecgsynth.formats import read
+    from ecgsynth.signals.paper import draw, one_a_sheet
+    from ecgsynth.signals.paper.sheet import checked_target
+
+    checked_targets(checked_target(to), force=force)
+    if (Path(what) / "metrics.jsonl").is_file():
+        from ecgsynth.training.monitoring.curves import draw_run
+
+        draw_run(Path(what), to)
+    else:
+        ecg = read(what)
+        draw(ecg, to, items=item, title=title or None)
+        if one_a_sheet(ecg.spec) and item is None and len(ecg) > 1:
+            typer.echo(
+                f"of {len(ecg):,} records the first; --item names another, 0 to {len(ecg) - 1}"
+            )
+    typer.echo(f"drawn: {to}")

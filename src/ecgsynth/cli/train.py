@@ -1,0 +1,125 @@
+"""`ecgsynth train`: from recordings to a generator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name or a YAML file.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Run folder [runs/NAME].")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A try-out of a minute or two.")] = False,
+    steps: Annotated[int, typer.Option("--steps", help="Stop after so many steps.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, train nothing.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last snapshot.")] = False,
+    track: Annotated[bool, typer.Option("--track", help="Register it with MLflow.")] = False,
+) -> None:
+    """Train a generator; Ctrl-C leaves a usable run that --resume continues.
+
+    Example: ecgsynth train mitbih-beats model.width=64 --to runs/narrow --quick
+    """
+    from ecgsynth.config import Run
+    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.processes import first_here
+
+    run = Run.read(recipe, *(overrides or []))
+    if quick:
+        run = run.quickened()
+        run = Run.from_dict(_again(run.to_dict(), overrides or []))
+    if steps < 0:
+        raise EcgsynthError(f"--steps must be a positive number; got {steps}.")
+    if steps:
+        run.training.epochs = 0
+        run.training.examples = steps * run.training.per_step
+    folder = to or Path("runs") / run.name
+    if dry_run:
+        run.model_settings()
+        run.objective_settings()
+        typer.echo(run.to_yaml())
+        typer.echo(f"# would train into {folder}")
+        return
+    track = track and first_here()
+    if track:
+        _try_store()
+    train_with_bar(run, folder, resume)
+    if first_here():
+        typer.echo(f"model: {folder / 'model.safetensors'}")
+        typer.echo(f"try:   ecgsynth generate {folder} --count 100 --to {folder}/beats.npz")
+    if track:
+        _register(folder)
+
+
+def _try_store() -> None:
+    """Say before hours of work that its end cannot be registered, as things are.
+
+    Raises
+    ------
+    EcgsynthError: MLflow is not installed.
+    """
+    from ecgsynth import model_registry
+    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.progress import console
+    from ecgsynth.synthesizer.mlflow_models import installed
+
+    installed()
+    try:
+        model_registry.versions()
+    except EcgsynthError as problem:
+        console().print(f"the training goes on without its store: {problem}")
+
+
+def _register(folder: Path) -> None:
+    """The run as a version; where the store is away the run is whole all the same."""
+    from ecgsynth import model_registry
+    from ecgsynth.errors import EcgsynthError, masked
+    from ecgsynth.progress import console
+
+    try:
+        typer.echo(
+            f"kept:  {model_registry.add(folder)} in {masked(model_registry.tracking_uri())}"
+        )
+    except EcgsynthError as problem:
+        console().print(
+            f"not registered: {problem} The run is whole; "
+            f"`ecgsynth versions add {folder}` does it later."
+        )
+
+
+def _again(content: dict, overrides: list[str]) -> dict:
+    """What the user set wins over the recipe's quick settings."""
+    from ecgsynth.recipes import parse_override, put
+
+    for override in overrides:
+        put(content, *parse_override(override))
+    return content
+
+
+def train_with_bar(run, folder: Path, resume: bool = False):  # type: ignore[no-untyped-def]
+    """Train with a bar of examples, losses and rate; returns the synthesizer."""
+    from ecgsynth.processes import first_here
+    from ecgsynth.progress import console, counting
+    from ecgsynth.training.loop import train as train_run
+
+    bar = counting("examples")
+    bar.disable = not first_here()
+    with bar:
+        task = bar.add_task("reading the recordings", total=None)
+
+        def report(examples: int, total: int, values: dict[str, float]) -> None:
+            first: dict[str, float] = {}  # of each net, the term that its objective is about
+            for name, value in values.items():
+                if "/" in name:
+                    first.setdefault(name.partition("/")[0], value)
+            losses = " ".join(f"{net} {value:.3f}" for net, value in first.items())
+            bar.update(task, completed=examples, total=total, description=losses)
+
+        try:
+            return train_run(run, folder, resume=resume, report=report)
+        except KeyboardInterrupt:
+            if first_here() and (folder / "resume.safetensors").is_file():
+                console().print(f"stopped; the same command with --resume goes on in {folder}.")
+            raise

@@ -1,0 +1,69 @@
+"""`ecgsynth tune`: the settings of a recipe searched in trials."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ecgsynth.tuning import Tuned
+
+SHOWN = 10
+"""Trials in the table."""
+
+
+def tune(
+    recipe: Annotated[str, typer.Argument(help="A recipe with a section `tune`.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value")] = None,
+    trials: Annotated[int, typer.Option("--trials", help="Of the whole study.")] = 30,
+    to: Annotated[Path | None, typer.Option("--to", help="Study folder [studies/NAME].")] = None,
+    processes: Annotated[int, typer.Option("--processes", help="That train at once.")] = 1,
+    seconds: Annotated[float, typer.Option("--seconds", min=0, help="No trial begins later; 0 = "
+                       "no limit.")] = 0.0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the study.")] = False,
+) -> None:  # fmt: skip
+    """Search settings; the best trial becomes a recipe, best.yaml, for `ecgsynth train`.
+
+    Example: ecgsynth tune vanilla-mitbih --trials 30 --to studies/vanilla --processes 2
+    """
+    from ecgsynth.config import Run
+    from ecgsynth.progress import bar
+    from ecgsynth.tuning import tune as search
+
+    run = Run.read(recipe, *(overrides or []))
+    folder = to or Path("studies") / run.name
+    try:
+        with bar("starting") as advance:
+            found = search(
+                run, folder, trials, processes=processes, seconds=seconds, resume=resume,
+                advance=advance,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        typer.echo(f"stopped; the same command with --resume goes on in {folder}.", err=True)
+        raise
+    show(found)
+    for picture in found.pictures:
+        typer.echo(f"picture: {picture}")
+    typer.echo(f"try:     ecgsynth train {folder / 'best.yaml'}")
+
+
+def show(found: Tuned) -> None:
+    """The best trials as a table."""
+    from ecgsynth.cli.console import table
+
+    keys = list(found.trials[0].params)
+    rows = [
+        [str(one.number), f"{one.value:.3g}", *(_cell(one.params[key]) for key in keys)]
+        for one in found.trials[:SHOWN]
+    ]
+    title = f"{len(found.trials)} whole trials; lower is better, real items reach {found.real:.3g}"
+    if found.own is not None:
+        title += f", the recipe itself {found.own:.3g}"
+    short = [key.partition(".")[2] for key in keys]  # five settings side by side, in 80 columns
+    table(title, ["trial", "score", *(short if len({*short}) == len(keys) else keys)], rows)
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,63 @@
+"""Age and sex of the people of a data set, as far as it tells them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats.wfdb.header import read_header
+from ecgsynth.registry import DATASETS
+
+Person = tuple[float | None, str | None]
+"""(age in years, "F" or "M"); None where it is not told."""
+
+OLDEST = 150.0
+"""Years; what lies above is no age (PTB-XL says 300 for 90 and over, which its reader mends)."""
+
+
+def people(source: str) -> dict[str, Person]:
+    """Patient -> (age, sex) of a set by its `Ecg.source`, such as "mitbih:heldout".
+
+    Asks the data set's static method `people`; {} where there is no such data set, where it tells
+    nothing of its people, or where its recordings are not here.
+    """
+    try:
+        told = getattr(DATASETS.get(source.partition(":")[0]), "people", None)
+        return told() if told is not None else {}
+    except EcgsynthError:
+        return {}
+
+
+def of_headers(folder: Path, patient_of: Mapping[str, str]) -> dict[str, Person]:
+    """Age and sex from the comments of WFDB headers.
+
+    patient_of: name of a record -> its patient. Of a patient with several records, the first that
+    tells something counts; a header that is missing or damaged tells nothing.
+    """
+    found: dict[str, Person] = {}
+    for record, patient in patient_of.items():
+        try:
+            comments = read_header(folder / record).comments
+        except EcgsynthError:
+            continue
+        person = of_comments(" \n".join(comments))
+        if person != (None, None) and patient not in found:
+            found[patient] = person
+    return found
+
+
+def of_comments(text: str) -> Person:
+    """Age and sex from header comments: "69 M 1085 1629 x1", "<age>: 51", "Sex: female"."""
+    short = re.match(r"\s*(-?\d+)\s+([MF])\b", text)
+    if short:
+        return _age(short[1]), short[2]
+    age = re.search(r"\bage\b\W*?(\d+(?:\.\d+)?)", text, re.IGNORECASE)
+    sex = re.search(r"\bsex\b\W*([MF])", text, re.IGNORECASE)
+    return _age(age[1]) if age else None, sex[1].upper() if sex else None
+
+
+def _age(text: str) -> float | None:
+    age = float(text)
+    return age if 0 < age < OLDEST else None

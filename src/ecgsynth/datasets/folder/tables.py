@@ -1,0 +1,103 @@
+"""The user's own tables: NPZ, CSV or Parquet of any layout, mapped to an `Ecg`."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ecgsynth import formats
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats.foreign.arrays import Archive, Arrays
+from ecgsynth.formats.foreign.columns import Columns
+from ecgsynth.formats.foreign.items import Asked, items_of
+from ecgsynth.formats.foreign.tables import CsvCells, ParquetCells
+from ecgsynth.formats.stream import damaged
+from ecgsynth.formats.wfdb.writer import FACTS, TABLE
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.marks import Marks
+
+if TYPE_CHECKING:
+    from ecgsynth.datasets.folder import Folder
+
+
+def read_table(path: Path, kind: str, settings: Folder.Settings) -> Ecg:
+    """All rows of a table in the unit of its numbers (uV becomes mV), none dropped yet.
+
+    kind: "npz", "csv", "parquet", or "wfdb" for a folder that ecgsynth wrote. A file of
+    ecgsynth's own layout says all of itself; of any other, `settings` tells what it does not.
+
+    Raises
+    ------
+    EcgsynthError: damaged, or something that is needed is neither in the file nor in `settings`.
+    """
+    if kind == "wfdb" or is_ours(path, kind):
+        ecg = formats.read(path, format=kind)
+        if kind == "wfdb" and path.is_dir() and ecg.patient is None and ecg.record is None:
+            _refuse_loss(path, len(ecg))
+        return ecg if settings.leads is None else _of_leads(ecg, settings.leads, path)
+    asked = Asked(**{name: getattr(settings, name) for name in Asked.__dataclass_fields__})
+    with formats.naming(path):
+        if kind == "npz":
+            with Archive(path) as archive:
+                return items_of(Arrays(archive), asked)
+        return items_of(Columns(path, (CsvCells if kind == "csv" else ParquetCells)(path)), asked)
+
+
+def _refuse_loss(folder: Path, items: int) -> None:
+    """Rows without people are known by their number, which a damaged record before them changes."""
+    with (folder / TABLE).open(newline="", encoding="utf-8") as file:
+        rows = sum(1 for _ in csv.DictReader(file))
+    if rows != items:
+        raise EcgsynthError(
+            f"{rows - items} of {rows} items of {folder} cannot be read, and without people nobody "
+            "knows on which side the others belong; copy the damaged records again."
+        )
+
+
+def is_ours(path: Path, kind: str) -> bool:
+    """Whether the file, or the header of a WFDB record, states a spec of ecgsynth."""
+    if kind == "wfdb":
+        try:
+            header = path.read_text(encoding="utf-8", errors="replace")
+        except OSError as problem:
+            raise damaged(path, problem) from None
+        lines = [line.lstrip("# ") for line in header.splitlines() if line.startswith("#")]
+        return any(line.startswith(FACTS.strip()) for line in lines)
+    if kind == "npz":
+        with Archive(path) as archive:
+            return archive.own
+    if kind == "csv":
+        with path.open("rb") as file:
+            return any(file.readline(200).startswith(b"# ecgsynth:") for _ in range(5))
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return b"ecgsynth" in (pq.read_schema(path).metadata or {})
+    except (pa.ArrowException, OSError) as problem:
+        raise damaged(path, problem) from None
+
+
+def _of_leads(ecg: Ecg, leads: tuple[str, ...], path: Path) -> Ecg:
+    absent = [lead for lead in leads if lead not in ecg.spec.leads]
+    if absent:
+        raise EcgsynthError(
+            f"{path.name} has no lead {', '.join(absent)}; it has {', '.join(ecg.spec.leads)}."
+        )
+    if leads == ecg.spec.leads:
+        return ecg
+    rows = [ecg.spec.leads.index(lead) for lead in leads]
+    marks = ecg.marks
+    if marks is not None:
+        place = np.full(len(ecg.spec.leads) + 1, -2)  # the last: marks of all leads
+        place[[*rows, -1]] = [*range(len(rows)), -1]
+        kept = np.flatnonzero(place[marks.lead] > -2)
+        marks = Marks(
+            marks.item[kept], place[marks.lead[kept]], marks.sample[kept], marks.symbol[kept]
+        )
+    spec = replace(ecg.spec, leads=leads)
+    return replace(ecg, signal=ecg.signal[:, rows], spec=spec, marks=marks)

@@ -1,0 +1,70 @@
+"""The files of the MIT-BIH Arrhythmia Database, as PhysioNet or as Kaggle hands them out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ecgsynth.datasets import store
+from ecgsynth.errors import DamagedFileError, EcgsynthError
+from ecgsynth.formats.wfdb.reader import Recording, read_recording
+
+FS = 360.0
+
+
+def where() -> tuple[Path, bool]:
+    """Where the recordings lie, and whether in the Kaggle layout."""
+    try:
+        return store.find_folder("mitbih", "100.hea"), False
+    except EcgsynthError:
+        try:
+            return store.find_folder("mitbih", "100.csv"), True
+        except EcgsynthError:
+            pass
+        raise
+
+
+def read_record(folder: Path, kaggle: bool, record: int, leads: tuple[str, ...]) -> Recording:
+    """One record's leads and annotations, in either layout.
+
+    Raises
+    ------
+    EcgsynthError: a file is missing or damaged, or a lead is not there.
+    """
+    if kaggle:
+        return _read_kaggle(folder, record, leads)
+    return read_recording(folder / str(record), leads=leads, annotations="atr")
+
+
+def _read_kaggle(folder: Path, record: int, leads: tuple[str, ...]) -> Recording:
+    """One record of the Kaggle layout: ADC units, 200 per mV, zero at 1024, 360 Hz."""
+    import pandas as pd
+
+    table, notes = folder / f"{record}.csv", folder / f"{record}annotations.txt"
+    try:
+        frame = pd.read_csv(table, quotechar="'", skipinitialspace=True)
+        lines = notes.read_text().splitlines()[1:]
+    except (OSError, ValueError) as problem:
+        raise DamagedFileError(f"{table.name} or {notes.name} cannot be read: {problem}.") from None
+    frame.columns = [str(name).strip(" '\"") for name in frame.columns]
+    absent = [lead for lead in leads if lead not in frame.columns]
+    if absent:
+        raise EcgsynthError(
+            f"{table.name} has no lead {', '.join(absent)}; it has {', '.join(frame.columns[1:])}."
+        )
+    rows = [line.split() for line in lines if line.strip()]
+    try:
+        sample = np.array([int(row[1]) for row in rows], np.int64)
+        symbol = np.array([row[2] for row in rows], np.str_)
+        subtype = np.array([int(row[3]) for row in rows], np.int64)
+        note = np.array([" ".join(row[6:]) for row in rows], np.str_)
+        adc = frame[list(leads)].to_numpy(np.float32).T
+    except (IndexError, ValueError) as problem:
+        raise DamagedFileError(f"{record} is not in the Kaggle layout: {problem}.") from None
+    inside = (sample >= 0) & (sample < adc.shape[1])
+    signal = ((adc - 1024) / 200).astype(np.float32)
+    return Recording(
+        signal, FS, leads, sample[inside], symbol[inside],
+        subtype=subtype[inside], note=tuple(note[inside].tolist()),
+    )  # fmt: skip

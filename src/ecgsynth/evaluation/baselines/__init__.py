@@ -1,0 +1,1 @@
+"""What a figure is compared with: baselines below, real samples above."""

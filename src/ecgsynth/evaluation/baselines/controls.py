@@ -1,0 +1,117 @@
+"""Floors and ceilings: sets whose quality is known beforehand, judged like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.evaluation import NotApplicable, Trial, pick
+from ecgsynth.evaluation.baselines.samplers import (
+    Rows,
+    class_gaussian,
+    gaussian,
+    made,
+    mixup,
+    moments,
+    smote,
+)
+from ecgsynth.evaluation.intervals import blocks
+from ecgsynth.signals.ecg import Ecg, concatenate
+
+Control = Callable[[Trial], Trial]
+
+
+def noise(trial: Trial) -> Trial:
+    """White noise with the class's mean and SD per sample: right moments, no ECG."""
+
+    def make(pool: Ecg, rows: Rows, random: np.random.Generator) -> tuple[NDArray, Rows]:
+        mean, sd = moments(pool, random)
+        return mean + sd * random.standard_normal((len(rows), *mean.shape)), rows
+
+    return made(trial, "noise", make)
+
+
+def mean_beat(trial: Trial) -> Trial:
+    """The class's mean beat with 10 uV of noise: a wholly collapsed generator."""
+
+    def make(pool: Ecg, rows: Rows, random: np.random.Generator) -> tuple[NDArray, Rows]:
+        mean, _ = moments(pool, random)
+        return mean + 0.01 * random.standard_normal((len(rows), *mean.shape)), rows
+
+    return made(trial, "mean beat", make)
+
+
+def copy(trial: Trial) -> Trial:
+    """Training beats shifted by up to one sample and scaled by 1 %: it must fail privacy."""
+
+    def make(pool: Ecg, rows: Rows, random: np.random.Generator) -> tuple[NDArray, Rows]:
+        beats = np.asarray(pool.signal[rows], np.float64)
+        shift = random.integers(-1, 2, len(beats))
+        at = np.clip(np.arange(beats.shape[-1]) - shift[:, None], 0, beats.shape[-1] - 1)
+        moved = np.take_along_axis(beats, at[:, None, :].repeat(beats.shape[1], 1), 2)
+        return moved * (1 + 0.01 * random.standard_normal((len(beats), 1, 1))), rows
+
+    return made(trial, "copy", make)
+
+
+def real(trial: Trial) -> Trial:
+    """One half of the training blocks as if synthetic, the other half as training set.
+
+    This is the ceiling: what a perfect sampler of the training distribution would reach, the
+    drift between trained and held-out minutes included.
+    """
+    assert trial.train is not None
+    half = blocks(trial.train) % 2 == 0
+    changed = trial.with_synthetic(_sized(trial, trial.train[half], "real"))
+    return Trial(**{**_parts(changed), "train": trial.train[~half]})
+
+
+def narrow_band(trial: Trial) -> Trial:
+    """Real beats of the ceiling low-passed at 20 Hz: a two-sample test must find them."""
+    from ecgsynth.signals.filters import lowpass
+
+    changed = real(trial)
+    if changed.synthetic.spec.fs <= 2 * NARROW_HZ:
+        raise NotApplicable(f"signals at {changed.synthetic.spec.fs:g} Hz end at that band")
+    signal = lowpass(changed.synthetic.signal, changed.synthetic.spec.fs, NARROW_HZ)
+    return changed.with_synthetic(replace(changed.synthetic, signal=signal))
+
+
+CONTROLS: dict[str, Control] = {
+    "noise": noise,
+    "mean beat": mean_beat,
+    "gaussian": gaussian,
+    "class gaussian": class_gaussian,
+    "smote": smote,
+    "mixup": mixup,
+    "copy": copy,
+    "narrow band": narrow_band,
+    "real": real,
+}
+CEILING, BASELINE, COPY = "real", "gaussian", "copy"
+CLASS_GAUSSIAN, NARROW_BAND = "class gaussian", "narrow band"
+CRUDE = (CLASS_GAUSSIAN, NARROW_BAND)
+"""Sets that a two-sample test must find, or it is too weak to say anything."""
+
+BESIDE = ("smote", "mixup")
+"""Baselines that stand beside the Gaussian."""
+
+NARROW_HZ = 20.0
+
+
+def _sized(trial: Trial, pool: Ecg, name: str) -> Ecg:
+    """Items of the pool in the synthetic set's counts, as far as there are."""
+    parts = []
+    for group in trial.groups:
+        wanted = len(trial.part(trial.synthetic, group))
+        part = trial.part(pool, group)
+        if wanted and len(part):
+            parts.append(pick(part, wanted, trial.random(name + group)))
+    return concatenate(parts)
+
+
+def _parts(trial: Trial) -> dict:
+    return {name: getattr(trial, name) for name in trial.__dataclass_fields__}

@@ -1,0 +1,250 @@
+"""What real sets of the same size reach: the range in which a figure is as good as real.
+
+Many samples are drawn from the real training items, blocks of time anew each time and people every
+second time, and every figure that earns a mark is measured on each of them, as if it were the
+synthetic set. Both kinds of samples are real: one that holds the people in the shares in which they
+were recorded, and one of another mix of them. A figure within the range of these draws is one that
+real items reach; outside of it, on either side, it is not. The range is so wide that a real sample
+has all figures of a question within theirs in 99 of 100 cases (Westfall & Young 1993: the largest
+of the standardised figures decides).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.evaluation import Estimate, Metric, Trial, pick
+from ecgsynth.evaluation.intervals import blocks
+from ecgsynth.progress import Steps
+from ecgsynth.signals.ecg import Ecg, concatenate
+
+Draws = dict[str, dict[str, list[float]]]
+"""Metric -> class or "all" -> its figure in each draw; NaN where a draw has none."""
+
+DRAWS, FEW_DRAWS = 500, 20
+"""Real samples that are drawn for a calibration, and where none was made before."""
+
+FAMILIES: tuple[tuple[str, ...], ...] = (
+    ("rmse_nearest",),
+    ("alpha_precision",),
+    ("*_w1",),
+    ("delineation_failure",),
+    ("adherence",),
+    ("statement_adherence",),
+    ("memorisation", "nn_membership", "domias"),
+    ("c2st",),
+    ("coverage",),
+    ("collapse",),
+)
+"""Figures that answer one question together, `*` for any letters."""
+
+ERROR = 0.01
+"""Share of real samples that have a figure of a question outside of its range."""
+
+ENOUGH = 200
+"""Draws from which the largest standardised figure is known; of fewer, Student's quantile."""
+
+LEAST_WIDTH = 0.01
+"""A range reaches so far to either side at least: absolute for shares and areas, else relative."""
+
+LARGER = 3
+"""Each half of the training items is measured on so many times the set's own size."""
+
+
+@dataclass(frozen=True)
+class RealRange:
+    """Where the figures of real samples lie: median, and the ends of the range; draws: how many."""
+
+    low: float
+    median: float
+    high: float
+    draws: int
+
+    def holds(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+def drawn(metric: Metric, *, quick: bool) -> bool:
+    """Whether real samples are drawn for a metric; none is for those that train a network."""
+    if metric.name == "c2st":
+        return quick
+    return not metric.costly and any(fnmatch(metric.name, p) for row in FAMILIES for p in row)
+
+
+def draw(trial: Trial, metrics: Sequence[Metric], count: int, steps: Steps | None = None) -> Draws:
+    """The figures of `count` real samples of the synthetic set's sizes.
+
+    One half of the training set's blocks of time is sampled, the other half is what the sample is
+    said to have been learned from; then the other way round.
+    """
+    halves = _halves(trial)
+    found: Draws = {}
+    for k in range(count):
+        if steps is not None:
+            steps.begin(f"real sample {k + 1} of {count}", COST_S)
+        random = np.random.default_rng([trial.seed, k])
+        one = halves[k % 2].sample(random, people_vary=k // 2 % 2 == 1)
+        for metric in metrics:
+            try:
+                cells: Mapping[str, Estimate] = metric.measure(one)
+            except EcgsynthError:
+                cells = {}
+            row = found.setdefault(metric.name, {})
+            for group in {*row, *cells}:
+                past = row.setdefault(group, [float("nan")] * k)
+                estimate = cells.get(group)
+                past.append(float(f"{estimate.value:.5g}") if estimate else float("nan"))
+    return found
+
+
+COST_S = 2.5
+"""Of a draw of 2,000 beats, in the unit of `judge_pace.cost`."""
+
+
+def ranges(draws: Draws, groups: Iterable[str]) -> dict[tuple[str, str], RealRange]:
+    """(metric, group) -> the range of real samples, family by family.
+
+    groups: those that earn marks; the more figures a question has, the wider is each range.
+    """
+    found: dict[tuple[str, str], RealRange] = {}
+    wanted = {*groups, "all"}
+    for patterns in FAMILIES:
+        cells = {
+            (name, group): np.array(values)
+            for name, row in draws.items()
+            if any(fnmatch(name, pattern) for pattern in patterns)
+            for group, values in row.items()
+            if group in wanted and np.isfinite(values).mean() > 0.9
+        }
+        found |= _family(cells) if cells else {}
+    return found
+
+
+def _family(cells: dict[tuple[str, str], NDArray]) -> dict[tuple[str, str], RealRange]:
+    from scipy.stats import t
+
+    matrix = np.stack([*cells.values()])  # [figure, draw]
+    median = np.nanmedian(matrix, 1, keepdims=True)
+    off = np.nan_to_num(matrix - median)
+    # Either side has a spread of its own, since distances are skewed.
+    down, up = (
+        np.sqrt((np.where(side, off, 0) ** 2).sum(1) / np.maximum(side.sum(1), 1))
+        for side in (off < 0, off > 0)
+    )
+    scale = np.where(off < 0, down[:, None], up[:, None])
+    standardised = np.abs(off) / np.maximum(scale, 1e-12)
+    count = matrix.shape[1]
+    if count >= ENOUGH:
+        factor = float(np.quantile(standardised.max(0), 1 - ERROR))
+    else:
+        factor = float(t.ppf(1 - ERROR / 2 / len(cells), count - 1) * np.sqrt(1 + 1 / count))
+    middle = median[:, 0]
+    least, most = np.nanmin(matrix, 1), np.nanmax(matrix, 1)
+    share = (least >= -1) & (most <= 1)
+    slack = LEAST_WIDTH * np.where(share, 1.0, np.abs(middle))
+    low = middle - np.maximum(factor * down, slack)
+    high = middle + np.maximum(factor * up, slack)
+    low = np.where(least >= 0, np.maximum(low, 0), low)  # no distance or share is negative
+    high = np.where(share, np.minimum(high, 1), high)
+    return {
+        key: RealRange(float(low[k]), float(middle[k]), float(high[k]), count)
+        for k, key in enumerate(cells)
+    }
+
+
+@dataclass(frozen=True)
+class _Half:
+    """Real items of one half of the blocks, in a trial where the other half is the training set.
+
+    known: what was measured on every item once: of an item it is the same in every sample.
+    """
+
+    trial: Trial
+    counts: dict[str, int]
+    known: dict[str, Any]
+
+    def sample(self, random: np.random.Generator, *, people_vary: bool) -> Trial:
+        """A trial of a sample: people, and blocks of theirs, until the set's sizes are reached."""
+        ecg = self.trial.synthetic
+        rows = np.sort(sampled_rows(ecg, self.counts, random, people_vary=people_vary))
+        one = replace(self.trial, synthetic=ecg[rows])
+        for name, value in self.known.items():
+            one.__dict__[name] = _rows_of(name, value, rows)  # where cached properties look
+        return one
+
+
+def sampled_rows(
+    ecg: Ecg, counts: Mapping[str, int], random: np.random.Generator, *, people_vary: bool
+) -> NDArray[np.int64]:
+    """Rows of a sample of so many items of each class, as far as there are.
+
+    People get weights as in a bootstrap where they vary, else one and the same; blocks come in the
+    order of exponential times whose rate is the weight of their person (Efraimidis & Spirakis
+    2006), so that no block comes twice. People of weight 0 give nothing.
+    """
+    unit = blocks(ecg)
+    person = np.zeros(len(ecg), np.int64)
+    if people_vary and ecg.patient is not None:
+        person = np.unique(ecg.patient, return_inverse=True)[1]
+    people = int(person.max()) + 1
+    weight = random.multinomial(people, np.full(people, 1 / people))[person]
+    time = random.exponential(size=int(unit.max()) + 1)[unit]
+    order = np.argsort(time / np.maximum(weight, 1e-9), kind="stable")
+    order = order[weight[order] > 0]
+    if not ecg.spec.classes or ecg.spec.multilabel:
+        return order[: sum(counts.values())]
+    label = ecg.labels_id[order]
+    return np.concatenate([
+        order[label == ecg.spec.class_index(name)][:count] for name, count in counts.items()
+    ])  # fmt: skip
+
+
+def _halves(trial: Trial) -> list[_Half]:
+    from ecgsynth.evaluation.metrics.physiology import measured
+    from ecgsynth.evaluation.metrics.privacy.memorisation import neighbours
+    from ecgsynth.evaluation.reference_models.instruments import embed
+
+    assert trial.train is not None
+    even = blocks(trial.train) % 2 == 0
+    several = trial.train.spec.multilabel or not trial.classes
+    counts = (
+        {"": len(trial.synthetic)} if several
+        else {n: len(trial.part(trial.synthetic, n)) for n in trial.classes}
+    )  # fmt: skip
+    found = []
+    for half in (even, ~even):
+        pool = trial.train[half]
+        random = trial.random("real draws")
+        if several:
+            pool = pick(pool, LARGER * counts[""], random)
+        else:
+            pool = concatenate(
+                [pick(pool.of_class(n), LARGER * count, random) for n, count in counts.items()]
+            )
+        one = replace(trial, synthetic=pool, train=trial.train[~half])
+        known: dict[str, Any] = {}
+        if trial.test is not None:
+            known["embedded"] = (embed(pool.quantised()), trial.embedded[1])
+            known["intervals"] = (measured(pool), trial.intervals[1])
+            known["neighbours"] = neighbours(one, len(pool))
+        found.append(_Half(one, counts, known))
+    return found
+
+
+def _rows_of(name: str, value: Any, rows: NDArray[np.int64]) -> Any:
+    """What is known of a sample's items."""
+    if name == "embedded":
+        return value[0][rows], value[1]
+    if name == "intervals":
+        return {what: values[rows] for what, values in value[0].items()}, value[1]
+    return {
+        group: near if isinstance(near, Estimate) else near.of_rows(rows)
+        for group, near in value.items()
+    }

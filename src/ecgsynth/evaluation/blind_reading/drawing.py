@@ -1,0 +1,78 @@
+"""Strips as inline SVG on true ECG paper: 25 mm/s, 10 mm/mV."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from ecgsynth.evaluation.report.html.svg import Paper
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.paper import LONG_S
+from ecgsynth.signals.paper.sheet import Sheet, plain_gain, reach, wave_of
+from ecgsynth.signals.paper.strips import STRIP_S, strips_sheet, twelve_leads_sheet
+from ecgsynth.signals.vocabulary import LEADS_12
+
+SPEED, GAIN = 25.0, 10.0
+"""mm/s and mm/mV."""
+
+
+def drawings(ecg: Ecg, ids: list[str]) -> list[tuple[Markup, float]]:
+    """One picture an item and its height, mm: a piece of paper a lead, or a sheet.
+
+    Items of 12 leads become the clinical sheet, those of more than 10 s a sheet of rows.
+
+    Parameters
+    ----------
+    ids: names of the items, which keep the drawings apart on one page.
+    """
+    spec = ecg.spec
+    clinical = set(LEADS_12) <= set(spec.leads) and spec.seconds >= LONG_S
+    if clinical or spec.seconds > STRIP_S:
+        return [_sheet(ecg[k], name, clinical) for k, name in enumerate(ids)]
+    plain = spec.unit != "mV"
+    gain = plain_gain([ecg.signal]) if plain else GAIN
+    found = []
+    for item in range(len(ecg)):
+        waves = [wave_of(ecg, item, k) for k in range(len(spec.leads))]
+        low, high = reach([wave[None] for wave in waves], gain)
+        pieces = []
+        for name, wave in zip(spec.leads, waves, strict=True):
+            paper = Paper(spec.seconds, low, high, gain, plain)
+            if len(waves) > 1:
+                paper.text(paper.GUTTER + 0.8, paper.HEAD + 2.8, name, "lead-name")
+            paper.wave(wave, spec.fs, "trace")
+            pieces.append(paper.markup(f"ECG strip, lead {name}"))
+        found.append((Markup("").join(pieces), paper.height))
+    return found
+
+
+def _sheet(one: Ecg, name: str, clinical: bool) -> tuple[Markup, float]:
+    # The page names the class; here every item has the same heading.
+    spec = replace(one.spec, classes=("ECG",))
+    one = replace(one, spec=spec, label=np.ones((1, 1), np.float32))
+    if clinical:
+        sheet = twelve_leads_sheet(one, 0, "", SPEED, GAIN)
+    else:
+        sheet = strips_sheet(one, [0], "", SPEED, GAIN)
+    return Markup(_svg(sheet, name)), sheet.height  # our own drawing, escaped by matplotlib
+
+
+def _svg(sheet: Sheet, name: str) -> str:
+    import matplotlib
+
+    # Names inside of a drawing are made from the item's own, or it would use another's.
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": name}
+    text = io.StringIO()
+    with matplotlib.rc_context(settings):
+        bare = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        sheet.figure.savefig(text, format="svg", metadata=bare)
+    svg = text.getvalue()
+    svg = re.sub(r' id="[a-z]\w*_\d+"', "", svg[svg.index("<svg") :])
+    size = f'width="{sheet.width:g}mm" height="{sheet.height:g}mm"'
+    size += ' role="img" aria-label="ECG strip"'
+    return re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', size, svg, count=1)

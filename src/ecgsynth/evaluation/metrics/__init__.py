@@ -1,0 +1,1 @@
+"""The figures of the judge, by question; a file or folder each."""

@@ -1,0 +1,1 @@
+"""Does the set hold every kind of real ECG?"""

@@ -1,0 +1,1 @@
+"""Is the distribution that of real ECG?"""

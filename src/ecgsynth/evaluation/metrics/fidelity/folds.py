@@ -1,0 +1,177 @@
+"""What stands on either side of a two-sample test, and in which fold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.evaluation import is_record, match_counts
+from ecgsynth.evaluation.baselines.samplers import principal
+from ecgsynth.evaluation.intervals import Units, blocks, joint
+from ecgsynth.signals.ecg import Ecg
+
+FOLDS = 4
+"""Of a two-sample test; each is learned without once. Networks take them two by two."""
+
+LEAST_KEPT = 0.5
+"""Share of the items that must find a partner among those of the same people."""
+
+Split = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""(rows to learn from, rows held out)."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Equally many real and synthetic items of each class, on the converter's grid, in folds.
+
+    Attributes
+    ----------
+    real, synthetic: the items; one after the other they are the items of what follows. In folds by
+        people a synthetic item has the name of the person in whose fold it stands.
+    unit: [item], number of the person or time block, which stands in one fold.
+    fold: [item], 0 to 3.
+    people: whether the units are people. why: where they are not, the reason.
+    """
+
+    real: Ecg
+    synthetic: Ecg
+    unit: NDArray[np.int64]
+    fold: NDArray[np.int64]
+    people: bool
+    why: str = ""
+
+    @property
+    def truth(self) -> NDArray[np.int64]:
+        """[item] 0 for real, 1 for synthetic ones."""
+        return np.repeat([0, 1], [len(self.real), len(self.synthetic)])
+
+    @property
+    def label(self) -> NDArray[np.str_]:
+        """[item] name of the class."""
+        return np.concatenate([self.real.labels_str, self.synthetic.labels_str])
+
+    @property
+    def samples(self) -> list[Units]:
+        """What varies, for an interval."""
+        return joint(self.real, self.synthetic)
+
+    def some(self, most: int, random: np.random.Generator) -> Sides:
+        """At most so many items a side, still equally many of each class."""
+        if len(self.real) <= most:
+            return self
+        rows = []
+        for name in np.unique(self.label):
+            sides = [np.flatnonzero((self.label == name) & (self.truth == k)) for k in (0, 1)]
+            count = max(1, round(most * len(sides[0]) / len(self.real)))
+            rows.append([np.sort(random.permutation(side)[:count]) for side in sides])
+        theirs, ours = (np.concatenate(parts) for parts in zip(*rows, strict=True))
+        every, synthetic = np.concatenate([theirs, ours]), self.synthetic[ours - len(self.real)]
+        return replace(
+            self, real=self.real[theirs], synthetic=synthetic, unit=self.unit[every],
+            fold=self.fold[every],
+        )  # fmt: skip
+
+    def folds(self, count: int = FOLDS) -> Iterator[Split]:
+        """Each fold against the others. count: 4, or 2 of them in pairs."""
+        fold = self.fold % count
+        for k in np.unique(fold):
+            yield np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+
+
+def sides(synthetic: Ecg, real: Ecg, random: np.random.Generator) -> Sides:
+    """Folds by people where the real items name them, else by time blocks (see `by_blocks`).
+
+    A synthetic item has no person. It stands in the fold of the one who owns the real item that
+    lies nearest to it: beats in the first principal components of the real ones, records in the
+    embedding. So the classifier never learns from synthetic items that are like the people on
+    whom it is tried, whose real ones it does not know either: dealt out at random, a perfect set
+    would get an AUC far under .50. In each fold both sides have equally many items of each class,
+    since what is too many in one fold is too few in the others.
+    """
+    found = _by_people(synthetic, real, random)
+    return found if isinstance(found, Sides) else by_blocks(synthetic, real, random, found)
+
+
+def by_blocks(synthetic: Ecg, real: Ecg, random: np.random.Generator, why: str = "") -> Sides:
+    """Folds by time blocks (as `intervals.blocks` has them): a person stands in several."""
+    ours, theirs = match_counts(synthetic, real, random)
+    units = [blocks(ecg) for ecg in (theirs, ours)]
+    fold = []
+    for unit in units:
+        names, number = np.unique(unit, return_inverse=True)
+        fold.append((random.permutation(len(names)) % FOLDS)[number])
+    units[1] = units[1] + 1 + units[0].max(initial=0)
+    return Sides(theirs, ours, np.concatenate(units), np.concatenate(fold), False, why)
+
+
+def _by_people(synthetic: Ecg, real: Ecg, random: np.random.Generator) -> Sides | str:
+    """Or the reason why folds cannot be by people."""
+    if real.patient is None:
+        return "the real items do not say whose they are"
+    names, person = np.unique(real.patient, return_inverse=True)
+    if len(names) < FOLDS:
+        return f"the real items are of {len(names)} people, and {FOLDS} are needed"
+    near = person[nearest(synthetic, real)]
+    fold_of = random.permutation(len(names)) % FOLDS
+    theirs, ours, possible = [], [], 0
+    for mine, other in _classes(synthetic, real):
+        possible += min(len(mine), len(other))
+        for k in range(FOLDS):
+            pair = [rows[fold_of[who[rows]] == k] for rows, who in ((other, person), (mine, near))]
+            size = min(map(len, pair))
+            theirs.append(random.permutation(pair[0])[:size])
+            ours.append(random.permutation(pair[1])[:size])
+    one, two = (np.sort(np.concatenate(rows)) for rows in (theirs, ours))
+    if len(one) < LEAST_KEPT * possible:
+        share = len(one) / max(possible, 1)
+        return f"only {share:.0%} of the items have a partner like the same people"
+    unit = np.concatenate([person[one], near[two]])
+    named = replace(synthetic[two], patient=names[near[two]], record=None, onset_s=None)
+    return Sides(real[one].quantised(), named.quantised(), unit, fold_of[unit], True)
+
+
+def _classes(synthetic: Ecg, real: Ecg) -> Iterator[Split]:
+    """(synthetic, real) rows of each class; of all where items have none or several."""
+    if not real.spec.classes or real.spec.multilabel:
+        yield np.arange(len(synthetic)), np.arange(len(real))
+        return
+    for name in synthetic.spec.classes:
+        if name in real.spec.classes:
+            sets = (synthetic, real)
+            mine, other = (np.flatnonzero(e.labels_id == e.spec.class_index(name)) for e in sets)
+            yield mine, other
+
+
+def nearest(synthetic: Ecg, real: Ecg) -> NDArray[np.int64]:
+    """[synthetic item] row of the real one that lies nearest, of any class."""
+    from sklearn.neighbors import NearestNeighbors
+
+    from ecgsynth.evaluation.reference_models.instruments import embed
+
+    ours, theirs = synthetic.quantised(), real.quantised()
+    if is_record(real.spec):
+        points = np.concatenate([embed(theirs), embed(ours)])
+    else:
+        points = principal(theirs, theirs.signal, ours.signal)
+    search = NearestNeighbors(n_neighbors=1).fit(points[: len(real)])
+    return np.asarray(search.kneighbors(points[len(real) :], return_distance=False)[:, 0])
+
+
+def folds(
+    unit: NDArray[np.int64], truth: NDArray, count: int, seed: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """(rows to learn from, rows held out) such that no unit (time block) stands on both sides.
+
+    The units of each kind of item (real or synthetic, or of each class) are dealt out one kind
+    after the other, so that every fold learns from all.
+    """
+    random = np.random.default_rng(seed)
+    fold = np.empty(len(unit), np.int64)
+    for side in np.unique(truth):
+        rows = np.flatnonzero(truth == side)
+        units, number = np.unique(unit[rows], return_inverse=True)
+        fold[rows] = (random.permutation(len(units)) % count)[number]
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(count)]

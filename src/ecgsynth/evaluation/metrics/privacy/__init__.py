@@ -1,0 +1,1 @@
+"""Does the set give away the people that it was learned from?"""

@@ -1,0 +1,199 @@
+"""Can it be told from the set who was learned from? Attacks on beats and on people."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.evaluation import (
+    MIN_ITEMS,
+    Estimate,
+    NotApplicable,
+    Trial,
+    metric,
+    pick,
+    too_few,
+)
+from ecgsynth.evaluation.auc import auc_over
+from ecgsynth.evaluation.intervals import Units, blocks, dealt, joint
+from ecgsynth.evaluation.metrics.privacy.memorisation import nearest, shift_of
+from ecgsynth.registry import METRICS
+from ecgsynth.signals.ecg import Ecg
+
+MOST, QUICK_MOST = 5000, 2000
+"""Items of a set and class that an attack looks at."""
+
+ENOUGH_PEOPLE = 100
+"""On a side, before the membership of a person has a target."""
+
+
+@METRICS.register("nn_membership")
+@metric(
+    "nn_membership", unit="AUC", goal="match", needs=("test", "train"), question="privacy",
+    by_size=True,
+    reference="nearest-neighbour attack (Hilprecht et al., PoPETs 2019; Chen et al., CCS 2020): "
+    "the nearer a synthetic beat, the likelier was it trained on; .50 = guessing, 1 = copies; to "
+    "be read beside the real control, which holds the drift between the minutes",
+)  # fmt: skip
+def nn_membership(trial: Trial) -> dict[str, Estimate]:
+    """AUC with which the distance to the synthetic set tells trained beats from held-out ones.
+
+    A set can give away no more beats than it holds. Where it is smaller than the training set,
+    the attack judges the share that it could give away of either side: those that lie nearest.
+    """
+    found = {}
+    for name in trial.groups:
+        random = trial.random("nn_membership" + name)
+        parts = _sides(trial, name)
+        if isinstance(parts, Estimate):
+            found[name or "all"] = parts
+            continue
+        synthetic, train, test = (pick(part, _most(trial), random) for part in parts)
+        share = min(1.0, len(synthetic) / len(parts[1]))
+        made, shift = synthetic.quantised().signal, shift_of(trial)
+        scores = [-nearest(e.quantised().signal, made, shift)[0] for e in (train, test)]
+        found[name or "all"] = attack((scores[0], scores[1]), (train, test), share)
+    return found
+
+
+@METRICS.register("domias")
+@metric(
+    "domias", unit="AUC", goal="match", needs=("test", "train"), question="privacy", by_size=True,
+    reference="van Breugel et al., AISTATS 2023: score p_synthetic(x) / p_reference(x), densities "
+    "from the nearest neighbour; .50 = guessing, 1 = copies; to be read beside the real control, "
+    "which holds the drift between the minutes",
+)  # fmt: skip
+def domias(trial: Trial) -> dict[str, Estimate]:
+    """AUC with which local overfitting of the synthetic density tells trained beats from held-out.
+
+    The reference is every second time block of both sides, whose other blocks are attacked: it
+    holds the people's minutes as evenly as the recordings do, so that a trained and a held-out
+    beat lie equally near to it. A reference of held-out blocks alone would lie nearer to held-out
+    beats, and take drift for membership. Densities are those of the nearest neighbour (Loftsgaarden
+    & Quesenberry 1965), whose ratio is ranked alike in any dimension: a kernel that is wide enough
+    to be smooth sees no copy. As in `nn_membership`, distances forgive small shifts, and the share
+    that the set could give away of either side is judged.
+    """
+    found = {}
+    for name in trial.groups:
+        random = trial.random("domias" + name)
+        parts = _sides(trial, name)
+        if isinstance(parts, Estimate):
+            found[name or "all"] = parts
+            continue
+        synthetic = pick(parts[0], _most(trial), random)
+        share = min(1.0, len(synthetic) / len(parts[1]))
+        halves = [blocks(part) % 2 == 0 for part in parts[1:]]
+        attacked = [part[half] for part, half in zip(parts[1:], halves, strict=True)]
+        others = [part[~half] for part, half in zip(parts[1:], halves, strict=True)]
+        fewest = min(len(part) for part in (*attacked, *others))
+        if fewest < MIN_ITEMS:
+            note = f"{fewest} items in every second block; at least {MIN_ITEMS} are needed"
+            found[name or "all"] = Estimate(float("nan"), note=note)
+            continue
+        # Both sides are thinned alike, so that the reference stays as even as they were.
+        kept = min(1.0, _most(trial) / sum(len(part) for part in others))
+        reference = [pick(part, max(1, round(kept * len(part))), random) for part in others]
+        train, test = (pick(part, _most(trial), random) for part in attacked)
+        known = np.concatenate([part.quantised().signal for part in reference])
+        made, shift = synthetic.quantised().signal, shift_of(trial)
+        scores = [
+            np.log(nearest(one, known, shift)[0] + 1e-9)
+            - np.log(nearest(one, made, shift)[0] + 1e-9)
+            for one in (part.quantised().signal for part in (train, test))
+        ]
+        found[name or "all"] = attack((scores[0], scores[1]), (train, test), share)
+    return found
+
+
+ATTACKED = 20
+"""Items of either side that are attacked at least, as far as there are."""
+
+
+def attack(
+    scores: tuple[NDArray[np.float64], NDArray[np.float64]],
+    items: tuple[Ecg, Ecg],
+    share: float,
+) -> Estimate:
+    """AUC of members' scores against others', of the highest `share` of either.
+
+    scores: of members (trained) and of others (held out); higher = likelier a member.
+    """
+    counts = [len(values) for values in scores]
+    share = min(1.0, max(share, ATTACKED / min(counts)))
+    truth, score = np.repeat([1, 0], counts), np.concatenate(scores)
+    judged = [round(share * count) for count in counts]
+    note = f"{judged[0]} trained against {judged[1]} held-out items"
+    return auc_over(truth, [score], joint(*items), share, note)
+
+
+@METRICS.register("patient_membership")
+@metric(
+    "patient_membership", unit="AUC", goal="match", needs=("train", "new_patients"),
+    question="privacy",
+    reference="a person's score is the mean over the beats of the share of all beats of the class "
+    "that lie further from the synthetic set; .50 = guessing, 1 = every person is found",
+)  # fmt: skip
+def patient_membership(trial: Trial) -> dict[str, Estimate]:
+    """AUC with which the synthetic set tells the people that it was learned from from new ones.
+
+    A generator that matches a few people cannot hide them; the figure has no target there.
+
+    Raises
+    ------
+    NotApplicable: a set does not name its people, or all of them stand on both sides.
+    """
+    assert trial.train is not None
+    assert trial.new_patients is not None
+    if trial.train.patient is None or trial.new_patients.patient is None:
+        raise NotApplicable("needs to know which person gave which item ('patient' of the sets)")
+    random, values, person, side = trial.random("patient_membership"), [], [], []
+    people = [set(p.tolist()) for p in (trial.train.patient, trial.new_patients.patient)]
+    both = [*(people[0] & people[1])]
+    if not all(names - set(both) for names in people):
+        raise NotApplicable("all people of the one set stand in the other too")
+    for name in trial.groups:
+        sets = [trial.part(e, name) for e in (trial.train, trial.new_patients)]
+        sets = [e[~np.isin(np.asarray(e.patient), both)] for e in sets]
+        synthetic = trial.part(trial.synthetic, name)
+        if min(len(part) for part in (synthetic, *sets)) < MIN_ITEMS:
+            continue
+        made = pick(synthetic, _most(trial), random).quantised().signal
+        sets = [pick(part, _most(trial), random) for part in sets]
+        far = [nearest(part.quantised().signal, made, shift_of(trial))[0] for part in sets]
+        values.append(_rank_from_far(np.concatenate(far)))
+        person += [np.asarray(part.patient) for part in sets]
+        side.append(np.repeat([1, 0], [len(part) for part in sets]))
+    if not values:
+        return {"all": Estimate(float("nan"), note="no class has 10 items in all three sets")}
+    names, which = np.unique(np.concatenate(person), return_inverse=True)
+    score = np.bincount(which, np.concatenate(values)) / np.bincount(which)
+    truth = np.zeros(len(names))
+    truth[which] = np.concatenate(side)
+    trained = int(truth.sum())
+    note = f"{trained} people against {len(names) - trained}"
+    if min(trained, len(names) - trained) < ENOUGH_PEOPLE:
+        note += "; so few cannot be hidden and matched at once: printed without a target"
+    everybody = Units(dealt(len(names)), f"{len(names)} people")
+    return {"all": auc_over(truth, [score], [everybody], note=note)}
+
+
+def _rank_from_far(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """0 for the furthest, 1 for the nearest: classes of different spread on one scale."""
+    from scipy.stats import rankdata
+
+    return np.asarray(1 - (rankdata(distance) - 0.5) / len(distance))
+
+
+def _sides(trial: Trial, name: str) -> list[Ecg] | Estimate:
+    """The synthetic, trained and held-out items of a class; the reason where they are too few."""
+    sets = (trial.synthetic, trial.train, trial.test)
+    parts = [trial.part(e, name) for e in sets if e is not None]
+    fewest = min(len(part) for part in parts)
+    return too_few(fewest) if fewest < MIN_ITEMS else parts
+
+
+def _most(trial: Trial) -> int:
+    """Fewer items where each is large: the time of a search grows with both."""
+    most = QUICK_MOST if trial.quick else MOST
+    return max(MIN_ITEMS, int(most * min(1.0, 1024 / trial.synthetic.signal[:1].size)))

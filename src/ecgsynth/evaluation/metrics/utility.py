@@ -1,0 +1,147 @@
+"""Is the set good for work? Classifiers trained on synthetic items and tested on new people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.evaluation import (
+    MIN_ITEMS,
+    Estimate,
+    NotApplicable,
+    Trial,
+    match_counts,
+    metric,
+    too_few,
+)
+from ecgsynth.evaluation.inputs import relabelled
+from ecgsynth.evaluation.intervals import LeftOut, interval
+from ecgsynth.evaluation.reference_models.classifiers import QUICK_STEPS, STEPS, fit, merit, predict
+from ecgsynth.evaluation.scores import figures, scores
+from ecgsynth.registry import METRICS
+from ecgsynth.signals.ecg import Ecg
+
+if TYPE_CHECKING:
+    from ecgsynth.evaluation.reference_models.classifiers import Network
+
+DEFAULT_STEPS = 1500
+"""Classifier steps on each side; no early stop, since nothing real may choose the network."""
+
+
+@METRICS.register("tstr")
+@metric(
+    "tstr", unit="macro F1", goal="higher", needs=("train", "new_patients"),
+    question="new patients", costly=True,
+    reference="Esteban et al. 2017: train on synthetic, test on real; fixed ResNet-1D",
+)  # fmt: skip
+def tstr(trial: Trial) -> dict[str, Estimate]:
+    """Macro F1 on new patients of a classifier trained on the synthetic set alone.
+
+    Macro AUROC where items carry several classes, here and in the figures below.
+    """
+    return scores(_test(trial), trial.said_by_synthetic)
+
+
+@METRICS.register("trtr")
+@metric(
+    "trtr", unit="macro F1", goal="higher", needs=("train", "new_patients"),
+    question="new patients", costly=True,
+    reference="the same classifier trained on real beats: all of them (class-weighted), or as many "
+    "of each class as there are synthetic ones, whichever is better",
+)  # fmt: skip
+def trtr(trial: Trial) -> dict[str, Estimate]:
+    """Macro F1 on new patients of the same classifier trained on real beats."""
+    return scores(_test(trial), trial.said_by_real)
+
+
+@METRICS.register("tstr_ratio")
+@metric(
+    "tstr_ratio", unit="ratio", goal="higher", needs=("train", "new_patients"),
+    question="new patients", costly=True,
+    reference="TSTR as a share of TRTR; interval over the same people and seeds for both",
+)  # fmt: skip
+def tstr_ratio(trial: Trial) -> dict[str, Estimate]:
+    """What a synthetic training set is worth on new patients, as a share of a real one."""
+    test = _test(trial)
+    synthetic, real = (figures(test, s) for s in (trial.said_by_synthetic, trial.said_by_real))
+    found: dict[str, Estimate] = {}
+    for name in [group for group in ("all", "macro NSV") if group in synthetic]:
+        one, other = synthetic[name], real[name]
+        left = [
+            LeftOut(a.values / np.maximum(b.values, 1e-9), a.units, min(a.freedom, b.freedom))
+            for a, b in zip(one.left, other.left, strict=True)
+        ]
+        found[name] = interval(one.value / max(other.value, 1e-9), left)
+    return found
+
+
+@METRICS.register("trts")
+@metric(
+    "trts", unit="macro F1", goal="higher", needs=("train", "new_patients"), question="match",
+    costly=True,
+    reference="Esteban et al. 2017: train on real, test on synthetic; as many real beats of each "
+    "class as there are synthetic ones; copies reach the top: to be read beside memorisation",
+)  # fmt: skip
+def trts(trial: Trial) -> dict[str, Estimate]:
+    """Macro F1 on synthetic beats of the classifier that was trained on real ones for TRTR."""
+    assert trial.train is not None
+    found, counts = {}, trial.train.counts()
+    for name, count in trial.synthetic.counts().items():
+        if min(count, counts.get(name, 0)) < MIN_ITEMS:
+            found[name] = too_few(min(count, counts.get(name, 0)))
+    shared = [name for name in trial.classes if name not in found]
+    if len(shared) < 2:
+        raise NotApplicable(f"needs two classes of {MIN_ITEMS} synthetic and training items each")
+    test = relabelled(trial.synthetic, shared)
+    columns = [trial.train.spec.class_index(name) for name in shared]
+    said = np.stack([predict(net, test.quantised())[:, columns] for net in trial.taught_by_equal])
+    return scores(test, said) | found
+
+
+def said_by_synthetic(trial: Trial) -> NDArray[np.floating]:
+    """[seed, test item, class] probabilities that networks trained on the synthetic set tell of
+    new patients."""
+    return _said(_taught(trial, trial.synthetic), _test(trial))
+
+
+def said_by_real(trial: Trial) -> NDArray[np.floating]:
+    """[seed, test item, class] probabilities that networks trained on real items tell: on all of
+    them, or on as many as there are synthetic ones, whichever is better."""
+    assert trial.train is not None
+    test = _test(trial)
+    said = [_said(trial.taught_by_equal, test)]
+    if len(trial.train) > 1.2 * len(_equal(trial)) and not trial.quick:
+        said.append(_said(_taught(trial, relabelled(trial.train, trial.classes)), test))
+    return max(said, key=lambda each: float(np.mean([merit(test, one) for one in each])))
+
+
+def taught_by_equal(trial: Trial) -> list[Network]:
+    """Networks trained on as many real beats of each class as there are synthetic ones."""
+    return _taught(trial, _equal(trial))
+
+
+def _equal(trial: Trial) -> Ecg:
+    assert trial.train is not None
+    return match_counts(trial.train, trial.synthetic, trial.random("trtr"))[0]
+
+
+def _taught(trial: Trial, train: Ecg) -> list[Network]:
+    """One network a seed."""
+    train = train.quantised()
+    return [fit(train, None, steps=steps(trial), seed=trial.seed + k) for k in range(trial.seeds)]
+
+
+def _said(nets: list[Network], test: Ecg) -> NDArray[np.floating]:
+    test = test.quantised()
+    return np.stack([predict(net, test) for net in nets])
+
+
+def _test(trial: Trial) -> Ecg:
+    assert trial.new_patients is not None
+    return relabelled(trial.new_patients, trial.classes)
+
+
+def steps(trial: Trial) -> int:
+    return QUICK_STEPS if trial.quick else min(STEPS, DEFAULT_STEPS)

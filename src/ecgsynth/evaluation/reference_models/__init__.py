@@ -1,0 +1,1 @@
+"""Fixed networks by which sets are judged: classifiers, embeddings, the delineator."""

@@ -1,0 +1,231 @@
+"""Where P, QRS and T begin, peak and end: a fixed instrument, measured against manual marks."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.fiducials import Fiducials
+from ecgsynth.signals.filters import resample
+from ecgsynth.signals.vocabulary import FIDUCIALS
+
+if TYPE_CHECKING:
+    from ecgsynth.evaluation.reference_models.unet import UNet1D
+
+SHIPPED = Path(str(files("ecgsynth.pretrained"))) / "instruments" / "delineator.safetensors"
+
+SHORTEST_S = 0.4
+"""An item that is shorter holds no beat."""
+
+SHORTEST_WAVE_S = (0.0, 0.03, 0.03, 0.06)
+"""Of background, P, QRS and T: what is shorter is a flicker of the network, not a wave."""
+
+BRIDGED_S = 0.03
+"""Two parts of one wave with less between them are one."""
+
+P_TO_QRS_S = 0.4
+"""A P wave that ends earlier before a QRS is not the one that led to it."""
+
+R_SHARE = 0.05
+"""An upward deflection of this share of the downward one is the R that readers mark."""
+
+SAMPLES_AT_ONCE = 262_144
+P, QRS, T = 1, 2, 3
+
+
+def delineate(signal: NDArray, fs: float, net: UNet1D | None = None) -> Fiducials:
+    """The fiducial points of every beat, found lead by lead.
+
+    A small U-Net names the wave of every sample at 250 Hz; the boundaries lie where two names are
+    equally likely, between samples. Physiology orders what it finds: a P belongs to the QRS that
+    follows it, a T to the QRS before it, and a wave without a QRS to none.
+
+    The delineators in neurokit2 need several beats to find anything; this one reads a single beat
+    as well as a record. On the same unseen people the SD of its QRS onset is 7 ms in lead II and
+    8 ms over all leads; theirs is 11 and 21 ms at best (`prominence`), 39 and 45 ms by default
+    (`dwt`). `delineator_errors` has the table, `benchmarks/delineator.py` measures both.
+
+    Parameters
+    ----------
+    signal: [item, sample], or [item, lead, sample], mV or any other unit. fs: Hz.
+    net: another network than the shipped one.
+
+    Returns
+    -------
+    Points [item, beat, 9], or [item, lead, beat, 9], NaN where a wave is absent or cut off.
+
+    Raises
+    ------
+    EcgsynthError: the items are too short for a beat, or the network is not shipped.
+
+    References
+    ----------
+    Moskalenko et al., Advances in Neural Computation, Machine Learning, and Cognitive Research III
+    (2020), for the U-Net on this database.
+    """
+    signal = np.asarray(signal, np.float32)
+    if signal.ndim not in (2, 3) or signal.shape[-1] < SHORTEST_S * fs:
+        raise EcgsynthError(
+            f"a signal of shape {signal.shape} at {fs:g} Hz cannot be delineated; give [item, "
+            f"sample] or [item, lead, sample] with {SHORTEST_S:g} s or more."
+        )
+    flat = np.nan_to_num(signal.reshape(-1, signal.shape[-1]))
+    probability = _probabilities(net or delineator()[0], flat, fs)
+    points = _points(probability, flat, fs)
+    return Fiducials(points.reshape(*signal.shape[:-1], *points.shape[1:]), fs)
+
+
+def _probabilities(net: UNet1D, signal: NDArray[np.float32], fs: float) -> NDArray[np.float32]:
+    """[item, wave, sample] at 250 Hz."""
+    import torch
+
+    from ecgsynth.evaluation.reference_models.unet import FS
+
+    wave = resample(signal, fs, FS)
+    at_once, found = max(1, SAMPLES_AT_ONCE // wave.shape[1]), []
+    with torch.inference_mode():
+        for start in range(0, len(wave), at_once):
+            part = torch.from_numpy(np.ascontiguousarray(wave[start : start + at_once]))
+            found.append(net(part).softmax(1).numpy())
+    return np.concatenate(found) if found else np.zeros((0, 4, wave.shape[1]), np.float32)
+
+
+def _points(
+    probability: NDArray[np.float32], signal: NDArray[np.float32], fs: float
+) -> NDArray[np.float64]:
+    """[item, beat, 9] positions in samples of `signal` from the probabilities of the waves."""
+    from ecgsynth.evaluation.reference_models.unet import FS
+
+    item, wave, start, stop, mass = _segments(probability, FS)
+    owner = _owners(item, wave, start, stop, mass, P_TO_QRS_S * FS)
+    of_item = item[wave == QRS]
+    number = np.arange(len(of_item)) - np.searchsorted(of_item, of_item)  # of the beat in its item
+    rows = np.flatnonzero(owner >= 0)
+    item, wave, start, stop, owner = (x[rows] for x in (item, wave, start, stop, owner))
+    # The first and the last sample of a wave, not the borders between samples, are its ends.
+    onset = (_edge(probability, item, wave, start) + 0.5) * fs / FS
+    offset = (_edge(probability, item, wave, stop) - 0.5) * fs / FS
+    peak = _peaks(signal, item, onset, offset, np.where(wave == QRS, R_SHARE, 1.0))
+    # What is cut off at an end of the item has no such end, and not even its peak is sure.
+    begins, ends = start > 0, stop < probability.shape[-1]
+    points = np.full((len(signal), int(number.max(initial=-1)) + 1, len(FIDUCIALS)), np.nan)
+    for k, (at, known) in enumerate(((onset, begins), (peak, begins & ends), (offset, ends))):
+        points[item, number[owner], 3 * (wave - 1) + k] = np.where(known, at, np.nan)
+    return points
+
+
+def _owners(
+    item: NDArray, wave: NDArray, start: NDArray, stop: NDArray, mass: NDArray, reach: float
+) -> NDArray[np.int64]:
+    """[wave] number of the QRS, counted through all items, that a wave belongs to; -1 = to none.
+
+    The waves stand in order of item and time. Of several T behind a QRS the surest stays, of
+    several P before it the last; `reach` is the longest way from P to QRS, in samples.
+    """
+    qrs = np.flatnonzero(wave == QRS)
+    seen = np.cumsum(wave == QRS)
+    owner = np.full(len(wave), -1)
+    owner[qrs] = np.arange(len(qrs))
+    for kind, beat in ((T, seen - 1), (P, seen)):
+        rows = np.flatnonzero((wave == kind) & (beat >= 0) & (beat < len(qrs)))
+        rows = rows[item[qrs[beat[rows]]] == item[rows]]
+        if kind == P:
+            rows = rows[start[qrs[beat[rows]]] - stop[rows] <= reach]
+        else:
+            rows = rows[np.argsort(mass[rows], kind="stable")]
+        chosen = np.full(len(qrs), -1)
+        chosen[beat[rows]] = rows  # of several, the last one written stays
+        owner[chosen[chosen >= 0]] = np.flatnonzero(chosen >= 0)
+    return owner
+
+
+def _segments(probability: NDArray[np.float32], fs: float) -> tuple[NDArray[Any], ...]:
+    """(item, wave, first sample, sample after the last, summed probability) of every wave."""
+    named = probability.argmax(1)
+    samples = named.shape[1]
+    item, wave, start, stop = _runs(named)
+    # Flickers go first, then what they had split grows together.
+    shortest = np.array(SHORTEST_WAVE_S)[wave] * fs
+    kept = (wave > 0) & (stop - start >= np.minimum(shortest, BRIDGED_S * fs))
+    item, wave, start, stop = (column[kept] for column in (item, wave, start, stop))
+    new = np.ones(len(item), bool)
+    new[1:] = (np.diff(item) != 0) | (np.diff(wave) != 0) | (start[1:] - stop[:-1] > BRIDGED_S * fs)
+    head = np.flatnonzero(new)
+    tail = np.append(head[1:], len(item)) - 1 if len(item) else head
+    item, wave, start, stop = item[head], wave[head], start[head], stop[tail]
+    edge = (start == 0) | (stop == samples)
+    kept = edge | (stop - start >= np.array(SHORTEST_WAVE_S)[wave] * fs)
+    item, wave, start, stop = (column[kept] for column in (item, wave, start, stop))
+    total = np.zeros((*probability.shape[:2], samples + 1))
+    np.cumsum(probability, -1, out=total[..., 1:])
+    return item, wave, start, stop, total[item, wave, stop] - total[item, wave, start]
+
+
+def _runs(named: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
+    """(item, name, start, stop) of every run of equal names."""
+    change = np.ones(named.shape, bool)
+    change[:, 1:] = named[:, 1:] != named[:, :-1]
+    item, start = np.nonzero(change)
+    stop = np.append(start[1:], 0)
+    last = np.append(item[1:] != item[:-1], True)
+    return item, named[item, start], start, np.where(last, named.shape[1], stop)
+
+
+def _edge(
+    probability: NDArray[np.float32], item: NDArray, wave: NDArray, at: NDArray
+) -> NDArray[np.float64]:
+    """Where the wave's probability passes that of all else, between the samples at - 1 and at."""
+    right = np.clip(at, 1, probability.shape[-1] - 1)
+    a = 2.0 * probability[item, wave, right - 1] - 1
+    b = 2.0 * probability[item, wave, right] - 1
+    share = np.where(a * b < 0, a / np.where(a == b, 1, a - b), 0.5)
+    return np.where(at == right, right - 1 + share, at)
+
+
+def _peaks(
+    signal: NDArray[np.float32], item: NDArray, onset: NDArray, offset: NDArray, upright: NDArray
+) -> NDArray[np.float64]:
+    """The sample that stands out most from the line between a wave's ends.
+
+    upright: a crest counts as the peak where it has this share of the trough's depth.
+    """
+    found = np.zeros(len(item))
+    last = signal.shape[-1] - 1
+    left = np.clip(np.floor(onset).astype(int), 0, last)
+    right = np.clip(np.ceil(offset).astype(int), 0, last)
+    width = int((right - left).max(initial=0)) + 1
+    step = max(1, 2_000_000 // width)
+    for begin in range(0, len(item), step):
+        rows = slice(begin, begin + step)
+        at = left[rows, None] + np.arange(width)
+        values = signal[item[rows, None], np.minimum(at, last)].astype(np.float64)
+        first, final = values[:, :1], signal[item[rows], right[rows]][:, None]
+        share = np.arange(width) / np.maximum(right[rows] - left[rows], 1)[:, None]
+        away = np.where(at <= right[rows, None], values - first - share * (final - first), 0.0)
+        crest = away.max(1) >= -upright[rows] * away.min(1)
+        found[rows] = left[rows] + np.where(crest, away.argmax(1), away.argmin(1))
+    return found
+
+
+def delineator_errors() -> list[dict[str, Any]]:
+    """The shipped instrument against manual marks of people that it never saw.
+
+    One row per fiducial and set of leads: `fiducial`, `leads` ("II" or "all"), `mean_ms` and
+    `sd_ms` (found - marked), `sensitivity`, `precision` (shares; a mark within 150 ms is found,
+    Martinez et al., IEEE TBME 51:570, 2004) and `marks`. Empty where no instrument is shipped.
+    """
+    return list(delineator()[1]["errors"]) if SHIPPED.is_file() else []
+
+
+@lru_cache(maxsize=1)
+def delineator() -> tuple[UNet1D, dict[str, Any]]:
+    """The shipped instrument: network and facts (training people, table of errors, hash)."""
+    from ecgsynth.evaluation.reference_models.unet import load_delineator
+
+    return load_delineator(SHIPPED)

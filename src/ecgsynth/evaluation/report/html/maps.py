@@ -1,0 +1,181 @@
+"""Maps: items by their main components and by their neighbourhoods, and wavelet coherence."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.evaluation import MIN_ITEMS, members, pick
+from ecgsynth.evaluation.report.html.charts import Picture, names_of, whole
+from ecgsynth.evaluation.report.html.svg import Chart
+from ecgsynth.signals.ecg import Ecg
+
+DOTS, FEW_DOTS = 500, 200
+"""Items of a set in a map, and in a quick one; t-SNE grows with their square."""
+
+FITTED = 1000
+"""Items from which principal components are found."""
+
+COHERENT_SAMPLES, COHERENT_S, HIGHEST_HZ = 20_000, 2.5, 60.0
+"""Samples of all pairs behind a map of coherence; the longest piece, s; the highest frequency."""
+
+COLUMNS, ROWS, LEVELS = 40, 24, 10
+"""Cells of such a map across and up, and its shades."""
+
+OCTAVES = {float(np.log2(hz)): f"{hz:g}" for hz in (0.5, 1, 2, 5, 10, 20, 40, 80)}
+"""Where the frequencies of such a map stand, and what is written there."""
+
+
+def components(
+    made: Ecg | None, real: Ecg | None, random: np.random.Generator, dots: int = DOTS
+) -> list[Picture]:
+    """The two main directions of variation of the real items (of the synthetic ones alone)."""
+    from sklearn.decomposition import PCA
+
+    base = real if real is not None else made
+    if base is None or len(base) < 3:
+        return []
+    flat = {kind: _flat(pick(e, dots, random)) for kind, e in _pair(made, real)}
+    pca = PCA(min(2, base.signal[0].size), random_state=0).fit(_flat(pick(base, FITTED, random)))
+    if len(pca.components_) < 2:
+        return []
+    at = {kind: pca.transform(values) for kind, values in flat.items()}
+    share = 100 * np.nan_to_num(pca.explained_variance_ratio_)
+    first, second = (f"component {k + 1} ({share[k]:.0f} %), {base.spec.unit}" for k in (0, 1))
+    caption = f"Principal components (PCA) of the {next(iter(at))} items; each mark is one item"
+    return [_scatter(at, (first, second), caption)]
+
+
+def neighbourhoods(
+    made: Ecg | None, real: Ecg | None, random: np.random.Generator, dots: int = DOTS
+) -> list[Picture]:
+    """A t-SNE of both sets together: items that resemble each other lie together.
+
+    References
+    ----------
+    van der Maaten & Hinton, JMLR 2008.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    sets = {kind: pick(e, dots, random) for kind, e in _pair(made, real)}
+    total = sum(map(len, sets.values()))
+    if total < 3 * MIN_ITEMS:
+        return []
+    flat = np.concatenate([_flat(whole(e)) for e in sets.values()])
+    if not flat.std(0).any():
+        return []
+    small = PCA(min(30, *flat.shape), random_state=0).fit_transform(flat)
+    near = min(30.0, (total - 1) / 3)
+    points = TSNE(perplexity=near, init="pca", random_state=0).fit_transform(small)
+    ends = np.cumsum([len(e) for e in sets.values()])
+    at = dict(zip(sets, np.split(points, ends[:-1]), strict=True))
+    caption = "Neighbourhoods (t-SNE); directions and distances between heaps mean nothing"
+    picture = _scatter(at, ("", ""), caption, _middles(sets, at))
+    return [picture]
+
+
+def coherence_maps(made: Ecg, real: Ecg, lead: int, random: np.random.Generator) -> list[Picture]:
+    """Mean wavelet coherence of synthetic with real items, beside that of real with real ones."""
+    from ecgsynth.signals.wavelets import coherence
+
+    spec = made.spec
+    length = min(spec.samples, int(COHERENT_S * spec.fs))
+    count = min(COHERENT_SAMPLES // length, len(made), len(real) // 2)
+    top = min(spec.band[1] or np.inf, spec.fs / 2, HIGHEST_HZ)
+    if count < MIN_ITEMS:
+        return []
+    one, two = (
+        whole(e).signal[random.permutation(len(e))[:n], lead, :length]
+        for e, n in ((made, count), (real, 2 * count))
+    )
+    found = []
+    sides = (
+        ("synthetic with real", one, two[:count]),
+        ("real with real", two[:count], two[count:]),
+    )
+    for words, x, y in sides:
+        try:
+            shares, hz, inside = coherence(x, y, spec.fs, highest_hz=top)
+        except EcgsynthError:  # too short for an octave
+            return []
+        mean, order = np.where(inside, shares.mean(0), np.nan), np.argsort(hz)
+        ends = float(np.log2(hz[order[0]])), float(np.log2(hz[order[-1]]))
+        chart = Chart((0, length / spec.fs), ends, "time, s", "frequency, Hz", y_ticks=OCTAVES)
+        chart.shades(_coarse(mean[order]), LEVELS)
+        level = float(np.nanmean(mean[order]))
+        caption = f"{words[0].upper()}{words[1:]}: {level:.2f} on average over {count} pairs"
+        found.append(Picture(chart.markup(f"Wavelet coherence. {caption}"), caption))
+    return found
+
+
+def _pair(made: Ecg | None, real: Ecg | None) -> list[tuple[str, Ecg]]:
+    return [(kind, e) for kind, e in (("real", real), ("synthetic", made)) if e is not None]
+
+
+def _flat(ecg: Ecg) -> NDArray[np.float64]:
+    return np.nan_to_num(ecg.signal.reshape(len(ecg), -1)).astype(np.float64)
+
+
+def _scatter(
+    at: dict[str, NDArray],
+    names: tuple[str, str],
+    caption: str,
+    words: dict[str, NDArray] | None = None,
+) -> Picture:
+    """Dots and squares in a chart; words: label -> where it stands."""
+    ends = np.stack([np.quantile(p, [0.002, 0.998], axis=0) for p in at.values()])
+    low, high = ends.min((0, 1)), ends.max((0, 1))
+    chart = Chart((low[0], high[0]), (low[1], high[1]), *names)
+    for kind, points in at.items():
+        chart.dots(points[:, 0], points[:, 1], f"dots {kind}", square=kind == "real")
+    for label, (x, y) in (words or {}).items():
+        chart.text(float(chart.across(x)), float(chart.up(y)) + 5, label, "place middle")
+    return Picture(chart.markup(f"{caption}: {names_of(at)}"), caption)
+
+
+def _middles(sets: dict[str, Ecg], at: dict[str, NDArray]) -> dict[str, NDArray]:
+    """Where each class lies: its item that is nearest to half of the others, as real where shown.
+
+    An average could lie between two heaps, where there is nothing.
+    """
+    from sklearn.metrics import pairwise_distances
+
+    kind, ecg = next(iter(sets.items()))
+    found = {}
+    for name in ecg.spec.classes:
+        rows = members(ecg, name)
+        if len(rows):
+            apart = np.median(pairwise_distances(at[kind][rows]), axis=1)
+            found[name] = at[kind][rows[apart.argmin()]]
+    return found
+
+
+def _coarse(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[row, column] means over cells; a map as sharp as the signal would weigh megabytes."""
+    rows = np.array_split(values, min(ROWS, len(values)))
+    cells = [np.array_split(r, min(COLUMNS, values.shape[1]), axis=1) for r in rows]
+    with np.errstate(invalid="ignore"):
+        return np.array(
+            [[np.nan if np.isnan(c).all() else np.nanmean(c) for c in r] for r in cells]
+        )
+
+
+def even_sets(
+    made: Ecg | None, real: Ecg | None, dots: int, random: np.random.Generator
+) -> tuple[Ecg | None, Ecg | None]:
+    """Both sets with at most `dots` items, as many of a class on either side."""
+    sets = [e for e in (made, real) if e is not None and e.spec.classes and not e.spec.multilabel]
+    counts = [e.counts() for e in sets]
+    fewest = {name: min(c.get(name, 0) for c in counts) for name in (counts[0] if counts else ())}
+    most = max(1, dots // max(sum(n > 0 for n in fewest.values()), 1))
+
+    def even(ecg: Ecg | None) -> Ecg | None:
+        if ecg is None or not ecg.spec.classes or ecg.spec.multilabel:
+            return None if ecg is None else pick(ecg, dots, random)
+        rows = [random.permutation(members(ecg, n))[: min(most, k)] for n, k in fewest.items()]
+        chosen = np.sort(np.concatenate(rows))
+        return ecg[chosen] if len(chosen) else None
+
+    return even(made), even(real)

@@ -1,0 +1,92 @@
+"""Synthetic items beside the trained and the unseen ones they come closest to, the worst first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.evaluation import Trial, members
+from ecgsynth.evaluation.metrics.privacy.memorisation import Neighbours, shift_of
+from ecgsynth.evaluation.report.html.charts import Picture
+from ecgsynth.evaluation.report.html.svg import Paper
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.paper import LONG_S
+from ecgsynth.signals.paper.sheet import plain_gain, reach, wave_of
+from ecgsynth.signals.paper.strips import STRIP_S
+
+PAIRS = 4
+"""Items of a class that are shown."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A synthetic item and its nearest real ones: rows of the sets' classes, distances as RMS."""
+
+    made: int
+    trained: int
+    to_trained: float
+    held: int
+    to_held: float
+
+
+def closest(trial: Trial, group: str) -> list[Pair]:
+    """The worst pairs of a class: a copy lies near a trained item alone.
+
+    The worst has the least distance to a trained item as a share of that to an unseen one, as
+    memorisation measures: on the converter's grid, the least over small shifts.
+    """
+    if trial.test is None or trial.train is None:
+        return []
+    near = trial.neighbours.get(group)
+    if not isinstance(near, Neighbours):
+        return []
+    spec, shift = trial.synthetic.spec, shift_of(trial)
+    size = (len(spec.leads) * (spec.samples - 2 * shift)) ** 0.5
+    share = near.to_train / np.maximum(near.to_test, 1e-9)
+    at = np.searchsorted(members(trial.synthetic, group), near.rows)
+    return [
+        Pair(
+            int(at[i]), int(near.by_train[i]), float(near.to_train[i] / size),
+            int(near.by_test[i]), float(near.to_test[i] / size),
+        )
+        for i in np.argsort(share, kind="stable")[:PAIRS]
+    ]  # fmt: skip
+
+
+def drawn(
+    pairs: list[Pair], made: Ecg | None, train: Ecg | None, test: Ecg | None, lead: int
+) -> list[list[Picture]]:
+    """Per pair the synthetic item over the trained and over the unseen one, where they may be seen.
+
+    Twice the usual speed and gain: the eye should find what differs.
+    """
+    if made is None or train is None or not pairs:
+        return []
+    length = int(STRIP_S * made.spec.fs)
+    waves = [
+        [wave_of(made, pair.made, lead)[:length], wave_of(train, pair.trained, lead)[:length]]
+        + ([wave_of(test, pair.held, lead)[:length]] if test is not None else [])
+        for pair in pairs
+    ]
+    every = [wave for some in waves for wave in some]
+    plain, unit = made.spec.unit != "mV", made.spec.unit
+    gain = plain_gain(every) if plain else 20.0
+    low, high = reach(every, gain)
+    speed = 25.0 if made.spec.seconds >= LONG_S else 50.0
+
+    def picture(over: NDArray, under: NDArray, words: str) -> Picture:
+        paper = Paper(len(over) / made.spec.fs, low, high, gain, plain, speed)
+        paper.wave(under, made.spec.fs, "real")
+        paper.wave(over, made.spec.fs, "synthetic over")
+        return Picture(paper.markup(f"synthetic ECG over its {words}"), words)
+
+    found = []
+    for number, (pair, (one, *others)) in enumerate(zip(pairs, waves, strict=True), 1):
+        words = (
+            f"{number}: nearest trained, {pair.to_trained:.3f} {unit} off",
+            f"{number}: nearest unseen, {pair.to_held:.3f} {unit} off",
+        )
+        found.append([picture(one, w, text) for w, text in zip(others, words, strict=False)])
+    return found

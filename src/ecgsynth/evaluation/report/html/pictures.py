@@ -1,0 +1,149 @@
+"""The pictures of a report: beats on paper, means, maps, spectra, histograms and nearest pairs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.evaluation import Trial, members, pick
+from ecgsynth.evaluation.report.html import charts, maps
+from ecgsynth.evaluation.report.html.charts import Picture
+from ecgsynth.evaluation.report.html.pairs import Pair, closest, drawn
+from ecgsynth.evaluation.report.html.svg import Paper
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.paper import LONG_S
+from ecgsynth.signals.paper.beats import evenly
+from ecgsynth.signals.paper.sheet import heading_of, plain_gain, reach, wave_of
+from ecgsynth.signals.paper.strips import STRIP_S
+
+log = logging.getLogger("ecgsynth")
+
+MAX_CLASSES, BEATS, STRIPS = 12, 8, 1
+AVERAGED = 4000
+"""Items behind a mean."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What of a trial may be drawn: real parts are None where no real trace may be seen."""
+
+    synthetic: Ecg | None
+    test: Ecg | None
+    train: Ecg | None
+    statistics: dict[str, dict[str, NDArray[np.float64]]] = field(default_factory=dict)
+
+
+@dataclass
+class ClassPictures:
+    """All pictures of one class; distances are those of the nearest pairs."""
+
+    heading: str
+    counts: tuple[int, int]
+    lead: str
+    synthetic: list[Picture] = field(default_factory=list)
+    real: list[Picture] = field(default_factory=list)
+    charts: list[Picture] = field(default_factory=list)
+    maps: list[Picture] = field(default_factory=list)
+    measured: list[Picture] = field(default_factory=list)
+    pairs: list[list[Picture]] = field(default_factory=list)
+    distances: list[Pair] = field(default_factory=list)
+
+
+def overview(trial: Trial, shown: Shown) -> list[Picture]:
+    """Maps of all classes together."""
+    random = trial.random("page")
+    dots = maps.FEW_DOTS if trial.quick else maps.DOTS
+    made, real = maps.even_sets(shown.synthetic, shown.test, dots, random)
+    found = maps.neighbourhoods(made, real, random, dots)
+    if len(trial.groups) > 1:  # one class has its components beside its beats
+        found = maps.components(made, real, random, dots) + found
+    return found
+
+
+def pictures(trial: Trial, shown: Shown) -> list[ClassPictures]:
+    """Pictures of each class, of the twelve largest where there are more."""
+    counts = trial.synthetic.counts() or {"": len(trial.synthetic)}
+    groups = [g for g in trial.groups if counts.get(g)]
+    if len(groups) > MAX_CLASSES:
+        kept = sorted(groups, key=lambda g: -counts[g])[:MAX_CLASSES]
+        groups = [g for g in groups if g in kept]
+    return [_of_class(trial, shown, group) for group in groups]
+
+
+def _of_class(trial: Trial, shown: Shown, group: str) -> ClassPictures:
+    spec = trial.synthetic.spec
+    made, real = part(shown.synthetic, group), part(shown.test, group)
+    count = len(part(trial.synthetic, group) or ()), len(part(trial.test, group) or ())
+    lead = spec.leads.index("II") if "II" in spec.leads else 0
+    found = ClassPictures(heading_of(group), count, spec.leads[lead] if spec.leads[1:] else "")
+    known = shown.statistics.get(group, {})
+    random = trial.random("page" + group)
+    if made is not None:
+        found.synthetic, found.real = _beats(made, real, lead, found.heading)
+    few, few_real = (None if e is None else pick(e, AVERAGED, random) for e in (made, real))
+    if spec.seconds < LONG_S:
+        found.charts += charts.means(few, few_real, known, lead)
+    found.charts += maps.components(few, few_real, random, maps.FEW_DOTS)
+    found.charts += charts.spectra(few, few_real, known)
+    found.charts += charts.amplitudes(few, few_real, known) + charts.rhythms(few, few_real, known)
+    if made is not None and real is not None:
+        found.maps = maps.coherence_maps(made, real, lead, random)
+    found.measured = charts.measured(_intervals(trial, shown, group))
+    found.distances = closest(trial, group)
+    found.pairs = drawn(found.distances, made, part(shown.train, group), real, lead)
+    return found
+
+
+def _intervals(trial: Trial, shown: Shown, group: str) -> dict[str, Mapping[str, NDArray]]:
+    """Kind -> measurement -> values of the items of a class; of what may be seen."""
+    if shown.synthetic is None or trial.test is None:
+        return {}
+    try:
+        made, real = trial.intervals
+    except EcgsynthError as problem:  # items in which no beat can be measured
+        log.info("intervals are not drawn: %s", problem)
+        return {}
+    sets = [("synthetic", trial.synthetic, made)]
+    if shown.test is not None:
+        sets = [("real", trial.test, real), *sets]
+    return {
+        kind: {name: values[members(ecg, group)] for name, values in measured.items()}
+        for kind, ecg, measured in sets
+    }
+
+
+def part(ecg: Ecg | None, group: str) -> Ecg | None:
+    """The items of a class; None where there are none."""
+    if ecg is None or (group and group not in ecg.spec.classes):
+        return None
+    chosen = ecg.of_class(group) if group else ecg
+    return chosen if len(chosen) else None
+
+
+def _beats(
+    made: Ecg, real: Ecg | None, lead: int, heading: str
+) -> tuple[list[Picture], list[Picture]]:
+    """Items of both sets, each on its own piece of paper, all with one mV axis."""
+    spec, long = made.spec, made.spec.seconds >= LONG_S
+    length = int(min(spec.seconds, STRIP_S) * spec.fs)
+    many = STRIPS if long else BEATS
+    picked = [[] if e is None else evenly(np.arange(len(e)), many) for e in (made, real)]
+    waves = [
+        [wave_of(e, i, lead)[:length] for i in items] if e is not None else []
+        for e, items in zip((made, real), picked, strict=True)
+    ]
+    plain = spec.unit != "mV"
+    gain = plain_gain([*waves[0], *waves[1]]) if plain else 10.0
+    low, high = reach([*waves[0], *waves[1]], gain)
+
+    def piece(wave: NDArray, kind: str) -> Picture:
+        paper = Paper(length / spec.fs, low, high, gain, plain)
+        paper.wave(wave, spec.fs, kind)
+        return Picture(paper.markup(f"{kind} ECG, {heading or 'no class'}"))
+
+    return [piece(w, "synthetic") for w in waves[0]], [piece(w, "real") for w in waves[1]]

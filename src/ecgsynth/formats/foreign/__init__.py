@@ -1,0 +1,1 @@
+"""Files of others: arrays, tables and labels in layouts that are not ours."""

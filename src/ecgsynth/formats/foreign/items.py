@@ -1,0 +1,248 @@
+"""Items from the tables of others: what is needed is asked for, what is not stated not guessed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.formats.foreign.labels import KEYS as LABELS
+from ecgsynth.formats.foreign.labels import Labels, labels_of, refuse_contradiction
+from ecgsynth.formats.foreign.text import words
+from ecgsynth.formats.stream import damaged
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg
+from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.units import NORMALISED, in_mv, per_mv, spelled
+
+log = logging.getLogger("ecgsynth")
+
+PATIENTS = ("patient", "pid", "patient_id", "subject", "subject_id")
+RECORDS = ("record", "record_id")
+RATES = ("fs", "Fs", "sampling_rate", "sample_rate", "sampling_frequency")
+UNITS = ("unit", "units")
+"""Names that are looked for, in this order; for labels see `ecgsynth.formats.foreign.labels`."""
+
+LIKE_LABELS = ("label", "class", "target", "symbol", "diagnos", "rhythm")
+"""What stands in the names of labels that are not looked for."""
+
+SHORTEST_S = 0.1
+"""No item is shorter; what is taken for one is a sample of several leads, or its rate is wrong."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the caller says of a table, as in `Folder.Settings`; the rest is looked for.
+
+    fs: rate of a table that states none, Hz. leads: those to take of a table that names its own,
+    else their names. signal, label, patient: where they are. unit: of the numbers.
+    """
+
+    fs: float | None = None
+    leads: tuple[str, ...] | None = None
+    signal: str | None = None
+    label: str | None = None
+    patient: str | None = None
+    unit: str | None = None
+
+
+class Table(Protocol):
+    """Arrays or columns of others by name."""
+
+    path: Path
+
+    def __contains__(self, name: str) -> bool: ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def values(self, name: str) -> NDArray:
+        """An array, or a column, [item]."""
+        ...
+
+    def said(self, name: str) -> list[str]:
+        """The words that stand there, each once."""
+        ...
+
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes that numbers count, () where there are none."""
+        ...
+
+    def band(self) -> tuple[float | None, float | None]:
+        """Low and high edge, Hz; None where it is open or not stated."""
+        ...
+
+    def signal(
+        self, asked: Asked, aside: Sequence[str], fs: float
+    ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        """[item, lead, sample] and names of the leads.
+
+        aside: what is no signal, since labels, persons or recordings are in it.
+        """
+        ...
+
+
+def items_of(table: Table, asked: Asked | None = None) -> Ecg:
+    """All items of a table at the rate that it states, in mV where its unit is a voltage.
+
+    Raises
+    ------
+    EcgsynthError: something that is needed is neither in the table nor asked, cannot be
+        understood, or contradicts something else.
+    """
+    try:
+        return _items(table, asked or Asked())
+    except UnicodeError as problem:  # bytes for names, in another code
+        raise damaged(table.path, problem) from None
+
+
+def _items(table: Table, asked: Asked) -> Ecg:
+    path = table.path
+    fs = _number(table, RATES)
+    fs = asked.fs if fs is None else fs
+    if fs is None:
+        raise EcgsynthError(
+            f"{path.name} states no sampling rate; save it beside the signals as 'fs' (an array or "
+            "a column, in Hz), or give it to the data set `folder`, as in data.fs=360."
+        )
+    if not 0 < fs < float("inf"):
+        raise EcgsynthError(
+            f"{path.name}: the sampling rate must be a positive number of Hz; got {fs:g}."
+        )
+    places = {
+        "label": _places(table, asked.label, LABELS, "label", asked.leads or ()),
+        "patient": _places(table, asked.patient, PATIENTS, "patient", ())[:1],
+        "record": _places(table, None, RECORDS, "record", ())[:1],
+    }
+    signal, leads = table.signal(asked, [name for names in places.values() for name in names], fs)
+    seconds = signal.shape[-1] / fs
+    if seconds < SHORTEST_S:
+        raise EcgsynthError(
+            f"the items of {path.name} would last {seconds:.2g} s ({signal.shape[-1]} samples at "
+            f"{fs:g} Hz), which holds no beat; the axes are [item, lead, sample]: mend them, or "
+            "the rate."
+        )
+    if not len(signal):
+        raise EcgsynthError(f"{path.name} holds no rows; export it again.")
+    labels = _labels(table, places["label"], len(signal), named=asked.label is not None)
+    if not places["label"]:
+        _doubt_no_labels(table)
+    columns = {what: _column(table, places[what], len(signal)) for what in ("patient", "record")}
+    unit = _unit(table, asked.unit)
+    r_sample = _number(table, ("r_sample",))
+    if r_sample is not None and not (r_sample.is_integer() and 0 <= r_sample < signal.shape[-1]):
+        raise EcgsynthError(
+            f"'r_sample' of {path.name} must be a sample between 0 and {signal.shape[-1] - 1}."
+        )
+    marked = table.said("synthetic") if "synthetic" in table else []
+    synthetic = bool({word.casefold() for word in marked} & {"true", "1"})
+    spec = Spec(
+        leads=leads,
+        fs=fs,
+        samples=signal.shape[-1],
+        classes=labels.classes,
+        multilabel=labels.multilabel,
+        unit="normalised" if unit == NORMALISED else "mV",
+        band=table.band(),
+        r_sample=None if r_sample is None else int(r_sample),
+    )
+    return Ecg(
+        signal=in_mv(signal, unit),
+        spec=spec,
+        label=labels.row,
+        patient=columns["patient"],
+        record=columns["record"],
+        source=(SYNTHETIC if synthetic else "") + path.name,
+    )
+
+
+def _places(
+    table: Table, asked: str | None, usual: Sequence[str], what: str, leads: Sequence[str]
+) -> list[str]:
+    """Names in the table under which something is; leads may be called x, y and z."""
+    if asked is None:
+        return [name for name in usual if name in table and name not in leads]
+    if asked not in table:
+        raise absent(table, asked, what)
+    return [asked]
+
+
+def absent(table: Table, name: str, what: str) -> EcgsynthError:
+    """The error for a name that the table has not; said together with the nearest."""
+    names = [n for n in table if n]
+    shown = names if len(names) <= 20 else [n for n in names if not n[-1:].isdigit()][:20]
+    return EcgsynthError(
+        f"{table.path.name} has no '{name}' to take the {what} from."
+        f"{did_you_mean(name, shown)} Name it, as in data.{what}=NAME."
+    )
+
+
+def _labels(table: Table, places: Sequence[str], count: int, named: bool) -> Labels:
+    classes = () if named else table.classes()
+    found = {p: labels_of(p, table.values(p), classes, count, table.path) for p in places}
+    if not found:
+        return Labels((), np.zeros((count, 0), np.float32))
+    first, *others = found.items()
+    for other in others:
+        refuse_contradiction(first, other, table.path)
+    return first[1]
+
+
+def _doubt_no_labels(table: Table) -> None:
+    """Say so where labels are called otherwise than they are looked for."""
+    like = (n for n in table if n != "classes" and any(w in n.casefold() for w in LIKE_LABELS))
+    if name := next(like, ""):
+        log.warning(
+            "%s: no labels are read. If those of '%s' are, name them, as in data.label=%s.",
+            table.path.name, name, name,
+        )  # fmt: skip
+
+
+def _column(table: Table, places: Sequence[str], count: int) -> NDArray[np.str_] | None:
+    """Names of persons or recordings; "" where there is none."""
+    if not places:
+        return None
+    values = table.values(places[0])
+    if values.size != count or len(values) != count:
+        raise EcgsynthError(
+            f"'{places[0]}' of {table.path.name} is {list(values.shape)} for {count} items; one "
+            "name an item is needed."
+        )
+    return words(values.reshape(count))
+
+
+def _one(table: Table, names: Sequence[str]) -> str:
+    """The one word that the table states under these names for all of its items, or ""."""
+    there = [name for name in names if name in table]
+    said = [*dict.fromkeys(word for name in there for word in table.said(name))]
+    if len(said) > 1:
+        raise EcgsynthError(
+            f"'{there[0]}' of {table.path.name} is not the same for all items and wherever it "
+            f"stands ({', '.join(said[:5])}); save a file for each."
+        )
+    return said[0] if said else ""
+
+
+def _number(table: Table, names: Sequence[str]) -> float | None:
+    """The one number that the table states under these names."""
+    said = _one(table, names)
+    try:
+        return float(said) if said else None
+    except ValueError:
+        raise EcgsynthError(
+            f"'{names[0]}' of {table.path.name} is '{said[:40]}', which is no number; mend it."
+        ) from None
+
+
+def _unit(table: Table, asked: str | None) -> str:
+    """The unit of the numbers, as `spelled`."""
+    unit = spelled(asked or _one(table, UNITS) or "mV")
+    if unit != NORMALISED and per_mv(unit) is None:
+        raise EcgsynthError(
+            f"{table.path.name} states the unit '{unit[:40]}'; known are mV, uV, V and normalised."
+        )
+    return unit

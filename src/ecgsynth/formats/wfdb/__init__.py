@@ -1,0 +1,241 @@
+"""WFDB (PhysioNet): records with header, signal and annotation files."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import written_beside
+from ecgsynth.formats import cells, stream
+from ecgsynth.formats.wfdb.annotations import read_annotations
+from ecgsynth.formats.wfdb.folder import record_names, summed_up
+from ecgsynth.formats.wfdb.reader import Recording, read_recording
+from ecgsynth.formats.wfdb.writer import (
+    BEATS,
+    CLASS,
+    FACTS,
+    LONG_S,
+    MARK,
+    OF_ONE_LEAD,
+    TABLE,
+    WAVE_OF,
+    WAVES,
+    context_columns,
+    refuse,
+    rows_of,
+    signal_names,
+    write_record,
+)
+from ecgsynth.registry import FORMATS
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.marks import Marks
+from ecgsynth.signals.spec import Spec
+
+log = logging.getLogger("ecgsynth")
+
+ITEMS_PER_RECORD = 500
+"""Short items in one record: a file per beat would make a million files."""
+
+CARD = "card.json"
+OWN_RECORD = re.compile(r"ecg_\d{6,}")
+
+FIDUCIAL_OF = {code: name for name, code in WAVE_OF.items()}
+
+
+@FORMATS.register("wfdb")
+class Wfdb:
+    """WFDB folder: 16-bit records in steps of 1 uV, R peaks as annotations, RECORDS, items.csv.
+
+    Items of 3 s and more are a record each. Shorter ones (beats) stand end to end, 500 to a
+    record: windows, not a continuous rhythm, which the header says too. Every beat has one
+    annotation in `.atr`, the marked ones of its item or else one at its R peak with the symbol of
+    its class; fiducials stand in `.fid`, as "(", "p", "N", "t" and ")".
+    `items.csv` holds label, patient and context of each item, `card.json` the model's card.
+    Where I and II are there, III = II - I, aVR, aVL and aVF follow from them exactly.
+    """
+
+    suffixes = ("/", ".hea")
+
+    @staticmethod
+    def write(chunks: Iterable[Ecg], target: Path) -> None:
+        """Write a folder of records.
+
+        Raises
+        ------
+        EcgsynthError: normalised signals, an amplitude beyond 16 bits (32.7 mV), or a folder that
+            holds records of others.
+        """
+        first, chunks = stream.begin(chunks)
+        target = target.resolve()
+        refuse(first, target)
+        size = 1 if first.spec.seconds >= LONG_S else ITEMS_PER_RECORD
+        names = []
+        there, missing = record_names(target)
+        older = {name for name in there + missing if OWN_RECORD.fullmatch(name)}
+        with written_beside(target) as beside:
+            beside.mkdir()
+            with open(beside / TABLE, "w", newline="", encoding="utf-8") as file:
+                table = csv.writer(file)
+                table.writerow(["wfdb_record", "item", *rows_of(first[:0], "")[0]])
+                for number, items in enumerate(stream.regroup(chunks, size)):
+                    name = f"ecg_{number:06d}"
+                    write_record(items, name, beside)
+                    table.writerows(rows_of(items, name)[1])
+                    names.append(name)
+            (beside / CARD).write_text(stream.card_json(first), encoding="utf-8")
+            (beside / "RECORDS").write_text("\n".join(names) + "\n", encoding="ascii")
+            written = {file.name for file in beside.iterdir()}
+        for name in older | {*names}:  # of the set that had this name before
+            for ending in (".hea", ".dat", f".{BEATS}", f".{WAVES}"):
+                if f"{name}{ending}" not in written:
+                    (target / f"{name}{ending}").unlink(missing_ok=True)
+
+    @staticmethod
+    def read(path: Path) -> Ecg:
+        """Items of a folder that `write` wrote; of others, every record as one item.
+
+        A damaged record is left out, by name in the log.
+
+        Raises
+        ------
+        EcgsynthError: no record can be read, or the records of others differ in leads, rate or
+            length.
+        """
+        if path.suffix == ".hea":
+            names, folder = [path.stem], path.parent
+        else:
+            there, missing = record_names(path)
+            names, folder = there + missing, path
+        recordings: dict[str, Recording] = {}
+        problems = []
+        for name in names:
+            try:
+                notes = BEATS if (folder / f"{name}.{BEATS}").is_file() else None
+                recordings[name] = read_recording(folder / name, annotations=notes)
+            except EcgsynthError as problem:
+                problems.append(str(problem))
+                log.warning("record %s is left out: %s", name, problem)
+        if not recordings:
+            reason = problems[0] if problems else "there are no .hea files in it."
+            raise EcgsynthError(f"no record of {path} can be read: {reason}")
+        if problems:
+            log.warning("%d of %d records of %s were left out.", len(problems), len(names), path)
+        for doubt in summed_up({name: each.doubts for name, each in recordings.items()}):
+            log.warning("%s", doubt)
+        stated = _stated(next(iter(recordings.values())))
+        return _own(recordings, stated, folder) if stated else _foreign(recordings, path)
+
+
+def _stated(recording: Recording) -> str:
+    """The facts in a header's comments; "" in records of others."""
+    return "".join(c[len(FACTS) :] for c in recording.comments if c.startswith(FACTS.strip()))
+
+
+def _own(recordings: dict[str, Recording], stated: str, folder: Path) -> Ecg:
+    """The items back from records and `items.csv`."""
+    spec, source, columns = stream.read_facts(stated, folder)
+    with_marks = "marks" in columns
+    columns = [name for name in columns if name != "marks"]
+    try:
+        with open(folder / TABLE, newline="", encoding="utf-8") as file:
+            rows: dict[str, list[dict[str, str]]] = {name: [] for name in recordings}
+            for row in csv.DictReader(file):
+                if row["wfdb_record"] in rows:
+                    rows[row["wfdb_record"]].append(row)
+        card = stream.read_card((folder / CARD).read_text(encoding="utf-8"), folder / CARD)
+    except (OSError, ValueError, KeyError) as problem:
+        raise stream.damaged(folder / TABLE, problem) from None
+    signals, marks = [], []
+    for name, recording in recordings.items():
+        count, rest = divmod(recording.signal.shape[1], spec.samples)
+        if rest or count != len(rows[name]) or recording.leads != signal_names(spec):
+            raise stream.damaged(folder / TABLE, f"it does not fit the record {name}")
+        split = recording.signal.reshape(len(spec.leads), count, spec.samples)
+        signals.append(split.swapaxes(0, 1))
+        marks.append(_item_marks(recording, folder / f"{name}.{WAVES}", spec.samples))
+    listed = [row for name in recordings for row in rows[name]]
+    try:
+        contexts = context_columns(spec)
+        numbers = [[float(row[name] or "nan") for name in contexts] for row in listed]
+        labels = cells.label_rows([cells.bare(row["label"]) for row in listed], spec)
+        others = {name: _column([row[name] for row in listed], name) for name in columns}
+    except (KeyError, ValueError, TypeError) as problem:
+        raise stream.damaged(folder / TABLE, problem) from None
+    return Ecg(
+        np.concatenate(signals),
+        spec,
+        label=labels,
+        context=np.array(numbers, np.float32).reshape(len(listed), len(spec.context)),
+        marks=Marks.join(marks, [len(s) for s in signals]) if with_marks else None,
+        source=source,
+        card=card,
+        **others,
+    )
+
+
+def _column(texts: list[str], name: str) -> NDArray:
+    if name == "onset_s":
+        return np.array([float(text or "nan") for text in texts])
+    if name == "valid":
+        return np.array(texts, np.str_).astype(np.int32)
+    return np.array([cells.bare(text) for text in texts], np.str_)
+
+
+def _item_marks(recording: Recording, waves: Path, samples: int) -> Marks:
+    """Annotations as marks, without those that only name a window's class.
+
+    waves: the file of the fiducials, where there is one. Earlier versions wrote fiducials among
+    the beats, with their names as notes.
+    """
+    note = np.array(recording.note, np.str_)
+    kept = np.flatnonzero(~np.char.startswith(note, CLASS.strip()))
+    symbol = [str(note[k]).removeprefix(MARK) if note[k] else recording.symbol[k] for k in kept]
+    at = recording.sample[kept]
+    lead = np.where(recording.subtype[kept] == OF_ONE_LEAD, recording.channel[kept], -1)
+    if waves.is_file():
+        found = read_annotations(waves)
+        keys = zip(found.symbol.tolist(), found.number.tolist(), strict=True)
+        symbol += [FIDUCIAL_OF.get(key, key[0]) for key in keys]
+        at = np.concatenate([at, found.tick])
+        of_one = found.subtype == OF_ONE_LEAD
+        lead = np.concatenate([lead, np.where(of_one, found.channel, -1)])
+    order = np.argsort(at, kind="stable")
+    at = at[order]
+    return Marks(at // samples, lead[order], at % samples, np.array(symbol, np.str_)[order])
+
+
+def _foreign(recordings: dict[str, Recording], path: Path) -> Ecg:
+    """Every record of others as one item."""
+    first_name, first = next(iter(recordings.items()))
+    for name, other in recordings.items():
+        for what, mine, its in (
+            ("leads", first.leads, other.leads),
+            ("sampling rate", first.fs, other.fs),
+            ("length", first.signal.shape[1], other.signal.shape[1]),
+        ):
+            if mine != its:
+                raise EcgsynthError(
+                    f"the records of {path} differ in {what} ({first_name}: {mine}, {name}: "
+                    f"{its}); read them with the data set `folder`, which cuts them to one size."
+                )
+    spec = Spec(first.leads, first.fs, first.signal.shape[1])
+    signal = np.stack([recording.signal for recording in recordings.values()])
+    marks = [
+        Marks(np.zeros(len(r.sample), np.int64), np.full(len(r.sample), -1), r.sample, r.symbol)
+        for r in recordings.values()
+    ]
+    said = " ".join(comment for r in recordings.values() for comment in r.comments)
+    return Ecg(
+        signal,
+        spec,
+        record=np.array([*recordings]),
+        marks=Marks.join(marks, [1] * len(marks)) if any(len(mark) for mark in marks) else None,
+        source=("synthetic:" if "SYNTHETIC" in said else "") + path.name,
+    )

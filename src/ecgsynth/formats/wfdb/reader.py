@@ -1,0 +1,305 @@
+"""Reading WFDB: one recording with its annotations, in mV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth import arguments
+from ecgsynth.errors import DamagedFileError, EcgsynthError
+from ecgsynth.formats.wfdb.annotations import read_annotations
+from ecgsynth.formats.wfdb.header import (
+    DEFAULT_FS,
+    DEFAULT_GAIN,
+    GAP,
+    Header,
+    Signal,
+    read_header,
+)
+from ecgsynth.formats.wfdb.samples import frames_held, frames_of, read_samples
+from ecgsynth.signals.filters import resample
+from ecgsynth.signals.units import per_mv
+
+MOST_EMPTY = 250_000_000
+"""Samples (1 GB) of a recording that may be declared without a file that holds them."""
+
+MOST_RATIO = 1000
+"""How many times as fast one lead of a recording may be as another."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recording as read from a file.
+
+    Attributes
+    ----------
+    signal: [lead, sample], mV, NaN where no value was recorded; fs: Hz.
+    sample, symbol: [annotation], in order of time. channel, subtype, number: [annotation], index
+    of the lead in the file, and WFDB's free numbers. note: [annotation], free text.
+    comments: header lines.
+    doubts: sentences on what the files leave open and was assumed.
+    """
+
+    signal: NDArray[np.float32]
+    fs: float
+    leads: tuple[str, ...]
+    sample: NDArray[np.int64]
+    symbol: NDArray[np.str_]
+    comments: tuple[str, ...] = ()
+    channel: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    subtype: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    number: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    note: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def read_recording(
+    path: Path, leads: tuple[str, ...] | None = None, annotations: str | None = None
+) -> Recording:
+    """Read `path`.hea, its signal files and, where named, the annotation file.
+
+    leads: names, in order; by default every signal whose unit is a voltage. All are given at the
+    rate of the fastest of them. A record of several segments is one recording, NaN where a
+    segment lacks a lead.
+
+    Raises
+    ------
+    EcgsynthError: a file is missing, cut short or corrupt (by the header's checksum), a lead is
+        not there or there twice, or its unit is not a voltage. Annotations before the beginning
+        and past the end are left out.
+    """
+    path = Path(path)
+    try:
+        return _recording(path, leads, annotations)
+    except OSError as problem:
+        raise DamagedFileError(
+            f"{Path(problem.filename or path).name} cannot be read ({problem.strerror})."
+        ) from None
+
+
+def read_outline(path: Path, leads: tuple[str, ...] | None = None) -> tuple[tuple[str, ...], float]:
+    """Leads and rate, Hz, that `read_recording` would give, from the headers alone.
+
+    Raises
+    ------
+    EcgsynthError: as there.
+    """
+    header = read_header(Path(path))
+    parts = _segments(header)
+    wanted = _chosen(header, parts, leads, [])
+    return wanted, _rate(header, _used(path, parts, wanted))
+
+
+def _recording(path: Path, leads: tuple[str, ...] | None, annotations: str | None) -> Recording:
+    header = read_header(path)
+    parts = _segments(header)
+    doubts: list[str] = []
+    wanted = _chosen(header, parts, leads, doubts)
+    used = _used(path, parts, wanted)
+    doubts += _assumed(header, [signal for _, signal in used])
+    per_frame, fs = _per_frame(used), _rate(header, used)
+    frames = sum(count for count, _ in parts)
+    _check_size(path, len(wanted) * frames * per_frame, per_frame, used)
+    signal = np.full((len(wanted), frames * per_frame), np.nan, np.float32)
+    start = 0
+    for count, part in parts:
+        stop = start + count * per_frame
+        if part is not None and count:
+            for row, wave in _millivolts(part, _numbers(path, part, wanted), fs):
+                signal[row, start:stop] = wave
+        start = stop
+    lines = list(header.comments) if header.segments else []
+    lines += [line for _, part in parts if part is not None for line in part.comments]
+    nothing = np.zeros(0, np.int64)
+    recording = Recording(signal, fs, wanted, nothing, nothing.astype("<U1"), tuple(lines))
+    if annotations:
+        recording = _annotated(recording, path, annotations, header, doubts)
+    return replace(recording, doubts=tuple(doubts))
+
+
+def _used(
+    path: Path, parts: list[tuple[int, Header | None]], wanted: tuple[str, ...]
+) -> list[tuple[Header, Signal]]:
+    """The wanted signals of every part."""
+    return [
+        (part, part.signals[k])
+        for frames, part in parts
+        if part is not None and frames
+        for k in _numbers(path, part, wanted).values()
+    ]
+
+
+def _per_frame(used: list[tuple[Header, Signal]]) -> int:
+    """Samples in a frame of the fastest signal."""
+    return max((signal.per_frame for _, signal in used), default=1)
+
+
+def _rate(header: Header, used: list[tuple[Header, Signal]]) -> float:
+    """Samples a second of the fastest signal."""
+    return arguments.rate(header.rate * _per_frame(used))
+
+
+def _check_size(path: Path, total: int, per_frame: int, used: list[tuple[Header, Signal]]) -> None:
+    """Refuse what a few lines of text would blow up: long gaps, and leads of very unlike rates."""
+    held = sum(frames_held(part, signal) * per_frame for part, signal in used)
+    if total - held > MOST_EMPTY:
+        raise EcgsynthError(
+            f"{path.name} declares {total - held:,} samples that no file holds; mend its "
+            "header, or copy its files again."
+        )
+    slow = next((s for _, s in used if s.per_frame * MOST_RATIO < per_frame), None)
+    if slow is not None:
+        raise EcgsynthError(
+            f"{path.name}: lead {slow.name} is more than {MOST_RATIO} times as slow as another; "
+            "name the leads to read."
+        )
+
+
+def _segments(header: Header) -> list[tuple[int, Header | None]]:
+    """(frames, header) of every part of a record that lasts, None for a gap."""
+    if not header.segments:
+        return [(frames_of(header), header)]
+    parts: list[tuple[int, Header | None]] = []
+    for name, frames in header.segments:
+        part = None if name == GAP else read_header(header.of_segment(name))
+        if part is not None:
+            _check_segment(header, part, frames)
+            part = replace(part, frames=frames or None)
+        parts.append((frames, part))
+    stated = header.frames
+    if stated is not None and stated != sum(frames for frames, _ in parts):
+        raise DamagedFileError(
+            f"{header.path.name}.hea states {stated} samples, but its segments hold "
+            f"{sum(frames for frames, _ in parts)}; mend it, or copy it again."
+        )
+    return parts
+
+
+def _check_segment(header: Header, part: Header, frames: int) -> None:
+    name = header.path.name
+    if part.segments:
+        raise DamagedFileError(f"{name}.hea has the segment {part.path.name}, which has segments.")
+    if part.fs is not None and part.rate != header.rate:
+        raise EcgsynthError(
+            f"{name} is at {header.rate:g} Hz and its segment {part.path.name} at {part.rate:g} "
+            "Hz; mend the header that is wrong."
+        )
+    if part.frames is not None and frames and part.frames != frames:
+        raise DamagedFileError(
+            f"the segment {part.path.name} has {part.frames} samples, but {name}.hea says "
+            f"{frames}; mend it, or copy it again."
+        )
+
+
+def _chosen(
+    header: Header,
+    parts: list[tuple[int, Header | None]],
+    leads: tuple[str, ...] | None,
+    doubts: list[str],
+) -> tuple[str, ...]:
+    """The leads to read, all of them there, once and in a voltage."""
+    name = header.path.name
+    units: dict[str, list[str]] = {}
+    for frames, part in parts:
+        for signal in part.signals if part is not None else ():
+            here = units.setdefault(signal.name, [])
+            here += [signal.unit] * bool(frames)  # a layout, of length 0, says only the order
+    if not units or not sum(frames for frames, _ in parts):
+        raise EcgsynthError(f"{name} holds no signal.")
+    unit_of = {
+        lead: next((unit for unit in said if per_mv(unit) is None), "mV")
+        for lead, said in units.items()
+    }
+    absent = [lead for lead in leads or () if lead not in unit_of]
+    if absent:
+        raise EcgsynthError(f"{name} has no lead {', '.join(absent)}; it has {', '.join(unit_of)}.")
+    other = [lead for lead, unit in unit_of.items() if per_mv(unit) is None]
+    if leads is None:
+        leads = tuple(lead for lead in unit_of if lead not in other)
+        if leads and other:
+            told = ", ".join(f"{lead} ({unit_of[lead]})" for lead in other)
+            doubts.append(f"no voltage and left out: {told}.")
+        leads = leads or tuple(unit_of)
+    wrong = next((lead for lead in leads if lead in other), None)
+    if wrong is not None:
+        raise EcgsynthError(
+            f"{name}: lead {wrong} is in '{unit_of[wrong]}', not in mV, uV, nV or V."
+        )
+    return leads
+
+
+def _numbers(path: Path, part: Header, wanted: tuple[str, ...]) -> dict[int, int]:
+    """Row of a wanted lead -> number of its signal in a part.
+
+    Raises
+    ------
+    EcgsynthError: two signals have the name of a wanted lead.
+    """
+    names = [signal.name for signal in part.signals]
+    twice = next((lead for lead in wanted if names.count(lead) > 1), None)
+    if twice is not None:
+        raise EcgsynthError(
+            f"{path.name} has {names.count(twice)} signals that are named {twice}; rename them in "
+            f"{part.path.name}.hea."
+        )
+    return {row: names.index(lead) for row, lead in enumerate(wanted) if lead in names}
+
+
+def _assumed(header: Header, signals: list[Signal]) -> Iterator[str]:
+    """Sentences on what WFDB assumes where headers are silent."""
+    without = dict.fromkeys(signal.name for signal in signals if not signal.gain)
+    if without:
+        yield (
+            f"no gain is stated for {', '.join(without)}: the amplitudes, at {DEFAULT_GAIN:g} "
+            "steps per mV, are a guess."
+        )
+    if header.fs is None:
+        yield f"no sampling rate is stated: {DEFAULT_FS:g} Hz is a guess."
+
+
+def _millivolts(
+    part: Header, number_of: dict[int, int], fs: float
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Row and wave of every wanted lead of a part, at `fs` Hz."""
+    row_of = {number: row for row, number in number_of.items()}
+    for number, steps in read_samples(part, [*row_of]):
+        signal = part.signals[number]
+        scale = per_mv(signal.unit)
+        assert scale is not None
+        wave = (steps - signal.baseline) / ((signal.gain or DEFAULT_GAIN) * scale)
+        yield row_of[number], _at(wave.astype(np.float32), part.rate * signal.per_frame, fs)
+
+
+def _at(wave: NDArray[np.float32], own_fs: float, fs: float) -> NDArray[np.float32]:
+    """A lead at the rate of a faster one; what is missing stays missing."""
+    if own_fs == fs:
+        return wave
+    missing = np.isnan(wave)
+    samples = round(len(wave) * fs / own_fs)
+    faster = resample(np.where(missing, 0, wave), own_fs, fs)[:samples]
+    if missing.any():
+        faster[missing[(np.arange(samples) * (own_fs / fs)).astype(np.int64)]] = np.nan
+    return faster
+
+
+def _annotated(
+    recording: Recording, path: Path, ending: str, header: Header, doubts: list[str]
+) -> Recording:
+    marks = read_annotations(path.with_name(f"{path.name}.{ending}"))
+    if not marks.whole:
+        doubts.append(f"{ending} does not end with the mark of its end: some may be missing.")
+    sample = marks.samples_at(recording.fs, header.rate)
+    inside = (sample >= 0) & (sample < recording.signal.shape[1])
+    return replace(
+        recording,
+        sample=sample[inside],
+        symbol=marks.symbol[inside],
+        channel=marks.channel[inside],
+        subtype=marks.subtype[inside],
+        number=marks.number[inside],
+        note=tuple(marks.note[inside].tolist()),
+    )

@@ -1,0 +1,61 @@
+"""`POST /v1/augmentations`: an uploaded real set, its rare classes filled up."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Request, Response, UploadFile
+from pydantic import BaseModel, ConfigDict, Field
+
+from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.registry import FORMATS
+from ecgsynth.service.api.jobs import JobView
+from ecgsynth.service.api.submit import FormRoute, Prefer, submitted
+from ecgsynth.service.jobs import plans
+
+router = APIRouter(prefix="/v1", tags=["augmentations"], route_class=FormRoute)
+
+KIND = "augmentation"
+
+
+class Augmentation(BaseModel):
+    """The form."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    file: UploadFile = File(description="the real set: .npz, .csv, or a .zip of WFDB records")
+    plan: str = Field(
+        "augment-svf", description="name of a shipped plan, or a plan as YAML or JSON without data"
+    )
+    format: str = Field("npz", description="of what comes back; a folder comes as a zip")
+
+
+@router.post(
+    "/augmentations", status_code=202, response_model=JobView, summary="Fill up rare classes",
+    responses={
+        200: {"model": JobView, "description": "The set is made, where it was within the wait."},
+        202: {"description": "The job that makes it; its address is in `Location`."},
+    },
+)  # fmt: skip
+async def augmentations(
+    request: Request,
+    response: Response,
+    form: Annotated[Augmentation, Form(media_type="multipart/form-data")],
+    prefer: Prefer = "",
+) -> JobView:
+    """Synthetic items that pass a quality gate are added to the real ones, as a plan says.
+
+    The job's `result` is counts, acceptance and manifest; the set is at `/v1/jobs/{id}/result`.
+    What was uploaded is deleted when the job has ended, what came out a week later.
+    """
+    if form.format not in FORMATS.names():
+        raise EcgsynthError(
+            f"no format named '{form.format[:80]}'.{did_you_mean(form.format, FORMATS.names())}"
+        )
+    settings = request.app.state.settings
+    plan, models = await asyncio.to_thread(
+        plans.read, form.plan, request.app.state.shelf, settings.most_json_kib << 10
+    )
+    asked = {"plan": plan.to_dict(), "models": models, "format": form.format}
+    return await submitted(request, response, KIND, asked, form.file, prefer)

@@ -1,0 +1,184 @@
+"""`POST /v1/ecgs`: labelled synthetic ECG, streamed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.service.api import prometheus, responses
+from ecgsynth.service.api.problems import Problem
+from ecgsynth.service.middleware.logs import heard
+from ecgsynth.service.models.store import Loaded
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.synthesizer import BLOCK
+
+router = APIRouter(prefix="/v1", tags=["ecgs"])
+
+STEP = 1024
+"""Items of a large request that are computed at a time."""
+
+FEW = 16
+"""Items whose lines are written at once: turns of threads would take longer than the work."""
+
+TIMES = 2
+"""Bytes on the disk for each of the signal: as text, or for a while twice."""
+
+UNSAID = re.compile(r"[^ -~]")
+"""What no header can hold."""
+
+MOST_WARNING = 2000
+
+MEDIA = {
+    "ndjson": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+    "zip": "application/zip",
+}
+
+Count = Annotated[int, Field(ge=0, strict=True)]
+
+
+class Wanted(BaseModel):
+    """What to make. The same model id, seed and request give the same ECG for ever."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        protected_namespaces=(),
+        json_schema_extra={
+            "examples": [
+                {"model": "mitbih-beats", "label": "V", "count": 5, "seed": 7},
+                {
+                    "model": "mitbih-beats", "count": {"N": 90, "S": 10}, "seed": 1,
+                    "context": {"rr_before_s": 0.5}, "format": "wfdb",
+                },
+            ]
+        },
+    )  # fmt: skip
+
+    model: str = Field(description="id (these very weights) or name of a model")
+    label: str | list[str] | None = Field(
+        None, description="class, or several that take turns; all of them when left out"
+    )
+    count: Count | dict[str, Count] = Field(1, description="how many, or how many of each class")
+    seed: int = Field(0, ge=0, lt=2**63, strict=True, description="same seed, same ECG")
+    context: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
+        default_factory=dict, description="values to hold fixed; the rest is drawn"
+    )
+    format: str = Field(
+        "ndjson", description="ndjson, parquet, or any other registered format as a zip"
+    )
+    measure: bool = Field(
+        False, strict=True, description="each line with its measured rate and intervals; ndjson"
+    )
+
+    @property
+    def total(self) -> int:
+        return self.count if isinstance(self.count, int) else sum(self.count.values())
+
+
+@router.post(
+    "/ecgs", summary="Make synthetic ECG", response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "The ECG: a stream of lines, a Parquet file, or a zip.",
+            "content": {
+                MEDIA["ndjson"]: {
+                    "schema": {"type": "string"},
+                    "example": '{"statement": "SYNTHETIC ECG ...", "seed": 7, "spec": {}}\n'
+                    '{"item": 0, "label": "V", "context": {"rr_before_s": 0.5}, '
+                    '"signal": {"MLII": [0.012, 0.015]}}\n{"items": 1}\n',
+                },
+                MEDIA["parquet"]: {"schema": {"type": "string", "format": "binary"}},
+                MEDIA["zip"]: {"schema": {"type": "string", "format": "binary"}},
+            },
+        }
+    },
+)  # fmt: skip
+async def ecgs(request: Request, wanted: Wanted) -> Response:
+    """Signals in mV with labels and contexts. Every body says that it is synthetic and from which
+    model; `X-Ecgsynth-Model` is the id that makes the same again with the same seed. What the
+    library warns of, such as a context that was never learned, stands in `X-Ecgsynth-Warning` and,
+    a sentence each, in the `warnings` of the first line."""
+    state = request.app.state
+    responses.checked_format(wanted.format)
+    if wanted.measure and wanted.format != responses.NDJSON:
+        raise EcgsynthError(
+            f"'measure' adds to lines of JSON, and {wanted.format} has none; leave it out or ask "
+            f"for format={responses.NDJSON}."
+        )
+    if wanted.total > state.settings.most_items:
+        raise EcgsynthError(
+            f"{wanted.total} items are more than one request may ask for here "
+            f"({state.settings.most_items}); ask for less at a time, with other seeds."
+        )
+    model = await state.shelf.load(wanted.model)
+    size = _size(model, wanted.total, state.settings.most_signal_mib << 20)
+    id = model.served.id
+    with heard() as warnings:
+        chunks = await _chunks(model, wanted)
+    sent = prometheus.ITEMS.labels(id, wanted.format)
+    headers = {
+        "X-Ecgsynth-Model": id,
+        "X-Ecgsynth-Sha256": model.served.sha256,
+        "X-Ecgsynth-Seed": str(wanted.seed),
+    }
+    if warnings:
+        headers["X-Ecgsynth-Warning"] = UNSAID.sub("?", " ".join(warnings))[:MOST_WARNING]
+    about = {"model": id, "seed": wanted.seed, "warnings": warnings}
+    if wanted.format == responses.NDJSON and wanted.total <= FEW and not wanted.measure:
+        text = responses.few_lines(chunks, about)
+        sent.inc(wanted.total)
+        return Response(text, headers=headers, media_type=MEDIA["ndjson"])
+    if wanted.format == responses.NDJSON:
+        lines = responses.lines(chunks, about, sent.inc, state.computing, wanted.measure)
+        return StreamingResponse(lines, headers=headers, media_type=MEDIA["ndjson"])
+    held = state.room.hold(TIMES * size)
+    try:
+        path = await responses.written(
+            chunks, id, wanted.format, request.is_disconnected, state.writing
+        )
+    except BaseException as problem:
+        held.free()
+        if isinstance(problem, responses.LeftError):
+            raise Problem(408, "the client left before its file was written.") from None
+        raise
+    sent.inc(wanted.total)
+    plain = wanted.format == "parquet"
+    ending = "parquet" if plain else "zip"
+    body = responses.file_body(path) if plain else responses.zip_body(path)
+    file = f"{id}-seed{wanted.seed}" + (".parquet" if plain else f"-{wanted.format}.zip")
+    headers["Content-Disposition"] = f'attachment; filename="{file}"'
+    return responses.FileResponse(path, body, held, headers=headers, media_type=MEDIA[ending])
+
+
+def _size(model: Loaded, count: int, most: int) -> int:
+    """Bytes of the signal that is asked for.
+
+    Raises
+    ------
+    EcgsynthError: more than `most`.
+    """
+    spec = model.served.view
+    each = 4 * len(spec.leads) * spec.samples
+    if count * each > most:
+        raise EcgsynthError(
+            f"{count} items of {len(spec.leads)} x {spec.samples} samples are "
+            f"{count * each >> 20:,} MiB of signal, more than one request may ask for here "
+            f"({most >> 20:,} MiB, {most // each} such items); ask for less at a time, with other "
+            "seeds."
+        )
+    return count * each
+
+
+async def _chunks(model: Loaded, wanted: Wanted) -> Iterator[Ecg]:
+    """The items: few of them together with those of others, many of them step by step."""
+    asked: dict[str, Any] = wanted.model_dump(include={"count", "label", "seed", "context"})
+    if wanted.total <= BLOCK:
+        order = model.batcher.together.order(**asked)
+        return iter([await model.batcher.make(order)])
+    return model.synthesizer.stream(**asked, chunk=STEP)

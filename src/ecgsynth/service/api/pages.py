@@ -1,0 +1,52 @@
+"""Pages: the web page at `/`, how to ask at `/docs`, and the files of both; none needs the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.responses import Response
+
+from ecgsynth.service.api.problems import Problem
+
+STATIC = Path(__file__).parent / "static"
+"""Pages and what they need; everything in it is served under /static."""
+
+POLICY = "default-src 'self'; frame-ancestors 'none'"
+"""Nothing of a page may come from another host, and nothing stands in the page itself."""
+
+
+def install(app: FastAPI) -> None:
+    """Serve the pages."""
+    for path, page in (("/", _index), ("/docs", _docs)):
+        app.api_route(path, methods=["GET", "HEAD"], include_in_schema=False)(page)
+    app.mount("/static", _Static(directory=STATIC, check_dir=False), "static")
+
+
+async def _index() -> Response:
+    return _page("index.html")
+
+
+async def _docs() -> Response:
+    return _page("docs.html")
+
+
+def _page(name: str) -> Response:
+    path = STATIC / name
+    if not path.is_file():
+        raise Problem(
+            404, f"this installation has no {name}; install ecgsynth again, its API works without."
+        )
+    return FileResponse(path, headers={"Content-Security-Policy": POLICY})
+
+
+class _Static(StaticFiles):
+    """Files that say, as pages do, that nothing may come from another host."""
+
+    def file_response(self, *given: Any, **named: Any) -> Response:
+        response = super().file_response(*given, **named)
+        response.headers["Content-Security-Policy"] = POLICY
+        return response

@@ -1,0 +1,148 @@
+"""`GET /v1/runs...`: trainings while they run, from what they write into their folders."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from ecgsynth.service.api.problems import Problem
+from ecgsynth.service.runs import reader
+from ecgsynth.service.runs import samples as runsamples
+from ecgsynth.service.runs.reader import Log, NoSuchRunError, RunView
+
+router = APIRouter(prefix="/v1/runs", tags=["runs"])
+
+LOOK_S = 1.0
+"""Between looks at a run that somebody watches."""
+
+HEARTBEAT_S = 10.0
+"""Silence after which a comment is sent, so that nobody in between takes the line for dead."""
+
+
+class RunList(BaseModel):
+    runs: list[RunView]
+
+
+class RunDetail(RunView):
+    """last: the newest value of every figure by its name, such as `health/accuracy`."""
+
+    last: dict[str, float]
+
+
+@router.get("", summary="The runs of the server's folder")
+async def runs(request: Request) -> RunList:
+    """The one written to last comes first."""
+    shown: reader.Runs = request.app.state.runs
+
+    def found() -> list[RunView]:
+        views = []
+        for name in shown.names():
+            try:
+                views.append(shown.log(name).view)
+            except NoSuchRunError:  # gone since the folder was listed
+                continue
+        return views
+
+    return RunList(runs=await asyncio.to_thread(found))
+
+
+@router.get("/{id}", summary="A run and its newest figures")
+async def run(request: Request, id: str) -> RunDetail:
+    """What the figures mean stands in the documentation of training."""
+    log = await _log(request, id)
+    return RunDetail(**log.view.model_dump(), last=log.last())
+
+
+@router.get("/{id}/samples", summary="The newest samples of a run")
+async def samples(request: Request, id: str) -> runsamples.Samples:
+    """At most 12 items; `unit` and `fs` are null where the run has not said yet what they are."""
+    log = await _log(request, id)
+    folder = request.app.state.runs.folder / id
+    return await asyncio.to_thread(runsamples.newest, folder, log)
+
+
+@router.get(
+    "/{id}/events", summary="A run as it goes on", response_class=StreamingResponse,
+    responses={200: {
+        "description": "`history` with all curves so far, `metrics` for every new line, `state` "
+        "when it changes.",
+        "content": {"text/event-stream": {
+            "schema": {"type": "string"},
+            "example": 'event: metrics\nid: 12.89ab01cd\ndata: {"examples": 6400, "values": '
+            '{"critic/adversarial": 0.61}, "alarm": null}\n\n',
+        }},
+    }},
+)  # fmt: skip
+async def events(
+    request: Request,
+    id: str,
+    last_event_id: Annotated[str, Header(description="goes on behind this event")] = "",
+) -> StreamingResponse:
+    """Server-sent events. `history` is `{"run", "curves": {name: [[examples, value], ...]}}`,
+    `metrics` is `{"examples", "values": {name: value}, "alarm"}`, `state` is a run. The stream
+    ends a little before the service's longest request; ask again with the last id."""
+    log = await _log(request, id)
+    body = _events(request, id, log, last_event_id)
+    return StreamingResponse(body, media_type="text/event-stream")
+
+
+async def _log(request: Request, id: str) -> Log:
+    try:
+        log: Log = await asyncio.to_thread(request.app.state.runs.log, id)
+    except NoSuchRunError as problem:
+        raise Problem(404, str(problem)) from None
+    return log
+
+
+async def _events(request: Request, id: str, log: Log, mark: str) -> AsyncIterator[bytes]:
+    state = request.app.state
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + 0.9 * state.settings.seconds
+    seen = log.after(mark)
+    told = None
+    said: dict[str, Any]
+    heard = loop.time()
+    while True:
+        pieces = []
+        if seen is None:  # the first look, or the training went back and wrote other lines
+            said = {"run": log.view.model_dump(mode="json"), "curves": log.curves()}
+            pieces.append(_event("history", said, log.mark(len(log.lines))))
+        else:
+            for number in range(seen, len(log.lines)):
+                line = log.lines[number]
+                said = {
+                    "examples": line["examples"], "values": reader.figures(line),
+                    "alarm": reader.alarm(line),
+                }  # fmt: skip
+                pieces.append(_event("metrics", said, log.mark(number + 1)))
+            if log.view.state != told:
+                pieces.append(_event("state", log.view.model_dump(mode="json")))
+        told, mark = log.view.state, log.mark(len(log.lines))
+        if not pieces and loop.time() - heard >= HEARTBEAT_S:
+            pieces.append(b": still here\n\n")
+        if pieces:
+            heard = loop.time()
+            yield b"".join(pieces)
+        if loop.time() > ends or await request.is_disconnected():
+            return
+        try:
+            await asyncio.wait_for(state.stopping.wait(), LOOK_S)
+            return
+        except TimeoutError:
+            pass
+        try:
+            log = await asyncio.to_thread(state.runs.log, id)
+        except NoSuchRunError:
+            return
+        seen = log.after(mark)
+
+
+def _event(kind: str, data: dict[str, Any], mark: str = "") -> bytes:
+    named = f"id: {mark}\n" if mark else ""
+    return f"event: {kind}\n{named}data: {json.dumps(data, allow_nan=False)}\n\n".encode()

@@ -1,0 +1,81 @@
+"""`GET /v1/versions`: models that were registered, and which of them are promoted."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.service.runs.reader import moment
+from ecgsynth.synthesizer.mlflow_models import local_file, tracking_uri
+
+router = APIRouter(prefix="/v1", tags=["versions"])
+
+
+class VersionView(BaseModel):
+    """A version: score is its judged coverage, the mean over classes, where it was judged; run is
+    the card of the training that it came from."""
+
+    model: str
+    version: int
+    aliases: list[str]
+    created: datetime | None
+    score: float | None
+    run: str
+
+
+class Versions(BaseModel):
+    """reason: why there are none."""
+
+    versions: list[VersionView]
+    reason: str | None = None
+
+
+@router.get("/versions", summary="Registered versions of models")
+async def versions() -> Versions:
+    """As `ecgsynth versions list` has them."""
+    try:
+        return await asyncio.to_thread(_found)
+    except EcgsynthError as problem:
+        file = local_file(tracking_uri())
+        sentence = str(problem).replace(f"{file.parent}/" if file else "", "")
+        return Versions(versions=[], reason=sentence)
+
+
+def _found() -> Versions:
+    from ecgsynth.model_registry import versions as registered
+
+    file = local_file(tracking_uri())
+    found = [] if file is not None and not file.is_file() else registered()
+    if not found:
+        return Versions(
+            versions=[],
+            reason="no model was registered yet; `ecgsynth versions add RUN` makes the first.",
+        )
+    return Versions(versions=[
+        VersionView(
+            model=one.name, version=one.number, aliases=[*one.aliases],
+            created=moment(one.created), score=_score(one.facts),
+            run=one.facts.get("card", ""),
+        )
+        for one in reversed(found)
+    ])  # fmt: skip
+
+
+def _score(facts: dict[str, str]) -> float | None:
+    """Mean of the judged coverage over the classes."""
+    figures = [_number(text) for name, text in facts.items() if name.startswith("judge/coverage/")]
+    finite = [value for value in figures if math.isfinite(value)]
+    return sum(finite) / len(finite) if finite else None
+
+
+def _number(text: str) -> float:
+    """NaN where it is none: others may have registered other words."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

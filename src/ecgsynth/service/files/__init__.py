@@ -1,0 +1,1 @@
+"""What requests put on the disk."""

@@ -1,0 +1,268 @@
+"""What stands before every request: id, host, key, origin, size, time, and how many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import secrets
+import time
+import uuid
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ecgsynth.service.api import prometheus
+from ecgsynth.service.api.problems import Problem, of_error
+from ecgsynth.service.api.report_tokens import Tickets
+from ecgsynth.service.files.disk import Room
+from ecgsynth.service.files.uploads import FORMS
+from ecgsynth.service.middleware.connections import MOST_HEADERS
+from ecgsynth.service.middleware.logs import request_id
+from ecgsynth.service.middleware.slots import Pace, Slots, client_of
+from ecgsynth.service.settings import Settings
+
+log = logging.getLogger("ecgsynth.serve")
+
+KEYED = ("/v1/", "/metrics")
+"""What needs the key where there is one; pages and the description of the service do not."""
+
+HEALTH = "/v1/health"
+"""Needs no key and takes no place: whether the service lives is told when all else is full too."""
+
+EVENTS = re.compile(r"/v1/runs/[^/]+/events")
+"""Stay open while somebody looks on, so they have places of their own."""
+
+LOCAL = {"localhost", "localhost.localdomain", "ip6-localhost", ""}
+"""Names of this machine alone; "" is a client of HTTP/1.0, which no browser is."""
+
+HOST = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^\s:@/\[\]]*))(?::\d*)?")
+
+METHODS = {"GET", "HEAD", "POST", "DELETE", "OPTIONS"}
+"""Those that are counted by their names; anybody can invent others without end."""
+
+MOST_PATH = 200
+"""Characters of an address that are logged."""
+
+LINGER_S, LINGER_BYTES = 2.0, 64 << 20
+"""For so long, and so much, a refused body is still taken in."""
+
+
+class Guard:
+    """Middleware around the whole application.
+
+    Parameters
+    ----------
+    key: callers must send it as `Authorization: Bearer KEY`; "" asks for none.
+    tickets: open a report without the key. room: on the disk, for what is uploaded.
+    """
+
+    def __init__(
+        self, app: ASGIApp, settings: Settings, key: str, tickets: Tickets, room: Room
+    ) -> None:
+        self.app = app
+        self.settings = settings
+        self.key = key.encode()
+        self.tickets = tickets
+        self.room = room
+        self.origins = {o.strip() for o in settings.origins.split(",") if o.strip()}
+        self.hosts = {h.strip().lower() for h in settings.hosts.split(",")} | LOCAL
+        self.requests = Slots(settings.requests, settings.client_share, "requests")
+        self.watchers = Slots(settings.watchers, settings.client_share, "streams of events")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        name = given if re.fullmatch(r"[\w.-]{1,64}", given, re.ASCII) else uuid.uuid4().hex
+        token = request_id.set(name)
+        answer = _Answer(send, name, self.settings.stall_seconds)
+        begun = time.perf_counter()
+        prometheus.IN_FLIGHT.inc()
+        body = _Body(receive, self._most(scope["path"]), self.settings.stall_seconds)
+        try:
+            self._admit(scope, headers)
+            async with asyncio.timeout(self.settings.seconds):
+                with self._place(scope), self._disk(scope, headers):
+                    await self.app(scope, body.receive, answer.send)
+        except TimeoutError:
+            await answer.problem(Problem(408, "this took too long; ask for less at a time."))
+        except ClientDisconnect:
+            pass
+        except Exception as problem:
+            await body.discard()
+            await answer.problem(of_error(problem))
+        finally:
+            prometheus.IN_FLIGHT.dec()
+            self._note(scope, answer, time.perf_counter() - begun)
+            request_id.reset(token)
+
+    def _admit(self, scope: Scope, headers: Headers) -> None:
+        """Raise the problem for which the request is not let in."""
+        if sum(len(name) + len(value) for name, value in headers.raw) > MOST_HEADERS:
+            raise Problem(431, f"the headers are larger than {MOST_HEADERS >> 10} KiB; send less.")
+        host = _name(headers.get("host", ""))
+        # A page of elsewhere can have its own name lead here (DNS rebinding), but not a number.
+        if not (host in self.hosts or "*" in self.hosts or _is_address(host)):
+            raise Problem(421, f"this service is not called '{host[:80]}'; whoever runs it can "
+                               "add the name to `hosts`.")  # fmt: skip
+        origin = headers.get("origin", "")
+        own = _origin(origin) == headers.get("host") or origin in self.origins
+        if origin and not own:
+            raise Problem(403, f"pages of {origin[:80]} may not call this service; see `origins`.")
+        path = scope["path"]
+        opened = self.tickets.opens(scope["method"], path, scope["query_string"])
+        if self.key and path.startswith(KEYED) and path != HEALTH and not opened:
+            scheme, _, given = headers.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), self.key):
+                why = "this key is not the one" if given else "a key is needed"
+                raise Problem(401, f"{why}; send it as `Authorization: Bearer KEY`.",
+                              headers={"WWW-Authenticate": "Bearer"})  # fmt: skip
+        most = self._most(path)
+        if _length(headers) > most:
+            raise _too_large(most)
+
+    def _place(self, scope: Scope) -> contextlib.AbstractContextManager[None]:
+        """Where the request stands while it is answered."""
+        path = scope["path"]
+        if path == HEALTH:
+            return contextlib.nullcontext()
+        slots = self.watchers if EVENTS.fullmatch(path) else self.requests
+        return slots.held(client_of(scope))
+
+    def _disk(self, scope: Scope, headers: Headers) -> contextlib.AbstractContextManager[None]:
+        """Where a form lies while it comes in."""
+        if scope["method"] != "POST" or scope["path"] not in FORMS:
+            return contextlib.nullcontext()
+        return self.room.hold(_length(headers) or self._most(scope["path"]))
+
+    def _most(self, path: str) -> int:
+        """Bytes of a body; a form has its fields beside the file."""
+        json = self.settings.most_json_kib << 10
+        return (self.settings.most_upload_mib << 20) + json if path in FORMS else json
+
+    def _note(self, scope: Scope, answer: _Answer, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "none")
+        status = answer.status if answer.whole else 499  # as nginx calls a client that left
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        prometheus.REQUESTS.labels(method, route, status).inc()
+        prometheus.SECONDS.labels(route).observe(seconds)
+        log.info("request", extra={
+            "method": method, "path": scope["path"][:MOST_PATH], "route": route, "status": status,
+            "ms": round(1000 * seconds, 1), "bytes": answer.bytes,
+        })  # fmt: skip
+
+
+class _Body:
+    """The body of a request as it comes, not longer and not slower than allowed."""
+
+    def __init__(self, receive: Receive, most: int, stall_s: float) -> None:
+        self._receive, self.left, self.most = receive, most, most
+        self.pace = Pace(stall_s)
+        self.whole = False
+
+    async def receive(self) -> Message:
+        if self.whole:  # now it waits for the client to leave, for as long as the answer takes
+            return await self._receive()
+        try:
+            message = await asyncio.wait_for(self._receive(), self.pace.begin())
+        except TimeoutError:
+            raise Problem(
+                408, f"too little came for {self.pace.stall_s:g} s; send the body at once.",
+                headers={"Connection": "close"},
+            ) from None  # fmt: skip
+        came = len(message.get("body", b""))
+        self.pace.end(came)
+        self.left -= came
+        if self.left < 0:
+            raise _too_large(self.most)
+        self.whole = not message.get("more_body", False)
+        return message
+
+    async def discard(self) -> None:
+        """Take in what is still on its way: closing on bytes that nobody read resets the
+        connection, and the client never sees why it was refused."""
+        left = LINGER_BYTES
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                while not self.whole and left > 0:
+                    message = await self._receive()
+                    left -= len(message.get("body", b""))
+                    self.whole = not message.get("more_body", False)
+
+
+class _Answer:
+    """The answer as it goes out: its status, its length, and whether it went out whole."""
+
+    def __init__(self, send: Send, name: str, stall_s: float) -> None:
+        self._send, self.name = send, name
+        self.pace = Pace(stall_s)
+        self.status = 0
+        self.bytes = 0
+        self.whole = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self.name
+            headers.setdefault("X-Content-Type-Options", "nosniff")
+            headers.setdefault("Cache-Control", "no-store")
+        # Where the client does not read, the server's buffer is full and this does not return.
+        went = len(message.get("body", b""))
+        async with asyncio.timeout(self.pace.begin()):
+            await self._send(message)
+        self.pace.end(went)
+        self.bytes += went
+        self.whole = message["type"] == "http.response.body" and not message.get("more_body")
+
+    async def problem(self, problem: Problem) -> None:
+        """Say it, where nothing was said yet; else leave the answer visibly unfinished."""
+        if self.status:
+            log.warning("an answer was cut short: %s", problem.detail)
+            return
+        await problem.response()({"type": "http"}, _nothing, self.send)
+
+
+def _origin(origin: str) -> str:
+    """Host and port of an origin; "" where it has none, which is nobody's."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
+def _name(host: str) -> str:
+    """The name or number of a Host header, without its port; what is malformed as it stands."""
+    found = HOST.fullmatch(host)
+    return (found[1] or found[2] if found else host).rstrip(".").lower()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _length(headers: Headers) -> int:
+    """Bytes of a body, where they are said as a number."""
+    said = headers.get("content-length", "")
+    return int(said) if said.isdecimal() and len(said) < 20 else 0
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
+
+
+def _too_large(most: int) -> Problem:
+    size = f"{most >> 20} MiB" if most >> 20 else f"{most >> 10} KiB"
+    return Problem(413, f"the body is larger than {size}; send less.",
+                   headers={"Connection": "close"})  # fmt: skip

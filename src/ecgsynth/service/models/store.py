@@ -1,0 +1,231 @@
+"""The models that are served: which there are, by content, and those held in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.service.api.json_text import sayable
+from ecgsynth.service.models import files
+from ecgsynth.service.models.files import Served, Stamp
+
+if TYPE_CHECKING:
+    from ecgsynth.service.models.batching import Batcher
+    from ecgsynth.synthesizer import Synthesizer
+
+log = logging.getLogger("ecgsynth.serve")
+
+AT_ONCE = 64 << 20
+"""Bytes of a file that is read while somebody waits; a larger one is read behind his back."""
+
+NOT_YET = "it is still being read; ask again in a minute."
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model in memory."""
+
+    served: Served
+    synthesizer: Synthesizer
+    batcher: Batcher
+
+
+class NoSuchModelError(EcgsynthError):
+    """No model of that name or id is served."""
+
+
+class NotYetError(EcgsynthError):
+    """The model's file is new and large: it is being read."""
+
+
+class Shelf:
+    """Shipped models and those of a folder.
+
+    A model is known by its card's id, which follows from its weights; its name means whatever
+    file has that name now. Files are looked at anew with every request, so that one that was
+    replaced is another model from then on; a file is read once, as long as its stamp stays.
+
+    Parameters
+    ----------
+    folder: with `.safetensors` files and run folders; None serves what is shipped.
+    most: models held in memory. batch_s: how long small requests wait for others.
+    """
+
+    def __init__(self, folder: Path | None, most: int, batch_s: float) -> None:
+        self.folder = folder
+        self.most = most
+        self.batch_s = batch_s
+        # One thread computes all passes: each more that did would keep memory of its own.
+        self._computing = ThreadPoolExecutor(1, "ecgsynth-together")
+        self._looking = ThreadPoolExecutor(1, "ecgsynth-shelf")
+        self._reading = ThreadPoolExecutor(1, "ecgsynth-reading")
+        self._read: dict[Stamp, Served | str] = {}
+        self._being_read: set[Stamp] = set()
+        self._refused: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._loaded: OrderedDict[str, Loaded] = OrderedDict()
+        self._loading: dict[str, asyncio.Lock] = {}
+
+    def models(self) -> dict[str, Served]:
+        """Every served model by its id; it looks at files, so it is no work of the event loop."""
+        return self.looked_at()[0]
+
+    def looked_at(self) -> tuple[dict[str, Served], dict[str, str]]:
+        """Every served model by its id, and the names of files that are not served -> why."""
+        found: dict[str, Served] = {}
+        left_out: dict[str, str] = {}
+        stamps = set()
+        for name, path, shipped in self._places():
+            try:
+                stamp = files.stamp_of(path)
+                one = self._content(stamp, name, path, shipped)
+            except files.NoFileError as problem:
+                left_out[name] = sayable(str(problem))
+                continue
+            except OSError:  # gone since the folder was listed
+                continue
+            stamps.add(stamp)
+            if isinstance(one, str):
+                left_out[name] = sayable(one)
+            elif found.setdefault(one.id, one).sha256 != one.sha256:
+                left_out[name] = f"{one.id} is another model's id; train or save it again."
+        with self._lock:
+            self._read = {stamp: one for stamp, one in self._read.items() if stamp in stamps}
+            for name in left_out.keys() - self._refused.keys():
+                log.warning("%s is not served: %s", name, left_out[name])
+            self._refused = left_out
+        return found, left_out
+
+    def find(self, word: str) -> Served:
+        """The model of an id or a name; shipped names first.
+
+        Raises
+        ------
+        NoSuchModelError: there is none. NotYetError: its file is being read.
+        EcgsynthError: its file cannot be used.
+        """
+        models, left_out = self.looked_at()
+        for one in models.values():
+            if word in (one.id, one.name):
+                return one
+        if word in left_out:
+            kind = NotYetError if left_out[word] == NOT_YET else EcgsynthError
+            raise kind(f"the model '{word}' cannot be used: {left_out[word]}")
+        known = {*models, *(one.name for one in models.values())}
+        raise NoSuchModelError(f"no model named '{word}'.{did_you_mean(word, known)}")
+
+    async def load(self, word: str) -> Loaded:
+        """The model of an id or a name, in memory.
+
+        Raises
+        ------
+        EcgsynthError: there is none, or its file is damaged or changes all the while.
+        """
+        loop = asyncio.get_running_loop()
+        for _ in range(3):
+            served = await loop.run_in_executor(self._looking, self.find, word)
+            async with self._loading.setdefault(served.sha256, asyncio.Lock()):
+                if served.sha256 not in self._loaded:
+                    loaded = await loop.run_in_executor(self._computing, self._load, served)
+                    if loaded is None:
+                        continue  # it was replaced while it was read
+                    self._loaded[served.sha256] = loaded
+                    log.info("model loaded", extra={"model": served.id, "sha256": served.sha256})
+            self._loaded.move_to_end(served.sha256)
+            while len(self._loaded) > self.most:
+                gone, _ = self._loaded.popitem(last=False)
+                self._loading.pop(gone, None)
+            return self._loaded[served.sha256]
+        raise EcgsynthError(f"the file of '{word}' is being replaced; ask again in a moment.")
+
+    async def warm(self) -> None:
+        """Load as many models as are kept, so that the first request finds them in memory."""
+        for id in [*await asyncio.to_thread(self.models)][: self.most]:
+            try:
+                await self.load(id)
+            except EcgsynthError as problem:
+                log.warning("%s is not loaded: %s", id, problem)
+        from ecgsynth.evaluation.reference_models.delineation import delineator
+
+        await asyncio.to_thread(delineator)  # of requests with `measure`
+
+    def close(self) -> None:
+        for pool in (self._computing, self._looking, self._reading):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _places(self) -> Iterator[tuple[str, Path, bool]]:
+        """Name, file, and whether it is shipped."""
+        from ecgsynth.synthesizer.find import pretrained
+
+        for name, path in pretrained().items():
+            yield name, path, True
+        if self.folder is not None:
+            for path in sorted(self.folder.glob("*.safetensors")):
+                yield sayable(path.stem), path, False
+            for path in sorted(self.folder.glob("*/model.safetensors")):
+                yield sayable(path.parent.name), path, False
+
+    def _content(self, stamp: Stamp, name: str, path: Path, shipped: bool) -> Served | str:
+        """What a file holds, or why it cannot be used."""
+        with self._lock:
+            known = self._read.get(stamp) or (NOT_YET if stamp in self._being_read else None)
+            if known is not None:
+                return known
+            if stamp[1] > AT_ONCE:
+                self._being_read.add(stamp)
+                self._reading.submit(self._note, stamp, name, path, shipped)
+                return NOT_YET
+            self._read[stamp] = files.read(stamp, name, path, shipped)
+            return self._read[stamp]
+
+    def _note(self, stamp: Stamp, name: str, path: Path, shipped: bool) -> None:
+        """Read a large file, in a thread of its own."""
+        try:
+            content = files.read(stamp, name, path, shipped)
+        except OSError:  # gone meanwhile; else it is tried again with the next look
+            content = None
+        with self._lock:
+            self._being_read.discard(stamp)
+            if content is not None:
+                self._read[stamp] = content
+
+    def _load(self, served: Served) -> Loaded | None:
+        """The model of a file; None where the file is another one by now."""
+        from ecgsynth.service.models.batching import Batcher
+        from ecgsynth.synthesizer import Synthesizer
+        from ecgsynth.synthesizer.microbatch import Together
+
+        def is_there() -> bool:
+            try:
+                return files.stamp_of(served.path) == served.stamp
+            except (OSError, files.NoFileError):
+                return False
+
+        if not is_there():
+            return None
+        try:
+            synthesizer = Synthesizer.load(served.path)
+            together = Together(synthesizer)
+        except EcgsynthError as problem:  # clients are told neither where it lies nor what broke
+            log.warning("%s is not loaded: %s", served.id, problem)
+            said = re.sub(r" \(.*\)(?=;)", "", str(problem).replace(str(served.path), served.name))
+            raise EcgsynthError(said) from None
+        except MemoryError:
+            raise
+        except Exception:  # whatever it is, it comes of the file: nothing else was looked at
+            log.exception("%s is not loaded", served.id)
+            raise EcgsynthError(
+                f"the model '{served.name}' is damaged; copy or train it again."
+            ) from None
+        if not is_there():
+            return None
+        return Loaded(served, synthesizer, Batcher(together, self.batch_s, self._computing))

@@ -1,0 +1,1 @@
+"""Run folders of trainings, read while they are written."""

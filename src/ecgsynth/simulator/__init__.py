@@ -1,0 +1,1 @@
+"""Simulated ECG whose truth is known exactly."""

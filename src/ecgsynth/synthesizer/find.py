@@ -1,0 +1,47 @@
+"""Where models lie: shipped ones by name, files, run folders, versions kept by MLflow."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from ecgsynth.arguments import place
+from ecgsynth.errors import EcgsynthError, did_you_mean
+
+FLAGSHIPS = ("mitbih-beats", "mitbih-beats-2lead", "heartbeat-beats")
+"""Shipped models to begin with; the others are baselines."""
+
+
+def pretrained() -> dict[str, Path]:
+    """Shipped models by name, those to begin with first."""
+    folder = Path(str(files("ecgsynth.pretrained")))
+    shipped = {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+    return {name: shipped[name] for name in dict.fromkeys((*FLAGSHIPS, *shipped))}
+
+
+def find_model(model: str | Path) -> Path:
+    """The weights file that a name, file, run folder or `models:/NAME@ALIAS` means.
+
+    Raises
+    ------
+    EcgsynthError: there is none.
+    """
+    path = place(model, "a model")
+    if str(model).startswith("models:"):
+        from ecgsynth.synthesizer.mlflow_models import fetched
+
+        return fetched(str(model))
+    if path.is_dir():
+        path = path / "model.safetensors"
+        if not path.is_file():
+            raise EcgsynthError(f"the run {model} has no model yet; train it further.")
+    if path.is_file():
+        return path
+    shipped = pretrained()
+    if str(model) in shipped:
+        return shipped[str(model)]
+    if path.suffix:
+        raise EcgsynthError(f"there is no model file {path}.")
+    if path.name != str(model):  # a path, not a name
+        raise EcgsynthError(f"there is no run folder and no model file {path}.")
+    raise EcgsynthError(f"no model named '{model}'.{did_you_mean(str(model), shipped)}")

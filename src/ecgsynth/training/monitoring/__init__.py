@@ -1,0 +1,1 @@
+"""What is watched, written and drawn while a model trains."""

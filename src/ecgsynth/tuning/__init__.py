@@ -1,0 +1,222 @@
+"""Tuning: the settings of a recipe searched in trials, by several processes on one study."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ecgsynth.config import Run
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import written_beside
+from ecgsynth.progress import Advance
+from ecgsynth.threads import cores
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
+    from ecgsynth.tuning.study import Folder
+
+LOOK_S = 0.5
+"""Between looks at how far the trials are."""
+STOP_S = 30.0
+"""So long processes have to end their step after Ctrl-C."""
+REFUSED = 2
+"""Exit code of a process that told its reason."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a study found.
+
+    best: the recipe with the best trial's settings, to be trained in full; also in `best.yaml`.
+    score, real, own: its score, that of training items, that of the recipe as it stood (None where
+    it was not tried); lower is better. trials: ranked, best first. pictures: PNG files.
+    """
+
+    best: Run
+    score: float
+    real: float
+    own: float | None
+    trials: Sequence[FrozenTrial]
+    pictures: list[Path]
+
+
+def tune(
+    run: Run,
+    to: str | Path,
+    trials: int = 30,
+    *,
+    processes: int = 1,
+    seconds: float = 0.0,
+    resume: bool = False,
+    advance: Advance | None = None,
+) -> Tuned:
+    """Search the settings that the recipe's section `tune` names.
+
+    Parameters
+    ----------
+    run: the recipe. to: the study's folder. trials: of the whole study, those before included.
+    processes: that train at once. seconds: after which no trial begins; 0 = no limit.
+    resume: go on with a study, whatever ended it; trials whose process died begin anew.
+    advance: called with (what is done, share).
+
+    Raises
+    ------
+    EcgsynthError: Optuna is not here; nothing to search, or a setting that cannot be; a folder in
+        use without `resume`; another search; no trial came to its end.
+    KeyboardInterrupt: on Ctrl-C, when all processes have ended.
+    """
+    need_optuna()
+    from ecgsynth.tuning.score import split_of
+    from ecgsynth.tuning.study import Folder
+
+    for name, value in (("trials", trials), ("processes", processes)):
+        if value < 1:
+            raise EcgsynthError(f"the {name} must be 1 or more; got {value}.")
+    folder = Folder.create(Path(to), run, resume)
+    split_of(run, folder.tune)
+    study = folder.open()
+    _work(folder, study, trials, processes, seconds, advance)
+    return results(folder, study)
+
+
+def need_optuna() -> None:
+    """
+    Raises
+    ------
+    EcgsynthError: Optuna is not installed.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("optuna") is None:
+        raise EcgsynthError("tuning needs Optuna; run `pip install 'ecgsynth[tune]'`.")
+
+
+def _work(
+    folder: Folder,
+    study: Study,
+    trials: int,
+    processes: int,
+    seconds: float,
+    advance: Advance | None,
+) -> None:
+    """Let processes work on the study until it is done."""
+    until = time.time() + seconds if seconds else None
+    threads = max(1, cores() // processes) if processes > 1 else 0
+    context = get_context("spawn")  # a fork of a process in which PyTorch has begun may hang
+    workers = [
+        context.Process(target=_in_process, args=(folder.path, trials, until, threads))
+        for _ in range(processes)
+    ]
+    try:
+        for worker in workers:
+            worker.start()
+        while any(worker.is_alive() for worker in workers):
+            if advance:
+                advance(*_progress(folder, study, trials))
+            time.sleep(LOOK_S)
+    except BaseException:
+        _end(workers)
+        raise
+    codes = [worker.exitcode for worker in workers if worker.exitcode]
+    if codes and _progress(folder, study, trials)[1] < 1:  # else the others did its trials
+        told = folder.path / "problem.txt"
+        reason = told.read_text() if codes[0] == REFUSED and told.is_file() else ""
+        raise EcgsynthError(
+            reason
+            or f"a process of the study ended with code {codes[0]} (-9: killed, perhaps for "
+            f"want of memory); go on with --resume in {folder.path}."
+        )
+
+
+def _in_process(path: Path, trials: int, until: float | None, threads: int) -> None:
+    """What a process of the study does, from its start to its end."""
+    import signal
+    import sys
+
+    from ecgsynth.tuning.worker import work
+
+    # Ctrl-C comes from the terminal and, as a SIGTERM, from the mother at once; where Python finds
+    # no handler of its own for the second, it prints a traceback.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        work(path, trials, until, threads)
+    except EcgsynthError as problem:
+        with written_beside(path / "problem.txt") as beside:
+            beside.write_text(str(problem))
+        sys.exit(REFUSED)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _end(workers: Sequence[BaseProcess]) -> None:
+    """End the processes; each finishes its step first."""
+    begun = [worker for worker in workers if worker.pid is not None]
+    for worker in begun:
+        worker.terminate()
+    late = time.monotonic() + STOP_S
+    for worker in begun:
+        worker.join(max(0.0, late - time.monotonic()))
+        if worker.is_alive():
+            worker.kill()
+            worker.join()
+
+
+def _progress(folder: Folder, study: Study, trials: int) -> tuple[str, float]:
+    """What is done, and its share of the whole study."""
+    from ecgsynth.tuning.study import counts
+
+    mine = [one for one in study.get_trials(deepcopy=False) if counts(one)]
+    ended = [one for one in mine if one.state.is_finished()]
+    running = [one for one in mine if not one.state.is_finished()]
+    part = sum(len(one.intermediate_values) / folder.tune.measures for one in running)
+    scores = [one.value for one in ended if one.value is not None and one.state.name == "COMPLETE"]
+    words = f"trial {min(len(ended) + 1, trials)} of {trials}"
+    if scores:
+        words += f", best {min(scores):.3g}"
+    return words, (len(ended) + part) / trials
+
+
+def results(folder: Folder, study: Study) -> Tuned:
+    """The best trial as a recipe, and the pictures, beside the study.
+
+    Raises
+    ------
+    EcgsynthError: no trial came to its end.
+    """
+    from ecgsynth.tuning.plots import draw
+    from ecgsynth.tuning.space import as_it_stands, with_settings
+    from ecgsynth.tuning.study import counts
+    from ecgsynth.tuning.worker import WHY
+
+    trials = study.get_trials(deepcopy=False)
+    whole = [one for one in trials if one.state.name == "COMPLETE" and one.value is not None]
+    if not whole:
+        reasons = [one.user_attrs[WHY] for one in trials if WHY in one.user_attrs]
+        raise EcgsynthError(
+            f"no trial of {folder.path} came to its end"
+            + (f"; the last one ended so: {reasons[-1]}" if reasons else "; go on with --resume.")
+        )
+    ranked = sorted(whole, key=lambda one: one.value or 0.0)
+    first, real = ranked[0], float(study.user_attrs["real"])
+    before = as_it_stands(folder.run, folder.tune)
+    own = next((one.value for one in ranked if one.params == before), None)
+    settings = {key: folder.tune.space[key].value(v) for key, v in first.params.items()}
+    best = with_settings(folder.run, settings)
+    best.name = f"{folder.run.name}-best"
+    figures = " and ".join(folder.tune.score)
+    best.description = (
+        f"{folder.run.name} as trial {first.number} had it, the best of {sum(map(counts, trials))} "
+        f"(score {first.value:.3g} of {figures} after {folder.tune.examples:,} examples; "
+        + (f"the recipe itself {own:.3g}, " if own is not None else "")
+        + f"real items {real:.3g})."
+    )
+    with written_beside(folder.path / "best.yaml") as beside:
+        beside.write_text(best.to_yaml())
+    return Tuned(best, first.value or 0.0, real, own, ranked, draw(study, folder.path))

@@ -1,0 +1,207 @@
+"""A study on disk: what it searches, its trials, and who works on which of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ecgsynth.config import Run
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import holds_files, make_folder, written_beside
+from ecgsynth.training.snapshots import flat
+from ecgsynth.tuning.space import Tune, as_it_stands, tune_of
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+    from optuna import Study
+    from optuna.trial import FrozenTrial, Trial
+
+log = logging.getLogger("ecgsynth")
+
+DATABASE = "study.sqlite3"
+RECIPE = "study.yaml"
+PATIENCE_S = 60
+"""So long a process waits for another that writes to the database."""
+ATTEMPTS = 3
+"""So often a trial is begun whose process died; it may be the trial that kills it."""
+BEGUN = "begun"
+"""Note on a trial: how often it was begun before."""
+STARTUP = 5
+"""Whole trials before any is cut short."""
+FREE = ("training.threads", "training.accelerator", "training.devices")
+"""Settings that a resumed study may change; descriptions and `quick` are no matter either."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A study's folder, opened; run: its recipe, with the section `tune`."""
+
+    path: Path
+    run: Run
+    tune: Tune
+
+    @classmethod
+    def create(cls, path: Path, run: Run, resume: bool) -> Folder:
+        """Make a folder for a study, or go on in one that searches the same.
+
+        Raises
+        ------
+        EcgsynthError: it holds a study and `resume` is not asked; there is none to resume; it
+            searches something else; it holds files of others.
+        """
+        tune = tune_of(run)
+        begun = (path / RECIPE).is_file()
+        if begun and not resume:
+            raise EcgsynthError(
+                f"{path} already holds a study; go on with --resume, or choose another --to."
+            )
+        if not begun and resume:
+            raise EcgsynthError(f"{path} holds no study to resume; leave out --resume.")
+        if not begun and holds_files(path):
+            raise EcgsynthError(
+                f"{path} holds files that no study wrote; choose a new or an empty --to."
+            )
+        if begun:
+            differences = _differences(Run.read(path / RECIPE), run)
+            if differences:
+                raise EcgsynthError(
+                    f"the study in {path} searches otherwise ({'; '.join(differences)}); resume "
+                    "with the same recipe, or take a new --to."
+                )
+        with written_beside(path / RECIPE) as beside:
+            beside.write_text(run.to_yaml())
+        return cls(path, run, tune)
+
+    @classmethod
+    def read(cls, path: Path) -> Folder:
+        """The folder of a study that was made before."""
+        run = Run.read(path / RECIPE)
+        return cls(path, run, tune_of(run))
+
+    def trial(self, number: int) -> Path:
+        """The run folder of a trial."""
+        return self.path / "trials" / f"{number:04d}"
+
+    def open(self) -> Study:
+        """Its trials, in sqlite.
+
+        Raises
+        ------
+        EcgsynthError: the database is held by another program, damaged, or of another version
+            of Optuna.
+        """
+        import optuna
+        from sqlalchemy.exc import SQLAlchemyError
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        waits = {"connect_args": {"timeout": PATIENCE_S}}
+        try:
+            with self._alone():  # two that make the tables at once stumble over each other
+                storage = optuna.storages.RDBStorage(
+                    f"sqlite:///{self.path / DATABASE}", engine_kwargs=waits
+                )
+                study = optuna.create_study(
+                    storage=storage, study_name="study", load_if_exists=True, direction="minimize",
+                    # Scores of a GAN go up and down: a trial must be worse than half of the others
+                    # at its best so far, and a quarter of a training says nothing yet.
+                    pruner=optuna.pruners.MedianPruner(
+                        n_startup_trials=STARTUP, n_warmup_steps=self.tune.measures // 4 + 1
+                    ),
+                )  # fmt: skip
+                own = as_it_stands(self.run, self.tune)
+                if own and not study.get_trials(deepcopy=False):
+                    study.enqueue_trial(own)
+                return study
+        except (SQLAlchemyError, RuntimeError, optuna.exceptions.StorageInternalError) as problem:
+            reason = " ".join(str(problem).split())[:160]
+            if "database is locked" in reason:
+                raise EcgsynthError(
+                    f"another program holds {self.path / DATABASE} (database is locked); wait for "
+                    "it and try again."
+                ) from None
+            raise EcgsynthError(
+                f"{self.path / DATABASE} is damaged, or of another version of Optuna ({reason}); "
+                "take a new --to."
+            ) from None
+
+    @contextmanager
+    def next(self, study: Study, trials: int) -> Iterator[Trial | None]:
+        """A trial for this process alone, until the block ends; None when all are taken.
+
+        The process holds a lock by the trial's number, which dies with it, however it dies: a
+        trial that runs and is not locked has lost its process, and is begun anew.
+        """
+        with self._alone():
+            self._put_back(study)
+            if sum(counts(one) for one in study.get_trials(deepcopy=False)) >= trials:
+                trial = None
+            else:
+                study.sampler = self._sampler(len(study.get_trials(deepcopy=False)))
+                space = {key: axis.distribution() for key, axis in self.tune.space.items()}
+                trial = study.ask(space)
+                held = self._lock(trial.number)
+                held.acquire(timeout=0)
+        try:
+            yield trial
+        finally:
+            if trial is not None:
+                with suppress(PermissionError):  # Windows keeps a file that is open
+                    self._file(trial.number).unlink(missing_ok=True)
+                held.release()
+
+    def _put_back(self, study: Study) -> None:
+        """Mark trials failed whose processes died, and queue their settings again."""
+        from filelock import Timeout
+        from optuna.trial import TrialState
+
+        for one in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            with suppress(Timeout), self._lock(one.number).acquire(timeout=0):
+                begun = one.user_attrs.get(BEGUN, 0) + 1
+                study.tell(one.number, state=TrialState.FAIL)
+                if begun < ATTEMPTS:
+                    study.enqueue_trial(one.params, user_attrs={BEGUN: begun})
+                    log.warning("trial %d lost its process; it is begun anew.", one.number)
+                with suppress(PermissionError):
+                    self._file(one.number).unlink(missing_ok=True)
+
+    def _sampler(self, number: int):  # type: ignore[no-untyped-def]
+        import optuna
+
+        return optuna.samplers.TPESampler(seed=(self.run.seed + number) % 2**32)
+
+    def _file(self, number: int) -> Path:
+        return self.path / "trials" / f".{number:04d}.lock"
+
+    def _lock(self, number: int) -> BaseFileLock:
+        from filelock import FileLock
+
+        file = self._file(number)
+        make_folder(file.parent)
+        return FileLock(file)
+
+    def _alone(self) -> BaseFileLock:
+        from filelock import FileLock
+
+        return FileLock(self.path / ".lock")
+
+
+def counts(trial: FrozenTrial) -> bool:
+    """Whether a trial is one of those asked for: not one that waits, nor one that lost its
+    process (nothing else fails a trial)."""
+    return trial.state.name not in ("WAITING", "FAIL")
+
+
+def _differences(old: Run, new: Run) -> list[str]:
+    """`key: old -> new` of all settings that change what a trial is."""
+    before, after = flat(old.to_dict()), flat(new.to_dict())
+    return [
+        f"{key}: {before.get(key, 'not there')} -> {after.get(key, 'not there')}"
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key)
+        and key not in FREE
+        and key.split(".")[0] not in ("quick", "description")
+    ]
