@@ -1,8 +1,8 @@
 """Do the contexts of synthetic items lead to the people that a model learned from?
 
 `python -m benchmarks.linkability` prints for every shipped model both figures of
-`ecgsynth.evaluation.metrics.privacy.linkability`, trained people against the validation people, who were never
-learned from, and keeps them in `benchmarks/results/linkability.json`. The mean RR of a person of
+`metrics.privacy.linkability`, trained people against the validation people, who were never learned
+from, and keeps them in `benchmarks/results/linkability.json`. The mean RR of a person of
 MIT-BIH is that of the trained minutes, and in a second row that of the whole recording, which an
 attacker is likelier to know.
 

@@ -13,6 +13,7 @@ from ecgsynth.evaluation import Estimate, NotApplicable, Trial
 from ecgsynth.evaluation.baselines.controls import CONTROLS, mean_beat, narrow_band
 from ecgsynth.evaluation.baselines.samplers import class_gaussian
 from ecgsynth.evaluation.intervals import IN_A_ROW
+from ecgsynth.evaluation.metrics.fidelity import c2st
 from ecgsynth.evaluation.metrics.fidelity.c2st import conditions, shapes
 from ecgsynth.evaluation.metrics.fidelity.folds import FOLDS, by_blocks, nearest, sides
 from ecgsynth.registry import METRICS
@@ -92,7 +93,7 @@ def test_dealt_out_at_random_beats_of_the_same_people_would_be_told_apart_by_who
     fold, made = found.fold.copy(), found.truth == 1
     fold[made] = np.random.default_rng(1).integers(FOLDS, size=made.sum())
     wrong = replace(trial)
-    wrong.__dict__["apart"] = replace(found, fold=fold)
+    wrong.know(c2st.apart, replace(found, fold=fold))
     assert measured("c2st", wrong).value < 0.4
     assert measured("c2st", trial).value > 0.45
 
@@ -150,13 +151,13 @@ def test_rr_that_few_have_is_not_looked_at_and_without_classes_nothing_is_left(
     trial: Trial,
 ) -> None:
     assert trial.synthetic.context is not None
-    shape = shapes(trial.apart_from_trained)
-    whole = conditions(trial.apart_from_trained, shape).shape[1]
+    shape = shapes(c2st.apart_from_trained(trial))
+    whole = conditions(c2st.apart_from_trained(trial), shape).shape[1]
     context = trial.synthetic.context.copy()
     context[::2, trial.synthetic.spec.context.index("rr_mean_s")] = np.nan
     context[1, :] = np.nan
     few = replace(trial, synthetic=replace(trial.synthetic, context=context))
-    fewer = conditions(few.apart_from_trained, shapes(few.apart_from_trained))
+    fewer = conditions(c2st.apart_from_trained(few), shapes(c2st.apart_from_trained(few)))
     assert fewer.shape[1] == whole - 2  # before to after alone is left of three ratios
     assert np.isfinite(fewer).all()
 
@@ -187,9 +188,8 @@ def test_too_few_items_or_blocks_give_their_reason(trial: Trial) -> None:
 def test_the_stronger_of_boosting_and_network_counts_and_both_are_told(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ecgsynth.evaluation.reference_models import classifiers
 
-    monkeypatch.setattr(classifiers, "tell_apart", lambda found, _: found.truth * 0.9)
+    monkeypatch.setattr(c2st, "by_network", lambda found, _: found.truth * 0.9)
     found = METRICS.get("c2st").measure(replace(trial, quick=False))
     assert set(found) == {"all", "boosting", "network"}
     assert found["all"].value == found["network"].value == 1.0

@@ -239,7 +239,7 @@ def test_every_measurement_has_its_two_figures_by_name_title_and_unit() -> None:
 
 
 def test_distances_equal_those_of_scipy(trial: Trial) -> None:
-    ours, theirs = trial.intervals
+    ours, theirs = physiology.measurements(trial)
     for name in ("qrs", "r_amplitude", "heart_rate"):
         a, b = (
             side[name][physiology.looked_at(trial, ecg, "N")]
@@ -274,7 +274,7 @@ def test_wider_complexes_are_wider_by_so_many_ms(trial: Trial) -> None:
 def test_taller_waves_are_taller_by_so_many_mv(trial: Trial) -> None:
     part = trial.synthetic
     tall = trial.with_synthetic(replace(part, signal=part.signal * np.float32(1.5)))
-    median = np.nanmedian(trial.intervals[0]["r_amplitude"][part.labels_id == 0])
+    median = np.nanmedian(physiology.measurements(trial)[0]["r_amplitude"][part.labels_id == 0])
     assert values("r_amplitude_w1", tall)["N"] == pytest.approx(median / 2, rel=0.3)
     assert values("r_amplitude_w1", trial)["N"] < 0.1 * median
 
@@ -407,7 +407,7 @@ def test_real_halves_measure_alike_and_the_gaussian_of_a_class_does_not() -> Non
         assert values(name, trial)["N"] < values(name, floor)["N"]
     assert values("pr_ks", trial)["N"] < 0.2
     assert values("delineation_failure", trial)["N"] < 0.02
-    assert np.nanmedian(trial.intervals[1]["pr"]) == pytest.approx(160, abs=30)
+    assert np.nanmedian(physiology.measurements(trial)[1]["pr"]) == pytest.approx(160, abs=30)
 
 
 @pytest.mark.data("ludb")

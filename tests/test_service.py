@@ -37,7 +37,7 @@ from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import usual
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import BLOCK, Synthesizer
-from ecgsynth.synthesizer.microbatch import SIZES, Together
+from ecgsynth.synthesizer.microbatch import SIZES, Microbatch
 
 
 @pytest.fixture(scope="module")
@@ -316,7 +316,7 @@ def test_openapi_has_examples_and_our_problems(client: httpx.Client) -> None:
 
 
 def test_an_order_among_others_is_to_the_bit_what_it_is_alone(tiny: Synthesizer) -> None:
-    together = Together(tiny)
+    together = Microbatch(tiny.sampler)
     assert together.sizes, "on this machine every order is made by itself"
     asked: list[dict[str, Any]] = [
         {"count": 1, "seed": 0},
@@ -342,7 +342,7 @@ def test_orders_of_a_joined_model_are_what_they_are_alone(tiny: Synthesizer) -> 
         member.prior = replace(tiny.prior, classes={name: tiny.prior.classes[name]})
         members[name] = member
     joined = Synthesizer.join(members)
-    together = Together(joined)
+    together = Microbatch(joined.sampler)
     asked: list[dict[str, Any]] = [{"count": 5, "seed": 3}, {"count": 2, "label": "V", "seed": 4}]
     made = together.make([together.order(**one) for one in asked])
     for one, ecg in zip(asked, made, strict=True):
@@ -359,7 +359,7 @@ def test_where_rows_depend_on_their_batch_every_order_is_made_by_itself(
         Synthesizer, "_scaled",
         lambda self, drawn: right(self, drawn) + np.arange(len(drawn.style))[:, None, None] * 1e-3,
     )  # fmt: skip
-    together = Together(tiny)
+    together = Microbatch(tiny.sampler)
     assert together.sizes == ()
     ecg = together.make([together.order(2, seed=1), together.order(3, seed=4)])[1]
     assert np.array_equal(ecg.signal, tiny.generate(3, seed=4).signal)
@@ -373,12 +373,12 @@ def test_a_batch_size_that_rounds_otherwise_is_not_used(
         Synthesizer, "_scaled",
         lambda self, drawn: right(self, drawn) + (1e-6 if len(drawn.style) == SIZES[0] else 0),
     )  # fmt: skip
-    assert SIZES[0] not in Together(tiny).sizes
-    assert BLOCK in Together(tiny).sizes
+    assert SIZES[0] not in Microbatch(tiny.sampler).sizes
+    assert BLOCK in Microbatch(tiny.sampler).sizes
 
 
 def test_requests_that_come_together_are_computed_together(tiny: Synthesizer) -> None:
-    together = Together(tiny)
+    together = Microbatch(tiny.sampler)
     passes: list[int] = []
     alone = together.make
 

@@ -17,7 +17,7 @@ from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from typing import Any, TypeVar
 
 from ecgsynth.arguments import shown
@@ -38,12 +38,14 @@ class Registry:
     Parameters
     ----------
     kind: what a person calls one of them, as in "no model named ...".
-    folder: the sub-package whose files register them.
+    folder: the sub-package whose files and packages register them.
+    group: of the entry points through which other packages add theirs; the folder when left out.
     """
 
-    def __init__(self, kind: str, folder: str) -> None:
+    def __init__(self, kind: str, folder: str, group: str = "") -> None:
         self.kind = kind
         self.folder = folder
+        self.group = f"ecgsynth.{group or folder}"
         self._objects: dict[str, Any] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -121,8 +123,8 @@ class Registry:
         EcgsynthError: two things have one name.
         """
         package = f"ecgsynth.{self.folder}"
-        for module in sorted(one.name for one in iter_modules(self._places())):
-            importlib.import_module(f"{package}.{module}")
+        for module in sorted(one.name for one in walk_packages(self._places(), f"{package}.")):
+            importlib.import_module(module)
         homes = {name: _home(thing) for name, thing in self._objects.items()}
         return {
             name: [home.removeprefix(f"{package}."), self._sentence(name)]
@@ -139,12 +141,13 @@ class Registry:
         """A hint where a file of that name is there and nobody listed what it registers."""
         if not name.isidentifier() or len(name) > LONGEST:
             return ""
-        named = (Path(place) / f"{name}.py" for place in self._places())
-        if any(file.is_file() for file in named):
-            return (
-                f" There is a file {self.folder}/{name}.py, but nothing of that name on the list; "
-                "run `python -m ecgsynth.registry`."
-            )
+        for place in self._places():
+            for file in (f"{name}.py", f"{name}/__init__.py"):
+                if (Path(place) / file).is_file():
+                    return (
+                        f" There is a file {self.folder}/{file}, but nothing of that name on the "
+                        "list; run `python -m ecgsynth.registry`."
+                    )
         return ""
 
     def _sentence(self, name: str) -> str:
@@ -160,7 +163,7 @@ class Registry:
 
     @cached_property
     def _plugins(self) -> dict[str, Any]:
-        return {point.name: point for point in entry_points(group=f"ecgsynth.{self.folder}")}
+        return {point.name: point for point in entry_points(group=self.group)}
 
 
 @cache
@@ -184,7 +187,7 @@ def _identity(thing: Any) -> str:
 DATASETS = Registry("data set", "datasets")
 MODELS = Registry("model", "models")
 OBJECTIVES = Registry("objective", "objectives")
-METRICS = Registry("metric", "evaluation")
+METRICS = Registry("metric", "evaluation.metrics", "evaluation")
 FORMATS = Registry("format", "formats")
 
 ALL = (DATASETS, MODELS, OBJECTIVES, METRICS, FORMATS)

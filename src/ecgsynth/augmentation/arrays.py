@@ -20,7 +20,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.synthesizer.inputs import checked_seed
+from ecgsynth.synthesizer.request import checked_seed
 
 Model = Synthesizer | str | Path
 

@@ -13,7 +13,7 @@ from ecgsynth.arguments import is_count, listed, shown, whole
 from ecgsynth.augmentation.array_types import Given, key_among
 from ecgsynth.augmentation.arrays import DEFAULT_MODEL, Asked, Model, filled
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.synthesizer.inputs import checked_seed
+from ecgsynth.synthesizer.request import checked_seed
 
 
 class SyntheticSampler(BaseEstimator):

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.signals.prior import ContextPrior
+from ecgsynth.synthesizer.card import Card
 
 
-def transplant(model: Synthesizer, name: str) -> Synthesizer:
-    """The same generator with another prior; see `Synthesizer.transplanted`."""
-    if model.card.members or model.card.styles < 2:
+def transferred(card: Card, prior: ContextPrior, name: str) -> Card:
+    """The card of the same generator with the prior of everybody; see `Synthesizer.transplanted`.
+
+    Raises
+    ------
+    EcgsynthError: the model has no codes of people, or is transplanted already.
+    """
+    if card.members or card.styles < 2:
         raise EcgsynthError(
-            f"{model.card.name} has no codes of people, so that no beat of one can be given to "
+            f"{card.name} has no codes of people, so that no beat of one can be given to "
             "another; train a model with training.styles=true on a set that names its patients."
         )
-    if model.card.transplanted:
+    if card.transplanted:
         raise EcgsynthError(
-            f"the rare beats of {model.card.name} are everybody's already; transplant the model "
+            f"the rare beats of {card.name} are everybody's already; transplant the model "
             "that it came from."
         )
-    prior = model.prior.everybody()
-    changes = {"name": name, "id": "", "prior": prior.to_json(), "transplanted": True}
-    card = model.card.model_copy(update=changes)
-    return Synthesizer(model.generator, card)
+    changes = {"name": name, "id": "", "prior": prior.everybody().to_json(), "transplanted": True}
+    return card.model_copy(update=changes)

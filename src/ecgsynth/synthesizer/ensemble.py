@@ -1,4 +1,4 @@
-"""A synthesizer of several, one a class: the families that are trained class by class."""
+"""Several networks as one sampler, one a class: the families that are trained class by class."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate, one_hot
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.spec import Spec
-from ecgsynth.synthesizer import BLOCK, Synthesizer, build_generator
 from ecgsynth.synthesizer.card import Card, card_of
+from ecgsynth.synthesizer.sampler import BLOCK, NetworkSampler, build_generator
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Joined(Synthesizer):
+class EnsembleSampler:
     """Every class is made by its own member; in a file its weights begin with the class and "/".
 
     Parameters
     ----------
-    members: by class the synthesizer that makes it. card: of all of them together.
+    members: by class the sampler that makes it. card: of all of them together.
     """
 
-    def __init__(self, members: Mapping[str, Synthesizer], card: Card) -> None:
+    def __init__(self, members: Mapping[str, NetworkSampler], card: Card) -> None:
         self.members = dict(members)
         self.card = card
         self.spec = Spec.from_json(card.spec)
         # Only to know which classes and contexts there are: each member draws from its own.
         classes = {name: member.prior.classes[name] for name, member in self.members.items()}
-        self.prior = ContextPrior(self.spec, classes, np.zeros(0), np.zeros(0))
+        self.prior: ContextPrior = ContextPrior(self.spec, classes, np.zeros(0), np.zeros(0))
 
     @property
     def priors(self) -> list[ContextPrior]:
@@ -47,7 +47,7 @@ class Joined(Synthesizer):
             for key, value in member.weights().items()
         }
 
-    def _block(
+    def block(
         self, first: int, labels: NDArray[np.int64], seed: int, fixed: dict[str, float]
     ) -> Ecg:
         """Each member makes the whole block and gives the items of its class: an item is then the
@@ -58,7 +58,7 @@ class Joined(Synthesizer):
             name = self.spec.classes[k]
             member = self.members[name]
             own = np.full(BLOCK, member.spec.class_index(name))
-            parts.append((name, rows, member._block(first, own, seed, fixed)[rows]))
+            parts.append((name, rows, member.block(first, own, seed, fixed)[rows]))
         return self.assembled(parts)
 
     def assembled(self, parts: Sequence[tuple[str, NDArray[np.int64], Ecg]]) -> Ecg:
@@ -72,8 +72,11 @@ class Joined(Synthesizer):
         return replace(whole, source=source, card=self.card.model_dump())
 
 
-def join(models: Mapping[str, Synthesizer], name: str) -> Joined:
-    """One synthesizer of several; see `Synthesizer.join`."""
+Sampler = NetworkSampler | EnsembleSampler
+
+
+def join(models: Mapping[str, Sampler], name: str) -> EnsembleSampler:
+    """One sampler of several; see `Synthesizer.join`."""
     if not models:
         raise EcgsynthError("there is nothing to join; name at least one trained model.")
     for label, model in models.items():
@@ -103,11 +106,18 @@ def join(models: Mapping[str, Synthesizer], name: str) -> Joined:
         versions=cards[0].versions,
         left_out=made_by_none,
     )
-    return Joined(models, card)
+    return EnsembleSampler({name: _network(one) for name, one in models.items()}, card)
 
 
-def assemble(card: Card, weights: Mapping[str, Tensor]) -> Synthesizer:
-    """The synthesizer that a card describes, with these weights.
+def _network(sampler: Sampler) -> NetworkSampler:
+    """The one network of a sampler that makes one class."""
+    if isinstance(sampler, NetworkSampler):
+        return sampler
+    return next(iter(sampler.members.values()))
+
+
+def assemble(card: Card, weights: Mapping[str, Tensor]) -> Sampler:
+    """The sampler that a card describes, with these weights.
 
     Raises
     ------
@@ -116,7 +126,7 @@ def assemble(card: Card, weights: Mapping[str, Tensor]) -> Synthesizer:
     if not card.members:
         generator = build_generator(card)
         generator.load_state_dict(weights)
-        return Synthesizer(generator, card)
+        return NetworkSampler(generator, card)
     members = {}
     for label, content in card.members.items():
         head = f"{label}/"
@@ -125,11 +135,11 @@ def assemble(card: Card, weights: Mapping[str, Tensor]) -> Synthesizer:
             raise EcgsynthError(
                 f"the weights of class '{label}' are missing from {card.name}; join it again."
             )
-        members[label] = assemble(card_of(content), own)
-    return Joined(members, card)
+        members[label] = _network(assemble(card_of(content), own))
+    return EnsembleSampler(members, card)
 
 
-def _check_alike(first: Synthesizer, other: Synthesizer) -> None:
+def _check_alike(first: Sampler, other: Sampler) -> None:
     """Refuse models whose signals cannot stand in one set."""
     for part in fields(Spec):
         mine, theirs = getattr(first.spec, part.name), getattr(other.spec, part.name)
@@ -140,7 +150,7 @@ def _check_alike(first: Synthesizer, other: Synthesizer) -> None:
             )
 
 
-def _joined_data(models: Mapping[str, Synthesizer]) -> dict[str, Any]:
+def _joined_data(models: Mapping[str, Sampler]) -> dict[str, Any]:
     """What the members learned from, class by class."""
     parts = [model.card.data for model in models.values()]
 

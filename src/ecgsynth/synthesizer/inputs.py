@@ -1,4 +1,4 @@
-"""What is asked of a synthesizer, item by item: which class, and which random numbers."""
+"""The random numbers of some items, and what the items are asked to be."""
 
 from __future__ import annotations
 
@@ -8,31 +8,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import whole
-
-
-class Plan:
-    """Which class each item has.
-
-    turns: classes, in rotation; with `ends`, class k goes on until item ends[k] instead.
-    """
-
-    def __init__(
-        self, turns: NDArray[np.int64], total: int, ends: NDArray[np.int64] | None = None
-    ) -> None:
-        self.turns = turns
-        self.total = total
-        self.ends = ends
-
-    def labels(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
-        if self.ends is None:
-            return self.turns[items % len(self.turns)]
-        items = np.minimum(items, self.total - 1)
-        return self.turns[np.searchsorted(self.ends, items, "right")]
-
 
 @dataclass(frozen=True)
-class Drawn:
+class Inputs:
     """All that is random in some items, and what they are asked to be.
 
     label: [item, class]. style: [item]. context: [item, context], hidden ones last.
@@ -44,23 +22,13 @@ class Drawn:
     context: NDArray[np.float64]
     latent: NDArray[np.float32]
 
-    def __getitem__(self, rows: slice | NDArray[np.int64]) -> Drawn:
-        return Drawn(*(getattr(self, column.name)[rows] for column in fields(self)))
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> Inputs:
+        return Inputs(*(getattr(self, column.name)[rows] for column in fields(self)))
 
     @staticmethod
-    def cat(parts: Sequence[Drawn]) -> Drawn:
-        names = [column.name for column in fields(Drawn)]
-        return Drawn(*(np.concatenate([getattr(part, n) for part in parts]) for n in names))
-
-
-def checked_seed(seed: int) -> int:
-    """The seed as a plain number.
-
-    Raises
-    ------
-    EcgsynthError: it is no whole number, or out of range.
-    """
-    return whole(seed, "the seed")
+    def cat(parts: Sequence[Inputs]) -> Inputs:
+        names = [column.name for column in fields(Inputs)]
+        return Inputs(*(np.concatenate([getattr(part, n) for part in parts]) for n in names))
 
 
 def counter_uniform(seed: int, first: int, count: int, width: int) -> NDArray[np.float64]:

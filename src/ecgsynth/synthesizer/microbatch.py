@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg, concatenate
-from ecgsynth.synthesizer import BLOCK, Synthesizer
-from ecgsynth.synthesizer.ensemble import Joined
-from ecgsynth.synthesizer.inputs import Drawn, checked_seed
+from ecgsynth.synthesizer.ensemble import EnsembleSampler, Sampler
+from ecgsynth.synthesizer.inputs import Inputs
+from ecgsynth.synthesizer.request import checked_context, checked_seed, plan_of
+from ecgsynth.synthesizer.sampler import BLOCK, NetworkSampler
 
 SIZES = (8, 32, 64, BLOCK)
 """Batches that are tried; below 8 rows PyTorch takes other routines, which round otherwise."""
@@ -34,8 +35,8 @@ class Order:
         return len(self.rows)
 
 
-class Together:
-    """Makes orders of one synthesizer together.
+class Microbatch:
+    """Makes small orders of one model together.
 
     All that is random in an item depends on (seed, item) alone, so only the network could make a
     difference: a batch of another size may be summed in another order. Which sizes give the very
@@ -43,14 +44,14 @@ class Together:
     order is made by itself.
     """
 
-    def __init__(self, model: Synthesizer) -> None:
-        self.model = model
-        self.members: dict[str, Together] = {}
-        self.sizes: tuple[int, ...] = ()
-        if isinstance(model, Joined):
-            self.members = {name: Together(member) for name, member in model.members.items()}
+    def __init__(self, sampler: Sampler) -> None:
+        self.sampler = sampler
+        self._networks: dict[str, _Network] = {}
+        if isinstance(sampler, EnsembleSampler):
+            for name, member in sampler.members.items():
+                self._networks[name] = _Network(member)
         else:
-            self.sizes = _agreeing_sizes(model)
+            self._networks[""] = _Network(sampler)
 
     def order(
         self,
@@ -60,60 +61,71 @@ class Together:
         context: Mapping[str, float] | None = None,
     ) -> Order:
         """An order of at most BLOCK items; parameters and errors are those of `stream`."""
-        plan = self.model._plan(count, label)
+        plan = plan_of(self.sampler, count, label)
         if plan.total > BLOCK:
             raise EcgsynthError(f"a small order has {BLOCK} items at most; got {plan.total}.")
-        fixed = self.model._checked_context(context or {})
+        fixed = checked_context(self.sampler, context)
         every = np.arange(BLOCK)
         return Order(plan.labels(every), every[: plan.total], checked_seed(seed), fixed)
 
     def make(self, orders: Sequence[Order]) -> list[Ecg]:
         """The items of every order, each as `generate` would give them."""
-        if self.members:
-            return self._by_members(orders)
-        if not self.sizes:
-            return [self.model._block(0, o.labels, o.seed, o.fixed)[o.rows] for o in orders]
-        drawn = Drawn.cat([
-            self.model._drawn(0, o.labels, o.seed, o.fixed)[o.rows] for o in orders
-        ])  # fmt: skip
-        ends = np.cumsum([len(order) for order in orders])
-        starts = range(0, int(ends[-1]), BLOCK)
-        made = concatenate([self._pass(drawn[start : start + BLOCK]) for start in starts])
-        return [made[end - len(o) : end] for o, end in zip(orders, ends, strict=True)]
-
-    def _pass(self, drawn: Drawn) -> Ecg:
-        """At most BLOCK items in the smallest batch that holds them; rows left over repeat."""
-        size = next(size for size in self.sizes if size >= len(drawn.style))
-        scaled = self.model._scaled(drawn[np.arange(size) % len(drawn.style)])
-        return self.model._made(drawn, scaled[: len(drawn.style)])
-
-    def _by_members(self, orders: Sequence[Order]) -> list[Ecg]:
-        """Each member makes the items of its class of all orders, which are then put in place."""
-        assert isinstance(self.model, Joined)
+        if not isinstance(self.sampler, EnsembleSampler):
+            return self._networks[""].make(orders)
+        # Each member makes the items of its class of all orders, which are then put in place.
         parts: list[list[tuple[str, NDArray[np.int64], Ecg]]] = [[] for _ in orders]
-        for name, member in self.members.items():
-            k = self.model.spec.class_index(name)
-            own = np.full(BLOCK, member.model.spec.class_index(name))
+        for name, network in self._networks.items():
+            k = self.sampler.spec.class_index(name)
+            own = np.full(BLOCK, network.sampler.spec.class_index(name))
             rows = [o.rows[o.labels[o.rows] == k] for o in orders]
             asked = [number for number, places in enumerate(rows) if len(places)]
             if not asked:
                 continue
-            made = member.make([replace(orders[n], labels=own, rows=rows[n]) for n in asked])
+            made = network.make([replace(orders[n], labels=own, rows=rows[n]) for n in asked])
             for number, items in zip(asked, made, strict=True):
                 parts[number].append((name, rows[number], items))
-        return [self.model.assembled(part) for part in parts]
+        return [self.sampler.assembled(part) for part in parts]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The batch sizes that all networks agree on."""
+        common = set.intersection(*(set(one.sizes) for one in self._networks.values()))
+        return tuple(sorted(common))
 
 
-def _agreeing_sizes(model: Synthesizer) -> tuple[int, ...]:
-    """The batch sizes whose rows equal those of a whole block wherever they stand; () if its own
-    rows already depend on their place."""
-    probe = model._drawn(0, model._plan(BLOCK, None).labels(np.arange(BLOCK)), 1, {})
-    whole = model._scaled(probe)
-    mixed = np.random.default_rng(0).permutation(BLOCK)
+class _Network:
+    """The orders of one network, computed in batches whose numbers are those of a block.
 
-    def agrees(size: int) -> bool:
-        rows = mixed[-size:]
-        return bool(np.array_equal(model._scaled(probe[rows]), whole[rows]))
+    sizes: such batches; () if the rows of a block depend on their own place.
+    """
 
-    agreeing = tuple(size for size in SIZES if agrees(size))
-    return agreeing if BLOCK in agreeing else ()
+    def __init__(self, sampler: NetworkSampler) -> None:
+        self.sampler = sampler
+        labels = plan_of(sampler, BLOCK, None).labels(np.arange(BLOCK))
+        probe = sampler.draw(0, labels, 1, {})
+        whole = sampler.scaled(probe)
+        mixed = np.random.default_rng(0).permutation(BLOCK)
+
+        def agrees(size: int) -> bool:
+            rows = mixed[-size:]
+            return bool(np.array_equal(sampler.scaled(probe[rows]), whole[rows]))
+
+        agreeing = tuple(size for size in SIZES if agrees(size))
+        self.sizes: tuple[int, ...] = agreeing if BLOCK in agreeing else ()
+
+    def make(self, orders: Sequence[Order]) -> list[Ecg]:
+        if not self.sizes:
+            return [self.sampler.block(0, o.labels, o.seed, o.fixed)[o.rows] for o in orders]
+        inputs = Inputs.cat([
+            self.sampler.draw(0, o.labels, o.seed, o.fixed)[o.rows] for o in orders
+        ])  # fmt: skip
+        ends = np.cumsum([len(order) for order in orders])
+        starts = range(0, int(ends[-1]), BLOCK)
+        made = concatenate([self._pass(inputs[start : start + BLOCK]) for start in starts])
+        return [made[end - len(o) : end] for o, end in zip(orders, ends, strict=True)]
+
+    def _pass(self, inputs: Inputs) -> Ecg:
+        """At most BLOCK items in the smallest batch that holds them; rows left over repeat."""
+        size = next(size for size in self.sizes if size >= len(inputs.style))
+        scaled = self.sampler.scaled(inputs[np.arange(size) % len(inputs.style)])
+        return self.sampler.items(inputs, scaled[: len(inputs.style)])

@@ -12,23 +12,20 @@ from typing import TYPE_CHECKING
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
 from ecgsynth.synthesizer.card import SCHEMA, Card, card_of, kept_people
+from ecgsynth.synthesizer.ensemble import Sampler, assemble
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ecgsynth.synthesizer import Synthesizer
-
 log = logging.getLogger("ecgsynth")
 
 
-def load(path: Path) -> Synthesizer:
-    """The synthesizer that a file holds; see `Synthesizer.load`.
+def load(path: Path) -> Sampler:
+    """The sampler that a file holds; see `Synthesizer.load`.
 
     A card without an `id` gets that of its weights.
     """
     from safetensors import SafetensorError, safe_open
-
-    from ecgsynth.synthesizer.ensemble import assemble
 
     try:
         with safe_open(path, "pt") as file:
@@ -55,7 +52,7 @@ def load(path: Path) -> Synthesizer:
             )  # fmt: skip
         card = card_of(content)
         stated, card.id = card.id, identity(card.name, stored)
-        synthesizer = assemble(card, {name: value.float() for name, value in stored.items()})
+        sampler = assemble(card, {name: value.float() for name, value in stored.items()})
     except (ValueError, RuntimeError, KeyError, TypeError, AttributeError) as problem:
         reason = " ".join(str(problem).split())[:200]
         raise EcgsynthError(
@@ -69,7 +66,7 @@ def load(path: Path) -> Synthesizer:
             f"the card in {path} says that its weights are {stated[:80]}, but they are {card.id}: "
             "one of the two was changed since; copy or train it again."
         )
-    return synthesizer
+    return sampler
 
 
 def save(weights: Mapping[str, Tensor], card: Card, path: Path, half: bool) -> None:

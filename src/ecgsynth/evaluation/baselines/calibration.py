@@ -37,6 +37,11 @@ Figures = dict[str, dict[str, Cells]]
 NEAR = 2.5
 """Floors and ceilings serve for sets of up to so many times more or fewer items of a class."""
 
+SHOWING = (
+    "baselines/calibration", "blind_reading/", "inputs", "judge", "report/", "training_set",
+)  # fmt: skip
+"""What changes no figure: files that choose, keep and show them."""
+
 SAMPLE_BYTES = 64_000_000
 """Of a set's signals, at most so much is read to tell it from another."""
 
@@ -312,9 +317,9 @@ def _possible(trial: Trial) -> bool:
 
 def _code() -> str:
     """The files that measure: a figure of other code is another figure."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    others = ("page", "report", "judge", "sets", "calibration", "turing", "training_set")
-    text = b"".join(f.read_bytes() for f in files if not f.stem.startswith(others))
+    home = Path(__file__).parents[1]
+    names = (file.relative_to(home).as_posix() for file in home.rglob("*.py"))
+    text = b"".join((home / n).read_bytes() for n in sorted(names) if not n.startswith(SHOWING))
     return hashlib.sha256(text).hexdigest()[:16]
 
 

@@ -11,7 +11,7 @@ of the standardised figures decides).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from typing import Any
@@ -24,6 +24,8 @@ from ecgsynth.evaluation import Estimate, Metric, Trial, pick
 from ecgsynth.evaluation.intervals import blocks
 from ecgsynth.progress import Steps
 from ecgsynth.signals.ecg import Ecg, concatenate
+
+Known = dict[Callable[[Trial], Any], Callable[[NDArray[np.int64]], Any]]
 
 Draws = dict[str, dict[str, list[float]]]
 """Metric -> class or "all" -> its figure in each draw; NaN where a draw has none."""
@@ -163,20 +165,21 @@ def _family(cells: dict[tuple[str, str], NDArray]) -> dict[tuple[str, str], Real
 class _Half:
     """Real items of one half of the blocks, in a trial where the other half is the training set.
 
-    known: what was measured on every item once: of an item it is the same in every sample.
+    known: by the function that measures it what was measured on every item once, as a function of
+        the sample's rows: of an item it is the same in every sample.
     """
 
     trial: Trial
     counts: dict[str, int]
-    known: dict[str, Any]
+    known: Known
 
     def sample(self, random: np.random.Generator, *, people_vary: bool) -> Trial:
         """A trial of a sample: people, and blocks of theirs, until the set's sizes are reached."""
         ecg = self.trial.synthetic
         rows = np.sort(sampled_rows(ecg, self.counts, random, people_vary=people_vary))
         one = replace(self.trial, synthetic=ecg[rows])
-        for name, value in self.known.items():
-            one.__dict__[name] = _rows_of(name, value, rows)  # where cached properties look
+        for measure, of_rows in self.known.items():
+            one.know(measure, of_rows(rows))
         return one
 
 
@@ -207,10 +210,6 @@ def sampled_rows(
 
 
 def _halves(trial: Trial) -> list[_Half]:
-    from ecgsynth.evaluation.metrics.physiology import measured
-    from ecgsynth.evaluation.metrics.privacy.memorisation import neighbours
-    from ecgsynth.evaluation.reference_models.instruments import embed
-
     assert trial.train is not None
     even = blocks(trial.train) % 2 == 0
     several = trial.train.spec.multilabel or not trial.classes
@@ -229,22 +228,31 @@ def _halves(trial: Trial) -> list[_Half]:
                 [pick(pool.of_class(n), LARGER * count, random) for n, count in counts.items()]
             )
         one = replace(trial, synthetic=pool, train=trial.train[~half])
-        known: dict[str, Any] = {}
-        if trial.test is not None:
-            known["embedded"] = (embed(pool.quantised()), trial.embedded[1])
-            known["intervals"] = (measured(pool), trial.intervals[1])
-            known["neighbours"] = neighbours(one, len(pool))
-        found.append(_Half(one, counts, known))
+        found.append(_Half(one, counts, _known(one, trial)))
     return found
 
 
-def _rows_of(name: str, value: Any, rows: NDArray[np.int64]) -> Any:
-    """What is known of a sample's items."""
-    if name == "embedded":
-        return value[0][rows], value[1]
-    if name == "intervals":
-        return {what: values[rows] for what, values in value[0].items()}, value[1]
+def _known(half: Trial, whole: Trial) -> Known:
+    """What samples of a half share; half: all of its items as if synthetic."""
+    from ecgsynth.evaluation.metrics.physiology import measured, measurements
+    from ecgsynth.evaluation.metrics.privacy.memorisation import neighbours, neighbours_of
+    from ecgsynth.evaluation.reference_models.instruments import embed, embedded
+
+    if whole.test is None:
+        return {}
+    pool = half.synthetic
+    points, unseen = embed(pool.quantised()), embedded(whole)[1]
+    values, theirs = measured(pool), measurements(whole)[1]
+    near = neighbours_of(half, len(pool))
+
+    def intervals(rows: NDArray[np.int64]) -> tuple[dict[str, NDArray], Mapping[str, NDArray]]:
+        return {name: column[rows] for name, column in values.items()}, theirs
+
     return {
-        group: near if isinstance(near, Estimate) else near.of_rows(rows)
-        for group, near in value.items()
+        embedded: lambda rows: (points[rows], unseen),
+        measurements: intervals,
+        neighbours: lambda rows: {
+            group: one if isinstance(one, Estimate) else one.of_rows(rows)
+            for group, one in near.items()
+        },
     }

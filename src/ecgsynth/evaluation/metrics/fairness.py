@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ecgsynth.datasets.demographics import Person, people
 from ecgsynth.evaluation import Estimate, NotApplicable, Trial, metric
 from ecgsynth.evaluation.intervals import Units, dealt, mean_over
+from ecgsynth.evaluation.metrics.diversity.coverage import neighbourhoods
 from ecgsynth.registry import METRICS
 
 FEW_PEOPLE = 30
@@ -64,7 +65,7 @@ def _covered(trial: Trial) -> NDArray[np.float64]:
     """
     assert trial.test is not None
     share = np.full(len(trial.test), np.nan)
-    for one in trial.neighbourhoods.values():
+    for one in neighbourhoods(trial).values():
         if not isinstance(one, Estimate):
             share[one.rows] = one.covered
     return share

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -17,6 +17,7 @@ from ecgsynth.evaluation import (
     Trial,
     members,
     metric,
+    once,
     too_few,
 )
 from ecgsynth.evaluation.intervals import LeftOut, Units, interval, joint, mean_beside
@@ -108,7 +109,7 @@ def delineation_failure(trial: Trial) -> dict[str, Estimate]:
     """Share of synthetic items in which no QRS can be delineated."""
     assert trial.test is not None
     found: dict[str, Estimate] = {}
-    sides = [(trial.synthetic, trial.intervals[0]), (trial.test, trial.intervals[1])]
+    sides = [(trial.synthetic, measurements(trial)[0]), (trial.test, measurements(trial)[1])]
     for group in trial.groups:
         rows = [looked_at(trial, ecg, group) for ecg, _ in sides]
         if min(map(len, rows)) < MIN_ITEMS:
@@ -133,7 +134,19 @@ def looked_at(trial: Trial, ecg: Ecg, group: str) -> NDArray[np.int64]:
     return np.sort(trial.random(f"delineated {group}").permutation(rows)[:most])
 
 
-def intervals(trial: Trial, ecg: Ecg) -> dict[str, NDArray[np.float64]]:
+@once
+def measurements(
+    trial: Trial,
+) -> tuple[Mapping[str, NDArray[np.float64]], Mapping[str, NDArray[np.float64]]]:
+    """(synthetic, test): measurement -> [item] value, named as in `fiducials.MEASUREMENTS`.
+
+    NaN where the delineation failed, and for items that are not in the sample that is measured.
+    """
+    assert trial.test is not None
+    return _looked_at(trial, trial.synthetic), _looked_at(trial, trial.test)
+
+
+def _looked_at(trial: Trial, ecg: Ecg) -> dict[str, NDArray[np.float64]]:
     """Measurement -> [item], NaN where it failed or the item was not looked at."""
     rows = np.unique(np.concatenate([looked_at(trial, ecg, group) for group in trial.groups]))
     found = {}
@@ -206,7 +219,7 @@ def _compared(trial: Trial, what: str, distance: Gap, share: bool) -> dict[str, 
     found: dict[str, Estimate] = {}
     for group in trial.groups:
         sides, there, looked, failed = [], [], [], []
-        for ecg, values in zip((trial.synthetic, trial.test), trial.intervals, strict=True):
+        for ecg, values in zip((trial.synthetic, trial.test), measurements(trial), strict=True):
             rows = looked_at(trial, ecg, group)
             known = rows[np.isfinite(values[what][rows])]
             sides.append(values[what][known])

@@ -14,6 +14,7 @@ from ecgsynth.evaluation import (
     Trial,
     match_counts,
     metric,
+    once,
     too_few,
 )
 from ecgsynth.evaluation.inputs import relabelled
@@ -41,7 +42,7 @@ def tstr(trial: Trial) -> dict[str, Estimate]:
 
     Macro AUROC where items carry several classes, here and in the figures below.
     """
-    return scores(_test(trial), trial.said_by_synthetic)
+    return scores(_test(trial), said_by_synthetic(trial))
 
 
 @METRICS.register("trtr")
@@ -53,7 +54,7 @@ def tstr(trial: Trial) -> dict[str, Estimate]:
 )  # fmt: skip
 def trtr(trial: Trial) -> dict[str, Estimate]:
     """Macro F1 on new patients of the same classifier trained on real beats."""
-    return scores(_test(trial), trial.said_by_real)
+    return scores(_test(trial), said_by_real(trial))
 
 
 @METRICS.register("tstr_ratio")
@@ -65,7 +66,7 @@ def trtr(trial: Trial) -> dict[str, Estimate]:
 def tstr_ratio(trial: Trial) -> dict[str, Estimate]:
     """What a synthetic training set is worth on new patients, as a share of a real one."""
     test = _test(trial)
-    synthetic, real = (figures(test, s) for s in (trial.said_by_synthetic, trial.said_by_real))
+    synthetic, real = (figures(test, s) for s in (said_by_synthetic(trial), said_by_real(trial)))
     found: dict[str, Estimate] = {}
     for name in [group for group in ("all", "macro NSV") if group in synthetic]:
         one, other = synthetic[name], real[name]
@@ -96,27 +97,30 @@ def trts(trial: Trial) -> dict[str, Estimate]:
         raise NotApplicable(f"needs two classes of {MIN_ITEMS} synthetic and training items each")
     test = relabelled(trial.synthetic, shared)
     columns = [trial.train.spec.class_index(name) for name in shared]
-    said = np.stack([predict(net, test.quantised())[:, columns] for net in trial.taught_by_equal])
+    said = np.stack([predict(net, test.quantised())[:, columns] for net in taught_by_equal(trial)])
     return scores(test, said) | found
 
 
+@once
 def said_by_synthetic(trial: Trial) -> NDArray[np.floating]:
     """[seed, test item, class] probabilities that networks trained on the synthetic set tell of
     new patients."""
     return _said(_taught(trial, trial.synthetic), _test(trial))
 
 
+@once
 def said_by_real(trial: Trial) -> NDArray[np.floating]:
     """[seed, test item, class] probabilities that networks trained on real items tell: on all of
     them, or on as many as there are synthetic ones, whichever is better."""
     assert trial.train is not None
     test = _test(trial)
-    said = [_said(trial.taught_by_equal, test)]
+    said = [_said(taught_by_equal(trial), test)]
     if len(trial.train) > 1.2 * len(_equal(trial)) and not trial.quick:
         said.append(_said(_taught(trial, relabelled(trial.train, trial.classes)), test))
     return max(said, key=lambda each: float(np.mean([merit(test, one) for one in each])))
 
 
+@once
 def taught_by_equal(trial: Trial) -> list[Network]:
     """Networks trained on as many real beats of each class as there are synthetic ones."""
     return _taught(trial, _equal(trial))

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.evaluation import is_record
-from ecgsynth.evaluation.metrics.fidelity.folds import Sides
 from ecgsynth.evaluation.reference_models import resnet, xresnet
 from ecgsynth.evaluation.reference_models.resnet import ResNet1D
 from ecgsynth.evaluation.reference_models.xresnet import XResNet1D
@@ -156,30 +155,3 @@ def _forward(net: Network, ecg: Ecg) -> tuple[NDArray[np.float32], NDArray[np.fl
             classes.append(logit.numpy())
             shapes.append(shape.numpy())
     return np.concatenate(classes), np.concatenate(shapes)
-
-
-def tell_apart(found: Sides, seed: int) -> NDArray:
-    """[item] out-of-fold score for "synthetic" of the fixed ResNet-1D; the folds two by two."""
-    from dataclasses import replace
-
-    import torch
-
-    from ecgsynth.signals.ecg import concatenate, one_hot
-
-    def bare(ecg: Ecg, label: int) -> Ecg:
-        spec = replace(found.real.spec, classes=("real", "synthetic"), context=())
-        return Ecg(ecg.signal, spec, one_hot(np.full(len(ecg), label), 2))
-
-    both = concatenate([bare(found.real, 0), bare(found.synthetic, 1)])
-    score = np.zeros(len(both))
-    state = torch.get_rng_state()
-    for learn, held in found.folds(2):
-        # At most thirty passes: more only learn a small set by heart. Records: ten.
-        if is_record(both.spec):
-            steps = int(np.clip(10 * len(learn) / xresnet.BATCH / RECORD_SHARE, 300, 1500))
-        else:
-            steps = int(np.clip(30 * len(learn) / resnet.BATCH, 150, 400))
-        net = fit(both[learn], None, weighted=False, steps=steps, seed=seed)
-        score[held] = predict(net, both[held])[:, 1]
-    torch.set_rng_state(state)
-    return score

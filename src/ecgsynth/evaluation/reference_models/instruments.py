@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation import is_record
+from ecgsynth.evaluation import Trial, is_record, once
 from ecgsynth.evaluation.reference_models.classifiers import Network, features, predict
 from ecgsynth.evaluation.reference_models.resnet import ResNet1D
 from ecgsynth.evaluation.reference_models.xresnet import XResNet1D
@@ -183,3 +183,10 @@ def _spectral(ecg: Ecg) -> NDArray[np.float64]:
         upper = np.triu_indices(len(ecg.spec.leads), 1)
         found = np.concatenate([found, (flat @ flat.transpose(0, 2, 1))[:, *upper]], 1)
     return found.astype(np.float64)
+
+
+@once
+def embedded(trial: Trial) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """All synthetic and test items as points [item, 32] of the fixed instrument."""
+    assert trial.test is not None
+    return embed(trial.synthetic.quantised()), embed(trial.test.quantised())

@@ -14,12 +14,10 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import Estimate, Metric, Trial
 from ecgsynth.evaluation.baselines.controls import BASELINE, CEILING
 from ecgsynth.evaluation.baselines.real_samples import RealRange
+from ecgsynth.evaluation.metric import LEAST_SPAN
 from ecgsynth.files import written_beside
 
 DECIMALS = 4
-
-LEAST_SPAN = 0.1
-"""Floor and ceiling of a figure without an interval must lie further apart, as a share of it."""
 
 
 @dataclass(frozen=True)

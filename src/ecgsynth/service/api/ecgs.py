@@ -179,6 +179,6 @@ async def _chunks(model: Loaded, wanted: Wanted) -> Iterator[Ecg]:
     """The items: few of them together with those of others, many of them step by step."""
     asked: dict[str, Any] = wanted.model_dump(include={"count", "label", "seed", "context"})
     if wanted.total <= BLOCK:
-        order = model.batcher.together.order(**asked)
+        order = model.batcher.microbatch.order(**asked)
         return iter([await model.batcher.make(order)])
     return model.synthesizer.stream(**asked, chunk=STEP)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from ecgsynth.service.api.problems import Problem
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "web"
 """Pages and what they need; everything in it is served under /static."""
 
 POLICY = "default-src 'self'; frame-ancestors 'none'"

@@ -11,7 +11,7 @@ from ecgsynth.synthesizer import BLOCK
 
 if TYPE_CHECKING:
     from ecgsynth.signals.ecg import Ecg
-    from ecgsynth.synthesizer.microbatch import Order, Together
+    from ecgsynth.synthesizer.microbatch import Microbatch, Order
 
 
 class Batcher:
@@ -19,14 +19,14 @@ class Batcher:
 
     Parameters
     ----------
-    together: what computes them. wait_s: how long the first order waits for others.
+    microbatch: what computes them. wait_s: how long the first order waits for others.
     computing: whose thread computes; None takes the event loop's own.
     """
 
     def __init__(
-        self, together: Together, wait_s: float, computing: Executor | None = None
+        self, microbatch: Microbatch, wait_s: float, computing: Executor | None = None
     ) -> None:
-        self.together = together
+        self.microbatch = microbatch
         self.computing = computing
         self.wait_s = wait_s
         self._waiting: list[tuple[Order, asyncio.Future[Ecg]]] = []
@@ -47,7 +47,7 @@ class Batcher:
             prometheus.TOGETHER.observe(len(batch))
             try:
                 orders = [order for order, _ in batch]
-                made = await loop.run_in_executor(self.computing, self.together.make, orders)
+                made = await loop.run_in_executor(self.computing, self.microbatch.make, orders)
             except Exception as problem:
                 for _, future in batch:
                     if not future.done():

@@ -65,7 +65,7 @@ class Shelf:
         self.most = most
         self.batch_s = batch_s
         # One thread computes all passes: each more that did would keep memory of its own.
-        self._computing = ThreadPoolExecutor(1, "ecgsynth-together")
+        self._computing = ThreadPoolExecutor(1, "ecgsynth-microbatch")
         self._looking = ThreadPoolExecutor(1, "ecgsynth-shelf")
         self._reading = ThreadPoolExecutor(1, "ecgsynth-reading")
         self._read: dict[Stamp, Served | str] = {}
@@ -202,7 +202,7 @@ class Shelf:
         """The model of a file; None where the file is another one by now."""
         from ecgsynth.service.models.batching import Batcher
         from ecgsynth.synthesizer import Synthesizer
-        from ecgsynth.synthesizer.microbatch import Together
+        from ecgsynth.synthesizer.microbatch import Microbatch
 
         def is_there() -> bool:
             try:
@@ -214,7 +214,7 @@ class Shelf:
             return None
         try:
             synthesizer = Synthesizer.load(served.path)
-            together = Together(synthesizer)
+            microbatch = Microbatch(synthesizer.sampler)
         except EcgsynthError as problem:  # clients are told neither where it lies nor what broke
             log.warning("%s is not loaded: %s", served.id, problem)
             said = re.sub(r" \(.*\)(?=;)", "", str(problem).replace(str(served.path), served.name))
@@ -228,4 +228,4 @@ class Shelf:
             ) from None
         if not is_there():
             return None
-        return Loaded(served, synthesizer, Batcher(together, self.batch_s, self._computing))
+        return Loaded(served, synthesizer, Batcher(microbatch, self.batch_s, self._computing))

@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 Look = dict[str, Any]
-"""One line of metrics: examples, the figures of `ecgsynth.training.monitoring.health`, losses where due."""
+"""One line of metrics: examples, the figures of `monitoring.health`, losses where due."""
 
 LOOKS = 3
 """Looks in a row in which a rule must see the same: one alone may be chance."""

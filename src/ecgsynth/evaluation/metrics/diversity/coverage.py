@@ -9,8 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.datasets import is_public
-from ecgsynth.evaluation import MIN_ITEMS, Estimate, NotApplicable, Trial, members, metric, too_few
+from ecgsynth.evaluation import (
+    MIN_ITEMS,
+    Estimate,
+    NotApplicable,
+    Trial,
+    members,
+    metric,
+    once,
+    too_few,
+)
 from ecgsynth.evaluation.intervals import mean_over, units
+from ecgsynth.evaluation.reference_models.instruments import embedded
 from ecgsynth.registry import METRICS
 
 NEIGHBOURS = 5
@@ -26,7 +36,7 @@ MAX_DRAWS = 20
 )  # fmt: skip
 def coverage(trial: Trial) -> dict[str, Estimate]:
     """Share of real beats that have a synthetic beat in their neighbourhood."""
-    return _coverage(trial, trial.neighbourhoods)
+    return _coverage(trial, neighbourhoods(trial))
 
 
 @METRICS.register("coverage_worst_person")
@@ -48,7 +58,7 @@ def coverage_worst_person(trial: Trial) -> dict[str, Estimate]:
     if trial.test.patient is None:
         raise NotApplicable("needs to know which person gave which item ('patient' of the set)")
     found = {}
-    for name, one in trial.neighbourhoods.items():
+    for name, one in neighbourhoods(trial).items():
         if isinstance(one, Estimate):
             found[name or "all"] = one
             continue
@@ -77,7 +87,7 @@ def coverage_worst_person(trial: Trial) -> dict[str, Estimate]:
 )  # fmt: skip
 def density(trial: Trial) -> dict[str, Estimate]:
     """How many real neighbourhoods a synthetic beat lies in, as a ratio to what is expected."""
-    return _density(trial, trial.neighbourhoods)
+    return _density(trial, neighbourhoods(trial))
 
 
 @METRICS.register("coverage_signal")
@@ -88,7 +98,7 @@ def density(trial: Trial) -> dict[str, Estimate]:
 def coverage_signal(trial: Trial) -> dict[str, Estimate]:
     """Share of real beats that a synthetic one matches sample by sample."""
     # A classifier's embedding forgets what is no help to it: the PCA-Gaussian hides there.
-    return _coverage(trial, trial.neighbourhoods_signal)
+    return _coverage(trial, neighbourhoods_signal(trial))
 
 
 @METRICS.register("density_signal")
@@ -98,7 +108,7 @@ def coverage_signal(trial: Trial) -> dict[str, Estimate]:
 )  # fmt: skip
 def density_signal(trial: Trial) -> dict[str, Estimate]:
     """How many real neighbourhoods a synthetic beat lies in, sample by sample."""
-    return _density(trial, trial.neighbourhoods_signal)
+    return _density(trial, neighbourhoods_signal(trial))
 
 
 @METRICS.register("spread")
@@ -139,7 +149,22 @@ class Neighbourhoods:
     density: NDArray[np.float64]
 
 
-def neighbourhoods(
+@once
+def neighbourhoods(trial: Trial) -> Mapping[str, Neighbourhoods | Estimate]:
+    """Class -> how its test items are covered in the embedding, or the reason why not."""
+    return neighbourhoods_of(trial, embedded(trial))
+
+
+@once
+def neighbourhoods_signal(trial: Trial) -> Mapping[str, Neighbourhoods | Estimate]:
+    """The same, sample by sample."""
+    assert trial.test is not None
+    sets = (trial.synthetic.quantised().signal, trial.test.quantised().signal)
+    ours, theirs = (signal.reshape(len(signal), -1) for signal in sets)
+    return neighbourhoods_of(trial, (ours, theirs))
+
+
+def neighbourhoods_of(
     trial: Trial, points: tuple[NDArray, NDArray]
 ) -> dict[str, Neighbourhoods | Estimate]:
     """Those of each class; the reason where items are few.

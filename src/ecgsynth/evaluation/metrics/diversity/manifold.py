@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, members, metric, too_few
 from ecgsynth.evaluation.intervals import interval, joint, units, weighted, without_each
+from ecgsynth.evaluation.reference_models.instruments import embedded
 from ecgsynth.registry import METRICS
 
 NEIGHBOURS = 5
@@ -41,7 +42,7 @@ def alpha_precision(trial: Trial) -> dict[str, Estimate]:
     assert trial.test is not None
     found: dict[str, Estimate] = {}
     for name, mine, theirs in _classes(trial, found):
-        synthetic, real = trial.embedded[0][mine], trial.embedded[1][theirs]
+        synthetic, real = embedded(trial)[0][mine], embedded(trial)[1][theirs]
         centre, size = real.mean(0), len(real)
         radius = np.linalg.norm(real - centre, axis=1) * size / (size - 1)
         far = np.linalg.norm(synthetic - centre, axis=1)
@@ -89,7 +90,7 @@ def beta_recall(trial: Trial) -> dict[str, Estimate]:
         random = trial.random("beta_recall")
         reached = []
         for ours, real in _equal(trial, mine, theirs, random):
-            reached.append(_reach(trial.embedded[0][ours], trial.embedded[1][real]))
+            reached.append(_reach(embedded(trial)[0][ours], embedded(trial)[1][real]))
         # A real item that none reaches stands at 2, outside every share.
         shares = np.mean([one[:, None] <= BETAS for one in reached], 0)
         value, people = _recall(np.ones(len(shares)), shares), units(trial.test, real)
@@ -136,8 +137,8 @@ def collapse(trial: Trial) -> dict[str, Estimate]:
     for name, mine, theirs in _classes(trial, found):
         pairs = list(_equal(trial, mine, theirs, trial.random("collapse")))
         judged, real = np.concatenate([ours for ours, _ in pairs]), pairs[0][1]
-        near = np.concatenate([nearest(trial.embedded[0][ours]) for ours, _ in pairs])
-        apart = nearest(trial.embedded[1][real])
+        near = np.concatenate([nearest(embedded(trial)[0][ours]) for ours, _ in pairs])
+        apart = nearest(embedded(trial)[1][real])
 
         def repeats(weight: NDArray, near: NDArray = near, apart: NDArray = apart) -> float:
             there = apart[weight[: len(apart)] > 0]

@@ -10,13 +10,22 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.evaluation import Estimate, NotApplicable, Trial, members, metric, pick
+from ecgsynth.evaluation import (
+    Estimate,
+    NotApplicable,
+    Trial,
+    is_record,
+    members,
+    metric,
+    once,
+    pick,
+)
 from ecgsynth.evaluation.auc import auc_over
 from ecgsynth.evaluation.baselines.controls import CRUDE
 from ecgsynth.evaluation.inputs import MOST, QUICK_MOST
 from ecgsynth.evaluation.metrics.fidelity.folds import FOLDS, Sides, by_blocks, sides
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.rates import at_rate
 from ecgsynth.signals.segments import RR
 
@@ -53,7 +62,7 @@ def c2st(trial: Trial) -> dict[str, Estimate]:
 
     Groups: "all", which is the stronger of "boosting" and "network" (left out by --quick).
     """
-    return _both(trial, trial.apart)
+    return _both(trial, apart(trial))
 
 
 @METRICS.register("c2st_minutes")
@@ -64,8 +73,8 @@ def c2st(trial: Trial) -> dict[str, Estimate]:
 )  # fmt: skip
 def c2st_minutes(trial: Trial) -> dict[str, Estimate]:
     """The same AUC where the classifier knows other held-out minutes of the same people."""
-    if not trial.apart.people:
-        raise NotApplicable(f"c2st itself is by time block or item: {trial.apart.why}")
+    if not apart(trial).people:
+        raise NotApplicable(f"c2st itself is by time block or item: {apart(trial).why}")
     assert trial.test is not None
     found = by_blocks(trial.synthetic, trial.test, trial.random("c2st_minutes"))
     return _both(trial, found)
@@ -78,7 +87,7 @@ def c2st_minutes(trial: Trial) -> dict[str, Estimate]:
 )  # fmt: skip
 def c2st_trained(trial: Trial) -> dict[str, Estimate]:
     """The same AUC against the trained beats of people whom the classifier never saw."""
-    found = trial.apart_from_trained
+    found = apart_from_trained(trial)
     if why := _too_few(found):
         return {"all": Estimate(float("nan"), note=why)}
     said = _boosting(found, shapes(found), trial.quick)
@@ -93,7 +102,7 @@ def c2st_trained(trial: Trial) -> dict[str, Estimate]:
 )  # fmt: skip
 def c2st_conditional(trial: Trial) -> dict[str, Estimate]:
     """AUC of a classifier that sees label and RR beside each beat, against trained beats."""
-    found = trial.apart_from_trained
+    found = apart_from_trained(trial)
     if why := _too_few(found):
         return {"all": Estimate(float("nan"), note=why)}
     shape = shapes(found)
@@ -123,12 +132,14 @@ def validity(
     return {"gaussian": gaussian, "lowpass": narrow, "valid": valid}
 
 
+@once
 def apart(trial: Trial) -> Sides:
-    """Synthetic and held-out items in folds (as `Trial.apart`, made once)."""
+    """Synthetic and held-out items in the folds of a two-sample test, by people where it can be."""
     assert trial.test is not None
     return sides(trial.synthetic, trial.test, trial.random("c2st"))
 
 
+@once
 def apart_from_trained(trial: Trial) -> Sides:
     """Synthetic and trained items, of these at most 5,000 of a class (2,000 when quick)."""
     assert trial.train is not None
@@ -147,10 +158,8 @@ def _both(trial: Trial, found: Sides) -> dict[str, Estimate]:
         return {"all": Estimate(float("nan"), note=why)}
     said = {"boosting": [_boosting(found, shapes(found), trial.quick)]}
     if not trial.quick:
-        from ecgsynth.evaluation.reference_models.classifiers import tell_apart
-
         slow = replace(found, real=slowed(found.real), synthetic=slowed(found.synthetic))
-        said["network"] = [tell_apart(slow, trial.seed + k) for k in range(trial.seeds)]
+        said["network"] = [by_network(slow, trial.seed + k) for k in range(trial.seeds)]
     each = {kind: _estimate(found, scores) for kind, scores in said.items()}
     best = max(each, key=lambda kind: each[kind].value)
     told = ", ".join(f"{kind} {one.value:.3f}" for kind, one in each.items())
@@ -243,6 +252,32 @@ def slowed(ecg: Ecg) -> Ecg:
     if len(ecg.spec.leads) * ecg.spec.samples <= LARGE or ecg.spec.fs <= SLOW_FS:
         return ecg
     return at_rate(ecg, SLOW_FS)
+
+
+def by_network(found: Sides, seed: int) -> NDArray:
+    """[item] out-of-fold score for "synthetic" of the fixed ResNet-1D; the folds two by two."""
+    import torch
+
+    from ecgsynth.evaluation.reference_models import resnet, xresnet
+    from ecgsynth.evaluation.reference_models.classifiers import RECORD_SHARE, fit, predict
+
+    def bare(ecg: Ecg, label: int) -> Ecg:
+        spec = replace(found.real.spec, classes=("real", "synthetic"), context=())
+        return Ecg(ecg.signal, spec, one_hot(np.full(len(ecg), label), 2))
+
+    both = concatenate([bare(found.real, 0), bare(found.synthetic, 1)])
+    score = np.zeros(len(both))
+    state = torch.get_rng_state()
+    for learn, held in found.folds(2):
+        # At most thirty passes: more only learn a small set by heart. Records: ten.
+        if is_record(both.spec):
+            steps = int(np.clip(10 * len(learn) / xresnet.BATCH / RECORD_SHARE, 300, 1500))
+        else:
+            steps = int(np.clip(30 * len(learn) / resnet.BATCH, 150, 400))
+        net = fit(both[learn], None, weighted=False, steps=steps, seed=seed)
+        score[held] = predict(net, both[held])[:, 1]
+    torch.set_rng_state(state)
+    return score
 
 
 def _boosting(found: Sides, features: NDArray[np.float32], quick: bool) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, members, metric, too_few
 from ecgsynth.evaluation.intervals import LeftOut, interval, joint, without_each
+from ecgsynth.evaluation.reference_models.instruments import embedded
 from ecgsynth.registry import METRICS
 
 ENOUGH = 1000
@@ -64,9 +65,9 @@ def frechet_ratio(trial: Trial) -> dict[str, Estimate]:
     if not drawn:
         return found
     used = np.unique(np.concatenate([one[0][2] for draws in drawn.values() for one in draws]))
-    trained = np.zeros((len(trial.train), trial.embedded[1].shape[1]))
+    trained = np.zeros((len(trial.train), embedded(trial)[1].shape[1]))
     trained[used] = embed(trial.train[used].quantised())
-    points = (*trial.embedded, trained)
+    points = (*embedded(trial), trained)
     if len(drawn) > 1:  # of all classes as many draws as the largest class has
         together = zip(*drawn.values(), strict=False)
         drawn["all"] = [[part for one in draws for part in one] for draws in together]
@@ -125,6 +126,6 @@ def _without_people(
 
 def frechet_distance(one: NDArray, other: NDArray) -> float:
     """Between the Gaussians that fit two sets of points [item, dimension] (Heusel et al. 2017)."""
-    from ecgsynth.evaluation.baselines.statistics import between_gaussians
+    from ecgsynth.evaluation.metrics.fidelity.moments import between_gaussians
 
     return between_gaussians(one.mean(0), np.cov(one.T), other.mean(0), np.cov(other.T))

@@ -29,6 +29,7 @@ from ecgsynth.evaluation.intervals import (
     weighted,
     without_each,
 )
+from ecgsynth.evaluation.metrics.fidelity.c2st import apart
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.filters import resample
@@ -69,7 +70,7 @@ def discriminative_score(trial: Trial) -> dict[str, Estimate]:
     """
     from torch.nn.functional import binary_cross_entropy_with_logits
 
-    found = trial.apart.some(MOST, trial.random("discriminative_score"))
+    found = apart(trial).some(MOST, trial.random("discriminative_score"))
     if len(found.real) < MIN_SIDE:
         return _only(f"{len(found.real)} items a side; {MIN_SIDE} are needed")
     frames, truth = np.concatenate([_frames(found.real), _frames(found.synthetic)]), found.truth

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.evaluation import Estimate, Trial, members, metric, pick
 from ecgsynth.evaluation.intervals import interval, mean_over, units, without_each
-from ecgsynth.evaluation.metrics.privacy.memorisation import nearest, shift_of
+from ecgsynth.evaluation.metrics.privacy.memorisation import nearest, neighbours, shift_of
 from ecgsynth.registry import METRICS
 
 PROBES, DRAWS = 500, 20
@@ -36,7 +36,7 @@ def nn_distance_ratio(trial: Trial) -> dict[str, Estimate]:
     """
     assert trial.test is not None
     random, found = trial.random("nn_distance_ratio"), {}
-    for name, near in trial.neighbours.items():
+    for name, near in neighbours(trial).items():
         if isinstance(near, Estimate):
             found[name or "all"] = near
             continue
@@ -80,7 +80,7 @@ def authenticity(trial: Trial) -> dict[str, Estimate]:
     """
     assert trial.train is not None
     found = {}
-    for name, near in trial.neighbours.items():
+    for name, near in neighbours(trial).items():
         if isinstance(near, Estimate):
             found[name or "all"] = near
             continue

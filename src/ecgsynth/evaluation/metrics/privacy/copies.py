@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, members, metric, too_few
+from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, members, metric, once, too_few
 from ecgsynth.evaluation.intervals import blocks
 from ecgsynth.evaluation.metrics.privacy.copy_search import MayNotAnswer, nearest_two
 from ecgsynth.registry import METRICS
@@ -104,8 +104,9 @@ def copy_share_person(trial: Trial) -> dict[str, Estimate]:
     return _per_class(trial, "to_person")
 
 
+@once
 def nearnesses(trial: Trial) -> Nearnesses:
-    """Those of a sample of each class (as `Trial.copies`, found once).
+    """Those of a sample of each class.
 
     Originals are looked for in every class: a copy under another label is one.
     """
@@ -135,7 +136,7 @@ def _sample(
 
 
 def _per_class(trial: Trial, scale: str) -> dict[str, Estimate]:
-    near, found = trial.copies, {}
+    near, found = nearnesses(trial), {}
     for name in trial.groups:
         mine = near.synthetic.within(members(trial.synthetic, name))
         theirs = near.real.within(members(near.pool, name))

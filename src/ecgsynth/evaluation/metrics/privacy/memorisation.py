@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, members, metric, too_few
+from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, members, metric, once, too_few
 from ecgsynth.evaluation.intervals import LeftOut, Units, blocks, interval, joint
 from ecgsynth.registry import METRICS
 
@@ -43,7 +44,7 @@ def memorisation(trial: Trial) -> dict[str, Estimate]:
     won are left out together with these beats.
     """
     found = {}
-    for name, near in trial.neighbours.items():
+    for name, near in neighbours(trial).items():
         if isinstance(near, Estimate):
             found[name or "all"] = near
             continue
@@ -89,8 +90,15 @@ class Neighbours:
         )  # fmt: skip
 
 
-def neighbours(trial: Trial, most: int | None = None) -> dict[str, Neighbours | Estimate]:
-    """Those of each class (as `Trial.neighbours`, found once); the reason where items are few.
+@once
+def neighbours(trial: Trial) -> Mapping[str, Neighbours | Estimate]:
+    """Class -> the nearest trained and held-out items of its synthetic ones, or the reason why
+    there are none; the privacy metrics share them."""
+    return neighbours_of(trial)
+
+
+def neighbours_of(trial: Trial, most: int | None = None) -> dict[str, Neighbours | Estimate]:
+    """Those of each class (see `neighbours`); the reason where items are few.
 
     most: synthetic items of a class that vote.
     """

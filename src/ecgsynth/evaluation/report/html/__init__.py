@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from ecgsynth.datasets import is_public
 from ecgsynth.evaluation.reference_models.delineation import delineator_errors
-from ecgsynth.evaluation.report import Report
 from ecgsynth.evaluation.report.html.families import CONTROL_LETTERS, tables
 from ecgsynth.evaluation.report.html.pictures import Shown, overview, pictures
 from ecgsynth.evaluation.report.html.readers import blocks, measurements, words_for
@@ -18,6 +17,9 @@ from ecgsynth.evaluation.report.html.verdicts import RULES, SYMBOLS, number
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.fiducials import MEASUREMENTS
+
+if TYPE_CHECKING:
+    from ecgsynth.evaluation.report import Report
 
 CONTROL_MEANINGS = {
     "noise": "white noise with the right mean and SD at every sample",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from fnmatch import fnmatch
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from ecgsynth.evaluation.report import Report, Row
 from ecgsynth.evaluation.report.html.svg import Drawing
 from ecgsynth.evaluation.report.html.verdicts import ends, floor_of, known, number, place, tally
+
+if TYPE_CHECKING:
+    from ecgsynth.evaluation.report import Report, Row
 
 QUESTIONS = {
     "match": "Does it match real ECG of the same people?",

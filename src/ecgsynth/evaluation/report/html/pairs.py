@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.evaluation import Trial, members
-from ecgsynth.evaluation.metrics.privacy.memorisation import Neighbours, shift_of
+from ecgsynth.evaluation.metrics.privacy.memorisation import Neighbours, neighbours, shift_of
 from ecgsynth.evaluation.report.html.charts import Picture
 from ecgsynth.evaluation.report.html.svg import Paper
 from ecgsynth.signals.ecg import Ecg
@@ -39,7 +39,7 @@ def closest(trial: Trial, group: str) -> list[Pair]:
     """
     if trial.test is None or trial.train is None:
         return []
-    near = trial.neighbours.get(group)
+    near = neighbours(trial).get(group)
     if not isinstance(near, Neighbours):
         return []
     spec, shift = trial.synthetic.spec, shift_of(trial)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import Trial, members, pick
+from ecgsynth.evaluation.metrics.physiology import measurements
 from ecgsynth.evaluation.report.html import charts, maps
 from ecgsynth.evaluation.report.html.charts import Picture
 from ecgsynth.evaluation.report.html.pairs import Pair, closest, drawn
@@ -104,7 +105,7 @@ def _intervals(trial: Trial, shown: Shown, group: str) -> dict[str, Mapping[str,
     if shown.synthetic is None or trial.test is None:
         return {}
     try:
-        made, real = trial.intervals
+        made, real = measurements(trial)
     except EcgsynthError as problem:  # items in which no beat can be measured
         log.info("intervals are not drawn: %s", problem)
         return {}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ecgsynth.evaluation import is_record
-from ecgsynth.evaluation.report import Report
 from ecgsynth.evaluation.report.html import sentences as say
 from ecgsynth.evaluation.report.html.verdicts import (
     COPIED,
@@ -21,6 +20,9 @@ from ecgsynth.evaluation.report.html.verdicts import (
     tally,
 )
 from ecgsynth.signals.spec import Spec
+
+if TYPE_CHECKING:
+    from ecgsynth.evaluation.report import Report
 
 
 @dataclass(frozen=True)

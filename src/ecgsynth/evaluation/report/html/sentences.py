@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ecgsynth.evaluation.baselines.controls import CEILING
-from ecgsynth.evaluation.report import Report, Row
 from ecgsynth.evaluation.report.html.verdicts import ends, known, number, place, was_trained
 from ecgsynth.signals.fiducials import MEASUREMENTS
+
+if TYPE_CHECKING:
+    from ecgsynth.evaluation.report import Report, Row
 
 MEASURED = {"amplitude": "peak to peak", "rr": "RR before the beat"}
 """What is measured beside the fiducial points."""

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
+from typing import TYPE_CHECKING
 
 from ecgsynth.evaluation.baselines.controls import BASELINE, CEILING
+from ecgsynth.evaluation.metric import LEAST_SPAN
 from ecgsynth.evaluation.metrics.privacy.copies import COPIES
-from ecgsynth.evaluation.report import LEAST_SPAN, Report, Row
 
 MIDDLING = 0.5
 """From this share of the way from the floor to what real items reach on, a figure is middling."""
@@ -46,6 +47,9 @@ RULES = (
     "Where a question has several figures, the worst whose mark is known decides, and the mark "
     "says for which classes it holds.",
 )
+
+if TYPE_CHECKING:
+    from ecgsynth.evaluation.report import Report, Row
 NOT_PLACED = "no floor and ceiling were judged; they need training and held-out recordings"
 
 FLOORS: dict[str, str | float] = {

@@ -1,0 +1,128 @@
+"""What a caller asks for, checked: how many of which class, with which contexts and seed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.arguments import MOST, is_count, listed, mapping, plain, shown, whole
+from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.signals.prior import usual
+from ecgsynth.synthesizer.ensemble import Sampler
+
+log = logging.getLogger("ecgsynth")
+
+
+class Plan:
+    """Which class each item has.
+
+    turns: classes, in rotation; with `ends`, class k goes on until item ends[k] instead.
+    """
+
+    def __init__(
+        self, turns: NDArray[np.int64], total: int, ends: NDArray[np.int64] | None = None
+    ) -> None:
+        self.turns = turns
+        self.total = total
+        self.ends = ends
+
+    def labels(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
+        if self.ends is None:
+            return self.turns[items % len(self.turns)]
+        items = np.minimum(items, self.total - 1)
+        return self.turns[np.searchsorted(self.ends, items, "right")]
+
+
+def plan_of(
+    sampler: Sampler, count: int | Mapping[str, int], label: str | list[str] | None
+) -> Plan:
+    if isinstance(count, Mapping):
+        if label is not None:
+            raise EcgsynthError("give counts per class or a label, not both.")
+        turns = np.array([_class(sampler, name) for name in count], np.int64)
+        known = all(is_count(number) for number in count.values())
+        if not known or not 1 <= sum(map(int, count.values())) <= MOST:
+            raise EcgsynthError(
+                f"counts must be whole numbers, at least one of them above 0; got {shown(count)}."
+            )
+        ends = np.cumsum([int(number) for number in count.values()])
+        return Plan(turns, int(ends[-1]), ends)
+    if not is_count(count) or not 1 <= count <= MOST:
+        raise EcgsynthError(f"the count must be a whole number of at least 1; got {shown(count)}.")
+    names = list(sampler.prior.classes) if label is None else in_turn(label)
+    return Plan(np.array([_class(sampler, name) for name in names], np.int64), int(count))
+
+
+def _class(sampler: Sampler, name: str) -> int:
+    if not isinstance(name, str):
+        raise EcgsynthError(
+            f"{sampler.card.name} knows no class {shown(name)}; a class is named by a text."
+            f"{did_you_mean(name, sampler.prior.classes)}"
+        )
+    if name in sampler.card.left_out:
+        raise EcgsynthError(
+            f"{sampler.card.name} does not make class '{name}': {sampler.card.left_out[name]}. "
+            f"It makes {', '.join(sampler.prior.classes)}."
+        )
+    if name and not sampler.spec.classes:
+        raise EcgsynthError(f"{sampler.card.name} makes no classes; leave '{name}' out.")
+    if name not in sampler.prior.classes:
+        hint = did_you_mean(name, sampler.prior.classes)
+        raise EcgsynthError(
+            f"{sampler.card.name} knows no class {shown(name)}.{hint}"
+            if name
+            else f"{sampler.card.name} has classes; choose from {', '.join(sampler.prior.classes)}."
+        )
+    return sampler.spec.classes.index(name) if sampler.spec.classes else -1
+
+
+def checked_context(sampler: Sampler, context: Mapping[str, float] | None) -> dict[str, float]:
+    given = mapping({} if context is None else context, "context", "{'rr_before_s': 0.5}")
+    for key, value in given.items():
+        if key not in sampler.spec.context:
+            raise EcgsynthError(
+                f"{sampler.card.name} knows no context {shown(key)}."
+                f"{did_you_mean(key, sampler.spec.context)}"
+            )
+        number = plain(value)
+        if number is None or not abs(number) <= float(np.finfo(np.float32).max):
+            raise EcgsynthError(f"the context '{key}' must be a finite number; got {shown(value)}.")
+        if key.endswith("_s") and value <= 0:
+            raise EcgsynthError(f"the context '{key}' is a time: above 0 s; got {value:g}.")
+        low, _, high = usual(sampler.priors)[key]
+        if np.isnan(low):
+            log.warning("no training item had a number for '%s'; it changes nothing.", key)
+        elif not low <= value <= high:
+            log.warning(
+                "%s=%g lies outside what was learned (%.2f to %.2f); do not trust such beats.",
+                key, value, low, high,
+            )  # fmt: skip
+    return {key: float(value) for key, value in given.items()}
+
+
+def in_turn(label: str | Iterable[str]) -> list[str]:
+    """The classes that take turns; label: one, or several."""
+    if isinstance(label, np.ndarray):
+        label = label.tolist()
+    if isinstance(label, str):
+        return [label]
+    names = listed(label)
+    if not names:
+        raise EcgsynthError(
+            "label is a class, or several that take turns, as in 'V' or ['N', 'V']; got "
+            f"{shown(label)}."
+        )
+    return names
+
+
+def checked_seed(seed: int) -> int:
+    """The seed as a plain number.
+
+    Raises
+    ------
+    EcgsynthError: it is no whole number, or out of range.
+    """
+    return whole(seed, "the seed")

@@ -1,0 +1,169 @@
+"""One network with its scaler and its prior of contexts: items in mV, block by block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.arguments import instance, shown
+from ecgsynth.config import Run
+from ecgsynth.errors import EcgsynthError, reason_of
+from ecgsynth.registry import MODELS
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
+from ecgsynth.signals.prior import ContextPrior
+from ecgsynth.signals.scaling import VALID, masked, scaler_from_json
+from ecgsynth.signals.spec import Spec
+from ecgsynth.synthesizer.card import Card
+from ecgsynth.synthesizer.inputs import Inputs, counter_uniform
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+BLOCK = 256
+"""Items computed together, always in the same blocks: an item's numbers then depend neither on
+how many are asked for nor on how they are handed out."""
+
+
+class NetworkSampler:
+    """Draws what a network is asked for, and makes mV of what it gives.
+
+    Parameters
+    ----------
+    generator: a module of a registered family. card: what it is; carries spec, scaler, prior.
+
+    Raises
+    ------
+    EcgsynthError: either is of another kind, or parts of the card do not fit together.
+    """
+
+    def __init__(self, generator: nn.Module, card: Card) -> None:
+        if not hasattr(generator, "latent"):
+            raise EcgsynthError(
+                "a generator is a module of a registered family, as Synthesizer.load has it; got "
+                f"{shown(generator)}."
+            )
+        self.generator = generator.eval()
+        self.card = instance(card, Card, "a card is a Card, as that of a Synthesizer")
+        self.spec = Spec.from_json(card.spec)
+        try:
+            self.scaler = scaler_from_json(card.scaler)
+        except (KeyError, TypeError, ValueError) as problem:
+            raise EcgsynthError(
+                f"the card of {card.name} is damaged: its scaler cannot be read "
+                f"({reason_of(problem)}); train it again."
+            ) from None
+        self.prior = ContextPrior.from_json(self.spec, card.prior)
+        known = self.spec.classes or ("",)
+        for name in self.prior.classes:
+            if name not in known:
+                raise EcgsynthError(
+                    f"the card of {card.name} is damaged: its prior makes class {shown(name)}, and "
+                    f"its spec has {', '.join(map(shown, known))}; train or join it again."
+                )
+        self._refuse_prior_of_another()
+
+    def _refuse_prior_of_another(self) -> None:
+        """
+        Raises
+        ------
+        EcgsynthError: the prior draws styles that the generator has not, or lacks what the scaler
+            needs.
+        """
+        codes = max(self.card.styles, 1)
+        drawn = [code for law in self.prior.classes.values() for code in law.styles]
+        odd = [code for code in drawn if not 0 <= code < codes]
+        lacks = [name for name in self.scaler.hides if name not in self.prior.hidden]
+        if odd or lacks:
+            why = f"style {odd[0]} of {codes}" if odd else f"no {lacks[0]}, which its scaler needs"
+            raise EcgsynthError(
+                f"the card of {self.card.name} is damaged: its prior has {why}; train it again."
+            )
+
+    @property
+    def priors(self) -> list[ContextPrior]:
+        """Those that contexts are drawn from."""
+        return [self.prior]
+
+    def weights(self) -> dict[str, Tensor]:
+        """All numbers of the generator by name, as they stand in a file."""
+        return self.generator.state_dict()
+
+    def block(
+        self, first: int, labels: NDArray[np.int64], seed: int, fixed: dict[str, float]
+    ) -> Ecg:
+        """Items first ... first + BLOCK - 1, always computed as one full batch; labels: [BLOCK]."""
+        inputs = self.draw(first, labels, seed, fixed)
+        return self.items(inputs, self.scaled(inputs))
+
+    def draw(
+        self, first: int, labels: NDArray[np.int64], seed: int, fixed: dict[str, float]
+    ) -> Inputs:
+        """All that is random in a block."""
+        from scipy.special import ndtri
+
+        width = self.prior.uniforms
+        latent_size = int(getattr(self.generator, "latent"))  # noqa: B009
+        uniform = counter_uniform(seed, first, BLOCK, width + latent_size)
+        style = np.zeros(BLOCK, np.int64)
+        drawn = np.zeros((BLOCK, len(self.prior.columns.names)))
+        for k in np.unique(labels):
+            rows = labels == k
+            name = self.spec.classes[k] if self.spec.classes else ""
+            style[rows], drawn[rows] = self.prior.draw(name, uniform[rows, :width], fixed)
+        latent = ndtri(uniform[:, width:]).astype(np.float32)
+        return Inputs(one_hot(labels, len(self.spec.classes)), style, drawn, latent)
+
+    def scaled(self, inputs: Inputs) -> NDArray[np.float32]:
+        """[item, lead, sample] as the network gives it, before its scale is undone."""
+        import torch
+
+        from ecgsynth.condition import Condition
+
+        context = inputs.context[:, : len(self.spec.context)]
+        condition = Condition(
+            torch.from_numpy(inputs.label),
+            torch.from_numpy(self.prior.standardise(context)),
+            torch.from_numpy(inputs.style),
+        )
+        device = next(self.generator.parameters()).device
+        latent = torch.from_numpy(inputs.latent)
+        family = MODELS.get(self.card.run["model"]["name"])
+        with torch.inference_mode():
+            scaled = family.sample(self.generator, latent.to(device), condition.to(device))
+        numbers: NDArray[np.float32] = scaled.float().cpu().numpy()
+        return numbers
+
+    def items(self, inputs: Inputs, scaled: NDArray[np.float32]) -> Ecg:
+        """The items in mV; scaled: [item, lead, sample], as the network gave them."""
+        context, hidden = np.split(inputs.context, [len(self.spec.context)], 1)
+        by_name = dict(zip(self.prior.hidden, hidden.T, strict=True))
+        with np.errstate(over="ignore"):
+            signal, known = self.scaler.inverse(scaled, by_name), context.astype(np.float32)
+        if not np.isfinite(signal).all() or np.isinf(known).any():
+            raise EcgsynthError(
+                f"{self.card.name} makes numbers that no ECG has (NaN or infinity): its card or "
+                "its weights are damaged; train it again."
+            )
+        valid = None
+        if VALID in by_name:
+            valid = by_name[VALID].round().clip(1, self.spec.samples).astype(np.int32)
+        return Ecg(
+            signal=masked(np.round(signal, 3), valid),  # to 1 uV
+            spec=self.spec,
+            label=inputs.label,
+            context=known,
+            valid=valid,
+            source=SYNTHETIC + (self.card.id or self.card.name),
+            card=self.card.model_dump(),
+        )
+
+
+def build_generator(card: Card) -> nn.Module:
+    """The card's generator with random weights."""
+    run = Run.from_dict(card.run)
+    family = MODELS.get(run.model.name)
+    spec = Spec.from_json(card.spec)
+    generator: nn.Module = family.generator(run.model_settings(styles=card.styles), spec)
+    return generator

@@ -1,0 +1,254 @@
+"""A trained generator with its scaler, its context prior and its card: load, generate, save."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ecgsynth.arguments import (
+    flag,
+    is_count,
+    mapping,
+    place,
+    shown,
+    text,
+    whole,
+)
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.prior import ContextPrior
+from ecgsynth.signals.spec import Spec
+from ecgsynth.synthesizer.card import Card
+from ecgsynth.synthesizer.ectopy_transfer import transferred
+from ecgsynth.synthesizer.ensemble import EnsembleSampler, join
+from ecgsynth.synthesizer.find import find_model
+from ecgsynth.synthesizer.request import checked_context, checked_seed, in_turn, plan_of
+from ecgsynth.synthesizer.sampler import BLOCK, NetworkSampler
+from ecgsynth.synthesizer.weights import load, save
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+log = logging.getLogger("ecgsynth")
+
+GATHERED_BYTES = 64_000_000_000
+"""Most signals that `generate` gathers in memory."""
+
+CHUNK = 4096
+"""Items that `stream` hands out at a time."""
+
+
+class Synthesizer:
+    """Makes labelled synthetic ECG in mV.
+
+    Parameters
+    ----------
+    generator: a module of a registered family. card: what it is; carries spec, scaler, prior.
+
+    Raises
+    ------
+    EcgsynthError: either is of another kind, or parts of the card do not fit together.
+    """
+
+    def __init__(self, generator: nn.Module, card: Card) -> None:
+        self.sampler: NetworkSampler | EnsembleSampler = NetworkSampler(generator, card)
+
+    @classmethod
+    def of(cls, sampler: NetworkSampler | EnsembleSampler) -> Synthesizer:
+        """The synthesizer that hands out what a sampler makes."""
+        made = cls.__new__(cls)
+        made.sampler = sampler
+        return made
+
+    @property
+    def card(self) -> Card:
+        """What the model is, where it comes from, what it is for."""
+        return self.sampler.card
+
+    @property
+    def spec(self) -> Spec:
+        """Shape and meaning of the items that it makes."""
+        return self.sampler.spec
+
+    @property
+    def prior(self) -> ContextPrior:
+        """Which classes it makes, and with which contexts."""
+        return self.sampler.prior
+
+    @property
+    def generator(self) -> nn.Module:
+        """Its one network.
+
+        Raises
+        ------
+        EcgsynthError: it was joined of several.
+        """
+        if isinstance(self.sampler, EnsembleSampler):
+            raise EcgsynthError(
+                f"{self.card.name} was joined of {len(self.members)} models; take the generator of "
+                "one of its members."
+            )
+        return self.sampler.generator
+
+    @property
+    def members(self) -> dict[str, Synthesizer]:
+        """By class the synthesizers that it was joined of; none of a single network."""
+        if isinstance(self.sampler, NetworkSampler):
+            return {}
+        return {name: Synthesizer.of(member) for name, member in self.sampler.members.items()}
+
+    @classmethod
+    def load(cls, model: str | Path) -> Synthesizer:
+        """A shipped model by name, a `.safetensors` file, or a run folder.
+
+        Raises
+        ------
+        EcgsynthError: not there, cut short, not a safetensors file of ours, of a newer schema, or
+            weights that are not those that the card's `id` names.
+        """
+        return cls.of(load(find_model(model)))
+
+    @staticmethod
+    def join(models: Mapping[str, Synthesizer | str | Path], name: str = "joined") -> Synthesizer:
+        """One synthesizer of several, each of which makes one class.
+
+        Parameters
+        ----------
+        models: by class the synthesizer that makes it, or where `load` finds it.
+        name: what the joined one is called.
+
+        Raises
+        ------
+        EcgsynthError: no models, one that makes more than its class, models of different signals.
+        """
+        models = mapping(models, "what is joined", "{'S': 'runs/s', 'V': 'runs/v'}")
+        loaded = {
+            label: model if isinstance(model, Synthesizer) else Synthesizer.load(model)
+            for label, model in models.items()
+        }
+        samplers = {label: model.sampler for label, model in loaded.items()}
+        return Synthesizer.of(join(samplers, text(name, "the name")))
+
+    def transplanted(self, name: str = "") -> Synthesizer:
+        """The same generator, asked for its rare beats in the style of everybody it knows.
+
+        On its own a model makes the ectopic beats of the people who have some, as often as these
+        have them. This one makes them of all people alike, also of those who never had any, as
+        premature against a person's own mean RR as they are in those who have them.
+
+        Parameters
+        ----------
+        name: what it is called; as before and "-transplanted" when left out.
+
+        Raises
+        ------
+        EcgsynthError: the model has no codes of people, or is transplanted already.
+        """
+        name = text(name, "the name") or f"{self.card.name}-transplanted"
+        card = transferred(self.card, self.prior, name)
+        return Synthesizer(self.generator, card)
+
+    @property
+    def priors(self) -> list[ContextPrior]:
+        """Those that contexts are drawn from."""
+        return self.sampler.priors
+
+    def weights(self) -> dict[str, Tensor]:
+        """All numbers of the generator by name, as they stand in a file."""
+        return self.sampler.weights()
+
+    @property
+    def halved(self) -> bool:
+        """Whether the weights lose nothing in 16 bits: those of a file that was saved so."""
+        numbers = (value for value in self.weights().values() if value.is_floating_point())
+        return all(bool((value.half() == value).all()) for value in numbers)
+
+    def save(self, path: str | Path, half: bool = False) -> Path:
+        """Write weights and card as one safetensors file (half: in 16 bits, for shipping).
+
+        Raises
+        ------
+        EcgsynthError: the file cannot be written.
+        """
+        target = place(path)
+        save(self.weights(), self.card, target, flag(half, "half"))
+        return target
+
+    def generate(
+        self,
+        count: int | Mapping[str, int],
+        label: str | list[str] | None = None,
+        seed: int = 0,
+        context: Mapping[str, float] | None = None,
+    ) -> Ecg:
+        """Synthetic items as one `Ecg`; see `stream` for the parameters.
+
+        Raises
+        ------
+        EcgsynthError: as `stream`, or more than a computer holds in memory.
+        """
+        label = label if label is None else in_turn(label)
+        total = plan_of(self.sampler, count, label).total
+        size = 4 * total * len(self.spec.leads) * self.spec.samples
+        if size > GATHERED_BYTES:
+            raise EcgsynthError(
+                f"{total:,} items are {size / 1e9:,.0f} GB of signals, more than are held in "
+                "memory; take them as `stream` hands them out."
+            )
+        return concatenate(list(self.stream(count, label, seed, context)))
+
+    def stream(
+        self,
+        count: int | Mapping[str, int],
+        label: str | list[str] | None = None,
+        seed: int = 0,
+        context: Mapping[str, float] | None = None,
+        chunk: int = CHUNK,
+        start: int = 0,
+        stop: int | None = None,
+    ) -> Iterator[Ecg]:
+        """Synthetic items in chunks, so that a million never stand in memory at once.
+
+        Parameters
+        ----------
+        count: how many; a mapping {"N": 1000, "S": 200} asks class by class.
+        label: the class, or several that take turns, in a list or an array; all of them when left
+            out.
+        seed: same seed, same items, whatever `chunk` is.
+        context: values to hold fixed, such as {"rr_before_s": 0.5}; the rest is drawn from the
+            class's own distribution.
+        chunk: how many at a time, in whole blocks of BLOCK.
+        start, stop: only this slice of the whole set, so that several processes can share it.
+
+        Raises
+        ------
+        EcgsynthError: unknown class or context, a count below 1, a context that is not a number,
+            a seed out of range, a slice that holds nothing.
+        """
+        plan = plan_of(self.sampler, count, label)
+        fixed = checked_context(self.sampler, context)
+        seed, chunk = checked_seed(seed), whole(chunk, "chunk", 1)
+        end = plan.total if stop is None else stop
+        if not is_count(start) or not is_count(end) or not start < end <= plan.total:
+            raise EcgsynthError(
+                f"a slice must lie within the {plan.total} items; got {shown(start)} to "
+                f"{shown(end)}."
+            )
+        size = max(BLOCK, chunk // BLOCK * BLOCK)
+
+        def chunks() -> Iterator[Ecg]:
+            for begin in range(start // BLOCK * BLOCK, end, size):
+                last = min(begin + size, end)
+                blocks = [
+                    self.sampler.block(
+                        first, plan.labels(np.arange(first, first + BLOCK)), seed, fixed
+                    )
+                    for first in range(begin, last, BLOCK)
+                ]
+                yield concatenate(blocks)[max(start - begin, 0) : last - begin]
+
+        return chunks()
