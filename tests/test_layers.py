@@ -1,4 +1,4 @@
-"""Imports only go down and never round, heavy packages stay where they belong, starting is quick."""
+"""Imports go down and never round, heavy packages stay where they belong, starting is quick."""
 
 from __future__ import annotations
 
@@ -98,9 +98,9 @@ def modules_imported(tree: ast.Module) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             node.body = [ast.Pass()]
-    parents = {name.rpartition(".")[0]: name for name in imported(tree)}
-    names = {name for name in imported(tree) if name in MODULES}
-    return names | {p for p, name in parents.items() if p in MODULES and name not in MODULES}
+    names = {*imported(tree)}
+    parents = {name.rpartition(".")[0] for name in names if name not in MODULES}
+    return (names | parents) & {*MODULES}
 
 
 def circle(graph: dict[str, set[str]]) -> list[str]:
@@ -154,8 +154,8 @@ def test_in_evaluation_only_the_networks_know_torch() -> None:
         if "torch" in {n.split(".")[0] for n in imported(ast.parse(file.read_text()))}
     }
     assert using <= {
-        "c2st.py", "classifiers.py", "delineation.py", "instruments.py", "resnet.py", "sequence.py", "unet.py",
-        "xresnet.py",
+        "c2st.py", "classifiers.py", "delineation.py", "instruments.py", "resnet.py", "sequence.py",
+        "unet.py", "xresnet.py",
     }  # fmt: skip
 
 

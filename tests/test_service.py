@@ -38,6 +38,7 @@ from ecgsynth.signals.prior import usual
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import BLOCK, Synthesizer
 from ecgsynth.synthesizer.microbatch import SIZES, Microbatch
+from ecgsynth.synthesizer.sampler import NetworkSampler
 
 
 @pytest.fixture(scope="module")
@@ -339,7 +340,7 @@ def test_orders_of_a_joined_model_are_what_they_are_alone(tiny: Synthesizer) -> 
     members = {}
     for name in ("N", "V"):
         member = Synthesizer(tiny.generator, tiny.card.model_copy())
-        member.prior = replace(tiny.prior, classes={name: tiny.prior.classes[name]})
+        member.sampler.prior = replace(tiny.prior, classes={name: tiny.prior.classes[name]})
         members[name] = member
     joined = Synthesizer.join(members)
     together = Microbatch(joined.sampler)
@@ -354,9 +355,9 @@ def test_orders_of_a_joined_model_are_what_they_are_alone(tiny: Synthesizer) -> 
 def test_where_rows_depend_on_their_batch_every_order_is_made_by_itself(
     tiny: Synthesizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = Synthesizer._scaled
+    right = NetworkSampler.scaled
     monkeypatch.setattr(
-        Synthesizer, "_scaled",
+        NetworkSampler, "scaled",
         lambda self, drawn: right(self, drawn) + np.arange(len(drawn.style))[:, None, None] * 1e-3,
     )  # fmt: skip
     together = Microbatch(tiny.sampler)
@@ -368,9 +369,9 @@ def test_where_rows_depend_on_their_batch_every_order_is_made_by_itself(
 def test_a_batch_size_that_rounds_otherwise_is_not_used(
     tiny: Synthesizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = Synthesizer._scaled
+    right = NetworkSampler.scaled
     monkeypatch.setattr(
-        Synthesizer, "_scaled",
+        NetworkSampler, "scaled",
         lambda self, drawn: right(self, drawn) + (1e-6 if len(drawn.style) == SIZES[0] else 0),
     )  # fmt: skip
     assert SIZES[0] not in Microbatch(tiny.sampler).sizes
