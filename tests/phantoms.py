@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -34,12 +35,13 @@ class Phantoms(Synthesizer):
 
     def __init__(self, pool: Ecg, every: int = 0, spoil: Any = np.zeros_like) -> None:
         self.pool, self.every, self.spoil = pool, every, spoil
-        self.spec = pool.spec
-        self.card = Card(
+        card = Card(
             name="phantoms", id="phantoms-1a2b3c4d", run={}, spec=pool.spec.to_json(), scaler={},
             prior={}, left_out={"Q": "nobody simulates them"},
         )  # fmt: skip
-        self.prior = ContextPrior.fit(pool, np.zeros(len(pool), np.int64))
+        prior = ContextPrior.fit(pool, np.zeros(len(pool), np.int64))
+        sampler: Any = SimpleNamespace(spec=pool.spec, card=card, prior=prior, priors=[prior])
+        self.sampler = sampler
 
     def stream(
         self,

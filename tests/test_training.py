@@ -31,6 +31,7 @@ from ecgsynth.signals.anonymity import coarse
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.scaling import masked, measure_hidden
 from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.synthesizer.sampler import NetworkSampler
 from ecgsynth.training import snapshots
 from ecgsynth.training.data.batches import Batches, Partners, sampling_edges, styles_of
 from ecgsynth.training.loop import train
@@ -620,12 +621,14 @@ def test_run_without_samples_draws_none(finished: Path) -> None:
 # What is trained on.
 
 
-@pytest.mark.parametrize("scaler", ["global", "range", "beat"])
-def test_beats_of_every_scaler_are_as_high_in_mv_as_the_real_ones(beats: Ecg, scaler: str) -> None:
+@pytest.mark.parametrize("kind", ["global", "range", "beat"])
+def test_beats_of_every_scaler_are_as_high_in_mv_as_the_real_ones(beats: Ecg, kind: str) -> None:
     """Of a generator that hands out real beats, as it would see them."""
-    made = train(tiny_run(1, scaler=scaler), data=beats)
-    hidden = measure_hidden(made.scaler, beats)
-    scaled = torch.from_numpy(made.scaler.forward(beats.signal, hidden))
+    made = train(tiny_run(1, scaler=kind), data=beats)
+    assert isinstance(made.sampler, NetworkSampler)
+    scaler = made.sampler.scaler
+    hidden = measure_hidden(scaler, beats)
+    scaled = torch.from_numpy(scaler.forward(beats.signal, hidden))
     rows = torch.arange(256) % len(beats)
     made.generator.forward = lambda *_: scaled[rows]  # type: ignore[method-assign]
     out = made.generate(256, label="N")
