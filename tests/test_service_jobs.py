@@ -299,7 +299,7 @@ def test_every_kind_of_upload_gives_the_same_verdict(
 
 WARNING = """
 import logging
-from ecgsynth.service import work
+from ecgsynth.service.jobs import worker as work
 def judge(folder, asked, advance):
     for said in ("noted", "the file /srv/a/x.hea is left out"):
         logging.getLogger("ecgsynth").warning(said)
@@ -350,7 +350,7 @@ def test_a_header_that_promises_too_much_is_not_believed(
 
 
 HUNGRY = """
-from ecgsynth.service import work
+from ecgsynth.service.jobs import worker as work
 work.KINDS["evaluation"] = lambda *_: bytearray(2 << 30)
 work.main()
 """

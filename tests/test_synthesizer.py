@@ -24,7 +24,10 @@ from tiny import tiny_run, tiny_synthesizer
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import Ecg, concatenate
-from ecgsynth.synthesizer import BLOCK, CHUNK, Synthesizer, counter_uniform, find_model
+from ecgsynth.synthesizer import BLOCK, Synthesizer
+from ecgsynth.synthesizer.find import find_model
+from ecgsynth.synthesizer.inputs import counter_uniform
+from ecgsynth.synthesizer.synthesizer import CHUNK
 from ecgsynth.training.loop import train
 
 

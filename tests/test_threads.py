@@ -121,7 +121,7 @@ def test_quota_of_a_container_is_read(
 SAYS = """
 import os, sys
 sys.argv = ["ecgsynth", "list", "formats"]
-from ecgsynth.app import cli
+from ecgsynth.cli import main as cli
 loaded = [name for name in ("numpy", "torch", "sklearn") if name in sys.modules]
 try:
     cli.main()

@@ -167,7 +167,7 @@ def test_a_frame_every_zero_seconds_is_refused(run: Path) -> None:
 
 LIVE = """
 import os, signal, sys
-from ecgsynth.app import cli, watch
+from ecgsynth.cli import main as cli, watch
 frames, frame = [], watch._frame
 def third(*given):
     frames.append(given)
