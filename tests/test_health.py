@@ -19,7 +19,7 @@ from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import fit_scaler, measure_hidden
 from ecgsynth.training.data.batches import styles_of
-from ecgsynth.training.data.scaled import Prepared, heldout_of
+from ecgsynth.training.data.training_set import TrainingSet, heldout_of
 from ecgsynth.training.loop import train
 from ecgsynth.training.monitoring import measures
 from ecgsynth.training.monitoring.health import Health
@@ -33,12 +33,17 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Tracker, "samples", lambda *_: None)
 
 
-def prepared(data: Ecg, run: Run) -> tuple[Prepared, Any, ContextPrior]:
+def prepared(data: Ecg, run: Run) -> tuple[TrainingSet, ContextPrior]:
     style = styles_of(data, run.training)[1]
     scaler = fit_scaler(run.training.scaler, data)
     hidden = measure_hidden(scaler, data)
     prior = ContextPrior.fit(data, style, hidden)
-    return Prepared.of(data, style, scaler, prior, hidden), scaler, prior
+    return TrainingSet.of(data, style, scaler, prior), prior
+
+
+def scaled(items: TrainingSet) -> torch.Tensor:
+    """All of them, as the model sees them."""
+    return items.signal(torch.arange(len(items)))
 
 
 class Copyist(nn.Module):
@@ -121,7 +126,7 @@ def test_a_resumed_training_sees_the_same_health(tmp_path: Path) -> None:
 def test_real_items_are_as_healthy_as_real_items(beats: Ecg) -> None:
     seen = prepared(beats, tiny_run())[0]
     rows = np.argsort(beats.labels_id, kind="stable")[-128:]
-    real = torch.from_numpy(seen.signal[rows])
+    real = seen.signal(torch.from_numpy(rows))
     asked = torch.from_numpy(np.asarray(beats.label)[rows] > 0)
     asked = asked[:, asked.any(0)]
     reference = measures.Reference(real, asked, aligned=True)
@@ -134,7 +139,7 @@ def test_real_items_are_as_healthy_as_real_items(beats: Ecg) -> None:
 
 @pytest.mark.parametrize("kind", ["constant", "noise", "one class for all"])
 def test_a_generator_that_ignores_the_label_is_found(beats: Ecg, kind: str) -> None:
-    normal = torch.from_numpy(prepared(beats.of_class("N"), tiny_run())[0].signal)
+    normal = scaled(prepared(beats.of_class("N"), tiny_run())[0])
     shape = beats.signal.shape[1:]
     made = {
         "constant": lambda z: normal[:1].expand(len(z), -1, -1),
@@ -185,7 +190,7 @@ def test_a_critic_that_knows_its_items_by_heart_overfits_and_one_that_knows_hear
 ) -> None:
     run = tiny_run()
     half, rest = prepared(beats[:100], run)[0], prepared(beats[100:], run)[0]
-    known = {item.tobytes() for item in half.signal}
+    known = {item.tobytes() for item in scaled(half).numpy()}
 
     def by_heart(x: Tensor) -> Tensor:
         return torch.tensor([float(item.tobytes() in known) for item in x.numpy()])
@@ -204,8 +209,8 @@ def test_a_critic_that_knows_its_items_by_heart_overfits_and_one_that_knows_hear
 def test_held_out_items_are_of_the_same_people_and_not_of_the_training_set() -> None:
     run = tiny_run()
     data = load("simulated", "train", patients=5, beats=40)
-    seen, scaler, prior = prepared(data, run)
-    part = heldout_of(run, seen, scaler, prior)
+    seen, prior = prepared(data, run)
+    part = heldout_of(run, seen, prior)
     assert part is not None
     assert part.data.source.endswith("heldout")
     assert data.patient is not None
@@ -219,8 +224,8 @@ def test_held_out_items_are_of_the_same_people_and_not_of_the_training_set() -> 
 def test_nothing_is_held_out_where_the_split_has_no_such_other(split: str) -> None:
     run = tiny_run()
     run.data.split = split
-    seen, scaler, prior = prepared(load("simulated", split, patients=5, beats=40), run)
-    assert heldout_of(run, seen, scaler, prior) is None
+    seen, prior = prepared(load("simulated", split, patients=5, beats=40), run)
+    assert heldout_of(run, seen, prior) is None
 
 
 def test_of_a_set_that_was_handed_in_nothing_is_held_out(beats: Ecg, tmp_path: Path) -> None:

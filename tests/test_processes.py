@@ -23,10 +23,11 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.objectives.wgan_gp import WGANGP
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.scaling import masked
+from ecgsynth.signals.scaling import fit_scaler
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training.data.augment import augment
 from ecgsynth.training.data.batches import Batches, styles_of
+from ecgsynth.training.data.training_set import TrainingSet
 from ecgsynth.training.engine import refuse_uneven
 from ecgsynth.training.monitoring.tracking import read_metrics
 
@@ -205,17 +206,17 @@ def as_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
     return be
 
 
-@pytest.mark.parametrize("pairs", [False, True])
+@pytest.mark.parametrize(("pairs", "window"), [(False, None), (True, None), (False, 100)])
 def test_shares_of_three_processes_are_the_batch_of_one(
-    simulated_beats: Ecg, as_process: Any, pairs: bool
+    simulated_beats: Ecg, as_process: Any, pairs: bool, window: int | None
 ) -> None:
     settings = tiny_run(1, batch=12).training
     style = styles_of(simulated_beats, settings)[1]
     label = torch.from_numpy(simulated_beats.label)
     condition = Condition(label, torch.from_numpy(simulated_beats.context), torch.from_numpy(style))
-    batches = Batches(
-        simulated_beats, masked(simulated_beats.signal, None), condition, style, settings, pairs
-    )
+    scaler = fit_scaler("global", simulated_beats)
+    items = TrainingSet(simulated_beats, scaler, {}, condition, style, window)
+    batches = Batches(items, settings, pairs)
 
     def drawn(rank: int, many: int) -> Any:
         as_process(rank, many)

@@ -84,6 +84,11 @@ class Training(_Part):
     augment_target: float = Field(
         0.5, gt=0, lt=1, description="of augment=auto: the critic's overfitting that is held"
     )
+    window_s: float = Field(
+        0.0,
+        ge=0,
+        description="windows of so many s at random places; 0 = whole items",
+    )
     styles: bool = Field(True, description="give the model a code per training person")
     style_minutes: float = Field(
         0.0, ge=0, description="a code per so many minutes of a recording instead; 0 = per person"

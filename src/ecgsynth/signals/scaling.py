@@ -81,7 +81,7 @@ class GlobalScaler(Scaler):
 
     @classmethod
     def fit(cls, values: NDArray, few_people: bool = False) -> Self:
-        scale = float(np.std(values, dtype=np.float64))
+        scale = _sd(values.reshape(-1))
         return cls(coarse(scale) if few_people else scale)
 
     def forward(self, signal: NDArray, hidden: Hidden) -> NDArray[np.float32]:
@@ -89,6 +89,18 @@ class GlobalScaler(Scaler):
 
     def inverse(self, scaled: NDArray, hidden: Hidden) -> NDArray[np.float32]:
         return (np.asarray(scaled) * self.scale).astype(np.float32)
+
+
+CHUNK = 2**22
+"""Samples that are read at a time: a set that is memory-mapped need not fit into memory."""
+
+
+def _sd(values: NDArray) -> float:
+    """Standard deviation of [sample], chunk by chunk."""
+    parts = [values[start : start + CHUNK] for start in range(0, len(values), CHUNK)]
+    mean = sum(float(part.sum(dtype=np.float64)) for part in parts) / len(values)
+    squares = sum(float(((part.astype(np.float64) - mean) ** 2).sum()) for part in parts)
+    return math.sqrt(squares / len(values))
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,22 @@ from ecgsynth.signals.anonymity import PEOPLE, coarse, few, people_of
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import Scaler
+from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import Card
 
 
-def make_card(run: Run, data: Ecg, scaler: Scaler, prior: ContextPrior, styles: int) -> Card:
-    """The card as it stands before the first step; the loop adds examples seen and metrics."""
+def make_card(
+    run: Run, data: Ecg, spec: Spec, scaler: Scaler, prior: ContextPrior, styles: int
+) -> Card:
+    """The card before the first step; the loop adds examples seen and metrics.
+
+    spec: of what the model makes.
+    """
     dataset = DATASETS.get(run.data.name)
     return Card(
         name=run.name,
         run=run.to_dict(),
-        spec=data.spec.to_json(),
+        spec=spec.to_json(),
         scaler=scaler.to_json(),
         prior=prior.to_json(),
         styles=styles,

@@ -29,7 +29,7 @@ from ecgsynth.training.card import make_card
 from ecgsynth.training.data.augment import augment
 from ecgsynth.training.data.batches import Batches, styles_of
 from ecgsynth.training.data.checks import doubts, refuse, warned
-from ecgsynth.training.data.scaled import Prepared, heldout_of
+from ecgsynth.training.data.training_set import TrainingSet, heldout_of
 from ecgsynth.training.engine import (
     agreed,
     ending_with_the_others,
@@ -124,26 +124,24 @@ def _learn(
     folder: Path | None,
     resume: bool,
     report: Report | None,
-    heldout: Callable[..., Prepared | None] | None,
+    heldout: Callable[..., TrainingSet | None] | None,
 ) -> Synthesizer:
     """What `train` does once the folder is its own; digest: of the data, told: while they were
     read."""
     settings, began_cpu = run.training, time.process_time()
-    # What the model sees of the data: scaled signals, labels, contexts, who gave them.
     styles, style = styles_of(data, settings)
-    hidden = measure_hidden(scaler, data)
-    prior = ContextPrior.fit(data, style, hidden)
-    seen = Prepared.of(data, style, scaler, prior, hidden)
+    prior = ContextPrior.fit(data, style, measure_hidden(scaler, data))
+    items = TrainingSet.of(data, style, scaler, prior, settings.window_s)
     family = MODELS.get(run.model.name)
     model_settings = run.model_settings(styles=styles)
-    batches = Batches(data, seen.signal, seen.condition, style, settings, model_settings.pairs)
+    batches = Batches(items, settings, model_settings.pairs)
     objective_settings = run.objective_settings(multilabel=data.spec.multilabel)
     objective = OBJECTIVES.get(run.objective.name)(objective_settings)
 
     torch.manual_seed(run.seed)
     try:
-        generator = family.generator(model_settings, data.spec).to(fabric.device)
-        critic = family.critic(model_settings, data.spec)
+        generator = family.generator(model_settings, items.spec).to(fabric.device)
+        critic = family.critic(model_settings, items.spec)
     except (RuntimeError, MemoryError, OverflowError, TypeError) as problem:
         if not (wants_memory(problem) or "Overflow" in repr(problem)):
             raise
@@ -160,13 +158,13 @@ def _learn(
     total = settings.length(len(data))
     per_step = settings.per_step
     steps = math.ceil(total / per_step)
-    card = make_card(run, data, scaler, prior, styles)
+    card = make_card(run, data, items.spec, scaler, prior, styles)
     card.doubts = [*told, *doubts(run, data)] if fabric.is_global_zero else []
     synthesizer = Synthesizer(learner.average, card)
     tracker = Tracker(folder, step * per_step) if folder and fabric.is_global_zero else None
     # It is watched on items drawn once, some of them held out, by rules over what is seen.
     guard = Guard(
-        run, seen, partial(heldout, seen, scaler, prior) if heldout else None,
+        run, items, partial(heldout, items, prior) if heldout else None,
         nets=(generator, critic), sample=family.sample, shares=batches.shares,
         chance=learner.chance, total=total, state=state,
         past=fabric.broadcast(tracker.past if tracker else []),

@@ -14,6 +14,7 @@ from ecgsynth.config import Training
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.processes import mine
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.training.data.training_set import TrainingSet
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,7 @@ class Batches:
 
     Parameters
     ----------
-    data: the set. signal: its signals, scaled. condition: what its items are.
-    style: [item]. pairs: whether neighbours in a batch must be of one class and style.
+    items: the training set. pairs: whether neighbours in a batch must be of one class and style.
 
     Attributes
     ----------
@@ -54,20 +54,11 @@ class Batches:
     EcgsynthError: a batch of pairs is odd.
     """
 
-    def __init__(
-        self,
-        data: Ecg,
-        signal: NDArray[np.float32],
-        condition: Condition,
-        style: NDArray[np.int64],
-        settings: Training,
-        pairs: bool,
-    ) -> None:
-        self.signal, self.condition = torch.from_numpy(signal), condition
-        self.valid = None if data.valid is None else torch.from_numpy(data.valid)
+    def __init__(self, items: TrainingSet, settings: Training, pairs: bool) -> None:
+        data, self.items = items.data, items
         self.edges = sampling_edges(data, settings.balance)
         self.size = settings.batch
-        self.partners = Partners(data, style, settings.batch) if pairs else None
+        self.partners = Partners(data, items.style, settings.batch) if pairs else None
         chance = np.diff(self.edges.numpy(), prepend=0.0)
         share = (np.asarray(data.label) > 0).T.astype(float) @ chance
         self.shares = dict(zip(data.spec.classes, share.tolist(), strict=True))
@@ -80,10 +71,14 @@ class Batches:
         if self.partners is not None:
             rows = self.partners.beside(rows[: self.size // 2], at[self.size // 2 :])
         noise = mine(torch.randn(self.size, latent, generator=random))
-        rows = mine(rows)
-        valid = None if self.valid is None else self.valid[rows].to(device)
+        starts = self.items.starts(self.size, random)
+        rows, starts = mine(rows), None if starts is None else mine(starts)
+        valid = self.items.valid(rows)
         return Batch(
-            self.signal[rows].to(device), self.condition[rows].to(device), noise.to(device), valid
+            self.items.signal(rows, starts).to(device),
+            self.items.condition[rows].to(device),
+            noise.to(device),
+            None if valid is None else valid.to(device),
         )
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ecgsynth.condition import Condition
 from ecgsynth.config import Training
 from ecgsynth.training.data.batches import Batch, Partners
-from ecgsynth.training.data.scaled import Prepared
+from ecgsynth.training.data.training_set import TrainingSet
 from ecgsynth.training.monitoring import measures
 
 ITEMS = (64, 256)
@@ -47,8 +47,8 @@ class Health:
 
     def __init__(
         self,
-        train: Prepared,
-        heldout: Callable[[], Prepared | None] | None,
+        train: TrainingSet,
+        heldout: Callable[[], TrainingSet | None] | None,
         settings: Training,
         latent: int,
         sample: Sample,
@@ -56,7 +56,7 @@ class Health:
     ) -> None:
         self._sample = sample
         random = torch.Generator().manual_seed(seed)
-        spec = train.data.spec
+        spec = train.spec
         assert train.data.label is not None
         counts = (train.data.label > 0).sum(0)
         self._watched = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
@@ -136,7 +136,7 @@ class Health:
 
 
 def _fixed(
-    part: Prepared, watched: np.ndarray, per_class: int, latent: int, random: torch.Generator
+    part: TrainingSet, watched: np.ndarray, per_class: int, latent: int, random: torch.Generator
 ) -> Batch:
     """So many items of every watched class that is there, in pairs of one class and style.
 
@@ -155,9 +155,9 @@ def _fixed(
     rows = torch.cat(first)
     uniform = torch.rand(len(rows), generator=random, dtype=torch.float64)
     rows = Partners(part.data, part.style, 2).beside(rows, uniform)
-    valid = None if part.data.valid is None else torch.from_numpy(part.data.valid)[rows]
     noise = torch.randn(len(rows), latent, generator=random)
-    return Batch(torch.from_numpy(part.signal[rows.numpy()]), part.condition[rows], noise, valid)
+    signal = part.signal(rows, part.starts(len(rows), random))
+    return Batch(signal, part.condition[rows], noise, part.valid(rows))
 
 
 def _gap(critic: nn.Module, batch: Batch, synthetic: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import nn
 
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.training.data.scaled import Prepared
+from ecgsynth.training.data.training_set import TrainingSet
 from ecgsynth.training.monitoring.alarm_rules import LOWER_RATES
 from ecgsynth.training.monitoring.alarms import Alarm, Alarms, alarm_of
 from ecgsynth.training.monitoring.health import Health, Sample
@@ -52,8 +52,8 @@ class Guard:
     def __init__(
         self,
         run: Run,
-        seen: Prepared,
-        heldout: Callable[[], Prepared | None] | None,
+        seen: TrainingSet,
+        heldout: Callable[[], TrainingSet | None] | None,
         nets: tuple[nn.Module, nn.Module | None],
         sample: Sample,
         shares: dict[str, float],
