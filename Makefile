@@ -27,7 +27,7 @@ chromium:  ## the browser in which the page is tested; without one these tests a
 	else echo "no Chromium here (apt-get install chromium): the tests of the page are skipped" >&2; \
 	fi >/dev/null
 
-bench: $(VENV)/dev.stamp  ## speed, as printed in docs/results.md
+bench: $(VENV)/dev.stamp  ## speed, as printed in docs/results/speed.md
 	$(BIN)/python benchmarks/speed.py
 
 clean:

@@ -1,4 +1,4 @@
-"""The tables of a beat generator in docs/results.md, from the judge's report.
+"""The tables of a beat generator in docs/results/beats.md, from the judge's report.
 
 `ecgsynth evaluate beats.npz --against mitbih:heldout --train mitbih:train
 --new-patients mitbih:test --to report.json`, then `python benchmarks/flagship.py report.json`

@@ -1,4 +1,4 @@
-"""Speed of what people wait for, as printed in docs/results.md: `python benchmarks/speed.py`.
+"""Speed of what people wait for, as printed in docs/results/speed.md: `python benchmarks/speed.py`.
 
 Ratios are measured in one run against a yardstick of the same machine (a matrix product), so that
 a slower machine does not look like a slower program.
