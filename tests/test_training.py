@@ -226,12 +226,16 @@ def interrupting(monkeypatch: pytest.MonkeyPatch, at: int, interrupt: Any) -> No
 def test_ctrl_c_within_a_step_waits_for_its_end(
     finished: Path, beats: Ecg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = signal.getsignal(signal.SIGINT)
-    with monkeypatch.context() as patch:
-        interrupting(patch, 2, lambda: os.kill(os.getpid(), signal.SIGINT))
-        with pytest.raises(KeyboardInterrupt):
-            train(tiny_run(6), tmp_path / "run", data=beats)
-    assert signal.getsignal(signal.SIGINT) is before
+    # A suite that runs in the background was started with Ctrl-C ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            interrupting(patch, 2, lambda: os.kill(os.getpid(), signal.SIGINT))
+            with pytest.raises(KeyboardInterrupt):
+                train(tiny_run(6), tmp_path / "run", data=beats)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert Synthesizer.load(tmp_path / "run").card.examples_seen == 3 * BATCH
     train(tiny_run(6), tmp_path / "run", data=beats, resume=True)
     assert same_weights(tmp_path / "run" / SNAPSHOT, finished / SNAPSHOT)

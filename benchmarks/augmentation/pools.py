@@ -7,6 +7,7 @@ import logging
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,7 +45,8 @@ class Gaussian(es.Synthesizer):
     """The judge's PCA-Gaussian of every class, handed out as a generator hands out its beats."""
 
     def __init__(self, real: Ecg) -> None:
-        self.real, self.spec = real, real.spec
+        self.real = real
+        self.sampler: Any = SimpleNamespace(spec=real.spec)
 
     def stream(  # type: ignore[override]
         self, count: int, label: str, seed: int = 0, *, start: int = 0, stop: int | None = None
