@@ -72,7 +72,10 @@ def finished(folder: Path) -> bool:
         return False
     card = es.Synthesizer.load(folder).card
     run = Run.from_dict(card.run)
-    return card.examples_seen >= run.training.length(int(card.data["items"]))
+    length = run.training.length(int(card.data["items"]))
+    if run.training.epochs:  # a card tells the items of an epoch to a tenth
+        length = int(0.95 * length)
+    return card.examples_seen >= length
 
 
 def checked(model: es.Synthesizer, name: str, real: es.Ecg, rare: Iterable[str]) -> None:

@@ -25,6 +25,7 @@ from ecgsynth.evaluation import Trial
 from ecgsynth.evaluation.baselines.samplers import class_gaussian
 from ecgsynth.files import written_beside
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
+from ecgsynth.training.card import classes_of
 
 if TYPE_CHECKING:
     from benchmarks.augmentation.cells import Cell
@@ -107,9 +108,10 @@ def model_of(study: Study, cell: Cell, real: Ecg) -> es.Synthesizer:
     model = es.Synthesizer.load(training.folder)
     checked(model, cell.arm, real, study.recordings.rare)
     theirs = {name: facts["items"] for name, facts in model.card.data["classes"].items()}
-    if theirs != real.counts():
+    ours = {name: facts["items"] for name, facts in classes_of(real).items()}
+    if theirs != ours:  # a card tells numbers of items to a tenth
         raise EcgsynthError(
-            f"{training.folder} learned from {theirs}, not from the {real.counts()} beats of this "
+            f"{training.folder} learned from {theirs}, not from the {ours} beats of this "
             "point of the curve; train it anew."
         )
     return model
