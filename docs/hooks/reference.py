@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -63,19 +62,19 @@ def pages() -> dict[str, str]:
     return made
 
 
-def commands() -> dict[str, click.Command]:
+def commands() -> dict[str, Any]:
     """Name -> sub-command, in the order of the help."""
     group = typer.main.get_command(app)
-    return dict(group.commands)  # type: ignore[attr-defined]
+    return dict(group.commands)
 
 
-def command_page(name: str, command: click.Command) -> str:
+def command_page(name: str, command: Any) -> str:
     return "\n\n".join(described(f"ecgsynth {name}", command, 1)) + "\n"
 
 
-def described(name: str, command: click.Command, level: int) -> Iterator[str]:
+def described(name: str, command: Any, level: int) -> Iterator[str]:
     """Heading, usage, text, arguments and options of a command, and of its sub-commands."""
-    context = click.Context(command, info_name=name)
+    context = typer.Context(command, info_name=name)
     usage = " ".join(command.collect_usage_pieces(context))
     yield f"{'#' * level} {name}"
     yield f"```\n{name} {usage}\n```"

@@ -33,7 +33,7 @@ class _Named(BaseModel):
     settings that it has by itself, as in `objective=hinge`."""
 
     model_config = ConfigDict(extra="allow")
-    name: str
+    name: str = Field(description="a registered name, as `ecgsynth list` prints it")
 
     @model_validator(mode="before")
     @classmethod
@@ -48,7 +48,7 @@ class _Named(BaseModel):
 class Data(_Named):
     """Which recordings: `name`, `split`, and the data set's own settings."""
 
-    split: str = "train"
+    split: str = Field("train", description="which part of the data set, by patient")
 
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -63,7 +63,9 @@ class Training(_Part):
     epochs: float = Field(0.0, ge=0, description="passes over the set, instead of examples")
     batch: int = Field(128, gt=1, description="real items per step")
     critic_steps: int = Field(1, ge=1, description="critic steps per generator step")
-    optimiser: Literal["adam", "adamw", "rmsprop"] = "adam"
+    optimiser: Literal["adam", "adamw", "rmsprop"] = Field(
+        "adam", description="adam | adamw | rmsprop, of both networks"
+    )
     rate_generator: float = Field(3e-4, gt=0, description="learning rate at the start")
     rate_critic: float = Field(3e-4, gt=0, description="likewise for the critic")
     rate_end: float = Field(0.1, gt=0, le=1, description="final share of the rates (cosine)")
@@ -108,8 +110,10 @@ class Training(_Part):
     matmul: Literal["highest", "high", "medium"] = Field(
         "highest", description="precision of float32 matrix products: highest | high | medium"
     )
-    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    devices: int | str = 1
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="auto | cpu | cuda | mps; auto = the fastest that is there"
+    )
+    devices: int | str = Field(1, description="how many of these; each is a process")
     threads: int = Field(0, ge=0, le=1024, description="CPU threads; 0 = of all cores")
 
     @field_validator("augment", mode="before")
@@ -151,9 +155,9 @@ class Run(Whole):
 
     model_config = ConfigDict(frozen=False, validate_assignment=True)
 
-    name: str
-    description: str = ""
-    seed: int = Field(0, ge=0, lt=2**63)
+    name: str = Field(description="of the model and of its folder in runs/")
+    description: str = Field("", description="a line for `ecgsynth list recipes`")
+    seed: int = Field(0, ge=0, lt=2**63, description="same seed, same training")
     data: Data
     model: _Named
     objective: _Named
