@@ -27,6 +27,7 @@ from sqlalchemy.exc import OperationalError
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import write
+from ecgsynth.formats.contract import named
 from ecgsynth.service.files import uploads
 from ecgsynth.service.jobs import evaluate, scheduler, worker
 from ecgsynth.service.jobs.scheduler import Runner
@@ -65,6 +66,7 @@ def linked() -> bytes:
 HEADER = b"a 1 360 100\n%b 16 1000 16 0 0 0 0 MLII\n"
 
 HOSTILE: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "no name": ("x.zip", lambda: zipped({"a.hea": b""}).replace(b"a.hea", b"\0.hea"), "no plain"),
     "bomb": ("x.npz", lambda: zipped({"data.npy": bytes(60 << 20)}), "unpacks from"),
     "way out": ("x.zip", lambda: zipped({"../a.hea": HEADER % b"a.dat"}), "no plain name"),
     "root": ("x.zip", lambda: zipped({"/etc/a.hea": b""}), "no plain name"),
@@ -185,7 +187,7 @@ def test_a_record_reaches_no_file_that_was_not_sent(
     tmp_path: Path, files: dict[str, bytes], expected: str
 ) -> None:
     with pytest.raises(EcgsynthError, match=expected.replace("'", ".")):
-        uploads.unpack(archive_of(tmp_path, files), tmp_path / "out")
+        uploads.unpack(archive_of(tmp_path, files), tmp_path / "out", named("wfdb"))
 
 
 def test_records_of_several_segments_may_be_sent(tmp_path: Path) -> None:
@@ -210,7 +212,7 @@ def test_an_archive_with_a_wrong_checksum_is_told(tmp_path: Path) -> None:
     content = zipped({"a.hea": HEADER % b"a.dat"}, zipfile.ZIP_STORED)
     (tmp_path / "upload.zip").write_bytes(content.replace(b"MLII", b"MLIX", 1))
     with pytest.raises(EcgsynthError, match="archive is damaged"):
-        uploads.unpack(tmp_path / "upload.zip", tmp_path / "out")
+        uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", named("wfdb"))
 
 
 # From upload to verdict.
@@ -284,7 +286,7 @@ def test_every_kind_of_upload_gives_the_same_verdict(
     shutil.copy(beats / name, tmp_path / f"upload{Path(name).suffix}")
     asked = {
         "against": "simulated:test", "train": "", "metrics": ["amplitude_w1"], "quick": True,
-        "seed": 0, "upload_kind": uploads.kind_of(name), "name": f"upload{Path(name).suffix}",
+        "seed": 0, "upload_kind": uploads.kind_of(name, ["a.hea"]), "name": uploads.stored_name(name),
     }  # fmt: skip
     heard: list[tuple[str, float]] = []
     verdict, kept = evaluate.judge(

@@ -90,7 +90,7 @@ def test_a_set_that_cannot_be_read_is_told_without_what_the_program_is_made_of(
 ) -> None:
     inward: list[tuple[str, str]] = []
     for name, content in bad_sets(beats).items():
-        kind, file = uploads.kind_of(name), f"upload{Path(name).suffix}"
+        kind, file = uploads.kind_of(name, ["a.hea"]), uploads.stored_name(name)
         folder = tmp_path / name
         folder.mkdir()
         (folder / file).write_bytes(content)
@@ -100,7 +100,7 @@ def test_a_set_that_cannot_be_read_is_told_without_what_the_program_is_made_of(
         }  # fmt: skip
 
         def sent(content: bytes = content, asked: Any = asked, folder: Path = folder) -> None:
-            uploads.check(io.BytesIO(content), asked["upload_kind"], 1 << 30, 1000)
+            uploads.check(io.BytesIO(content), asked["name"], 1 << 30, 1000)
             evaluate.judge(folder, asked, lambda *_: None)
 
         with pytest.raises(EcgsynthError) as refused:

@@ -20,14 +20,17 @@ from serving import served
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import write
+from ecgsynth.formats.contract import named
 from ecgsynth.service.files import uploads
 from ecgsynth.service.settings import Settings
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.synthesizer import Synthesizer
 
+WFDB = named("wfdb")
 
-def checked(content: bytes, kind: str = "npz", most_files: int = 1000) -> None:
-    uploads.check(io.BytesIO(content), kind, 512 << 20, most_files)
+
+def checked(content: bytes, name: str = "x.npz", most_files: int = 1000) -> None:
+    uploads.check(io.BytesIO(content), name, 512 << 20, most_files)
 
 
 def saying(shape: str, kind: str = "<f4") -> bytes:
@@ -113,9 +116,9 @@ def test_no_damage_to_an_archive_is_a_fault(at: list[int], to: list[int], cut: i
     for place, value in zip(at, to, strict=False):
         content[place] = value
     for damaged in (bytes(content), bytes(content[:cut]), bytes(content[cut:])):
-        for kind in ("npz", "wfdb"):
+        for name in ("x.npz", "x.zip"):
             with contextlib.suppress(EcgsynthError):
-                checked(damaged, kind)
+                checked(damaged, name)
 
 
 # Records.
@@ -132,16 +135,16 @@ def test_no_damage_to_an_archive_is_a_fault(at: list[int], to: list[int], cut: i
 def test_a_header_that_speaks_of_too_much_is_refused(tmp_path: Path, header: bytes) -> None:
     (tmp_path / "upload.zip").write_bytes(zipped({"a.hea": header, "a.dat": bytes(100)}))
     with pytest.raises(EcgsynthError, match=r"a.hea speaks of .* of signal, more than is read"):
-        uploads.unpack(tmp_path / "upload.zip", tmp_path / "out")
+        uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", WFDB)
 
 
 def test_headers_that_speak_of_too_much_together_are_refused(tmp_path: Path) -> None:
     header = b"%b 1 360 4000\na.dat 16 1000 16 0 0 0 0 MLII\n"
     files = {f"{name}.hea": header % name.encode() for name in "abcd"}
     (tmp_path / "upload.zip").write_bytes(zipped({**files, "a.dat": bytes(100)}))
-    uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", 16_000)
+    uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", WFDB, 16_000)
     with pytest.raises(EcgsynthError, match="d.hea speaks of"):
-        uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", 15_999)
+        uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", WFDB, 15_999)
 
 
 def test_a_segment_that_comes_many_times_counts_as_often(tmp_path: Path) -> None:
@@ -151,9 +154,9 @@ def test_a_segment_that_comes_many_times_counts_as_often(tmp_path: Path) -> None
     (tmp_path / "upload.zip").write_bytes(zipped(files))
     whole = 4 * 2 * 4 * 300_000  # bytes of both leads at the rate of the faster
     own = 4 * 5 * 1000
-    uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", (whole + own) // 4)
+    uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", WFDB, (whole + own) // 4)
     with pytest.raises(EcgsynthError, match="a.hea speaks of 9 MiB of signal"):
-        uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", whole // 4 - 1)
+        uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", WFDB, whole // 4 - 1)
 
 
 # Over the wire.

@@ -154,7 +154,8 @@ class Registry:
         """The first line of what a thing says of itself, or its file does."""
         thing = self._objects.get(name)
         module = importlib.import_module(_home(thing)) if thing is not None else None
-        texts = (getattr(thing, "title", None), thing.__doc__, getattr(module, "__doc__", None))
+        title = None if isinstance(thing, type) else getattr(thing, "title", None)
+        texts = (title, thing.__doc__, getattr(module, "__doc__", None))
         return next((text.strip().split("\n")[0] for text in texts if text), "")
 
     @property

@@ -16,8 +16,7 @@ def augment(
     recipe: Annotated[str, typer.Argument(help="A shipped plan's name or a YAML file.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value, as in "
                                                           "classes.S.times=3")] = None,
-    to: Annotated[str, typer.Option("--to", help="File (.npz .csv .parquet) or folder/ (WFDB) "
-                                    "[RECIPE.npz].")] = "",
+    to: Annotated[str, typer.Option("--to", help="A {formats} [RECIPE{usual}].")] = "",
     source: Annotated[str, typer.Option("--from", help="Real items: a file or folder, instead of "
                                         "the plan's data.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, make nothing.")]
@@ -36,6 +35,7 @@ def augment(
     from ecgsynth.augmentation.plan import Plan
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.formats import check_target
+    from ecgsynth.formats.contract import usual_ending
     from ecgsynth.progress import bar
     from ecgsynth.recipes import read_recipe
 
@@ -50,7 +50,7 @@ def augment(
     plan = Plan.from_dict(content)
     if plan.data is None:
         raise EcgsynthError(f"the plan '{plan.name}' names no data; give it, or say --from FILE.")
-    target = to or f"{Path(recipe).stem}.npz"
+    target = to or f"{Path(recipe).stem}{usual_ending()}"
     if plan.data.file and Path(target).resolve() == Path(plan.data.file).resolve():
         raise EcgsynthError(f"{target} is the real set itself; name another file with --to.")
     check_target(target)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ecgsynth.cli.targets import Force, checked_targets
+from ecgsynth.cli.targets import Force, WritesEcg, checked_targets
 
 CHUNK = 2_000
 """Items that are written at a time."""
@@ -90,10 +90,10 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
-@app.command()
+@app.command(cls=WritesEcg)
 def save(
     source: Annotated[str, typer.Argument(help="NAME:SPLIT, such as mitbih:heldout.")],
-    to: Annotated[str, typer.Option("--to", help="File or folder/; the ending is the format.")],
+    to: Annotated[str, typer.Option("--to", help="A {formats}.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="settings as key=value")] = None,
     force: Force = False,
 ) -> None:

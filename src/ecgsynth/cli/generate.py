@@ -19,8 +19,7 @@ def generate(
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same beats.")] = 0,
     context: Annotated[list[str] | None, typer.Option("--context", help="Hold a context fixed, "
                        "such as rr_before_s=0.5; repeatable.")] = None,
-    to: Annotated[str, typer.Option("--to", help="File (.npz .csv .parquet) or folder/ (WFDB) "
-                                    "[MODEL.npz].")] = "",
+    to: Annotated[str, typer.Option("--to", help="A {formats} [MODEL{usual}].")] = "",
     force: Force = False,
 ) -> None:  # fmt: skip
     """Generate synthetic ECG in mV with its labels.
@@ -30,6 +29,7 @@ def generate(
     from ecgsynth.cli.console import counted
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.formats import check_target, write
+    from ecgsynth.formats.contract import usual_ending
     from ecgsynth.synthesizer import Synthesizer
 
     number = _count(count)
@@ -42,13 +42,14 @@ def generate(
             raise EcgsynthError(
                 f"'{pair}' is not a context; write name=number, as in rr_before_s=0.5."
             ) from None
-    target = to or f"{Path(model).stem}.npz"
+    target = to or f"{Path(model).stem}{usual_ending()}"
     check_target(target)
     checked_targets(target, force=force)
     synthesizer = Synthesizer.load(model)
     labels = [name.strip() for name in label.split(",") if name.strip()] or None
     chunks = synthesizer.stream(number, labels, seed, fixed)
     total = number if isinstance(number, int) else sum(number.values())
+    check_target(target, synthesizer.spec, total)
     if total > 20_000:
         chunks = counted(chunks, total, f"generating {synthesizer.card.name}")
     write(chunks, target)

@@ -34,6 +34,7 @@ from ecgsynth.cli import (
     versions,
     watch,
 )
+from ecgsynth.cli.targets import WritesEcg
 from ecgsynth.errors import EcgsynthError, masked, wants_memory
 from ecgsynth.processes import first_here
 from ecgsynth.threads import settle
@@ -55,8 +56,8 @@ app.command()(watch.watch)
 app.add_typer(versions.app, name="versions")
 app.command()(join.join)
 app.command()(transplant.transplant)
-app.command()(generate.generate)
-app.command()(augment.augment)
+app.command(cls=WritesEcg)(generate.generate)
+app.command(cls=WritesEcg)(augment.augment)
 app.command()(evaluate.evaluate)
 app.add_typer(classify.app, name="classify")
 app.command()(turing.turing)

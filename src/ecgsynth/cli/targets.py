@@ -4,12 +4,36 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import holds_files, writable
+
+FORMATS, USUAL = "{formats}", "{usual}"
+"""Stand in the help of an option for the files that the registered formats write, and for the
+ending of a file when none is named."""
+
+
+class WritesEcg(TyperCommand):
+    """A command with an option that names a file of any format.
+
+    The formats are looked up when the command is called or its help is shown, not when the
+    program starts.
+    """
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        from ecgsynth.formats import contract
+
+        params = super().get_params(ctx)
+        for one in params:
+            if isinstance(one, TyperOption) and one.help and FORMATS in one.help:
+                one.help = one.help.replace(FORMATS, contract.targets())
+                one.help = one.help.replace(USUAL, contract.usual_ending())
+        return params
+
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what --to names, if it is there.")]
 

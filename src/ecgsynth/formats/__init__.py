@@ -6,50 +6,40 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 from ecgsynth.arguments import instance, place, shown
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import writable
-from ecgsynth.registry import FORMATS
+from ecgsynth.formats import contract, stream
+from ecgsynth.formats.contract import Format as Format
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.units import doubted_scale, doubted_unit
 
 log = logging.getLogger("ecgsynth")
 
 
-class Format(Protocol):
-    """A registered format: a class with these attributes, never instantiated.
-
-    suffixes: file endings that mean this format; "/" stands for a folder.
-    """
-
-    suffixes: tuple[str, ...]
-
-    @staticmethod
-    def write(chunks: Iterable[Ecg], target: Path) -> None:
-        """Write chunks of one spec as they come, in memory bounded by one chunk where the format
-        allows; nothing is left behind on an error (`ecgsynth.files.written_beside`)."""
-        ...
-
-    @staticmethod
-    def read(path: Path) -> Ecg:
-        """Read what `write` wrote, and files of others in the same layout as far as they go."""
-        ...
-
-
 def write(ecg: Ecg | Iterable[Ecg], target: str | Path, format: str | None = None) -> Path:
     """Write an `Ecg` or a stream of them; the format follows from the ending.
 
+    What the format does not keep, such as the marks of a CSV, is named in the log.
+
     Raises
     ------
-    EcgsynthError: unknown ending or format; the target cannot be written; a name is no text.
+    EcgsynthError: unknown ending or format; the target cannot be written; the format cannot hold
+        such items; a name is no text.
     """
     path = place(target, "the target")
-    kind = _by_suffix(str(target)) if format is None else FORMATS.get(format)
-    chunks = [ecg] if isinstance(ecg, Ecg) else _each(ecg)
+    kind = contract.format_of(str(target)) if format is None else contract.named(format)
+    first, chunks = stream.begin([ecg] if isinstance(ecg, Ecg) else _each(ecg))
+    contract.refuse_place(kind, path.resolve())
+    contract.refuse(kind, first.spec, len(first))
+    kind.check(first)
+    lost = contract.lost(kind, first)
+    for sentence in contract.loss_sentences(lost, path.name):
+        log.warning("%s", sentence)
     try:
-        kind.write(chunks, path)
+        kind.write((contract.without(chunk, lost) for chunk in chunks), path)
     except UnicodeEncodeError as problem:  # half of a pair of surrogates, which no file can hold
         raise EcgsynthError(
             f"{path} was not written: {problem.object[:40]!r} holds a character that is no text; "
@@ -70,21 +60,22 @@ def _each(parts: Iterable[Ecg]) -> Iterator[Ecg]:
     return (instance(part, Ecg, what) for part in stream)
 
 
-def check_target(target: str | Path) -> None:
+def check_target(target: str | Path, spec: Spec | None = None, count: int | None = None) -> None:
     """Say before long work what `write` would say after it.
+
+    spec, count: of the items; None where they are not known yet.
 
     Raises
     ------
-    EcgsynthError: unknown ending, a place where nothing can be written, a folder of others.
+    EcgsynthError: unknown ending, a place where nothing can be written, a folder of others; the
+        format cannot hold such items.
     """
-    from ecgsynth.formats.wfdb.writer import refuse_folder
-
     path = place(target, "the target")
-    kind = _by_suffix(str(target))
-    if "/" in kind.suffixes:
-        refuse_folder(path.resolve())
-        path /= "RECORDS"
-    writable(path)
+    kind = contract.format_of(str(target))
+    contract.refuse_place(kind, path.resolve())
+    if spec is not None:
+        contract.refuse(kind, spec, count)
+    writable(path / kind.own_file if kind.container == "folder" else path)
 
 
 def read(path: str | Path, format: str | None = None) -> Ecg:
@@ -114,10 +105,9 @@ def read_silently(path: str | Path, format: str | None = None) -> Ecg:
         if not header.is_file():
             raise EcgsynthError(f"there is no file or folder {path}.")
         path = header
-    kind = _by_suffix(str(path)) if format is None else FORMATS.get(format)
+    kind = contract.format_of(str(path)) if format is None else contract.named(format)
     with naming(Path(path)):
-        ecg: Ecg = kind.read(Path(path))
-    return ecg
+        return kind.read(Path(path))
 
 
 @contextmanager
@@ -131,19 +121,3 @@ def naming(path: Path) -> Iterator[None]:
         raise EcgsynthError(f"{path}: {problem}") from None
     except RecursionError:
         raise EcgsynthError(f"{path} has too many folders in each other to look through.") from None
-
-
-def _by_suffix(target: str) -> Format:
-    path = Path(target)
-    ending = "/" if target.endswith("/") or path.is_dir() or not path.suffix else path.suffix
-    known = {}
-    for name in FORMATS.names():
-        kind: Format = FORMATS.get(name)
-        for suffix in kind.suffixes:
-            known[suffix] = kind
-    if ending.lower() not in known:
-        raise EcgsynthError(
-            f"no format is known for '{ending}' ({target}); endings: "
-            f"{', '.join(sorted(known))} (a name ending in / is a WFDB folder)."
-        )
-    return known[ending.lower()]

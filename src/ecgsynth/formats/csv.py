@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-import logging
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
 from ecgsynth.formats import cells, stream
+from ecgsynth.formats.contract import KEEPABLE, Format
 from ecgsynth.formats.foreign.columns import Columns
 from ecgsynth.formats.foreign.items import items_of
 from ecgsynth.formats.foreign.tables import CsvCells
@@ -24,8 +25,6 @@ from ecgsynth.signals.spec import Spec
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-log = logging.getLogger("ecgsynth")
 
 FACTS = "# ecgsynth: "
 CARD = "# card: "
@@ -39,7 +38,7 @@ ROWS = 1024
 
 
 @FORMATS.register("csv")
-class Csv:
+class Csv(Format):
     """Comma-separated values: `label`, patient and context, then `{lead}_{k}` for every sample.
 
     Lines that begin with # come first and say what it is; the last one counts the items, so that
@@ -47,24 +46,25 @@ class Csv:
     reads the table. Amplitudes in mV with three decimals (1 uV). An unknown number is an empty
     cell; several classes of one item are joined by "|". Text that a spreadsheet would run as a
     formula has an apostrophe before it, and a context that is called like another column an
-    underscore behind it. Marks are not kept: NPZ, Parquet and WFDB keep them.
+    underscore behind it. Marks are not kept.
     """
 
-    suffixes = (".csv",)
+    title = "CSV"
+    endings = (".csv",)
+    media_type = "text/csv"
+    step_mv = 10.0**-DECIMALS
+    keeps = frozenset(KEEPABLE) - {"marks"}
+    uploads = True
 
     @staticmethod
     def write(chunks: Iterable[Ecg], target: Path) -> None:
         from pyarrow.csv import CSVWriter, WriteOptions
 
         first, chunks = stream.begin(chunks)
-        stated = stream.facts(first)
-        if "marks" in stated["columns"]:
-            log.warning("%s has no marks; NPZ, Parquet and WFDB keep them.", target.name)
-            stated["columns"].remove("marks")
         with written_beside(target) as beside, open(beside, "wb") as file:
             for line in (
                 f"# {stream.statement(first)}",
-                FACTS + cells.json_line(json.dumps(stated)),
+                FACTS + cells.json_line(json.dumps(stream.facts(first))),
                 CARD + cells.json_line(stream.card_json(first)),
             ):
                 file.write(line.encode() + b"\n")
@@ -75,6 +75,12 @@ class Csv:
                     writer.write_table(_table(rows))
                     count += len(rows)
             file.write(f"{END}{count}\n".encode())
+
+    @staticmethod
+    def check_upload(file: BinaryIO, *_: int) -> None:
+        """Refuse what is no text."""
+        if b"\0" in file.read(4096):
+            raise EcgsynthError("the file is no CSV: it holds bytes that are no text.")
 
     @staticmethod
     def read(path: Path) -> Ecg:

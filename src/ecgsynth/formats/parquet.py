@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.files import written_beside
 from ecgsynth.formats import cells, stream
+from ecgsynth.formats.contract import Format
 from ecgsynth.formats.foreign.columns import Columns
 from ecgsynth.formats.foreign.items import items_of
 from ecgsynth.formats.foreign.tables import ParquetCells
@@ -28,7 +29,7 @@ GROUP_BYTES = 32 * 2**20
 
 
 @FORMATS.register("parquet")
-class Parquet:
+class Parquet(Format):
     """Parquet: a fixed-size list of samples per lead, labels and context as columns.
 
     Columns: `label`, `labels_id`, the context's names, `patient`, `record`, `valid`, `onset_s`
@@ -38,7 +39,10 @@ class Parquet:
     The schema's metadata says `statement`, `synthetic`, `source`, `ecgsynth` (spec) and `card`.
     """
 
-    suffixes = (".parquet", ".pq")
+    title = "Parquet"
+    endings = (".parquet", ".pq")
+    media_type = "application/vnd.apache.parquet"
+    compressed = True
 
     @staticmethod
     def write(chunks: Iterable[Ecg], target: Path) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError, reason_of
 from ecgsynth.formats.cells import one_line
+from ecgsynth.signals.acquisition import acquisition
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
 from ecgsynth.signals.spec import Spec
 
@@ -85,23 +86,7 @@ def regroup(chunks: Iterable[Ecg], size: int) -> Iterator[Ecg]:
 
 def statement(ecg: Ecg) -> str:
     """One sentence for people, in one line: what the file holds, first whether it is synthetic."""
-    return one_line(_sentence(ecg))
-
-
-def _sentence(ecg: Ecg) -> str:
-    mixed = (ecg.card or {}).get("mixed")
-    if mixed:
-        return (
-            f"PARTLY SYNTHETIC ECG: {mixed['synthetic']} of {mixed['items']} items were made by "
-            f"{' and '.join(mixed['by'])} (patient {mixed['patient']}), the others are from "
-            f"{mixed['real']}; not for diagnosis."
-        )
-    if ecg.synthetic:
-        return (
-            f"SYNTHETIC ECG made by {ecg.source.removeprefix(SYNTHETIC)}: not from a patient and "
-            "not for diagnosis."
-        )
-    return f"ECG from {ecg.source}; not for diagnosis."
+    return one_line(acquisition(ecg).statement)
 
 
 def facts(ecg: Ecg) -> dict[str, Any]:

@@ -14,21 +14,25 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
 from ecgsynth.formats import cells, stream
+from ecgsynth.formats.contract import Format
 from ecgsynth.formats.wfdb.annotations import read_annotations
 from ecgsynth.formats.wfdb.folder import record_names, summed_up
 from ecgsynth.formats.wfdb.reader import Recording, read_recording
+from ecgsynth.formats.wfdb.uploads import check as check_records
 from ecgsynth.formats.wfdb.writer import (
     BEATS,
+    BITS,
     CLASS,
     FACTS,
     LONG_S,
     MARK,
+    MOST_LEADS,
     OF_ONE_LEAD,
+    STEP_MV,
     TABLE,
     WAVE_OF,
     WAVES,
     context_columns,
-    refuse,
     rows_of,
     signal_names,
     write_record,
@@ -50,7 +54,7 @@ FIDUCIAL_OF = {code: name for name, code in WAVE_OF.items()}
 
 
 @FORMATS.register("wfdb")
-class Wfdb:
+class Wfdb(Format):
     """WFDB folder: 16-bit records in steps of 1 uV, R peaks as annotations, RECORDS, items.csv.
 
     Items of 3 s and more are a record each. Shorter ones (beats) stand end to end, 500 to a
@@ -61,7 +65,15 @@ class Wfdb:
     Where I and II are there, III = II - I, aVR, aVL and aVF follow from them exactly.
     """
 
-    suffixes = ("/", ".hea")
+    title = "WFDB"
+    endings = ("/", ".hea")
+    media_type = "application/zip"
+    container = "folder"
+    units = ("mV",)
+    bits = BITS
+    step_mv = STEP_MV
+    uploads = True
+    own_file = TABLE
 
     @staticmethod
     def write(chunks: Iterable[Ecg], target: Path) -> None:
@@ -69,12 +81,10 @@ class Wfdb:
 
         Raises
         ------
-        EcgsynthError: normalised signals, an amplitude beyond 16 bits (32.7 mV), or a folder that
-            holds records of others.
+        EcgsynthError: an amplitude beyond 16 bits (32.7 mV), or a mark's name too long to write.
         """
         first, chunks = stream.begin(chunks)
         target = target.resolve()
-        refuse(first, target)
         size = 1 if first.spec.seconds >= LONG_S else ITEMS_PER_RECORD
         names = []
         there, missing = record_names(target)
@@ -96,6 +106,19 @@ class Wfdb:
             for ending in (".hea", ".dat", f".{BEATS}", f".{WAVES}"):
                 if f"{name}{ending}" not in written:
                     (target / f"{name}{ending}").unlink(missing_ok=True)
+
+    @staticmethod
+    def check(ecg: Ecg) -> None:
+        """Refuse marks of more leads than an annotation can name."""
+        if ecg.marks is not None and len(ecg.spec.leads) > MOST_LEADS:
+            raise EcgsynthError(
+                f"WFDB annotations know {MOST_LEADS} leads, and here are {len(ecg.spec.leads)} "
+                "with marks; write NPZ or Parquet."
+            )
+
+    @staticmethod
+    def check_folder(folder: Path, most_bytes: int) -> None:
+        check_records(folder, most_bytes)
 
     @staticmethod
     def read(path: Path) -> Ecg:

@@ -11,27 +11,25 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import cells, stream
+from ecgsynth.formats.digitise import digitise, gains
 from ecgsynth.formats.wfdb.annotations import SYMBOLS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
-from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL, SYMBOL_OF_AAMI, limb_leads
+from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL, SYMBOL_OF_AAMI
 
 log = logging.getLogger("ecgsynth")
 
 LONG_S = 3.0
 """From this length on, s, an item is a record of its own."""
 
-GAIN = {"aVR": 2000, "aVL": 2000, "aVF": 2000}
-"""Steps per mV; 1000 for every lead that is not here. The augmented limb leads are halves of sums
-of I and II: with half the step they follow from them without any rounding."""
+BITS, STEP_MV = 16, 0.001
+"""Of a sample; 1 uV."""
 
-CONSISTENT_MV = 0.003
-"""Limb leads that agree with I and II to this much are derived from them after rounding; real
-leads that do not agree are written as they are."""
+NO_VALUE = -32768
+"""How format 16 marks a sample that is missing."""
 
 BEATS, WAVES = "atr", "fid"
 """The annotators: beats, one code each, with whatever else is no fiducial; and fiducials."""
@@ -66,40 +64,13 @@ TABLE = "items.csv"
 """The file with one row per item."""
 
 
-def refuse(ecg: Ecg, target: Path) -> None:
-    """What cannot be written, said before anything is."""
-    refuse_folder(target)
-    if ecg.spec.unit != "mV":
-        raise EcgsynthError(
-            "normalised signals have no mV, which WFDB needs; write them as NPZ, CSV or Parquet."
-        )
-    if ecg.marks is not None and len(ecg.spec.leads) > MOST_LEADS:
-        raise EcgsynthError(
-            f"WFDB annotations know {MOST_LEADS} leads, and here are {len(ecg.spec.leads)} with "
-            "marks; write NPZ or Parquet."
-        )
-
-
-def refuse_folder(target: Path) -> None:
-    """What is no folder to write to, whatever the items are."""
-    if target.suffix == ".hea":
-        raise EcgsynthError(
-            f"{target.name} names one record; WFDB is written as a folder, such as "
-            f"{target.with_suffix('').name}/."
-        )
-    if target.is_dir() and any(target.iterdir()) and not (target / TABLE).is_file():
-        raise EcgsynthError(
-            f"{target} holds files that are not from ecgsynth; name a new folder or an empty one."
-        )
-
-
 def write_record(ecg: Ecg, name: str, folder: Path) -> None:
     """Items end to end as one record with its annotations."""
     import wfdb
 
     spec = ecg.spec
-    gain = [GAIN.get(lead, 1000) for lead in spec.leads]
-    digital = _digital(ecg, gain)
+    gain = gains(spec.leads, STEP_MV)
+    digital = digitise(ecg, gain, BITS, "WFDB", missing=NO_VALUE)
     comments = textwrap.wrap(stream.statement(ecg), 200)
     if len(ecg) > 1 or spec.seconds < LONG_S:
         comments.append(f"Windows of {spec.samples} samples end to end; not a continuous rhythm.")
@@ -153,30 +124,6 @@ def _write_annotations(path: Path, notes: list[Note]) -> None:
         aux_note=[note.text.encode().decode("latin-1") for note in notes],  # its bytes are UTF-8
         write_dir=str(path.parent),
     )
-
-
-def _digital(ecg: Ecg, gain: list[int]) -> NDArray[np.int64]:
-    """[item, lead, sample] in steps; limb leads derived from the rounded I and II."""
-    steps = np.round(ecg.signal.astype(np.float64) * np.array(gain)[:, None])
-    leads = ecg.spec.leads
-    if "I" in leads and "II" in leads:
-        one, two = steps[:, leads.index("I")], steps[:, leads.index("II")]
-        for name, derived in limb_leads(one, two).items():
-            if name in leads:
-                k = leads.index(name)
-                exact = derived * (gain[k] // 1000)
-                apart = np.abs(exact - steps[:, k]) / gain[k]
-                if not (apart > CONSISTENT_MV).any():
-                    steps[:, k] = exact
-    beyond = np.abs(steps) > 32767
-    if beyond.any():
-        item, k, _ = np.argwhere(beyond)[0]
-        peak = np.nanmax(np.abs(ecg.signal[item, k]))
-        raise EcgsynthError(
-            f"lead {leads[k]} reaches {peak:.1f} mV, but 16-bit WFDB ends at "
-            f"{32767 / gain[k]:.1f} mV; leave such items out, or write NPZ or Parquet."
-        )
-    return np.where(np.isnan(steps), -32768, steps).astype(np.int64)  # WFDB's "no value"
 
 
 def _beats(ecg: Ecg) -> list[Note]:

@@ -9,9 +9,11 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.formats import contract
 from ecgsynth.registry import FORMATS
 from ecgsynth.service.api.jobs import JobView
 from ecgsynth.service.api.submit import FormRoute, Prefer, submitted
+from ecgsynth.service.files import uploads
 from ecgsynth.service.jobs import plans
 
 router = APIRouter(prefix="/v1", tags=["augmentations"], route_class=FormRoute)
@@ -24,11 +26,11 @@ class Augmentation(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    file: UploadFile = File(description="the real set: .npz, .csv, or a .zip of WFDB records")
+    file: UploadFile = File(description=f"the real set: {uploads.sentence()}")
     plan: str = Field(
         "augment-svf", description="name of a shipped plan, or a plan as YAML or JSON without data"
     )
-    format: str = Field("npz", description="of what comes back; a folder comes as a zip")
+    format: str = Field(contract.USUAL, description="of what comes back; a folder comes as a zip")
 
 
 @router.post(

@@ -11,6 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats import contract
 from ecgsynth.service.api import prometheus, responses
 from ecgsynth.service.api.problems import Problem
 from ecgsynth.service.middleware.logs import heard
@@ -34,11 +35,13 @@ UNSAID = re.compile(r"[^ -~]")
 
 MOST_WARNING = 2000
 
-MEDIA = {
-    "ndjson": "application/x-ndjson",
-    "parquet": "application/vnd.apache.parquet",
-    "zip": "application/zip",
-}
+LINES, ZIP = "application/x-ndjson", "application/zip"
+"""Media types of bodies that are no file of a format."""
+
+SENT = [kind for kind in contract.every().values() if not contract.zipped(kind)]
+"""Formats whose files are sent as they are."""
+
+BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 Count = Annotated[int, Field(ge=0, strict=True)]
 
@@ -70,7 +73,8 @@ class Wanted(BaseModel):
         default_factory=dict, description="values to hold fixed; the rest is drawn"
     )
     format: str = Field(
-        "ndjson", description="ndjson, parquet, or any other registered format as a zip"
+        responses.NDJSON,
+        description="ndjson, or a format of GET /v1/formats, which says whether it comes as a zip",
     )
     measure: bool = Field(
         False, strict=True, description="each line with its measured rate and intervals; ndjson"
@@ -85,16 +89,16 @@ class Wanted(BaseModel):
     "/ecgs", summary="Make synthetic ECG", response_class=StreamingResponse,
     responses={
         200: {
-            "description": "The ECG: a stream of lines, a Parquet file, or a zip.",
+            "description": "The ECG: a stream of lines, a file, or a zip.",
             "content": {
-                MEDIA["ndjson"]: {
+                LINES: {
                     "schema": {"type": "string"},
                     "example": '{"statement": "SYNTHETIC ECG ...", "seed": 7, "spec": {}}\n'
                     '{"item": 0, "label": "V", "context": {"rr_before_s": 0.5}, '
                     '"signal": {"MLII": [0.012, 0.015]}}\n{"items": 1}\n',
                 },
-                MEDIA["parquet"]: {"schema": {"type": "string", "format": "binary"}},
-                MEDIA["zip"]: {"schema": {"type": "string", "format": "binary"}},
+                **{kind.media_type: BINARY for kind in SENT},
+                ZIP: BINARY,
             },
         }
     },
@@ -133,10 +137,10 @@ async def ecgs(request: Request, wanted: Wanted) -> Response:
     if wanted.format == responses.NDJSON and wanted.total <= FEW and not wanted.measure:
         text = responses.few_lines(chunks, about)
         sent.inc(wanted.total)
-        return Response(text, headers=headers, media_type=MEDIA["ndjson"])
+        return Response(text, headers=headers, media_type=LINES)
     if wanted.format == responses.NDJSON:
         lines = responses.lines(chunks, about, sent.inc, state.computing, wanted.measure)
-        return StreamingResponse(lines, headers=headers, media_type=MEDIA["ndjson"])
+        return StreamingResponse(lines, headers=headers, media_type=LINES)
     held = state.room.hold(TIMES * size)
     try:
         path = await responses.written(
@@ -148,12 +152,13 @@ async def ecgs(request: Request, wanted: Wanted) -> Response:
             raise Problem(408, "the client left before its file was written.") from None
         raise
     sent.inc(wanted.total)
-    plain = wanted.format == "parquet"
-    ending = "parquet" if plain else "zip"
-    body = responses.file_body(path) if plain else responses.zip_body(path)
-    file = f"{id}-seed{wanted.seed}" + (".parquet" if plain else f"-{wanted.format}.zip")
+    kind = contract.named(wanted.format)
+    zipped = contract.zipped(kind)
+    body = responses.zip_body(path) if zipped else responses.file_body(path)
+    file = f"{id}-seed{wanted.seed}" + (f"-{wanted.format}.zip" if zipped else kind.endings[0])
     headers["Content-Disposition"] = f'attachment; filename="{file}"'
-    return responses.FileResponse(path, body, held, headers=headers, media_type=MEDIA[ending])
+    media = ZIP if zipped else kind.media_type
+    return responses.FileResponse(path, body, held, headers=headers, media_type=media)
 
 
 def _size(model: Loaded, count: int, most: int) -> int:

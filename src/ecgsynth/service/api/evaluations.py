@@ -12,6 +12,7 @@ from ecgsynth.registry import METRICS
 from ecgsynth.service import real_sets
 from ecgsynth.service.api.jobs import JobView
 from ecgsynth.service.api.submit import FormRoute, Prefer, submitted
+from ecgsynth.service.files import uploads
 
 router = APIRouter(prefix="/v1", tags=["evaluations"], route_class=FormRoute)
 
@@ -23,7 +24,7 @@ class Evaluation(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    file: UploadFile = File(description=".npz, .csv, or a .zip of WFDB records")
+    file: UploadFile = File(description=uploads.sentence())
     against: str = Field("mitbih:heldout", description="real items of the same people")
     train: str = Field(
         "", description="what the generator learned from, or none; what the file's own card names"

@@ -19,7 +19,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.formats import write
+from ecgsynth.formats import contract, write
 from ecgsynth.formats.stream import statement
 from ecgsynth.registry import FORMATS
 from ecgsynth.service.files.disk import Held
@@ -124,11 +124,11 @@ async def written(
     LeftError: it is. EcgsynthError: the format cannot hold such signals, the disk is full.
     """
     stop = threading.Event()
-    suffix = FORMATS.get(format).suffixes[0]
+    kind = contract.named(format)
 
     def work() -> Path:
         folder = Path(tempfile.mkdtemp(prefix="ecgsynth-file-"))
-        target = folder / (name if suffix == "/" else name + suffix)
+        target = folder / (name if kind.container == "folder" else name + kind.endings[0])
         try:
             write(_until(chunks, stop), target, format)
             if stop.is_set():

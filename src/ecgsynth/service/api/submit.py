@@ -64,13 +64,12 @@ async def submitted(
     """
     state = request.app.state
     settings = state.settings
-    form = uploads.kind_of(upload.filename or "")
     file: BinaryIO = upload.file
-    await asyncio.to_thread(
-        uploads.check, file, form, settings.most_unpacked_mib << 20, settings.most_files
+    name = upload.filename or ""
+    format = await asyncio.to_thread(
+        uploads.check, file, name, settings.most_unpacked_mib << 20, settings.most_files
     )
-    ending = {"npz": ".npz", "csv": ".csv", "wfdb": ".zip"}[form]
-    asked = asked | {"upload_kind": form, "name": f"upload{ending}"}
+    asked = asked | {"upload_kind": format, "name": uploads.stored_name(name)}
     try:
         id = await asyncio.to_thread(
             state.store.add, kind, asked, {"upload": _pieces(file)}, settings.jobs_waiting

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.registry import FORMATS
+from ecgsynth.formats import contract
 from ecgsynth.service.files import uploads
 from ecgsynth.signals.ecg import Ecg
 
@@ -86,9 +86,9 @@ def _written(folder: Path, done: Any, format: str) -> Path:
     """The file that is handed out; a folder, with the manifest in it, as a zip."""
     from ecgsynth.service.api.responses import zipped
 
-    suffix = FORMATS.get(format).suffixes[0]
-    if suffix != "/":
-        path = folder / f"{NAME}{suffix}"
+    kind = contract.named(format)
+    if kind.container == "file":
+        path = folder / f"{NAME}{kind.endings[0]}"
         done.save(path)
         return path
     place = folder / "made" / NAME

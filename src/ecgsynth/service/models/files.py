@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats.archives import PLAIN
 from ecgsynth.service.api.json_text import sayable
-from ecgsynth.service.files.uploads import PLAIN
 from ecgsynth.service.models.description import Model
 from ecgsynth.synthesizer.card import Card, kept_people
 

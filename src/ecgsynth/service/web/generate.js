@@ -35,7 +35,7 @@ async function load() {
   by("make-problem").textContent = "";
   form.offer(models);
   options(by("format"), [
-    ["ndjson", "JSON lines"], ...formats.map((one) => [one.name, `${one.name.toUpperCase()} (${one.suffix === "/" ? "folder" : one.suffix})`]),
+    ["ndjson", "JSON lines"], ...formats.map((one) => [one.name, `${one.title} (${one.suffix === "/" ? "folder" : one.suffix})`]),
   ]);
   aboutFormat();
   if (!models.length) {

@@ -10,6 +10,7 @@ let models = [];
 let judging = null;
 let augmenting = null;
 let filled = null;
+let accepted = "";
 
 export async function begin() {
   judging = new Work("judge", "/v1/evaluations", verdict);
@@ -24,11 +25,12 @@ export async function begin() {
 
 async function fill() {
   try {
-    const [{ datasets }, { formats }, { plans }, said] = await Promise.all(
+    const [{ datasets }, known, { plans }, said] = await Promise.all(
       ["/v1/datasets", "/v1/formats", "/v1/plans", "/v1/models"].map((path) => get(path)));
     sources(datasets);
-    options(by("augment-format"), formats.map((one) => [one.name, one.name.toUpperCase()]));
-    by("augment-format").value = "npz";
+    options(by("augment-format"), known.formats.map((one) => [one.name, one.title]));
+    by("augment-format").value = known.usual;
+    accept(known);
     options(by("plan"), [...plans.map((one) => [one.name, `${one.name}: ${gets(one.classes)}`]), ["", "Own factors"]]);
     models = said.models.filter((one) => one.classes.length);
     options(by("plan-model"), models.map((one) => [one.id, one.name]));
@@ -38,6 +40,13 @@ async function fill() {
   } catch (problem) {
     by("judge-problem").textContent = problem.message;
   }
+}
+
+/** What may be sent in, in the words of the server. */
+function accept(known) {
+  accepted = `: ${known.accept_text}`;
+  for (const input of [by("file"), by("real")]) input.accept = known.accept.join(",");
+  for (const text of document.querySelectorAll(".accepted")) text.textContent = accepted;
 }
 
 const gets = (classes) => Object.entries(classes).map(([name, { times, count }]) => (times ? `${name} × ${times}` : `${name} + ${count}`)).join(", ");
@@ -65,7 +74,7 @@ const size = (bytes) => (bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1000))}
 async function judge(event) {
   event.preventDefault();
   if (!file) {
-    by("judge-problem").textContent = "Choose a file first: .npz, .csv, or a .zip of WFDB records.";
+    by("judge-problem").textContent = `Choose a file first${accepted}.`;
     by("file").focus();
     return;
   }
@@ -182,7 +191,7 @@ async function augment(event) {
   const [chosen] = by("real").files;
   const form = new FormData();
   try {
-    if (!chosen) throw new Error("Choose a real set first: .npz, .csv, or a .zip of WFDB records.");
+    if (!chosen) throw new Error(`Choose a real set first${accepted}.`);
     form.append("file", chosen);
     form.append("plan", plan());
     form.append("format", by("augment-format").value);

@@ -8,16 +8,18 @@ import tempfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ecgsynth.files import written_beside
 from ecgsynth.formats import stream
+from ecgsynth.formats.contract import Format
 from ecgsynth.formats.foreign.arrays import Archive, Arrays
 from ecgsynth.formats.foreign.items import items_of
+from ecgsynth.formats.npz.column import Column
+from ecgsynth.formats.npz.uploads import check
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
@@ -29,7 +31,7 @@ _MARKS = ("item", "lead", "sample", "symbol")
 
 
 @FORMATS.register("npz")
-class Npz:
+class Npz(Format):
     """NumPy archive: `data [item, lead, sample]`, labels, patients, context, card.
 
     Per item: `data`, `labels_id`, `labels_str`, `label` [item, class], `context` and, where known,
@@ -38,7 +40,10 @@ class Npz:
     Marks, where there are any: `marks_item`, `marks_lead`, `marks_sample`, `marks_symbol`.
     """
 
-    suffixes = (".npz",)
+    title = "NPZ"
+    endings = (".npz",)
+    media_type = "application/x-npz"
+    uploads = True
 
     @staticmethod
     def write(chunks: Iterable[Ecg], target: Path) -> None:
@@ -51,13 +56,13 @@ class Npz:
             written_beside(target) as beside,
             tempfile.TemporaryDirectory(".part", f".{target.name}.", target.parent) as folder,
         ):
-            columns: dict[str, _Column] = {}
+            columns: dict[str, Column] = {}
             try:
                 start = 0
                 for chunk in chunks:
                     for name, values in _arrays(chunk, start).items():
                         if name not in columns:
-                            columns[name] = _Column(Path(folder) / f"{name}.npy", values)
+                            columns[name] = Column(Path(folder) / f"{name}.npy", values)
                         columns[name].append(values)
                     start += len(chunk)
                 for column in columns.values():
@@ -76,6 +81,10 @@ class Npz:
                     ):
                         shutil.copyfileobj(source, member, 1 << 20)
                     file.unlink()
+
+    @staticmethod
+    def check_upload(file: BinaryIO, most_bytes: int, most_files: int) -> None:
+        check(file, most_bytes, most_files)
 
     @staticmethod
     def read(path: Path) -> Ecg:
@@ -128,55 +137,6 @@ def _constants(ecg: Ecg) -> dict[str, Any]:
         "spec": json.dumps(stream.facts(ecg)),
         "card": stream.card_json(ecg),
     }
-
-
-class _Column:
-    """One .npy file that grows along its first axis.
-
-    Text is kept part by part until the end, because its width in bytes is that of the longest.
-    """
-
-    def __init__(self, path: Path, like: NDArray) -> None:
-        self.path, self.like, self.count = path, like, 0
-        self.text = like.dtype.kind == "U"
-        self.widest = like.dtype
-        self.parts = 0
-        self.file: IO[bytes] = open(path, "w+b")  # noqa: SIM115 (closed by the writer)
-        if not self.text:
-            self._header()
-
-    def _header(self) -> None:
-        shape = (self.count, *self.like.shape[1:])
-        described = npy.dtype_to_descr(self.widest)  # type: ignore[no-untyped-call]
-        # NumPy pads the header for a first axis that grows: it keeps its length.
-        npy.write_array_header_1_0(  # type: ignore[no-untyped-call]
-            self.file, {"descr": described, "fortran_order": False, "shape": shape}
-        )
-
-    def append(self, values: NDArray) -> None:
-        self.count += len(values)
-        if self.text:
-            np.save(self.file, values, allow_pickle=False)
-            self.widest = max(self.widest, values.dtype, key=lambda kind: kind.itemsize)
-            self.parts += 1
-        else:
-            self.file.write(np.ascontiguousarray(values, self.like.dtype).data)
-
-    def finish(self) -> None:
-        """Set the true count in the header."""
-        self.file.seek(0)
-        if not self.text:
-            self._header()
-            return
-        with tempfile.TemporaryFile(dir=self.path.parent) as spool:
-            shutil.copyfileobj(self.file, spool)
-            spool.seek(0)
-            self.file.seek(0)
-            self._header()
-            for _ in range(self.parts):
-                part = np.load(spool, allow_pickle=False)
-                self.file.write(part.astype(self.widest).tobytes())
-            self.file.truncate()
 
 
 def _own(archive: Archive) -> Ecg:

@@ -1,0 +1,88 @@
+"""When, with what and of whom a set of ECG was recorded or made: what headers of files hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg
+
+MIXED = ("synthetic", "items", "by", "patient", "real")
+"""What the card of real items with synthetic ones among them says under `mixed`."""
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """The header of a set of ECG, whatever the format.
+
+    Attributes
+    ----------
+    made_by: what made the synthetic items: ids of models, or the simulator; () where all are real.
+    recorded_in: where the real items are from, such as "mitbih:train"; "" where none is real.
+    items, made: items in all, and synthetic ones.
+    patient: of synthetic items among real ones; "" elsewhere.
+    start: when the recording began; None, as in every synthetic one.
+    age_years, sex: of the person, "F" or "M", where all items agree; None where unknown.
+    """
+
+    made_by: tuple[str, ...]
+    recorded_in: str
+    items: int
+    made: int
+    patient: str = ""
+    start: datetime | None = None
+    age_years: float | None = None
+    sex: Literal["F", "M"] | None = None
+
+    @property
+    def mark(self) -> str:
+        """What every field for a patient, a device or a comment must say of synthetic ECG."""
+        if not self.made_by:
+            return ""
+        return "PARTLY SYNTHETIC" if self.recorded_in else "SYNTHETIC"
+
+    @property
+    def device(self) -> str:
+        """What the signals come from, for the field of a device."""
+        return " and ".join(self.made_by) or self.recorded_in
+
+    @property
+    def statement(self) -> str:
+        """One sentence for people: what the set holds, first whether it is synthetic."""
+        if self.mark == "SYNTHETIC":
+            return f"SYNTHETIC ECG made by {self.device}: not from a patient and not for diagnosis."
+        if self.mark:
+            return (
+                f"PARTLY SYNTHETIC ECG: {self.made} of {self.items} items were made by "
+                f"{self.device} (patient {self.patient}), the others are from {self.recorded_in}; "
+                "not for diagnosis."
+            )
+        return f"ECG from {self.recorded_in}; not for diagnosis."
+
+
+def acquisition(ecg: Ecg) -> Acquisition:
+    """What a set says of its acquisition, in its source, its card and its contexts."""
+    age, female = (_agreed(ecg, name) for name in ("age", "sex"))
+    sex: dict[float | None, Literal["F", "M"]] = {0.0: "M", 1.0: "F"}
+    person: dict[str, Any] = {"age_years": age, "sex": sex.get(female)}
+    mixed = (ecg.card or {}).get("mixed")
+    if isinstance(mixed, Mapping) and {*MIXED} <= {*mixed}:
+        made_by, patient = tuple(mixed["by"]), mixed["patient"]
+        return Acquisition(
+            made_by, mixed["real"], mixed["items"], mixed["synthetic"], patient, **person
+        )
+    if ecg.synthetic:
+        return Acquisition((ecg.source.removeprefix(SYNTHETIC),), "", len(ecg), len(ecg), **person)
+    return Acquisition((), ecg.source, len(ecg), 0, **person)
+
+
+def _agreed(ecg: Ecg, name: str) -> float | None:
+    """The value of a context that all items have; None where they differ or it is unknown."""
+    if name not in ecg.spec.context or ecg.context is None or not len(ecg):
+        return None
+    values = np.unique(ecg.context[:, ecg.spec.context.index(name)])
+    return float(values[0]) if len(values) == 1 and np.isfinite(values[0]) else None
