@@ -286,7 +286,8 @@ def test_every_kind_of_upload_gives_the_same_verdict(
     shutil.copy(beats / name, tmp_path / f"upload{Path(name).suffix}")
     asked = {
         "against": "simulated:test", "train": "", "metrics": ["amplitude_w1"], "quick": True,
-        "seed": 0, "upload_kind": uploads.kind_of(name, ["a.hea"]), "name": uploads.stored_name(name),
+        "seed": 0, "upload_kind": uploads.kind_of(name, ["a.hea"]),
+        "name": uploads.stored_name(name),
     }  # fmt: skip
     heard: list[tuple[str, float]] = []
     verdict, kept = evaluate.judge(

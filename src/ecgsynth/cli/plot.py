@@ -11,7 +11,7 @@ from ecgsynth.cli.targets import Force, checked_targets
 
 
 def plot(
-    what: Annotated[str, typer.Argument(help="File, folder of WFDB records, or run folder.")],
+    what: Annotated[str, typer.Argument(help="File or folder with ECG, or run folder.")],
     to: Annotated[Path, typer.Option("--to", help=".svg, .png or .pdf")] = Path("sheet.svg"),
     item: Annotated[list[int] | None, typer.Option("--item", help="Items; repeatable.")] = None,
     title: Annotated[str, typer.Option("--title")] = "",

@@ -1,0 +1,270 @@
+"""What a format declares is what it does, and all that commands, service and page say of it."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import io
+import json
+import re
+import weakref
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from items import BEAT, beats, chunked, with_marks
+from outcome import Command
+from serving import served
+
+from ecgsynth import formats
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import written_beside
+from ecgsynth.formats import contract, stream
+from ecgsynth.formats.contract import KEEPABLE, Format, every
+from ecgsynth.registry import FORMATS
+from ecgsynth.service.files import uploads
+from ecgsynth.service.settings import Settings
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
+
+NAMES = FORMATS.names()
+
+
+class Lines(Format):
+    """Lines of JSON: a small format that only these tests know."""
+
+    title = "Lines"
+    endings = (".lines",)
+    media_type = "text/x-lines"
+    units = ("mV",)
+    step_mv = 0.01
+    leads = ("MLII", "I", "II")
+    keeps = frozenset({"label", "context"})
+    compressed = True
+    uploads = True
+
+    @staticmethod
+    def write(chunks: Iterable[Ecg], target: Path) -> None:
+        first, chunks = stream.begin(chunks)
+        with written_beside(target) as beside, open(beside, "w") as file:
+            file.write(json.dumps(stream.facts(first)) + "\n")
+            for chunk in chunks:
+                for row in range(len(chunk)):
+                    assert chunk.label is not None and chunk.context is not None
+                    said = [chunk.signal[row].astype(float).round(2).tolist()]
+                    said += [chunk.label[row].tolist(), chunk.context[row].tolist()]
+                    file.write(json.dumps(said) + "\n")
+
+    @staticmethod
+    def read(path: Path) -> Ecg:
+        head, *rows = path.read_text().splitlines()
+        spec, source, _ = stream.read_facts(head, path)
+        signal, label, context = zip(*map(json.loads, rows), strict=True)
+        return Ecg(np.array(signal), spec, np.array(label), np.array(context), source=source)
+
+    @staticmethod
+    def check_upload(file: io.BufferedIOBase, *_: int) -> None:  # type: ignore[override]
+        if file.read(1) != b"{":
+            raise EcgsynthError("the file holds no lines of JSON.")
+
+
+@pytest.fixture
+def lines() -> Iterator[None]:
+    """The format is registered, as one of another package would be."""
+    FORMATS.register("lines")(Lines)
+    yield
+    del FORMATS._objects["lines"]
+
+
+def target_of(name: str, folder: Path) -> str:
+    kind = contract.named(name)
+    return f"{folder}/set{kind.endings[0]}"
+
+
+# What every format declares is so.
+
+
+def test_endings_mean_one_format_each_and_a_bare_folder_means_one() -> None:
+    endings = [ending for kind in every().values() for ending in kind.endings]
+    assert len(endings) == len({*endings}) and endings.count("/") == 1
+    assert all(one == one.lower() and one[0] in "./" for one in endings)
+    for kind in every().values():
+        assert kind.keeps <= {*KEEPABLE} and "/" in kind.media_type and kind.title
+        assert (kind.container == "folder") == bool(kind.own_file)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_format_keeps_comes_back_and_what_it_loses_is_named(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    kind, ecg = contract.named(name), with_marks(beats())
+    back = formats.read(formats.write(ecg, target_of(name, tmp_path), name), name)
+    for attribute, words in KEEPABLE.items():
+        kept = attribute in kind.keeps
+        if kept and attribute != "marks":
+            np.testing.assert_array_equal(getattr(back, attribute), getattr(ecg, attribute))
+        assert (f"has no {words}" in caplog.text) != kept
+    assert (back.marks == ecg.marks) == ("marks" in kind.keeps)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_amplitudes_come_back_within_half_a_step(tmp_path: Path, name: str) -> None:
+    rng = np.random.default_rng(5)
+    ecg = replace(beats(4), signal=rng.normal(0, 2, (4, 1, 64)).astype(np.float32))
+    back = formats.read(formats.write(ecg, target_of(name, tmp_path), name), name)
+    most = (contract.named(name).step_mv or 0.0) / 2
+    assert np.abs(back.signal - ecg.signal).max() <= most + 1e-6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_unit_that_is_not_declared_is_refused_before_anything_is_written(
+    tmp_path: Path, name: str
+) -> None:
+    kind, spec = contract.named(name), replace(BEAT, unit="normalised")
+    if "normalised" in kind.units:
+        assert len(formats.read(formats.write(beats(3, spec), target_of(name, tmp_path)))) == 3
+        return
+    others = contract.titles(lambda kind: "normalised" in kind.units)
+    for refused in (
+        lambda: formats.write(beats(3, spec), target_of(name, tmp_path)),
+        lambda: formats.check_target(target_of(name, tmp_path), spec),
+    ):
+        with pytest.raises(EcgsynthError, match=f"no mV, which {kind.title} needs; .* {others}"):
+            refused()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if contract.named(name).streams])
+def test_a_format_that_streams_holds_few_chunks_at_a_time(tmp_path: Path, name: str) -> None:
+    alive: list[weakref.ref[Ecg]] = []
+    most = 0
+
+    def made() -> Iterator[Ecg]:
+        nonlocal most
+        for _ in range(12):
+            chunk = beats(1024)  # as many as any format writes at a time
+            alive.append(weakref.ref(chunk))
+            yield chunk
+            del chunk
+            gc.collect()
+            most = max(most, sum(one() is not None for one in alive))
+
+    formats.write(made(), target_of(name, tmp_path))
+    assert most <= 4
+
+
+def test_a_format_that_declares_too_little_is_named() -> None:
+    FORMATS.register("bare")(type("Bare", (), {"endings": (".bare",)}))
+    try:
+        with pytest.raises(EcgsynthError, match="'bare' does not declare title, media_type"):
+            contract.named("bare")
+    finally:
+        del FORMATS._objects["bare"]
+
+
+# A new format is one class: nothing else needs to know it.
+
+
+@pytest.mark.usefixtures("lines")
+def test_a_new_format_is_written_and_read_by_its_ending(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    back = formats.read(formats.write(with_marks(beats()), tmp_path / "set.LINES"))
+    assert (len(back), back.patient, back.marks) == (23, None, None)
+    assert "set.LINES has no people; CSV, NPZ, Parquet and WFDB keep them." in caplog.text
+    assert "set.LINES has no marks; NPZ, Parquet and WFDB keep them." in caplog.text
+    odd = Ecg(np.zeros((2, 1, 64)), Spec(("V9",), 360, 64))
+    with pytest.raises(EcgsynthError, match="Lines knows no lead 'V9'; its leads are MLII, I, II"):
+        formats.write(odd, tmp_path / "odd.lines")
+    with pytest.raises(EcgsynthError, match=r"endings: .*\.lines"):
+        formats.write(odd, tmp_path / "odd.unknown")
+
+
+@pytest.mark.usefixtures("lines")
+@pytest.mark.parametrize("words", ["generate", "augment", "data save"])
+def test_the_help_of_a_command_names_a_new_format(command: Command, words: str) -> None:
+    assert "(.csv .lines .npz .parquet)" in " ".join(command(*words.split(), "--help").out.split())
+
+
+@pytest.mark.usefixtures("lines")
+def test_the_service_takes_and_gives_a_new_format(
+    models: Path, tmp_path: Path, simulated_beats: Ecg
+) -> None:
+    settings = Settings(model_dir=models, jobs_db=f"sqlite:///{tmp_path / 'jobs'}", jobs=0)
+    with served(settings) as client:
+        known = client.get("/v1/formats").json()
+        (said,) = [one for one in known["formats"] if one["name"] == "lines"]
+        assert said["title"] == "Lines" and said["about"].startswith("Lines of JSON")
+        assert (said["suffix"], said["media_type"]) == (".lines", "text/x-lines")
+        assert (said["uploads"], said["step_mv"], said["zipped"]) == ([".lines"], 0.01, False)
+        assert ".lines" in known["accept"] and ".lines" in known["accept_text"]
+
+        wanted = {"model": "tiny", "count": 5, "seed": 2, "format": "lines"}
+        answer = client.post("/v1/ecgs", json=wanted)
+        assert answer.headers["content-type"].startswith("text/x-lines")
+        assert answer.headers["content-disposition"].endswith('seed2.lines"')
+        (tmp_path / "set.lines").write_bytes(answer.content)
+        assert len(formats.read(tmp_path / "set.lines")) == 5
+
+        formats.write(simulated_beats[:40], tmp_path / "upload.lines")
+        content = (tmp_path / "upload.lines").read_bytes()
+        for name, sent, status in (("a.LINES", content, 202), ("a.lines", b"\0", 422)):
+            answer = client.post(
+                "/v1/evaluations", data={"against": "simulated:test"}, files={"file": (name, sent)}
+            )
+            assert answer.status_code == status, answer.text
+        assert answer.json()["detail"] == "the file holds no lines of JSON."
+    asked = {"name": "upload.lines", "upload_kind": "lines"}
+    assert len(uploads.read(tmp_path, asked)) == 40
+
+
+def test_the_service_says_of_every_format_what_it_declares(models: Path, tmp_path: Path) -> None:
+    settings = Settings(model_dir=models, jobs_db=f"sqlite:///{tmp_path / 'jobs'}", jobs=0)
+    with served(settings) as client:
+        known = client.get("/v1/formats").json()
+        assert known["usual"] in NAMES
+        assert known["accept_text"] == ".csv, .npz, or a .zip of WFDB records"
+        for said in known["formats"]:
+            wanted = {"model": "tiny", "count": 2, "format": said["name"]}
+            answer = client.post("/v1/ecgs", json=wanted)
+            assert answer.headers["content-type"].startswith(said["media_type"])
+            assert zipfile.is_zipfile(io.BytesIO(answer.content)) == said["zipped"]
+
+
+def texts(file: Path) -> str:
+    """What a file says to people or programs: of Python, its strings but for docstrings."""
+    if file.suffix != ".py":
+        return file.read_text()
+    tree = ast.parse(file.read_text())
+    documents = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    strings = [node for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    return "\n".join(str(node.value) for node in strings if node not in documents)
+
+
+NAMED = {
+    ("demo.py", "wfdb"), ("demo.py", "npz"),  # it shows two formats
+    ("data.py", "npz"),  # `data build` makes what NumPy reads
+    ("ecgs.py", "wfdb"), ("train.py", "npz"),  # examples
+    ("description.py", ".csv"),  # the statements of PTB-XL
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", ["cli", "service"])
+def test_commands_service_and_page_name_no_format_beside_examples(folder: str) -> None:
+    example = re.compile(r"(--to|--from|file=@)[ =]?\S*")
+    found = set()
+    for file in (Path(formats.__file__).parent.parent / folder).rglob("*"):
+        if file.suffix in (".py", ".js", ".html"):
+            said = example.sub("", texts(file).lower())
+            found |= {(file.name, w) for w in ("parquet", "wfdb", ".csv", "npz") if w in said}
+    assert found <= NAMED
+
+
+def test_chunks_are_written_as_the_whole_is(tmp_path: Path) -> None:
+    for name in NAMES:
+        ecg = beats(50)
+        formats.write(iter(chunked(ecg, 7)), target_of(name, tmp_path), name)
+        assert len(formats.read(target_of(name, tmp_path), name)) == 50
