@@ -20,10 +20,11 @@ from ecgsynth.signals.ecg import Ecg
 HEARING = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from ecgsynth.cli.main import main
 main()
 """
-"""A suite that runs in the background was started with Ctrl-C ignored."""
+"""A suite that runs in the background was started with Ctrl-C and SIGHUP ignored."""
 
 
 @pytest.fixture(scope="module")

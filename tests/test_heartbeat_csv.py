@@ -15,8 +15,8 @@ from ecgsynth.datasets import load
 from ecgsynth.datasets.heartbeat_csv import PUBLISHED, HeartbeatCsv, parts
 from ecgsynth.datasets.heartbeat_csv.parts import parts_of
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb.reader import Recording
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.recording import Annotations, Recording
 
 RECORDS = (100, 101, 102, 124, 201, 202)
 """The phantom's: of train, validation and test, one paced without MLII, and one man's two."""
@@ -32,7 +32,7 @@ def recording(rr_s: np.ndarray, symbol: str | list[str] = "N") -> Recording:
         wave += 0.3 * np.exp(-(((time - at - 0.3) / 0.05) ** 2))
     symbols = np.array([symbol] * len(r_s) if isinstance(symbol, str) else symbol)
     sample = np.round(r_s * 360).astype(np.int64)
-    return Recording(wave[None].astype(np.float32), 360.0, ("MLII",), sample, symbols)
+    return Recording(wave[None].astype(np.float32), 360.0, ("MLII",), Annotations(sample, symbols))
 
 
 # ---- how a beat becomes a part
@@ -75,8 +75,8 @@ def test_the_last_beat_of_a_recording_is_left_out() -> None:
 
 def test_a_part_that_the_recording_cuts_short_says_so() -> None:
     whole = recording(np.full(10, 0.8))
-    end = int(whole.sample[-1]) + 9
-    short = Recording(whole.signal[:, :end], 360.0, whole.leads, whole.sample, whole.symbol)
+    end = int(whole.annotations.sample[-1]) + 9
+    short = Recording(whole.signal[:, :end], 360.0, whole.leads, whole.annotations)
     found = parts_of(short)
     assert found["valid"][-1] == pytest.approx((0.8 + 9 / 360) * 125, abs=1)
     assert not found["signal"][-1][found["valid"][-1] :].any()
@@ -85,15 +85,15 @@ def test_a_part_that_the_recording_cuts_short_says_so() -> None:
 def test_a_gap_in_the_recording_takes_only_its_own_beats() -> None:
     whole = recording(np.full(10, 0.8))
     signal = whole.signal.copy()
-    signal[0, whole.sample[4] + 20] = np.nan
-    found = parts_of(Recording(signal, 360.0, whole.leads, whole.sample, whole.symbol))
+    signal[0, whole.annotations.sample[4] + 20] = np.nan
+    found = parts_of(Recording(signal, 360.0, whole.leads, whole.annotations))
     assert np.isfinite(found["signal"]).all()
     assert 7 <= len(found["signal"]) < 10
 
 
 def test_the_part_is_the_same_whatever_the_amplitude() -> None:
     low = recording(np.full(5, 0.8))
-    high = Recording(3 * low.signal + 0.5, 360.0, low.leads, low.sample, low.symbol)
+    high = Recording(3 * low.signal + 0.5, 360.0, low.leads, low.annotations)
     np.testing.assert_allclose(parts_of(high)["signal"], parts_of(low)["signal"], atol=1e-5)
 
 
@@ -131,7 +131,7 @@ def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
             str(record), 360, ["mV"], ["V5" if record == 102 else "MLII"], d_signal=digital,
             fmt=["16"], adc_gain=[200], baseline=[1024], write_dir=str(folder),
         )  # fmt: skip
-        wfdb.wrann(str(record), "atr", made.sample, symbol, write_dir=str(folder))
+        wfdb.wrann(str(record), "atr", made.annotations.sample, symbol, write_dir=str(folder))
     return folder
 
 

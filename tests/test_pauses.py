@@ -11,7 +11,7 @@ from wfdb_files import annotated, write_record
 
 from ecgsynth.datasets import load, store
 from ecgsynth.datasets.rr import GAP_S, LONGEST_S, rr_at
-from ecgsynth.formats.wfdb.reader import Recording
+from ecgsynth.signals.recording import Annotations, Recording
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 
 FS = 100.0
@@ -25,16 +25,17 @@ def recording(marks: list[tuple], seconds: float = 60, missing: slice | None = N
     signal = np.zeros((1, int(seconds * FS)), np.float32)
     if missing is not None:
         signal[:, missing] = np.nan
-    return Recording(
-        signal, FS, ("II",), np.round(np.array(second) * FS).astype(np.int64),
-        np.array(symbol, np.str_), subtype=np.array(subtype), note=note,
+    notes = Annotations(
+        np.round(np.array(second) * FS).astype(np.int64), np.array(symbol, np.str_),
+        subtype=np.array(subtype), note=note,
     )  # fmt: skip
+    return Recording(signal, FS, ("II",), notes)
 
 
 def rr_of(marks: list[tuple], **more: object) -> tuple[list[float], float]:
     """Intervals between the beats "N", NaN first, and their mean."""
     made = recording(marks, **more)  # type: ignore[arg-type]
-    rr = rr_at(made, made.sample[made.symbol == "N"])
+    rr = rr_at(made, made.annotations.sample[made.annotations.symbol == "N"])
     return [round(float(value), 3) for value in rr[:, 0]], float(rr[0, 2])
 
 

@@ -51,7 +51,7 @@ def test_rare_beats_are_of_everybody_alike(model: Synthesizer) -> None:
         pace_of(m.generate(2000, "V", seed=1)) for m in (model, model.transplanted())
     )
     middle = float(np.median(PACES))
-    assert np.mean(slow < middle) < 0.1
+    assert np.mean(slow < middle) < 0.15
     assert np.mean(all_of_them < middle) == pytest.approx(0.5, abs=0.05)
 
 

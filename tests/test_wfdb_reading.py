@@ -13,7 +13,8 @@ from own import everything
 from wfdb_files import annotated, checksum, packed, write_record
 
 from ecgsynth.errors import DamagedFileError, EcgsynthError
-from ecgsynth.formats.wfdb.reader import Recording, read_outline, read_recording
+from ecgsynth.formats.wfdb.reader import read_outline, read_recording
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.units import per_mv
 
 BITS = {16: 16, 61: 16, 160: 16, 80: 8, 212: 12, 310: 10, 311: 10, 24: 24, 32: 32}
@@ -138,10 +139,10 @@ def test_several_samples_a_frame_are_read_at_the_leads_own_rate(tmp_path: Path) 
     assert read_outline(tmp_path / "a", ("RESP",)) == (("RESP",), 125)
     for recording in (both, alone):
         np.testing.assert_array_equal(recording.signal[0], (ecg / 1000).astype(np.float32))
-        assert recording.sample.tolist() == [0, 1000, 3996]
+        assert recording.annotations.sample.tolist() == [0, 1000, 3996]
     assert np.abs(both.signal[1] - np.sin(2 * np.pi * 0.25 * t))[50:-50].max() < 0.005
     np.testing.assert_array_equal(slow.signal[0], (breath / 1000).astype(np.float32))
-    assert slow.sample.tolist() == [0, 250, 999]
+    assert slow.annotations.sample.tolist() == [0, 250, 999]
 
 
 @pytest.mark.parametrize("rate", ["250", "250.0", "2.5e2", "250/360", "250/1:0", "250/72.5(12.5)"])
@@ -258,7 +259,9 @@ def test_every_segment_has_its_own_gain_and_unit(tmp_path: Path, wave: np.ndarra
     annotated(tmp_path / "a.atr", [10, 5000, 9999], "NNN")
     recording = read_recording(tmp_path / "a", annotations="atr")
     np.testing.assert_allclose(recording.signal[0], wave, atol=1e-6)
-    assert recording.sample.tolist() == [10, 5000, 9999] and recording.comments == ("63 M",)
+    assert recording.annotations.sample.tolist() == [10, 5000, 9999] and recording.comments == (
+        "63 M",
+    )
 
 
 def test_a_variable_layout_may_have_gaps_and_other_leads_in_every_segment(

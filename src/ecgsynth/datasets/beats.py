@@ -13,8 +13,8 @@ from pydantic import Field, field_validator
 from ecgsynth.datasets import Settings
 from ecgsynth.datasets.rr import rr_at
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb.reader import Recording
 from ecgsynth.signals import filters
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.segments import cut
 from ecgsynth.signals.spec import Spec
 
@@ -125,8 +125,8 @@ def cut_beats(
             f"{LEAST_SAMPLES}; set a higher rate or a longer window."
         )
     signal = prepare(recording.signal, recording.fs, fs, cutting)
-    beat = np.isin(recording.symbol, list(label_of))
-    at, symbol = recording.sample[beat], recording.symbol[beat]
+    beat = np.isin(recording.annotations.symbol, list(label_of))
+    at, symbol = recording.annotations.sample[beat], recording.annotations.symbol[beat]
     rr = rr_at(recording, at, label_of)
     if signal.shape[-1] < pre + post:
         raise EcgsynthError(f"{name} is shorter than one window; set a smaller one.")

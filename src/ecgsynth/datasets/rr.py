@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.formats.wfdb.reader import Recording
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.segments import rr_intervals
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 
@@ -45,8 +45,8 @@ def rr_at(
 
     samples: of the beats whose intervals are wanted. also: symbols that are beats here.
     """
-    beat = np.isin(recording.symbol, [*AAMI_OF_SYMBOL, *also])
-    times = np.unique(recording.sample[beat])
+    beat = np.isin(recording.annotations.symbol, [*AAMI_OF_SYMBOL, *also])
+    times = np.unique(recording.annotations.sample[beat])
     known = np.diff(times) <= LONGEST_S * recording.fs
     for start, end in _without_rhythm(recording, times):
         first = max(0, int(np.searchsorted(times, start, "right")) - 1)
@@ -56,20 +56,21 @@ def rr_at(
 
 def _without_rhythm(recording: Recording, times: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     """First and last sample of every stretch in which no beats can be told."""
-    at, symbol, end = recording.sample, recording.symbol, recording.signal.shape[1]
+    notes, end = recording.annotations, recording.samples
+    at, symbol = notes.sample, notes.symbol
     off = at[symbol == FLUTTER_OFF]
     for start in at[symbol == FLUTTER_ON].tolist():
         later = off[off > start]
         yield start, int(later[0]) if len(later) else start + 1
     for lone in at[np.isin(symbol, [FLUTTER_WAVE, FLUTTER_OFF])].tolist():
         yield lone - 1, lone
-    if recording.note:
+    if notes.note:
         rhythm = np.flatnonzero(symbol == RHYTHM)
-        silent = [recording.note[k].strip() in WITHOUT_BEATS for k in rhythm]
+        silent = [notes.note[k].strip() in WITHOUT_BEATS for k in rhythm]
         yield from _until_next(at[rhythm], np.array(silent, bool), end)
-    if len(recording.subtype):
+    if len(notes.subtype):
         quality = np.flatnonzero(symbol == QUALITY)
-        yield from _until_next(at[quality], recording.subtype[quality] == UNREADABLE, end)
+        yield from _until_next(at[quality], notes.subtype[quality] == UNREADABLE, end)
     missing = np.isnan(recording.signal).all(0)
     if missing.any():
         edges = np.flatnonzero(np.diff(missing, prepend=False, append=False)).reshape(-1, 2)

@@ -14,10 +14,10 @@ from ecgsynth.datasets.beats import cut_beats
 from ecgsynth.datasets.mitbih import HELDOUT_FROM, PARTS, MitBih
 from ecgsynth.datasets.mitbih.files import FS
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb.reader import Recording
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.noise import add_noise
+from ecgsynth.signals.recording import Annotations, Recording
 from ecgsynth.signals.segments import with_mean_of_part
 from ecgsynth.signals.spec import Spec
 from ecgsynth.simulator import records
@@ -104,7 +104,10 @@ def _person(patient: int, split: str, settings: Simulated.Settings) -> Ecg:
     assert record.patient is not None
     code = np.isin(record.marks.symbol, records.CLASSES)
     recording = Recording(
-        record.signal[0], FS, settings.leads, record.marks.sample[code], record.marks.symbol[code]
+        record.signal[0],
+        FS,
+        settings.leads,
+        Annotations(record.marks.sample[code], record.marks.symbol[code]),
     )
     number = {name: k for k, name in enumerate(records.CLASSES)}
     beats = cut_beats(recording, number, settings.fs, settings, record.patient[0])

@@ -26,9 +26,10 @@ from ecgsynth.datasets.folder.rows import of_table
 from ecgsynth.datasets.folder.tables import is_ours
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb.folder import files_of, record_names, summed_up
-from ecgsynth.formats.wfdb.reader import Recording, read_outline, read_recording
+from ecgsynth.formats.wfdb.reader import read_outline, read_recording
 from ecgsynth.progress import recordings
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.segments import RR
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.units import doubted_unit

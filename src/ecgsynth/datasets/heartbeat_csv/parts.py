@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from ecgsynth.datasets import mitbih, store
 from ecgsynth.datasets.mitbih import files
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb.reader import Recording
 from ecgsynth.progress import console, recordings
 from ecgsynth.signals.filters import resample
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
 
 FS = 125.0
@@ -171,8 +171,8 @@ def parts_of(recording: Recording) -> Columns:
     A part begins at R, is 1.2 median RR intervals of its 10-s window long (of the whole recording
     where the window holds a single beat), is scaled to [0, 1] and padded with zeros to 187.
     """
-    beat = np.isin(recording.symbol, list(AAMI_OF_SYMBOL))
-    at, symbol = recording.sample[beat], recording.symbol[beat]
+    beat = np.isin(recording.annotations.symbol, list(AAMI_OF_SYMBOL))
+    at, symbol = recording.annotations.sample[beat], recording.annotations.symbol[beat]
     signal = resample(recording.signal, recording.fs, FS)[0]
     start = np.round(at * (FS / recording.fs)).astype(np.int64)
     period = _period_s(at / recording.fs)

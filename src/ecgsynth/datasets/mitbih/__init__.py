@@ -174,7 +174,7 @@ class MitBih:
             except EcgsynthError as problem:
                 inventory.put_aside(str(record), problem)
                 continue
-            names = [AAMI_OF_SYMBOL[s] for s in beats.symbol if s in AAMI_OF_SYMBOL]
+            names = [AAMI_OF_SYMBOL[s] for s in beats.annotations.symbol if s in AAMI_OF_SYMBOL]
             for part in ("ds1", "ds2"):
                 if record in RECORDS[part]:
                     annotated.update((part, name) for name in names)

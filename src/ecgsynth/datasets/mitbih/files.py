@@ -8,7 +8,8 @@ import numpy as np
 
 from ecgsynth.datasets import store
 from ecgsynth.errors import DamagedFileError, EcgsynthError
-from ecgsynth.formats.wfdb.reader import Recording, read_recording
+from ecgsynth.formats.wfdb.reader import read_recording
+from ecgsynth.signals.recording import Annotations, Recording
 
 FS = 360.0
 
@@ -64,7 +65,7 @@ def _read_kaggle(folder: Path, record: int, leads: tuple[str, ...]) -> Recording
         raise DamagedFileError(f"{record} is not in the Kaggle layout: {problem}.") from None
     inside = (sample >= 0) & (sample < adc.shape[1])
     signal = ((adc - 1024) / 200).astype(np.float32)
-    return Recording(
-        signal, FS, leads, sample[inside], symbol[inside],
-        subtype=subtype[inside], note=tuple(note[inside].tolist()),
-    )  # fmt: skip
+    annotations = Annotations(
+        sample[inside], symbol[inside], subtype=subtype[inside], note=tuple(note[inside].tolist())
+    )
+    return Recording(signal, FS, leads, annotations, name=str(record), source="mitbih")

@@ -17,7 +17,7 @@ from ecgsynth.formats import cells, stream
 from ecgsynth.formats.contract import Format
 from ecgsynth.formats.wfdb.annotations import read_annotations
 from ecgsynth.formats.wfdb.folder import record_names, summed_up
-from ecgsynth.formats.wfdb.reader import Recording, read_recording
+from ecgsynth.formats.wfdb.reader import read_recording
 from ecgsynth.formats.wfdb.uploads import check as check_records
 from ecgsynth.formats.wfdb.writer import (
     BEATS,
@@ -40,6 +40,7 @@ from ecgsynth.formats.wfdb.writer import (
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.spec import Spec
 
 log = logging.getLogger("ecgsynth")
@@ -217,11 +218,12 @@ def _item_marks(recording: Recording, waves: Path, samples: int) -> Marks:
     waves: the file of the fiducials, where there is one. Earlier versions wrote fiducials among
     the beats, with their names as notes.
     """
-    note = np.array(recording.note, np.str_)
+    beats = recording.annotations
+    note = np.array(beats.note, np.str_)
     kept = np.flatnonzero(~np.char.startswith(note, CLASS.strip()))
-    symbol = [str(note[k]).removeprefix(MARK) if note[k] else recording.symbol[k] for k in kept]
-    at = recording.sample[kept]
-    lead = np.where(recording.subtype[kept] == OF_ONE_LEAD, recording.channel[kept], -1)
+    symbol = [str(note[k]).removeprefix(MARK) if note[k] else beats.symbol[k] for k in kept]
+    at = beats.sample[kept]
+    lead = np.where(beats.subtype[kept] == OF_ONE_LEAD, beats.channel[kept], -1)
     if waves.is_file():
         found = read_annotations(waves)
         keys = zip(found.symbol.tolist(), found.number.tolist(), strict=True)
@@ -251,8 +253,8 @@ def _foreign(recordings: dict[str, Recording], path: Path) -> Ecg:
     spec = Spec(first.leads, first.fs, first.signal.shape[1])
     signal = np.stack([recording.signal for recording in recordings.values()])
     marks = [
-        Marks(np.zeros(len(r.sample), np.int64), np.full(len(r.sample), -1), r.sample, r.symbol)
-        for r in recordings.values()
+        Marks(np.zeros(len(r), np.int64), np.full(len(r), -1), r.sample, r.symbol)
+        for r in (recording.annotations for recording in recordings.values())
     ]
     said = " ".join(comment for r in recordings.values() for comment in r.comments)
     return Ecg(

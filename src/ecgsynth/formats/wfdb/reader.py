@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from ecgsynth.formats.wfdb.header import (
 )
 from ecgsynth.formats.wfdb.samples import frames_held, frames_of, read_samples
 from ecgsynth.signals.filters import resample
+from ecgsynth.signals.recording import Annotations, Recording
 from ecgsynth.signals.units import per_mv
 
 MOST_EMPTY = 250_000_000
@@ -31,30 +33,65 @@ MOST_RATIO = 1000
 """How many times as fast one lead of a recording may be as another."""
 
 
-@dataclass(frozen=True)
-class Recording:
-    """One recording as read from a file.
+class WfdbSignal:
+    """The wanted leads of a record on the disk, [lead, sample] in mV; see `recording.Signal`.
 
-    Attributes
-    ----------
-    signal: [lead, sample], mV, NaN where no value was recorded; fs: Hz.
-    sample, symbol: [annotation], in order of time. channel, subtype, number: [annotation], index
-    of the lead in the file, and WFDB's free numbers. note: [annotation], free text.
-    comments: header lines.
-    doubts: sentences on what the files leave open and was assumed.
+    A piece of it is read from the parts of the record that it lies in. Where leads differ in
+    rate, the slower ones are resampled as a whole, and all is read at the first access.
     """
 
-    signal: NDArray[np.float32]
-    fs: float
-    leads: tuple[str, ...]
-    sample: NDArray[np.int64]
-    symbol: NDArray[np.str_]
-    comments: tuple[str, ...] = ()
-    channel: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    subtype: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    number: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    note: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    def __init__(
+        self, path: Path, parts: list[tuple[int, Header | None]], wanted: tuple[str, ...],
+        per_frame: int, fs: float,
+    ) -> None:  # fmt: skip
+        self._path, self._parts, self._wanted = path, parts, wanted
+        self._per_frame, self._fs = per_frame, fs
+        self.shape = (len(wanted), sum(frames for frames, _ in parts) * per_frame)
+        rates = {signal.per_frame for _, signal in _used(path, parts, wanted)}
+        self._alike = len(rates) <= 1
+
+    def __getitem__(self, at: tuple[slice, slice]) -> NDArray[np.float32]:
+        rows, columns = at
+        start, stop, _ = columns.indices(self.shape[1])
+        if not self._alike:
+            return self._all[rows, start:stop]
+        first, last = start // self._per_frame, -(-stop // self._per_frame)
+        begin = first * self._per_frame
+        return self._frames(first, last)[rows, start - begin : stop - begin]
+
+    @cached_property
+    def _all(self) -> NDArray[np.float32]:
+        return self._frames(0, self.shape[1] // self._per_frame)
+
+    def _frames(self, first: int, last: int) -> NDArray[np.float32]:
+        """[lead, sample] from one frame of the record up to another."""
+        found = np.full((len(self._wanted), (last - first) * self._per_frame), np.nan, np.float32)
+        begin = 0
+        for frames, part in self._parts:
+            start, stop = max(first - begin, 0), min(last - begin, frames)
+            if part is not None and start < stop:
+                at = (begin + start - first) * self._per_frame
+                length = (stop - start) * self._per_frame
+                numbers = _numbers(self._path, part, self._wanted)
+                for row, wave in _millivolts(part, numbers, self._fs, start, stop):
+                    found[row, at : at + length] = wave
+            begin += frames
+        return found
+
+
+def open_recording(
+    path: Path, leads: tuple[str, ...] | None = None, annotations: str | None = None
+) -> Recording:
+    """A record whose signals stay on the disk until a piece of them is asked for.
+
+    Parameters, and errors of headers and annotations, are those of `read_recording`; a checksum is
+    compared where a file is read as a whole.
+    """
+    path = Path(path)
+    try:
+        return _recording(path, leads, annotations)
+    except OSError as problem:
+        raise _cannot_be_read(path, problem) from None
 
 
 def read_recording(
@@ -72,13 +109,16 @@ def read_recording(
         not there or there twice, or its unit is not a voltage. Annotations before the beginning
         and past the end are left out.
     """
-    path = Path(path)
+    recording = open_recording(path, leads, annotations)
     try:
-        return _recording(path, leads, annotations)
+        return replace(recording, data=recording.read())
     except OSError as problem:
-        raise DamagedFileError(
-            f"{Path(problem.filename or path).name} cannot be read ({problem.strerror})."
-        ) from None
+        raise _cannot_be_read(Path(path), problem) from None
+
+
+def _cannot_be_read(path: Path, problem: OSError) -> DamagedFileError:
+    name = Path(problem.filename or path).name
+    return DamagedFileError(f"{name} cannot be read ({problem.strerror}).")
 
 
 def read_outline(path: Path, leads: tuple[str, ...] | None = None) -> tuple[tuple[str, ...], float]:
@@ -104,21 +144,15 @@ def _recording(path: Path, leads: tuple[str, ...] | None, annotations: str | Non
     per_frame, fs = _per_frame(used), _rate(header, used)
     frames = sum(count for count, _ in parts)
     _check_size(path, len(wanted) * frames * per_frame, per_frame, used)
-    signal = np.full((len(wanted), frames * per_frame), np.nan, np.float32)
-    start = 0
-    for count, part in parts:
-        stop = start + count * per_frame
-        if part is not None and count:
-            for row, wave in _millivolts(part, _numbers(path, part, wanted), fs):
-                signal[row, start:stop] = wave
-        start = stop
+    signal = WfdbSignal(path, parts, wanted, per_frame, fs)
     lines = list(header.comments) if header.segments else []
     lines += [line for _, part in parts if part is not None for line in part.comments]
-    nothing = np.zeros(0, np.int64)
-    recording = Recording(signal, fs, wanted, nothing, nothing.astype("<U1"), tuple(lines))
+    notes = Annotations()
     if annotations:
-        recording = _annotated(recording, path, annotations, header, doubts)
-    return replace(recording, doubts=tuple(doubts))
+        notes = _annotations(path, annotations, header, (fs, signal.shape[1]), doubts)
+    return Recording(
+        signal, fs, wanted, notes, tuple(lines), tuple(doubts), name=path.name, source=path.name
+    )
 
 
 def _used(
@@ -262,11 +296,11 @@ def _assumed(header: Header, signals: list[Signal]) -> Iterator[str]:
 
 
 def _millivolts(
-    part: Header, number_of: dict[int, int], fs: float
+    part: Header, number_of: dict[int, int], fs: float, start: int, stop: int
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Row and wave of every wanted lead of a part, at `fs` Hz."""
+    """Row and wave of every wanted lead of a part, at `fs` Hz, from frame `start` up to `stop`."""
     row_of = {number: row for row, number in number_of.items()}
-    for number, steps in read_samples(part, [*row_of]):
+    for number, steps in read_samples(part, [*row_of], start, stop):
         signal = part.signals[number]
         scale = per_mv(signal.unit)
         assert scale is not None
@@ -286,20 +320,17 @@ def _at(wave: NDArray[np.float32], own_fs: float, fs: float) -> NDArray[np.float
     return faster
 
 
-def _annotated(
-    recording: Recording, path: Path, ending: str, header: Header, doubts: list[str]
-) -> Recording:
+def _annotations(
+    path: Path, ending: str, header: Header, size: tuple[float, int], doubts: list[str]
+) -> Annotations:
+    """size: rate, Hz, and samples of the recording."""
+    fs, samples = size
     marks = read_annotations(path.with_name(f"{path.name}.{ending}"))
     if not marks.whole:
         doubts.append(f"{ending} does not end with the mark of its end: some may be missing.")
-    sample = marks.samples_at(recording.fs, header.rate)
-    inside = (sample >= 0) & (sample < recording.signal.shape[1])
-    return replace(
-        recording,
-        sample=sample[inside],
-        symbol=marks.symbol[inside],
-        channel=marks.channel[inside],
-        subtype=marks.subtype[inside],
-        number=marks.number[inside],
-        note=tuple(marks.note[inside].tolist()),
-    )
+    sample = marks.samples_at(fs, header.rate)
+    inside = (sample >= 0) & (sample < samples)
+    return Annotations(
+        sample[inside], marks.symbol[inside], marks.channel[inside], marks.subtype[inside],
+        marks.number[inside], tuple(marks.note[inside].tolist()),
+    )  # fmt: skip

@@ -19,6 +19,9 @@ Steps = NDArray[np.integer]
 NO_FILE = "~"
 """The name of a signal file that is not there: every sample of it is missing."""
 
+DIFFERENCES = 8
+"""The format that keeps the steps from one sample to the next."""
+
 INVALID = {
     16: -(2**15), 61: -(2**15), 160: -(2**15), 516: -(2**15), 80: -(2**7), 508: -(2**7),
     212: -(2**11), 310: -(2**9), 311: -(2**9), 24: -(2**23), 524: -(2**23), 32: -(2**31),
@@ -46,11 +49,14 @@ def _together(header: Header, signal: Signal) -> int:
     return sum(other.per_frame for other in header.signals if other.file == signal.file)
 
 
-def read_samples(header: Header, wanted: list[int]) -> Iterator[tuple[int, NDArray[np.float64]]]:
+def read_samples(
+    header: Header, wanted: list[int], start: int = 0, stop: int | None = None
+) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Numbers of the wanted signals and their samples in steps, NaN where there is no value.
 
-    Only the files that hold wanted signals are read. Samples before sample 0 (skew) are taken
-    away after the checksum, which counts them; as many are missing at the end.
+    Only the files that hold wanted signals are read, and of these only the frames from `start`
+    up to `stop`. Samples before sample 0 (skew) are taken away; as many are missing at the end.
+    Checksums are compared where whole files are read; they count the skewed samples too.
 
     Raises
     ------
@@ -58,16 +64,21 @@ def read_samples(header: Header, wanted: list[int]) -> Iterator[tuple[int, NDArr
         unknown.
     """
     frames = frames_of(header)
+    stop = frames if stop is None else stop
     for file in dict.fromkeys(header.signals[k].file for k in wanted):
         group = [k for k, signal in enumerate(header.signals) if signal.file == file]
         signals = [header.signals[k] for k in group]
-        steps = _file(header.path, signals, frames)
-        if header.frames is not None and file != NO_FILE:  # else nobody knows what was summed
+        # Skewed samples stand some frames later in the file.
+        later = max(-(-signal.skew // signal.per_frame) for signal in signals)
+        last = min(frames, stop + later)
+        steps = _file(header.path, signals, frames, start, last)
+        whole = start == 0 and last == frames
+        if whole and header.frames is not None and file != NO_FILE:  # else the sum is not known
             for signal, part in zip(signals, steps, strict=True):
                 _check(header, signal, part)
         for k, signal, part in zip(group, signals, steps, strict=True):
             if k in wanted:
-                yield k, _values(signal, part, frames * signal.per_frame)
+                yield k, _values(signal, part, (stop - start) * signal.per_frame)
 
 
 def _check(header: Header, signal: Signal, steps: Steps) -> None:
@@ -80,15 +91,16 @@ def _check(header: Header, signal: Signal, steps: Steps) -> None:
 
 def _values(signal: Signal, steps: Steps, samples: int) -> NDArray[np.float64]:
     values = np.full(samples, np.nan)
-    kept = steps[signal.skew :]
+    kept = steps[signal.skew :][:samples]
     values[: len(kept)] = kept
     if signal.format in INVALID:
         values[values == INVALID[signal.format]] = np.nan
     return values
 
 
-def _file(path: Path, signals: list[Signal], frames: int) -> list[Steps]:
-    """The steps of all signals of one file, each [frames * per_frame]; of no file, none."""
+def _file(path: Path, signals: list[Signal], frames: int, start: int, stop: int) -> list[Steps]:
+    """The steps of all signals of one file from one frame up to another, each
+    [(stop - start) * per_frame]; of no file, none. frames: of the record."""
     first = signals[0]
     if first.file == NO_FILE:
         return [np.zeros(0, np.int16) for _ in signals]
@@ -104,23 +116,30 @@ def _file(path: Path, signals: list[Signal], frames: int) -> list[Steps]:
             f"{first.file} is damaged or cut short: it holds {held / count:.1%} of what "
             f"{path.name}.hea states; copy it again."
         )
+    begin = 0 if first.format == DIFFERENCES else start
     edges = np.cumsum(sizes)[:-1].tolist()
-    parts = np.split(_decoded(path, signals, count).reshape(frames, sum(sizes)), edges, axis=1)
+    decoded = _decoded(path, signals, begin * sum(sizes), stop * sum(sizes))
+    parts = np.split(decoded.reshape(stop - begin, sum(sizes)), edges, axis=1)
     steps = [np.ascontiguousarray(part).reshape(-1) for part in parts]
-    if first.format == 8:
-        return [np.cumsum(s) + signal.initial for s, signal in zip(steps, signals, strict=True)]
+    if first.format == DIFFERENCES:
+        return [
+            (np.cumsum(s) + signal.initial)[start * signal.per_frame :]
+            for s, signal in zip(steps, signals, strict=True)
+        ]
     return steps
 
 
-def _decoded(path: Path, signals: list[Signal], count: int) -> Steps:
-    """[count] steps of all signals of one file, frame by frame, signal by signal."""
+def _decoded(path: Path, signals: list[Signal], start: int, stop: int) -> Steps:
+    """[stop - start] steps of all signals of one file, frame by frame, signal by signal."""
     signal = signals[0]
     if signal.format in COMPRESSED:
-        return _flac(path, signals, count)
+        return _flac(path, signals, start, stop)
+    group, taken = GROUP[signal.format]
+    first = start // group * group  # samples that are packed together are unpacked together
     with open(beside(path, signal.file), "rb") as file:
-        file.seek(signal.offset)
-        content = np.frombuffer(file.read(_bytes(signal.format, count)), np.uint8)
-    return PACKED[signal.format](content)[:count]
+        file.seek(signal.offset + first // group * taken)
+        content = np.frombuffer(file.read(_bytes(signal.format, stop - first)), np.uint8)
+    return PACKED[signal.format](content)[start - first : stop - first]
 
 
 def _held(path: Path, signal: Signal) -> int:
@@ -220,8 +239,8 @@ def _opened(file: Path, signal: Signal) -> Any:
         ) from None
 
 
-def _flac(path: Path, signals: list[Signal], count: int) -> Steps:
-    """[count] steps, in which every signal has as many samples in a frame as any other."""
+def _flac(path: Path, signals: list[Signal], start: int, stop: int) -> Steps:
+    """[stop - start] steps; every signal has as many samples in a frame as any other."""
     first = signals[0]
     with _opened(beside(path, first.file), first) as sound:
         bits = {"PCM_S8": 8, "PCM_16": 16, "PCM_24": 24}.get(sound.subtype, 0)
@@ -229,12 +248,12 @@ def _flac(path: Path, signals: list[Signal], count: int) -> Steps:
         if not (0 < bits <= COMPRESSED[first.format] and alike and sound.channels == len(signals)):
             raise DamagedFileError(f"{first.file} does not fit its header {path.name}.hea.")
         try:
-            sound.seek(first.offset)
+            sound.seek(first.offset + start // len(signals))
             kind, room = ("int32", 32) if bits == 24 else ("int16", 16)
-            steps = sound.read(count // len(signals), dtype=kind, always_2d=True)
+            steps = sound.read((stop - start) // len(signals), dtype=kind, always_2d=True)
         except RuntimeError as problem:
             raise DamagedFileError(f"{first.file} is damaged ({reason_of(problem)}).") from None
-    if steps.size < count:
+    if steps.size < stop - start:
         raise DamagedFileError(f"{first.file} is damaged or cut short; copy it again.")
     frames = (steps >> (room - bits)).reshape(-1, first.per_frame, len(signals))
     return frames.swapaxes(1, 2).reshape(-1)

@@ -1,0 +1,251 @@
+"""A recording: one person's signals over some time, with what is annotated in them.
+
+An `Ecg` is a set of equally long windows; a `Recording` is what windows are cut from. Its signals
+may lie on the disk and are then read piece by piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.arguments import above_zero, instance, shown, whole
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.columns import numbers, same, words
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg
+from ecgsynth.signals.marks import Marks
+from ecgsynth.signals.spec import Spec
+
+
+class Signal(Protocol):
+    """Samples [lead, sample], mV, NaN where no value was recorded: an array, also a memory-mapped
+    one, or an object that reads pieces of a file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, at: Any) -> NDArray[np.floating]:
+        """`signal[:, start:stop]`: all leads from one sample up to another."""
+        ...
+
+
+def _empty() -> NDArray[np.int64]:
+    return np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Annotations:
+    """Annotations of a recording: one row per annotation, in order of time.
+
+    Attributes
+    ----------
+    sample: [annotation], position in the recording. symbol: [annotation], a code of WFDB ("N",
+        "V", "+", ...) or a fiducial of `ecgsynth.signals.vocabulary.FIDUCIALS`.
+    channel, subtype, number: [annotation], index of the lead in the file, and WFDB's free numbers;
+        empty where there are none. note: [annotation], free text; empty where there is none.
+
+    Raises
+    ------
+    EcgsynthError: the columns differ in length.
+    """
+
+    sample: NDArray[np.int64] = field(default_factory=_empty)
+    symbol: NDArray[np.str_] = field(default_factory=lambda: np.zeros(0, "<U1"))
+    channel: NDArray[np.int64] = field(default_factory=_empty)
+    subtype: NDArray[np.int64] = field(default_factory=_empty)
+    number: NDArray[np.int64] = field(default_factory=_empty)
+    note: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("sample", "channel", "subtype", "number"):
+            column = numbers(getattr(self, name), f"'{name}' of the annotations", np.int64)
+            object.__setattr__(self, name, column)
+        object.__setattr__(self, "symbol", words(self.symbol, "'symbol' of the annotations"))
+        sizes = {len(self.sample), len(self.symbol)}
+        sizes |= {len(self.channel), len(self.subtype), len(self.number), len(self.note)} - {0}
+        if len(sizes) > 1:
+            raise EcgsynthError("the columns of the annotations are lists that differ in length.")
+
+    def __len__(self) -> int:
+        return len(self.sample)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Annotations):
+            return False
+        columns = ("sample", "symbol", "channel", "subtype", "number")
+        alike = all(same(getattr(self, name), getattr(other, name)) for name in columns)
+        return alike and self.note == other.note
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def select(self, rows: NDArray[Any]) -> Annotations:
+        """These annotations alone; rows: numbers or a mask."""
+        rows = np.arange(len(self))[rows]
+        columns: dict[str, Any] = {
+            name: getattr(self, name)[rows] if len(getattr(self, name)) else _empty()
+            for name in ("sample", "symbol", "channel", "subtype", "number")
+        }
+        note = tuple(self.note[k] for k in rows) if self.note else ()
+        return Annotations(**columns, note=note)
+
+    def between(self, start: int, stop: int) -> Annotations:
+        """Those from one sample up to another, counted from `start`."""
+        part = self.select((self.sample >= start) & (self.sample < stop))
+        return replace(part, sample=part.sample - start)
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """One recording of one person.
+
+    Attributes
+    ----------
+    data: [lead, sample], mV, as an array or on the disk; see `Signal`. fs: Hz. leads: their names.
+    annotations: beats, rhythms, waves.
+    name: of the recording. person: who it is of; "" = unknown. start: when it began.
+    device: what recorded it. band: of the acquisition, Hz, None = unknown or open.
+    comments: header lines. doubts: sentences on what the files leave open and was assumed.
+    source: where it came from, "mitbih" or "synthetic:<card id>".
+
+    Raises
+    ------
+    EcgsynthError: the leads are not those of the signal, or the rate is no rate.
+    """
+
+    data: Signal
+    fs: float
+    leads: tuple[str, ...]
+    annotations: Annotations = field(default_factory=Annotations)
+    comments: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    name: str = ""
+    person: str = ""
+    start: datetime | None = None
+    device: str = ""
+    band: tuple[float | None, float | None] = (None, None)
+    source: str = "unknown"
+
+    def __post_init__(self) -> None:
+        above_zero(self.fs, "the rate of a recording, in Hz,")
+        instance(self.annotations, Annotations, "annotations are Annotations")
+        shape: tuple[int, ...] = getattr(self.data, "shape", ())
+        if len(shape) != 2 or shape[0] != len(self.leads):
+            raise EcgsynthError(
+                f"the signal of a recording is [lead, sample]; got shape {shown(shape)} with "
+                f"{len(self.leads)} leads."
+            )
+
+    def __repr__(self) -> str:
+        beats = f", {len(self.annotations):,} annotations" if len(self.annotations) else ""
+        return (
+            f"Recording({self.name or self.source}: {'/'.join(self.leads)}, {self.seconds:,.1f} s "
+            f"at {self.fs:g} Hz{beats})"
+        )
+
+    @property
+    def samples(self) -> int:
+        return int(self.data.shape[-1])
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / self.fs
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether a generator or simulator made it."""
+        return self.source.startswith(SYNTHETIC)
+
+    @cached_property
+    def signal(self) -> NDArray[np.float32]:
+        """[lead, sample], all of it in memory."""
+        return self.read()
+
+    def read(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
+        """[lead, stop - start], mV: a piece of all leads; only that is read.
+
+        Raises
+        ------
+        EcgsynthError: the piece does not lie within the recording, or a file is damaged.
+        """
+        stop = self.samples if stop is None else stop
+        if not 0 <= start <= stop <= self.samples:
+            raise EcgsynthError(
+                f"samples {start} to {stop} do not lie within {self.name or 'the recording'}, "
+                f"which has {self.samples:,}."
+            )
+        return np.ascontiguousarray(self.data[:, start:stop], np.float32)
+
+    def piece(self, start: int, stop: int) -> Recording:
+        """A part of the time as a recording of its own, with its annotations."""
+        began = None if self.start is None else self.start + timedelta(seconds=start / self.fs)
+        return replace(
+            self, data=self.read(start, stop), annotations=self.annotations.between(start, stop),
+            start=began,
+        )  # fmt: skip
+
+    def chunks(self, seconds: float) -> Iterator[Recording]:
+        """The recording in pieces of so many seconds along time, the last one shorter."""
+        step = max(1, round(above_zero(seconds, "the length of a piece, in s,") * self.fs))
+        for start in range(0, self.samples, step):
+            yield self.piece(start, min(start + step, self.samples))
+
+    def windows(self, starts: Sequence[int] | NDArray[np.integer], samples: int) -> Ecg:
+        """Windows of equal length as an `Ecg`, with their annotations as marks.
+
+        starts: first sample of every window. samples: of each.
+
+        Raises
+        ------
+        EcgsynthError: a window does not lie within the recording.
+        """
+        first = numbers(starts, "the first samples of windows", np.int64).reshape(-1)
+        samples = whole(samples, "the samples of a window", 1)
+        parts = [self.read(int(at), int(at) + samples) for at in first]
+        marks = [self.annotations.between(int(at), int(at) + samples) for at in first]
+        item = np.repeat(np.arange(len(first)), [len(part) for part in marks])
+        spec = Spec(self.leads, self.fs, samples, band=self.band)
+        return Ecg(
+            np.stack(parts) if parts else np.zeros((0, len(self.leads), samples), np.float32),
+            spec,
+            patient=np.full(len(first), self.person) if self.person else None,
+            record=np.full(len(first), self.name) if self.name else None,
+            onset_s=first / self.fs,
+            marks=Marks(
+                item,
+                np.full(len(item), -1),
+                np.concatenate([part.sample for part in marks] or [_empty()]),
+                np.concatenate([part.symbol for part in marks] or [np.zeros(0, "<U1")]),
+            ),
+            source=self.source,
+        )
+
+    @classmethod
+    def of(cls, ecg: Ecg, item: int = 0) -> Recording:
+        """One item of an `Ecg` as a recording, its marks as annotations.
+
+        Raises
+        ------
+        EcgsynthError: there is no such item, or its signal is not in mV.
+        """
+        one = ecg[whole(item, "the number of an item")]
+        if one.spec.unit != "mV":
+            raise EcgsynthError(f"a recording is in mV; the signals of {ecg.source} are not.")
+        marks = one.marks
+        length = one.spec.samples if one.valid is None else int(one.valid[0])
+        notes = Annotations()
+        if marks is not None:
+            order = np.argsort(marks.sample, kind="stable")
+            notes = Annotations(
+                marks.sample[order], marks.symbol[order], np.maximum(marks.lead[order], 0)
+            )
+        return cls(
+            one.signal[0, :, :length], one.spec.fs, one.spec.leads, notes, band=one.spec.band,
+            name="" if one.record is None else str(one.record[0]),
+            person="" if one.patient is None else str(one.patient[0]), source=one.source,
+        )  # fmt: skip
