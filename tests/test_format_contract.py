@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from archives import zipped
 from items import BEAT, beats, chunked, with_marks
 from outcome import Command
 from serving import served
@@ -71,12 +72,21 @@ class Lines(Format):
             raise EcgsynthError("the file holds no lines of JSON.")
 
 
+class Line(Lines):
+    """Lines of JSON of one record."""
+
+    title = "Line"
+    endings = (".line",)
+    one_record = True
+
+
 @pytest.fixture
 def lines() -> Iterator[None]:
-    """The format is registered, as one of another package would be."""
+    """The formats are registered, as those of another package would be."""
     FORMATS.register("lines")(Lines)
+    FORMATS.register("line")(Line)
     yield
-    del FORMATS._objects["lines"]
+    del FORMATS._objects["lines"], FORMATS._objects["line"]
 
 
 def target_of(name: str, folder: Path) -> str:
@@ -186,7 +196,9 @@ def test_a_new_format_is_written_and_read_by_its_ending(
 @pytest.mark.usefixtures("lines")
 @pytest.mark.parametrize("words", ["generate", "augment", "data save"])
 def test_the_help_of_a_command_names_a_new_format(command: Command, words: str) -> None:
-    assert "(.csv .lines .npz .parquet)" in " ".join(command(*words.split(), "--help").out.split())
+    assert "(.csv .line .lines .npz .parquet)" in " ".join(
+        command(*words.split(), "--help").out.split()
+    )
 
 
 @pytest.mark.usefixtures("lines")
@@ -219,6 +231,60 @@ def test_the_service_takes_and_gives_a_new_format(
         assert answer.json()["detail"] == "the file holds no lines of JSON."
     asked = {"name": "upload.lines", "upload_kind": "lines"}
     assert len(uploads.read(tmp_path, asked)) == 40
+
+
+@pytest.mark.usefixtures("lines")
+@pytest.mark.parametrize("target", ["set.line/", "set/"])
+def test_a_format_of_one_record_a_file_is_a_folder_of_such_files(
+    tmp_path: Path, target: str
+) -> None:
+    path = formats.write(chunked(beats(5), 2), f"{tmp_path}/{target}", "line")
+    formats.write(beats(3), f"{tmp_path}/{target}", "line")  # fewer files than there were
+    assert sorted(file.name for file in path.iterdir()) == [
+        "ecg_000000.line", "ecg_000001.line", "ecg_000002.line", "ecgsynth.json"
+    ]  # fmt: skip
+    assert "SYNTHETIC" in json.loads((path / "ecgsynth.json").read_text())["statement"]
+    back = formats.read(path)
+    np.testing.assert_array_equal(back.labels_id, beats(3).labels_id)
+    np.testing.assert_allclose(back.signal, beats(3).signal, atol=0.0051)
+    assert len(formats.read(path / "ecg_000002.line")) == 1
+
+
+@pytest.mark.usefixtures("lines")
+def test_several_items_are_not_written_to_a_file_of_one_record(tmp_path: Path) -> None:
+    said = "a file of Line holds one record, and here are 2 items; name a folder .* set.line/"
+    for refused in (
+        lambda: formats.write(chunked(beats(2), 1), tmp_path / "set.line"),
+        lambda: formats.check_target(tmp_path / "set.line", BEAT, 2),
+    ):
+        with pytest.raises(EcgsynthError, match=said):
+            refused()
+    assert not list(tmp_path.iterdir())
+    formats.check_target(f"{tmp_path}/set.line/", BEAT, 2)
+    assert len(formats.read(formats.write(beats(1), tmp_path / "set.line"))) == 1
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.line").write_text("of others")
+    with pytest.raises(EcgsynthError, match="not from ecgsynth"):
+        formats.write(beats(2), f"{tmp_path}/mine", "line")
+
+
+@pytest.mark.usefixtures("lines")
+def test_the_service_takes_and_gives_folders_of_a_new_format(models: Path, tmp_path: Path) -> None:
+    settings = Settings(model_dir=models, jobs_db=f"sqlite:///{tmp_path / 'jobs'}", jobs=0)
+    with served(settings) as client:
+        answer = client.post("/v1/ecgs", json={"model": "tiny", "count": 5, "format": "line"})
+        assert answer.headers["content-type"] == "application/zip", answer.text
+        accepted = client.get("/v1/formats").json()["accept_text"]
+        assert accepted == ".csv, .line, .lines, .npz, or a .zip of Line or WFDB records"
+    (tmp_path / "upload.zip").write_bytes(answer.content)
+    with open(tmp_path / "upload.zip", "rb") as file:
+        assert uploads.check(file, "a.zip", 1 << 20, 100) == "line"
+    asked = {"name": "upload.zip", "upload_kind": "line"}
+    assert len(uploads.read(tmp_path, asked)) == 5
+    strange = {"a/ecgsynth.json": b"{}", "a/ecg_000000.line": b"no lines"}
+    (tmp_path / "odd.zip").write_bytes(zipped(strange))
+    with pytest.raises(EcgsynthError, match="no lines of JSON"):
+        uploads.unpack(tmp_path / "odd.zip", tmp_path / "odd", Line)
 
 
 def test_the_service_says_of_every_format_what_it_declares(models: Path, tmp_path: Path) -> None:

@@ -48,13 +48,13 @@ class Augmented:
     acceptance: dict[str, Acceptance]
     manifest: dict[str, Any]
 
-    def save(self, target: str | Path) -> Path:
-        """Write the set in the format of the ending, and the manifest beside it; returns where
-        the manifest is."""
+    def save(self, target: str | Path, format: str | None = None) -> Path:
+        """Write the set in a format, that of the ending when left out, and the manifest beside
+        it; returns where the manifest is."""
         beside_it = manifest_of(target)
         with written_beside(beside_it) as part:  # it takes its name when the set has its own
             part.write_text(json.dumps(self.manifest, indent=1) + "\n", encoding="utf-8")
-            write(self.ecg, target)
+            write(self.ecg, target, format)
         return beside_it
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ecgsynth.arguments import instance, place, shown
@@ -12,6 +12,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import writable
 from ecgsynth.formats import contract, stream
 from ecgsynth.formats.contract import Format as Format
+from ecgsynth.formats.folders import folder_of
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.units import doubted_scale, doubted_unit
@@ -30,10 +31,12 @@ def write(ecg: Ecg | Iterable[Ecg], target: str | Path, format: str | None = Non
         such items; a name is no text.
     """
     path = place(target, "the target")
-    kind = contract.format_of(str(target)) if format is None else contract.named(format)
+    kind = format_for(str(target), format)
     first, chunks = stream.begin([ecg] if isinstance(ecg, Ecg) else _each(ecg))
     contract.refuse_place(kind, path.resolve())
     contract.refuse(kind, first.spec, len(first))
+    if kind.one_record:
+        chunks = _only(first, chunks, kind)
     kind.check(first)
     lost = contract.lost(kind, first)
     for sentence in contract.loss_sentences(lost, path.name):
@@ -60,6 +63,54 @@ def _each(parts: Iterable[Ecg]) -> Iterator[Ecg]:
     return (instance(part, Ecg, what) for part in stream)
 
 
+def _only(first: Ecg, chunks: Iterable[Ecg], kind: type[Format]) -> Iterator[Ecg]:
+    """The first item; more are refused as late as they come."""
+    for number, chunk in enumerate(chunks):
+        contract.refuse(kind, first.spec, number + len(chunk))
+        yield chunk
+
+
+def format_for(target: str, format: str | None = None) -> type[Format]:
+    """The format, of this name or else by the ending, in which a set goes to a target.
+
+    A folder whose name has the ending of a format of one record a file, as in people.edf/, holds
+    such files.
+
+    Raises
+    ------
+    EcgsynthError: none is known.
+    """
+    known, path = contract.by_ending(), Path(target)
+    folder = target.endswith("/") or path.is_dir() or not path.suffix
+    ending = path.suffix.lower()
+    if format is not None:
+        kind = contract.named(format)
+    elif folder:
+        kind = known["/"]
+        if ending in known and known[ending].one_record:
+            kind = known[ending]
+    elif ending in known:
+        kind = known[ending]
+    else:
+        raise EcgsynthError(
+            f"no format is known for '{ending}' ({target}); endings: {', '.join(sorted(known))} "
+            f"(a name ending in / is a {known['/'].title} folder)."
+        )
+    return folder_of(kind) if kind.one_record and folder else kind
+
+
+def _format_at(path: Path) -> type[Format]:
+    """The format of what is there: of a folder, by its files."""
+    known = contract.by_ending()
+    with suppress(OSError):
+        there = {file.suffix.lower() for file in path.iterdir()} if path.is_dir() else set()
+        if not there & {*known["/"].endings}:
+            for ending in sorted(there & {*known}):
+                if known[ending].one_record:
+                    return folder_of(known[ending])
+    return format_for(str(path))
+
+
 def check_target(target: str | Path, spec: Spec | None = None, count: int | None = None) -> None:
     """Say before long work what `write` would say after it.
 
@@ -71,7 +122,7 @@ def check_target(target: str | Path, spec: Spec | None = None, count: int | None
         format cannot hold such items.
     """
     path = place(target, "the target")
-    kind = contract.format_of(str(target))
+    kind = format_for(str(target))
     contract.refuse_place(kind, path.resolve())
     if spec is not None:
         contract.refuse(kind, spec, count)
@@ -105,7 +156,7 @@ def read_silently(path: str | Path, format: str | None = None) -> Ecg:
         if not header.is_file():
             raise EcgsynthError(f"there is no file or folder {path}.")
         path = header
-    kind = contract.format_of(str(path)) if format is None else contract.named(format)
+    kind = _format_at(Path(path)) if format is None else format_for(str(path), format)
     with naming(Path(path)):
         return kind.read(Path(path))
 

@@ -42,7 +42,8 @@ class Format(Protocol):
     step_mv: the finest step of an amplitude, mV; None where it keeps every digit.
     leads: names of the leads that it can hold; None for any.
     keeps: attributes of an `Ecg` (of `KEEPABLE`) that come back when the file is read.
-    one_record: whether a file holds one item. Several are a folder of such files.
+    one_record: whether a file holds one item. Several are a folder of such files, which
+        `formats/folders.py` writes and reads.
     streams: whether a set is written in memory bounded by a chunk.
     compressed: whether a file is sent as it is, since a zip would make it no smaller.
     uploads: whether the service reads it: a file as it is, a folder as a zip.
@@ -137,28 +138,6 @@ def by_ending() -> dict[str, type[Format]]:
     return {ending: kind for kind in every().values() for ending in kind.endings}
 
 
-def format_of(target: str) -> type[Format]:
-    """The format that a target's ending means.
-
-    Raises
-    ------
-    EcgsynthError: none is known for it.
-    """
-    known = by_ending()
-    ending = "/" if is_folder(target) else Path(target).suffix.lower()
-    if ending not in known:
-        raise EcgsynthError(
-            f"no format is known for '{ending}' ({target}); endings: {', '.join(sorted(known))} "
-            f"(a name ending in / is a {known['/'].title} folder)."
-        )
-    return known[ending]
-
-
-def is_folder(target: str) -> bool:
-    """Whether a target names a folder."""
-    return target.endswith("/") or Path(target).is_dir() or not Path(target).suffix
-
-
 def titles(holds: Callable[[type[Format]], bool], last: str = "or") -> str:
     """The titles of all formats of which something holds, as in "CSV, NPZ or Parquet"."""
     return listed([kind.title for kind in every().values() if holds(kind)], last)
@@ -180,9 +159,14 @@ def usual_ending() -> str:
     return named(USUAL).endings[0]
 
 
+def in_folder(kind: type[Format]) -> bool:
+    """Whether a set of many items is a folder."""
+    return kind.one_record or kind.container == "folder"
+
+
 def zipped(kind: type[Format]) -> bool:
     """Whether a set leaves the service as a zip."""
-    return not kind.compressed or kind.one_record or kind.container == "folder"
+    return not kind.compressed or in_folder(kind)
 
 
 def refuse(kind: type[Format], spec: Spec, count: int | None = None) -> None:
@@ -209,8 +193,8 @@ def refuse(kind: type[Format], spec: Spec, count: int | None = None) -> None:
         )
     if kind.one_record and (count or 0) > 1:
         raise EcgsynthError(
-            f"a file of {kind.title} holds one record, and here are {count:,}; write each to a "
-            "file of its own."
+            f"a file of {kind.title} holds one record, and here are {count:,} items; name a "
+            f"folder for them, such as set{kind.endings[0]}/."
         )
 
 

@@ -48,7 +48,7 @@ class Format(BaseModel):
         zipped = contract.zipped(kind)
         return cls(
             name=name, title=kind.title, suffix=kind.endings[0], suffixes=[*kind.endings],
-            about=about, single_file=kind.container == "file" and not kind.one_record,
+            about=about, single_file=not contract.in_folder(kind),
             media_type="application/zip" if zipped else kind.media_type, zipped=zipped,
             units=[*kind.units], bits=kind.bits, step_mv=kind.step_mv,
             leads=None if kind.leads is None else [*kind.leads],

@@ -128,9 +128,10 @@ async def written(
 
     def work() -> Path:
         folder = Path(tempfile.mkdtemp(prefix="ecgsynth-file-"))
-        target = folder / (name if kind.container == "folder" else name + kind.endings[0])
+        place = contract.in_folder(kind)
+        target = folder / (name if place else name + kind.endings[0])
         try:
-            write(_until(chunks, stop), target, format)
+            write(_until(chunks, stop), f"{target}/" if place else target, format)
             if stop.is_set():
                 raise LeftError
         except BaseException:

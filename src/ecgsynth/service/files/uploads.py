@@ -29,12 +29,12 @@ def accepted() -> list[str]:
 
 def endings_of(kind: type[Format]) -> list[str]:
     """Endings under which a set of one format may be uploaded."""
-    return [*_of_file(kind), *[ZIP] * _of_zip(kind)] if kind.uploads else []
+    return [*_of_file(kind), *[ZIP] * contract.in_folder(kind)] if kind.uploads else []
 
 
 def sentence() -> str:
     """The same in words: ".csv, .npz, or a .zip of WFDB records"."""
-    inside = [kind.title for kind in _read().values() if _of_zip(kind)]
+    inside = [kind.title for kind in _read().values() if contract.in_folder(kind)]
     words = [ending for ending in accepted() if ending != ZIP]
     if inside:
         words.append(f"or a {ZIP} of {contract.listed(inside)} records")
@@ -60,7 +60,7 @@ def kind_of(name: str, inside: Sequence[str] = ()) -> str:
 
 
 def _kind_inside(names: Sequence[str]) -> str:
-    kinds = {format: kind for format, kind in _read().items() if _of_zip(kind)}
+    kinds = {format: kind for format, kind in _read().items() if contract.in_folder(kind)}
     there = {PurePosixPath(name).suffix for name in names}
     for format, kind in kinds.items():
         if there & {*kind.endings}:
@@ -128,6 +128,10 @@ def unpack(
     if len(places) != 1:
         raise EcgsynthError("the archive holds records in several folders; put them into one.")
     (place,) = places
+    if kind.one_record:
+        for record in records:
+            with open(record, "rb") as file:
+                kind.check_upload(file, most_bytes, len(records))
     kind.check_folder(place, most_bytes)
     return place
 
@@ -140,8 +144,3 @@ def _read() -> dict[str, type[Format]]:
 def _of_file(kind: type[Format]) -> tuple[str, ...]:
     """The endings under which a set is uploaded as it is."""
     return kind.endings if kind.container == "file" else ()
-
-
-def _of_zip(kind: type[Format]) -> bool:
-    """Whether a set is uploaded as a zip of its files."""
-    return kind.container == "folder" or kind.one_record

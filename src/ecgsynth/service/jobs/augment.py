@@ -87,13 +87,13 @@ def _written(folder: Path, done: Any, format: str) -> Path:
     from ecgsynth.service.api.responses import zipped
 
     kind = contract.named(format)
-    if kind.container == "file":
+    if not contract.in_folder(kind):
         path = folder / f"{NAME}{kind.endings[0]}"
-        done.save(path)
+        done.save(path, format)
         return path
     place = folder / "made" / NAME
     place.parent.mkdir()
-    manifest = done.save(f"{place}/")
+    manifest = done.save(f"{place}/", format)
     manifest.rename(place / "manifest.json")
     path = folder / f"{NAME}.zip"
     with open(path, "wb") as file:
