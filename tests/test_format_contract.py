@@ -20,6 +20,7 @@ from items import BEAT, beats, chunked, with_marks
 from outcome import Command
 from serving import served
 
+import ecgsynth as es
 from ecgsynth import formats
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import written_beside
@@ -191,6 +192,13 @@ def test_a_new_format_is_written_and_read_by_its_ending(
         formats.write(odd, tmp_path / "odd.lines")
     with pytest.raises(EcgsynthError, match=r"endings: .*\.lines"):
         formats.write(odd, tmp_path / "odd.unknown")
+
+
+@pytest.mark.usefixtures("lines")
+def test_recordings_of_a_new_format_are_a_data_set(tmp_path: Path, simulated_beats: Ecg) -> None:
+    path = formats.write(simulated_beats[:40], tmp_path / "mine.lines")
+    mine = es.load("folder", path=str(path), split="all")
+    np.testing.assert_array_equal(mine.labels_str, simulated_beats[:40].labels_str)
 
 
 @pytest.mark.usefixtures("lines")

@@ -42,7 +42,7 @@ def write(ecg: Ecg | Iterable[Ecg], target: str | Path, format: str | None = Non
     for sentence in contract.loss_sentences(lost, path.name):
         log.warning("%s", sentence)
     try:
-        kind.write((contract.without(chunk, lost) for chunk in chunks), path)
+        kind.write((stream.without(chunk, lost) for chunk in chunks), path)
     except UnicodeEncodeError as problem:  # half of a pair of surrogates, which no file can hold
         raise EcgsynthError(
             f"{path} was not written: {problem.object[:40]!r} holds a character that is no text; "

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import FORMATS
@@ -231,14 +230,3 @@ def loss_sentences(names: list[str], file: str) -> Iterator[str]:
         others = titles(lambda other, name=name: name in other.keeps, "and")  # type: ignore[misc]
         keep = f"; {others} keep them" if others else ""
         yield f"{file} has no {KEEPABLE[name]}{keep}."
-
-
-def without(ecg: Ecg, names: list[str]) -> Ecg:
-    """The items without these attributes."""
-    spec = ecg.spec
-    if "label" in names:
-        spec = replace(spec, classes=(), multilabel=False)
-    if "context" in names:
-        spec = replace(spec, context=())
-    gone: dict[str, Any] = dict.fromkeys(names)
-    return replace(ecg, spec=spec, **gone) if names else ecg

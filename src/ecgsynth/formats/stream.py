@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +44,6 @@ def begin(chunks: Iterable[Ecg]) -> tuple[Ecg, Iterator[Ecg]]:
 
 
 def _alike(first: Ecg, rest: Iterator[Ecg]) -> Iterator[Ecg]:
-    from dataclasses import replace
-
     yield first
     for chunk in rest:
         for name in ("spec", "source"):
@@ -53,16 +52,27 @@ def _alike(first: Ecg, rest: Iterator[Ecg]) -> Iterator[Ecg]:
                     f"one file cannot hold items of different {name} ({getattr(first, name)} and "
                     f"{getattr(chunk, name)}); write them to files of their own."
                 )
-        absent: dict[str, Any] = {}
+        absent: list[str] = []
         for name in (*ITEM_COLUMNS, "marks"):
             if getattr(first, name) is None:
-                absent[name] = None
+                absent.append(name)
             elif getattr(chunk, name) is None:
                 raise EcgsynthError(
                     f"a part of the stream lacks '{name}', which its first part has; give it to "
                     "all parts or to none."
                 )
-        yield replace(chunk, **absent)
+        yield without(chunk, absent)
+
+
+def without(ecg: Ecg, names: Sequence[str]) -> Ecg:
+    """The items without these attributes."""
+    spec = ecg.spec
+    if "label" in names:
+        spec = replace(spec, classes=(), multilabel=False)
+    if "context" in names:
+        spec = replace(spec, context=())
+    gone: dict[str, Any] = {name: None for name in names if getattr(ecg, name) is not None}
+    return replace(ecg, spec=spec, **gone) if gone else ecg
 
 
 def regroup(chunks: Iterable[Ecg], size: int) -> Iterator[Ecg]:

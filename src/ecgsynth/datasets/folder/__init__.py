@@ -20,6 +20,7 @@ from ecgsynth.datasets.folder.records import of_wfdb
 from ecgsynth.datasets.folder.rows import of_table
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import at_home
+from ecgsynth.formats.contract import every
 from ecgsynth.formats.foreign.text import words
 from ecgsynth.registry import DATASETS
 from ecgsynth.settings import Rate
@@ -42,9 +43,6 @@ Unit = Annotated[
     BeforeValidator(lambda value: spelled(value) if isinstance(value, str) else value),
 ]
 
-KINDS = {".npz": "npz", ".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".hea": "wfdb"}
-"""What the ending of a file says."""
-
 
 @DATASETS.register("folder")
 class Folder:
@@ -63,7 +61,8 @@ class Folder:
     class Settings(Cutting):
         """Where the recordings are and what is what in them.
 
-        path: folder, record (.hea) or table; kind follows from the ending. fs: rate of the
+        path: folder, record (.hea), table or file of another registered format; kind follows
+        from the ending. fs: rate of the
         items, Hz; by default that of the recordings, and of a table that states none its own.
         leads: by default those that most records have. classes: which to keep, in this order; by
         default all that occur. label_map: annotation symbol or label -> class; what is not in it
@@ -166,10 +165,12 @@ def _find(settings: Folder.Settings) -> Found:
         raise EcgsynthError(f"there is no file or folder {path}; check data.path.")
     kind: str = settings.kind
     if kind == "auto":
-        kind = "wfdb" if path.is_dir() or not path.suffix else KINDS.get(path.suffix.lower(), "")
-    if not kind:
-        raise EcgsynthError(
-            f"'{path.suffix}' ({path.name}) is no ending of recordings; known are a folder, "
-            f"{', '.join(KINDS)}, or say data.kind."
-        )
+        kinds = {end: name for name, format in every().items() for end in format.endings}
+        ending = "/" if path.is_dir() or not path.suffix else path.suffix.lower()
+        if ending not in kinds:
+            raise EcgsynthError(
+                f"'{path.suffix}' ({path.name}) is no ending of recordings; known are a folder, "
+                f"{', '.join(sorted(kinds.keys() - {'/'}))}, or say data.kind."
+            )
+        kind = kinds[ending]
     return of_wfdb(path, settings) if kind == "wfdb" else of_table(path, kind, settings)

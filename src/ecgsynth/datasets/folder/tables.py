@@ -24,17 +24,21 @@ if TYPE_CHECKING:
     from ecgsynth.datasets.folder import Folder
 
 
+TABLES = ("npz", "csv", "parquet")
+"""Formats whose files may have any layout."""
+
+
 def read_table(path: Path, kind: str, settings: Folder.Settings) -> Ecg:
     """All rows of a table in the unit of its numbers (uV becomes mV), none dropped yet.
 
-    kind: "npz", "csv", "parquet", or "wfdb" for a folder that ecgsynth wrote. A file of
-    ecgsynth's own layout says all of itself; of any other, `settings` tells what it does not.
+    kind: name of a format. A file of ecgsynth's own layout, and one that is no table, says all of
+    itself; of a table of others, `settings` says what it does not.
 
     Raises
     ------
     EcgsynthError: damaged, or something that is needed is neither in the file nor in `settings`.
     """
-    if kind == "wfdb" or is_ours(path, kind):
+    if kind not in TABLES or is_ours(path, kind):
         ecg = formats.read(path, format=kind)
         if kind == "wfdb" and path.is_dir() and ecg.patient is None and ecg.record is None:
             _refuse_loss(path, len(ecg))
