@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from items import BEAT, beats
 
 from ecgsynth.signals.acquisition import acquisition
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.recording import Recording
 
 MIXED = {"synthetic": 3, "items": 9, "by": ["one-1", "two-2"], "patient": "GAN_V", "real": "a:b"}
 
@@ -30,6 +32,17 @@ def test_whatever_is_synthetic_is_marked_and_says_who_made_it(
     assert (found.mark, found.device, found.start) == (mark, device, None)
     assert found.statement.startswith(f"{mark} ECG".lstrip())
     assert device in found.statement and "not for diagnosis" in found.statement
+
+
+def test_a_recording_says_when_it_began_and_a_synthetic_one_never_which_device_it_is_like() -> None:
+    began = datetime(2026, 1, 2, 3, 4, 5)
+    real = Recording(np.zeros((1, 9)), 360, ("II",), source="mine", device="Cart", start=began)
+    for recording, mark, device in (
+        (real, "", "Cart"),
+        (replace(real, source="synthetic:demo-1"), "SYNTHETIC", "demo-1"),
+    ):
+        found = acquisition(recording)
+        assert (found.mark, found.device, found.start) == (mark, device, began)
 
 
 @pytest.mark.parametrize(

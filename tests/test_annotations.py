@@ -39,7 +39,7 @@ def test_times_are_samples_at_the_rate_of_the_record(
     path = record(tmp_path)
     annotated(tmp_path / "a.atr", ticks.astype(int), "NNVNN", rate=rate)
     expected = np.round(R / 2) * 2 if rate == "125" else R
-    assert read_recording(path, annotations="atr").sample.tolist() == expected.tolist()
+    assert read_recording(path, annotations="atr").annotations.sample.tolist() == expected.tolist()
     marks = formats.read(path).marks
     assert marks is not None and marks.sample.tolist() == expected.tolist()
     ecg = everything(tmp_path)
@@ -96,7 +96,7 @@ def test_annotations_out_of_order_are_put_in_order(tmp_path: Path) -> None:
 def test_annotations_outside_of_the_record_are_left_out(tmp_path: Path) -> None:
     path = record(tmp_path)
     annotated(tmp_path / "a.atr", [-5, 0, 1499, 1500], "NNVN")
-    assert read_recording(path, annotations="atr").symbol.tolist() == ["N", "V"]
+    assert read_recording(path, annotations="atr").annotations.symbol.tolist() == ["N", "V"]
 
 
 def test_a_file_that_is_cut_between_annotations_is_doubted_and_one_cut_inside_is_damaged(

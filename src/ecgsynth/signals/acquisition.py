@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
+from ecgsynth.signals.recording import Recording
 
 MIXED = ("synthetic", "items", "by", "patient", "real")
 """What the card of real items with synthetic ones among them says under `mixed`."""
@@ -25,7 +26,8 @@ class Acquisition:
     recorded_in: where the real items are from, such as "mitbih:train"; "" where none is real.
     items, made: items in all, and synthetic ones.
     patient: of synthetic items among real ones; "" elsewhere.
-    start: when the recording began; None, as in every synthetic one.
+    recorder: the device that recorded real ones; "" where unknown.
+    start: when the recording began; None where unknown.
     age_years, sex: of the person, "F" or "M", where all items agree; None where unknown.
     """
 
@@ -34,6 +36,7 @@ class Acquisition:
     items: int
     made: int
     patient: str = ""
+    recorder: str = ""
     start: datetime | None = None
     age_years: float | None = None
     sex: Literal["F", "M"] | None = None
@@ -47,25 +50,35 @@ class Acquisition:
 
     @property
     def device(self) -> str:
-        """What the signals come from, for the field of a device."""
-        return " and ".join(self.made_by) or self.recorded_in
+        """What the signals come from, for the field of a device: a model is one."""
+        return self.maker or self.recorder or self.recorded_in
+
+    @property
+    def maker(self) -> str:
+        """What made the synthetic items."""
+        return " and ".join(self.made_by)
 
     @property
     def statement(self) -> str:
         """One sentence for people: what the set holds, first whether it is synthetic."""
         if self.mark == "SYNTHETIC":
-            return f"SYNTHETIC ECG made by {self.device}: not from a patient and not for diagnosis."
+            return f"SYNTHETIC ECG made by {self.maker}: not from a patient and not for diagnosis."
         if self.mark:
             return (
                 f"PARTLY SYNTHETIC ECG: {self.made} of {self.items} items were made by "
-                f"{self.device} (patient {self.patient}), the others are from {self.recorded_in}; "
+                f"{self.maker} (patient {self.patient}), the others are from {self.recorded_in}; "
                 "not for diagnosis."
             )
         return f"ECG from {self.recorded_in}; not for diagnosis."
 
 
-def acquisition(ecg: Ecg) -> Acquisition:
-    """What a set says of its acquisition, in its source, its card and its contexts."""
+def acquisition(ecg: Ecg | Recording) -> Acquisition:
+    """What a set says of its acquisition, in its source, its card and its contexts; of a recording
+    also when it began, and with which device."""
+    if isinstance(ecg, Recording):
+        if ecg.synthetic:
+            return Acquisition((ecg.source.removeprefix(SYNTHETIC),), "", 1, 1, start=ecg.start)
+        return Acquisition((), ecg.source, 1, 0, recorder=ecg.device, start=ecg.start)
     age, female = (_agreed(ecg, name) for name in ("age", "sex"))
     sex: dict[float | None, Literal["F", "M"]] = {0.0: "M", 1.0: "F"}
     person: dict[str, Any] = {"age_years": age, "sex": sex.get(female)}
