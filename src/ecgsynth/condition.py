@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -11,30 +12,47 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Condition:
-    """What a generated item is asked to be.
+    """What generated items are asked to be: tensors by name, each with a row an item.
 
+    Attributes
+    ----------
     label: [batch, class], 0 or 1.
     context: [batch, context], standardised to zero mean and unit SD over the training set.
     style: [batch], int64: which training person's style; drawn anew at generation.
+    more: whatever else a family takes, by name, such as a track of events [batch, event, sample].
     """
 
     label: Tensor
     context: Tensor
     style: Tensor
+    more: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def fields(self) -> dict[str, Tensor]:
+        """All tensors by name."""
+        return {"label": self.label, "context": self.context, "style": self.style, **self.more}
 
     def __len__(self) -> int:
         return len(self.label)
 
     def __getitem__(self, rows: Any) -> Condition:
-        return Condition(self.label[rows], self.context[rows], self.style[rows])
+        return self.map(lambda tensor: tensor[rows])
 
     def to(self, device: torch.device) -> Condition:
-        return Condition(self.label.to(device), self.context.to(device), self.style.to(device))
+        return self.map(lambda tensor: tensor.to(device))
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Condition:
+        """The same fields, each of them changed."""
+        return _of({name: change(tensor) for name, tensor in self.fields.items()})
 
     @staticmethod
-    def cat(parts: list[Condition]) -> Condition:
-        return Condition(
-            torch.cat([part.label for part in parts]),
-            torch.cat([part.context for part in parts]),
-            torch.cat([part.style for part in parts]),
-        )
+    def cat(parts: Sequence[Condition]) -> Condition:
+        """Several batches as one; all have the same fields."""
+        names = parts[0].fields
+        return _of({name: torch.cat([part.fields[name] for part in parts]) for name in names})
+
+
+def _of(fields: Mapping[str, Tensor]) -> Condition:
+    own = ("label", "context", "style")
+    more = {name: tensor for name, tensor in fields.items() if name not in own}
+    return Condition(*(fields[name] for name in own), more)
