@@ -55,4 +55,4 @@ class Condition:
 def _of(fields: Mapping[str, Tensor]) -> Condition:
     own = ("label", "context", "style")
     more = {name: tensor for name, tensor in fields.items() if name not in own}
-    return Condition(*(fields[name] for name in own), more)
+    return Condition(fields["label"], fields["context"], fields["style"], more)
