@@ -16,6 +16,7 @@ import typer
 
 from ecgsynth.cli.main import app
 from ecgsynth.config import Data, Run, Training
+from ecgsynth.registry import DATASETS, MODELS, OBJECTIVES
 from ecgsynth.service.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -153,11 +154,17 @@ def test_the_page_of_the_service_names_every_setting() -> None:
     assert not [name for name in names if name not in text]
 
 
-@pytest.mark.parametrize("kind", [Run, Training, Data, Settings], ids=lambda kind: kind.__name__)
-def test_every_setting_has_the_description_that_its_page_is_made_of(kind: type[Run]) -> None:
-    plain = {"data", "model", "objective", "training"}  # tables of their own
-    fields = {n: f for n, f in kind.model_fields.items() if n not in plain}
-    assert not [name for name, field in fields.items() if not field.description]
+def test_every_setting_has_the_meaning_that_its_page_is_made_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "hooks"))
+    from meanings import meaning_of
+
+    kinds = [Run, Training, Data, Settings]
+    kinds += [r.get(name).Settings for r in (DATASETS, MODELS, OBJECTIVES) for name in r.names()]
+    parts = {"data", "model", "objective", "training"}  # of a run: tables of their own
+    fields = [(kind, name) for kind in kinds for name in kind.model_fields if name not in parts]
+    assert not [field for field in fields if not meaning_of(*field)]
 
 
 def test_tables_are_those_of_the_kept_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ class R3GAN(OneStep):
     class Settings(BaseSettings):
         """latent: size of the noise. embedding: size of the condition code.
         width: channels at the fine stage (twice that at the coarse). depth: blocks a stage.
-        critic_width: likewise for the critic.
+        critic_width, critic_depth: likewise for the critic.
         """
 
         latent: int = Field(128, ge=1)

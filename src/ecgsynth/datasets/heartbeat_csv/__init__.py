@@ -71,8 +71,8 @@ class HeartbeatCsv:
         """Which beats are given.
 
         classes: AAMI classes to keep, in this order. per_class: so many beats of each class in
-        `train` and `train-interpatient`, drawn with `seed`: without repeats where there are
-        enough, with repeats where not. Other splits stay as they are.
+        `train` and `train-interpatient`, without repeats where there are enough, with repeats
+        where not. Other splits stay as they are. seed: of this drawing.
         """
 
         classes: tuple[str, ...] = AAMI_CLASSES

@@ -57,8 +57,9 @@ class Ludb:
         """How the records are given.
 
         leads: names, in order; all twelve, or II where `window` is set. fs: sampling rate, Hz.
-        window: give windows of so many samples, one every `step` samples, of which the R peak,
-        marked in the first lead, lies within the samples `peak_between`; all counted at 500 Hz.
+        window: give windows of so many samples. step: samples between their beginnings.
+        peak_between: first and last sample of a window where its R peak may be, as marked in the
+        first lead. All three are counted at 500 Hz.
         quality: drop windows that are noisy, drift or are flat, by the rule of
         `ecgsynth.datasets.ludb.windows`.
         """

@@ -78,8 +78,8 @@ class MitBih:
 
         leads: lead names; a record that lacks one is left out and named.
         classes: AAMI classes to keep. fs: sampling rate of the beats, Hz.
-        noise: kinds out of low, high and white that are added to every beat when it is loaded,
-        drawn with `noise_seed` (see `ecgsynth.signals.noise`); to train with, not to judge by.
+        noise: kinds out of low, high and white that are added to every beat when it is loaded
+        (see `ecgsynth.signals.noise`); to train with, not to judge by. noise_seed: of this noise.
         The rest is that of every cutting: see `ecgsynth.datasets.beats.Cutting`.
         """
 
