@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.claims import estimate, number
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = Path(__file__).resolve().parent / "results"
@@ -62,8 +62,8 @@ def main(words: Sequence[str] | None = None) -> None:
         print(path.relative_to(ROOT))
         if not check:
             text = rendered()[path]
-            with written_beside(path) as beside:
-                beside.write_text(text, encoding="utf-8")
+            with atomic_write(path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
     if check and differ:
         sys.exit(1)
 
@@ -207,8 +207,8 @@ def board(report: Mapping[str, Any]) -> Table:
 def with_ends(row: Mapping[str, Any]) -> str:
     """Value (Gaussian, real), as far as they are known."""
     ends = controls(row)
-    beside = f" ({', '.join(end or '-' for end in ends)})" if any(ends) else ""
-    return number(row["value"]) + beside
+    temporary = f" ({', '.join(end or '-' for end in ends)})" if any(ends) else ""
+    return number(row["value"]) + temporary
 
 
 def by_name(report: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:

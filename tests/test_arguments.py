@@ -20,21 +20,21 @@ from ecgsynth.signals.columns import numbers, words
 
 @pytest.mark.parametrize("value", [7, np.int64(7), np.uint8(7), np.array(7)])
 def test_a_whole_number_is_one_of_python(value: Any) -> None:
-    assert type(arguments.whole(value, "it")) is int
-    assert arguments.whole(value, "it") == 7
+    assert type(arguments.check_integer(value, "it")) is int
+    assert arguments.check_integer(value, "it") == 7
 
 
 @pytest.mark.parametrize("value", [True, np.bool_(True), 7.0, np.float32(7), "7", None, [7], 7j])
 def test_nothing_else_is_made_a_whole_number(value: Any) -> None:
     with pytest.raises(EcgsynthError, match="it must be a whole number between 0 and 2.63 - 1"):
-        arguments.whole(value, "it")
+        arguments.check_integer(value, "it")
 
 
 @pytest.mark.parametrize("value", [True, "7", None, 7j, float("nan"), float("inf"), 10**400,
                                    Decimal(7), [7], np.array([7.0])])  # fmt: skip
 def test_nothing_else_is_made_a_number(value: Any) -> None:
     with pytest.raises(EcgsynthError, match="it must be a finite number from 0 to 9"):
-        arguments.number(value, "it", 0, 9)
+        arguments.check_number(value, "it", 0, 9)
 
 
 @pytest.mark.parametrize(
@@ -52,29 +52,29 @@ def test_a_rate_at_which_no_ecg_is_recorded_is_met_by_what_may_be_meant(
     value: float, hint: str
 ) -> None:
     with pytest.raises(EcgsynthError, match=f"in Hz, samples per second.*{hint}"):
-        arguments.rate(value)
+        arguments.check_rate(value)
 
 
 @pytest.mark.parametrize("value", [["N", "N"], [], "NV", {"N": 1}, {"N"}, ["N", 2], [""], 5, None])
 def test_names_are_a_list_of_distinct_texts(value: Any) -> None:
     with pytest.raises(EcgsynthError, match="classes"):
-        arguments.names(value, "classes")
+        arguments.check_names(value, "classes")
 
 
 def test_a_path_that_no_file_system_takes_is_refused(tmp_path: Path) -> None:
-    assert arguments.place(tmp_path / "not" / "yet") == tmp_path / "not" / "yet"
+    assert arguments.check_path(tmp_path / "not" / "yet") == tmp_path / "not" / "yet"
     for value in ("a\0b", "\ud800", "x" * 300, b"x", "", 3, None):
         with pytest.raises(EcgsynthError, match="the path"):
-            arguments.place(value)
+            arguments.check_path(value)
     if os.getuid():  # root may look everywhere
         (tmp_path / "shut").mkdir(mode=0)
         with pytest.raises(EcgsynthError, match="cannot be looked at"):
-            arguments.place(tmp_path / "shut" / "file")
+            arguments.check_path(tmp_path / "shut" / "file")
 
 
 def test_whatever_is_shown_is_short_and_one_line() -> None:
     for value in odd.every():
-        said = arguments.shown(value)
+        said = arguments.quote(value)
         assert 0 < len(said) < 200 and "\n" not in said
 
 

@@ -25,7 +25,7 @@ STALE_S = 3600.0
 
 
 @contextmanager
-def written_beside(target: str | Path) -> Iterator[Path]:
+def atomic_write(target: str | Path) -> Iterator[Path]:
     """A path beside `target` to write a file or folder to; it takes the name when all went well.
 
     On any error, Ctrl-C included, what was begun is removed and an older `target` stays whole.
@@ -78,7 +78,7 @@ def make_folder(folder: Path) -> None:
         one.mkdir(exist_ok=True)
 
 
-def at_home(path: str | Path) -> Path:
+def expand_home(path: str | Path) -> Path:
     """A path with its `~` or `~user` written out.
 
     Raises
@@ -98,8 +98,8 @@ def holds_files(folder: Path) -> bool:
     return folder.is_dir() and any(not one.name.startswith(".") for one in folder.iterdir())
 
 
-def writable(target: str | Path) -> None:
-    """Say before long work what `written_beside` would say after it.
+def check_writable(target: str | Path) -> None:
+    """Say before long work what `atomic_write` would say after it.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def writable(target: str | Path) -> None:
     if target.is_dir():
         raise EcgsynthError(f"{target} is a folder; name a file in it.")
     try:
-        with tempfile.TemporaryFile(dir=_nearest(target.parent)):
+        with tempfile.TemporaryFile(dir=_nearest_existing(target.parent)):
             pass
     except OSError as problem:
         raise EcgsynthError(
@@ -117,7 +117,7 @@ def writable(target: str | Path) -> None:
         ) from None
 
 
-def _nearest(folder: Path) -> Path:
+def _nearest_existing(folder: Path) -> Path:
     """The folder itself, or what is there of the way to it."""
     return next(one for one in (folder, *folder.absolute().parents) if one.exists())
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from pkgutil import walk_packages
 from typing import Any, TypeVar
 
-from ecgsynth.arguments import shown
+from ecgsynth.arguments import quote
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
 T = TypeVar("T")
@@ -91,7 +91,7 @@ class Registry:
         EcgsynthError: there is none of that name.
         """
         if not isinstance(name, str):
-            raise EcgsynthError(f"a {self.kind} is named by a text; got {shown(name)}.")
+            raise EcgsynthError(f"a {self.kind} is named by a text; got {quote(name)}.")
         if name not in self._objects:
             if name in self._plugins:
                 self.register(name)(self._plugins[name].load())
@@ -99,7 +99,7 @@ class Registry:
                 importlib.import_module(f"ecgsynth.{self.folder}.{self._listed[name][0]}")
         if name not in self._objects:
             raise EcgsynthError(
-                f"no {self.kind} named {shown(name)}."
+                f"no {self.kind} named {quote(name)}."
                 f"{self._unlisted(name) or did_you_mean(name, self.names())}"
             )
         return self._objects[name]
@@ -125,7 +125,7 @@ class Registry:
         package = f"ecgsynth.{self.folder}"
         for module in sorted(one.name for one in walk_packages(self._places(), f"{package}.")):
             importlib.import_module(module)
-        homes = {name: _home(thing) for name, thing in self._objects.items()}
+        homes = {name: _module_of(thing) for name, thing in self._objects.items()}
         return {
             name: [home.removeprefix(f"{package}."), self._sentence(name)]
             for name, home in sorted(homes.items())
@@ -153,13 +153,13 @@ class Registry:
     def _sentence(self, name: str) -> str:
         """The first line of what a thing says of itself, or its file does."""
         thing = self._objects.get(name)
-        module = importlib.import_module(_home(thing)) if thing is not None else None
+        module = importlib.import_module(_module_of(thing)) if thing is not None else None
         texts = (getattr(thing, "title", None), thing.__doc__, getattr(module, "__doc__", None))
         return next((text.strip().split("\n")[0] for text in texts if text), "")
 
     @property
     def _listed(self) -> dict[str, list[str]]:
-        return _list().get(self.folder, {})
+        return _read_list().get(self.folder, {})
 
     @cached_property
     def _plugins(self) -> dict[str, Any]:
@@ -167,7 +167,7 @@ class Registry:
 
 
 @cache
-def _list() -> dict[str, dict[str, list[str]]]:
+def _read_list() -> dict[str, dict[str, list[str]]]:
     """The list as it was written."""
     found: dict[str, dict[str, list[str]]] = json.loads(
         files("ecgsynth").joinpath(LIST).read_text(encoding="utf-8")
@@ -175,7 +175,7 @@ def _list() -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def _home(thing: Any) -> str:
+def _module_of(thing: Any) -> str:
     """The module that a thing was written in; of a metric that of its function."""
     return str(getattr(getattr(thing, "measure", thing), "__module__", ""))
 
@@ -193,7 +193,7 @@ FORMATS = Registry("format", "formats")
 ALL = (DATASETS, MODELS, OBJECTIVES, METRICS, FORMATS)
 
 
-def listed() -> str:
+def registry_json() -> str:
     """The text of the list as it should be: JSON, a line a name."""
     kinds = []
     for kind in ALL:

@@ -7,28 +7,28 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ecgsynth.augmentation.baselines import Arm, armed
+from ecgsynth.augmentation.baselines import Arm, make_training_set
 from ecgsynth.augmentation.novelty import KIND, Detector, facts_of
 from ecgsynth.augmentation.patient_leakage import (
     TEST_SIDES,
-    people,
-    refuse_shared,
-    shown,
-    synthetic_items,
-    usable,
+    at_classifier_rate,
+    check_disjoint,
+    count_synthetic,
+    hashed_people,
+    usable_items,
 )
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.inputs import relabelled
 from ecgsynth.evaluation.reference_models.classifiers import STEPS, fit
 from ecgsynth.evaluation.reference_models.instruments import COMPONENTS, Instrument, made
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.threads import limited
+from ecgsynth.threads import limit_threads
 
 log = logging.getLogger("ecgsynth")
 
 
-@limited()
-def learn(
+@limit_threads()
+def train_classifier(
     train: Ecg,
     validation: Ecg | None = None,
     *,
@@ -49,7 +49,7 @@ def learn(
     EcgsynthError: fewer than two classes, a class without items, people on both sides, signals
         that are no ECG in their unit or not cut alike.
     """
-    train = usable(train, "the training")
+    train = usable_items(train, "the training")
     warn_of_test_side(train, "is learned from")
     empty = [name for name, count in train.counts().items() if not count]
     if len(train.spec.classes) < 2 or empty:
@@ -60,40 +60,40 @@ def learn(
     if len(train) < COMPONENTS:
         raise EcgsynthError(f"a classifier needs {COMPONENTS} items; the set has {len(train)}.")
     if validation is not None:
-        refuse_shared(people(train), validation)
+        check_disjoint(hashed_people(train), validation)
         warn_of_test_side(validation, "chooses the weights")
-        validation, _ = shown(validation, train.spec, "the validation")
+        validation, _ = at_classifier_rate(validation, train.spec, "the validation")
         validation = of_classes(validation, train.spec.classes, "validation").quantised()
     facts = {
         "source": train.source,
         "counts": train.counts(),
-        "synthetic": synthetic_items(train),
-        "people": people(train),
+        "synthetic": count_synthetic(train),
+        "people": hashed_people(train),
         "arm": arm,
         "steps": steps,
         "seed": seed,
         "validation": validation.source if validation is not None else None,
     }
-    filled, weighted = armed(train.quantised(), arm, seed)
+    filled, weighted = make_training_set(train.quantised(), arm, seed)
     net = fit(filled, validation, weighted=weighted, steps=steps, seed=seed, advance=advance)
     return made(net, train, facts)
 
 
-@limited()
-def detect(train: Ecg, label: str = "N", seed: int = 0) -> Detector:
+@limit_threads()
+def train_detector(train: Ecg, label: str = "N", seed: int = 0) -> Detector:
     """Fit the one-class detector on the items of one class of a set.
 
     Raises
     ------
     EcgsynthError: as `Detector.fit`; signals that are no ECG in their unit.
     """
-    train = usable(train, "the training")
+    train = usable_items(train, "the training")
     warn_of_test_side(train, "is learned from")
-    facts = {"source": train.source, "people": people(train), "seed": seed}
-    return Detector.fit(train, label, facts | {"synthetic": synthetic_items(train)}, seed)
+    facts = {"source": train.source, "people": hashed_people(train), "seed": seed}
+    return Detector.fit(train, label, facts | {"synthetic": count_synthetic(train)}, seed)
 
 
-def test_set(knower: Instrument | Detector, test: Ecg) -> tuple[Ecg, list[str]]:
+def prepare_test_set(knower: Instrument | Detector, test: Ecg) -> tuple[Ecg, list[str]]:
     """The test items as the classifier can look at them, and what was done to them, in sentences.
 
     Raises
@@ -102,14 +102,14 @@ def test_set(knower: Instrument | Detector, test: Ecg) -> tuple[Ecg, list[str]]:
         people on both sides.
     """
     spec, notes = knower.spec, []
-    refuse_shared(knower.facts["people"], test)
+    check_disjoint(knower.facts["people"], test)
     if test.source in TEST_SIDES:
         notes.append("DS2 was looked at: once per shipped version.")
         log.warning("This looks at DS2, the test side: once per shipped version.")
-    if synthetic_items(test):
+    if count_synthetic(test):
         notes.append("Synthetic items are among those that are tested on.")
         log.warning(notes[-1])
-    test, more = shown(test, spec, "the test")
+    test, more = at_classifier_rate(test, spec, "the test")
     notes += more
     if isinstance(knower, Detector):
         own, counts = knower.facts["label"], test.counts()
@@ -152,7 +152,7 @@ def warn_of_test_side(ecg: Ecg, what: str) -> None:
         log.warning("DS2, the test side, %s: no figure on it will count.", what)
 
 
-def load(path: Path) -> Instrument | Detector:
+def load_classifier(path: Path) -> Instrument | Detector:
     """A classifier or detector from its file.
 
     Raises

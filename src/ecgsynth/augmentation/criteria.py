@@ -142,7 +142,7 @@ def intervals(ecg: Ecg) -> Values:
     assert ecg.context is not None
     columns = zip(ecg.spec.context, ecg.context.T.astype(np.float64), strict=True)
     found = {name: column for name, column in columns if np.isfinite(column).any()}
-    if holds_qrs(ecg.spec):
+    if can_measure_qrs(ecg.spec):
         spec = ecg.spec
         lead = next((spec.leads.index(name) for name in ("II", "MLII") if name in spec.leads), 0)
         signal = np.ascontiguousarray(ecg.quantised().signal[:, lead])
@@ -151,26 +151,26 @@ def intervals(ecg: Ecg) -> Values:
     return found
 
 
-def holds_qrs(spec: Spec) -> bool:
+def can_measure_qrs(spec: Spec) -> bool:
     """Whether the QRS duration can be measured in such items."""
     return spec.unit == "mV" and spec.seconds >= SHORTEST_S and "qrs" not in out_of_reach(spec)
 
 
-def shift_of(spec: Spec) -> int:
+def copy_shift(spec: Spec) -> int:
     """Samples by which a copy may be moved and is still one."""
     return min(max(1, round(SHIFT_S * spec.fs)), (spec.samples - 1) // 2)
 
 
 def distance(items: Ecg, real: Ecg) -> NDArray[np.float64]:
     """[item] distance to the nearest real one, moved by up to 3 ms (see `privacy.nearest`)."""
-    return nearest(items.signal, real.signal, shift_of(real.spec))[0]
+    return nearest(items.signal, real.signal, copy_shift(real.spec))[0]
 
 
 def spacing(real: Ecg, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """[row] distance of these real items to the nearest other one, measured alike."""
     from sklearn.neighbors import NearestNeighbors
 
-    shift = shift_of(real.spec)
+    shift = copy_shift(real.spec)
     stop = real.spec.samples - shift
     flat = real.signal[..., shift:stop].reshape(len(real), -1)
     search = NearestNeighbors(n_neighbors=2).fit(flat)
@@ -183,7 +183,9 @@ def spacing(real: Ecg, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     return best
 
 
-def edges(real: Ecg, rows: NDArray[np.int64], near: float, far: float) -> tuple[float, float]:
+def distance_limits(
+    real: Ecg, rows: NDArray[np.int64], near: float, far: float
+) -> tuple[float, float]:
     """Distances below which an item is a copy, and above which it is an outlier.
 
     near, far: quantiles of the spacing of these real items. Twins among them do not count below:
@@ -198,7 +200,7 @@ def edges(real: Ecg, rows: NDArray[np.int64], near: float, far: float) -> tuple[
 
 
 @dataclass(frozen=True)
-class Judge:
+class ClassJudge:
     """An independent classifier, and which of its classes each class of the set is.
 
     name: what it is. say: items to probabilities. column: class of the set -> its column.
@@ -212,7 +214,9 @@ class Judge:
     held_out: NDArray[np.floating] | None = None
 
 
-def judge(real: Ecg, labels: Mapping[str, str], kind: str, steps: int, seed: int) -> Judge:
+def make_judge(
+    real: Ecg, labels: Mapping[str, str], kind: str, steps: int, seed: int
+) -> ClassJudge:
     """The shipped classifier that knows such items, or one fitted on them.
 
     labels: class of the set -> what the generator calls it; such names, and WFDB's beat codes,
@@ -228,7 +232,7 @@ def judge(real: Ecg, labels: Mapping[str, str], kind: str, steps: int, seed: int
         asked = {own: _class_of(labels.get(own, own), names) for own in real.spec.classes}
         column = {own: names.index(name) for own, name in asked.items() if name}
         if set(labels) <= set(column):
-            return Judge("the shipped classifier", known.predict, column)
+            return ClassJudge("the shipped classifier", known.predict, column)
     if kind == "shipped":
         raise EcgsynthError(
             "the shipped classifier does not know such items or not all of their classes; set "
@@ -239,7 +243,7 @@ def judge(real: Ecg, labels: Mapping[str, str], kind: str, steps: int, seed: int
             "a classifier needs items of two classes to tell apart; give the whole real set, or "
             "set gate.adherence=false."
         )
-    return _fitted(real, steps, seed)
+    return _fit_judge(real, steps, seed)
 
 
 def _class_of(name: str, known: tuple[str, ...]) -> str:
@@ -248,7 +252,7 @@ def _class_of(name: str, known: tuple[str, ...]) -> str:
     return name if name in known else other if other in known else ""
 
 
-def _fitted(real: Ecg, steps: int, seed: int) -> Judge:
+def _fit_judge(real: Ecg, steps: int, seed: int) -> ClassJudge:
     """Two networks, each of one half of the time blocks; real items are judged by the other's."""
     grid, nets = real.quantised(), []
     held_out = np.full((len(real), len(real.spec.classes)), np.nan)
@@ -265,16 +269,16 @@ def _fitted(real: Ecg, steps: int, seed: int) -> Judge:
         return np.mean([predict(net, ecg) for net in nets], 0)
 
     column = {name: k for k, name in enumerate(real.spec.classes)}
-    return Judge("a classifier fitted on the real items", say, column, held_out)
+    return ClassJudge("a classifier fitted on the real items", say, column, held_out)
 
 
-def chance(judge: Judge, ecg: Ecg, name: str) -> NDArray[np.float64]:
+def class_probability(judge: ClassJudge, ecg: Ecg, name: str) -> NDArray[np.float64]:
     """[item] probability of a class of the set, among those that the set has."""
     said = np.asarray(judge.say(ecg.quantised()), np.float64)
-    return share_of(said, judge.column, name, ecg.spec.multilabel)
+    return normalised_probability(said, judge.column, name, ecg.spec.multilabel)
 
 
-def share_of(
+def normalised_probability(
     said: NDArray, column: Mapping[str, int], name: str, multilabel: bool
 ) -> NDArray[np.float64]:
     """[item] probability of one class; of items with one class as a share of the set's classes."""

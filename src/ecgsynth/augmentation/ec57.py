@@ -113,8 +113,8 @@ def _counts(
 def _rates(counts: dict[str, int]) -> dict[str, float | None]:
     hit, miss, false, right = (counts[name] for name in ("TP", "FN", "FP", "TN"))
     return {
-        "sensitivity": _share(hit, hit + miss), "predictivity": _share(hit, hit + false),
-        "false_positive_rate": _share(false, false + right),
+        "sensitivity": _ratio(hit, hit + miss), "predictivity": _ratio(hit, hit + false),
+        "false_positive_rate": _ratio(false, false + right),
     }  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def novelty(detector: Detector, test: Ecg) -> dict[str, Any]:
         if name == own or not (~normal[rows]).any() or not normal[rows].any():
             continue
         estimate = _auroc(~normal[rows], score[rows], test[rows], facts[name])
-        found["classes"][name] = facts[name] | {"auroc": _told(estimate)}
+        found["classes"][name] = facts[name] | {"auroc": _estimate_json(estimate)}
     return found
 
 
@@ -162,7 +162,7 @@ def _macro(test: Ecg, estimates: dict[str, Estimate]) -> dict[str, Any]:
     counts, found = test.counts(), {}
     for group, name, over in (("NSV", "macro NSV", "NSV"), ("all", "all", test.spec.classes)):
         if name in estimates and all(counts[one] for one in over):
-            found[group] = _told(estimates[name])
+            found[group] = _estimate_json(estimates[name])
     return found
 
 
@@ -178,11 +178,11 @@ def _classes(
     for k, (name, facts) in enumerate(test.people_per_class().items()):
         row: dict[str, Any] = dict(facts)
         truth = np.asarray(test.label)[:, k] > 0
-        row["auroc"] = _told(_auroc(truth, said[:, k], test, facts))
+        row["auroc"] = _estimate_json(_auroc(truth, said[:, k], test, facts))
         if table is not None:
-            row["sensitivity"] = _share(table[k, k], table[k].sum())
-            row["predictivity"] = _share(table[k, k], table[:, k].sum())
-            row["f1"] = _told(estimates[name]) if facts["items"] else None
+            row["sensitivity"] = _ratio(table[k, k], table[k].sum())
+            row["predictivity"] = _ratio(table[k, k], table[:, k].sum())
+            row["f1"] = _estimate_json(estimates[name]) if facts["items"] else None
         found[name] = row
     return found
 
@@ -206,8 +206,8 @@ def _records(test: Ecg, said: NDArray[np.floating]) -> list[dict[str, Any]]:
         classes = {
             one: {
                 "items": int(table[k].sum()),
-                "sensitivity": _share(table[k, k], table[k].sum()),
-                "predictivity": _share(table[k, k], table[:, k].sum()),
+                "sensitivity": _ratio(table[k, k], table[k].sum()),
+                "predictivity": _ratio(table[k, k], table[:, k].sum()),
             }
             for k, one in enumerate(test.spec.classes)
         }
@@ -216,11 +216,11 @@ def _records(test: Ecg, said: NDArray[np.floating]) -> list[dict[str, Any]]:
     return found
 
 
-def _share(part: int, whole: int) -> float | None:
+def _ratio(part: int, whole: int) -> float | None:
     return float(part / whole) if whole else None
 
 
-def _told(estimate: Estimate) -> dict[str, Any] | None:
+def _estimate_json(estimate: Estimate) -> dict[str, Any] | None:
     """The estimate as JSON; None where it has no value."""
     if not np.isfinite(estimate.value):
         return None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.augmentation import criteria
-from ecgsynth.augmentation.criteria import Judge, Range
+from ecgsynth.augmentation.criteria import ClassJudge, Range
 from ecgsynth.augmentation.plan import Gating
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import MIN_ITEMS
@@ -47,7 +47,7 @@ class Gate:
     settings: Gating
     real: Mapping[str, Ecg]
     bounds: Mapping[str, Bounds]
-    judge: Judge | None
+    judge: ClassJudge | None
 
     @classmethod
     def fit(
@@ -74,7 +74,7 @@ class Gate:
         judge = None
         if settings.adherence:
             kind, steps = settings.classifier, settings.steps
-            judge = criteria.judge(real, labels, kind, steps, seed)
+            judge = criteria.make_judge(real, labels, kind, steps, seed)
         prior = ContextPrior.fit(real, np.zeros(len(real), np.int64))
         parts, bounds = {}, {}
         for name in labels:
@@ -91,7 +91,7 @@ class Gate:
             if judge is not None and judge.held_out is not None:
                 said = judge.held_out[rows[some]]
             contexts = criteria.usual_contexts(prior, parts[name], name)
-            bounds[name] = _bounds(parts[name], some, name, settings, contexts, judge, said)
+            bounds[name] = _measure_bounds(parts[name], some, name, settings, contexts, judge, said)
         return cls(settings, parts, bounds, judge)
 
     def passes(self, items: Ecg, name: str) -> dict[str, NDArray[np.bool_]]:
@@ -102,10 +102,12 @@ class Gate:
         items = replace(items, signal=np.where(finite[:, None, None], items.signal, 0.0))
         found = {"quality": finite}  # no setting lets NaN through
         if settings.quality:
-            found["quality"] = finite & _inside(bounds.quality, criteria.quality(items), len(items))
+            found["quality"] = finite & _all_in_range(
+                bounds.quality, criteria.quality(items), len(items)
+            )
         if settings.intervals:
             values = criteria.intervals(items)
-            found["intervals"] = _inside(bounds.intervals, values, len(items))
+            found["intervals"] = _all_in_range(bounds.intervals, values, len(items))
         if settings.copies or settings.outliers:
             far = criteria.distance(items, self.real[name])
             if settings.copies:
@@ -113,11 +115,11 @@ class Gate:
             if settings.outliers:
                 found["outliers"] = far <= bounds.far
         if self.judge is not None:
-            found["adherence"] = criteria.chance(self.judge, items, name) >= bounds.least
+            found["adherence"] = criteria.class_probability(self.judge, items, name) >= bounds.least
         return found
 
 
-def _inside(
+def _all_in_range(
     ranges: Mapping[str, Range], values: Mapping[str, NDArray[np.float64]], count: int
 ) -> NDArray[np.bool_]:
     """[item] whether every measurement that both sides have lies in its range."""
@@ -125,13 +127,13 @@ def _inside(
     return np.logical_and.reduce([np.ones(count, bool), *held])
 
 
-def _bounds(
+def _measure_bounds(
     part: Ecg,
     some: NDArray[np.int64],
     name: str,
     settings: Gating,
     contexts: criteria.Values,
-    judge: Judge | None,
+    judge: ClassJudge | None,
     said: NDArray | None,
 ) -> Bounds:
     """Of the real items of a class; some: rows that are measured; contexts: usual ones;
@@ -143,12 +145,12 @@ def _bounds(
 
     near, far, least = 0.0, np.inf, 0.0
     if settings.copies or settings.outliers:
-        near, far = criteria.edges(part, some, settings.near, settings.far)
+        near, far = criteria.distance_limits(part, some, settings.near, settings.far)
     if judge is not None:
         own = (
-            criteria.chance(judge, measured, name)
+            criteria.class_probability(judge, measured, name)
             if said is None
-            else criteria.share_of(said, judge.column, name, part.spec.multilabel)
+            else criteria.normalised_probability(said, judge.column, name, part.spec.multilabel)
         )
         # One that learned from these very items is surer of them than of any new one, real or not:
         # no item is refused in which it sees the class before all others together.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.reference_models.classifiers import rr_features
 from ecgsynth.evaluation.reference_models.instruments import embed
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 
@@ -93,8 +93,8 @@ class Detector:
 
         tensors = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
         facts = json.dumps(self.facts | {"spec": self.spec.to_json()})
-        with written_beside(path) as beside:
-            save_file(tensors, beside, {"facts": facts})
+        with atomic_write(path) as temporary:
+            save_file(tensors, temporary, {"facts": facts})
 
     @classmethod
     def load(cls, path: Path) -> Detector:

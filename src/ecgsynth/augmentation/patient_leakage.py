@@ -24,13 +24,13 @@ TEST_SIDES = ("mitbih:test", "mitbih:test-literature", "mitbih:ds2")
 MITBIH = frozenset(str(record) for record in (*DS1, *DS2, 102, 104, 107, 217))
 
 
-def people(ecg: Ecg) -> list[str]:
+def hashed_people(ecg: Ecg) -> list[str]:
     """The people of a set, each as the beginning of a hash: a classifier that is passed on names
     nobody. Records 201 and 202 of MIT-BIH are one man."""
-    return sorted(_hashed(ecg))
+    return sorted(_hashes(ecg))
 
 
-def _hashed(ecg: Ecg) -> dict[str, str]:
+def _hashes(ecg: Ecg) -> dict[str, str]:
     """Hash -> name; where all names are records of MIT-BIH, also the hash of the man behind."""
     if ecg.patient is None:
         return {}
@@ -43,13 +43,13 @@ def _hashed(ecg: Ecg) -> dict[str, str]:
     return {hashlib.sha256(key.encode()).hexdigest()[:16]: name for key, name in known.items()}
 
 
-def refuse_shared(known: list[str], test: Ecg) -> None:
+def check_disjoint(known: list[str], test: Ecg) -> None:
     """
     Raises
     ------
     EcgsynthError: a person of the test side is among those that were learned from.
     """
-    theirs = _hashed(test)
+    theirs = _hashes(test)
     both = sorted({name for key, name in theirs.items() if key in set(known)})
     if both:
         told = ", ".join(both[:8]) + (f" and {len(both) - 8} more" if len(both) > 8 else "")
@@ -62,13 +62,13 @@ def refuse_shared(known: list[str], test: Ecg) -> None:
         log.warning("People are not told on both sides: whether any stand on both is not known.")
 
 
-def synthetic_items(ecg: Ecg) -> int:
+def count_synthetic(ecg: Ecg) -> int:
     """Synthetic items of the set, by its card or by what its patients are called."""
     named = 0 if ecg.patient is None else int(np.char.startswith(ecg.patient, PERSON).sum())
     return named or (len(ecg) if ecg.synthetic else 0)
 
 
-def usable(ecg: Ecg, whose: str) -> Ecg:
+def usable_items(ecg: Ecg, whose: str) -> Ecg:
     """The finite items that carry a label, where every item should.
 
     whose: what the set is called in a sentence, as in "the training".
@@ -89,7 +89,7 @@ def usable(ecg: Ecg, whose: str) -> Ecg:
     return ecg
 
 
-def shown(ecg: Ecg, spec: Spec, whose: str) -> tuple[Ecg, list[str]]:
+def at_classifier_rate(ecg: Ecg, spec: Spec, whose: str) -> tuple[Ecg, list[str]]:
     """The usable items at the rate of a classifier, and what is to be known of them, in sentences.
 
     spec: of the items that the classifier was trained on. whose: as in `usable`.
@@ -98,7 +98,7 @@ def shown(ecg: Ecg, spec: Spec, whose: str) -> tuple[Ecg, list[str]]:
     ------
     EcgsynthError: as `usable`; unit, leads, window or the place of R differ.
     """
-    ecg, notes = usable(ecg, whose), []
+    ecg, notes = usable_items(ecg, whose), []
     if ecg.spec.fs != spec.fs and not is_record(spec):
         notes.append(f"Resampled from {ecg.spec.fs:g} to {spec.fs:g} Hz.")
         ecg = at_rate(ecg, spec.fs)
@@ -106,8 +106,8 @@ def shown(ecg: Ecg, spec: Spec, whose: str) -> tuple[Ecg, list[str]]:
         mine, theirs = getattr(spec, name), getattr(ecg.spec, name)
         if mine != theirs and not (is_record(spec) and name == "samples"):
             raise EcgsynthError(
-                f"the classifier was trained on items of {name} {_said(mine)}, {whose} items have "
-                f"{_said(theirs)}; cut them alike."
+                f"the classifier was trained on items of {name} {_format_value(mine)}, "
+                f"{whose} items have {_format_value(theirs)}; cut them alike."
             )
     if not is_record(spec) and spec.r_sample is not None:
         at = ecg.spec.r_sample
@@ -126,5 +126,5 @@ def shown(ecg: Ecg, spec: Spec, whose: str) -> tuple[Ecg, list[str]]:
     return ecg, notes
 
 
-def _said(value: object) -> str:
+def _format_value(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import holds_files, writable
+from ecgsynth.files import check_writable, holds_files
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what --to names, if it is there.")]
 
@@ -36,7 +36,7 @@ def checked_targets(*targets: str | Path, force: bool = False) -> None:
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise EcgsynthError(f"{path} is neither a file nor a folder; choose another --to.")
         folder = path.is_dir() or str(target).endswith("/")
-        writable(path / "RECORDS" if folder else path)
+        check_writable(path / "RECORDS" if folder else path)
 
 
 def _taken(path: Path) -> bool:

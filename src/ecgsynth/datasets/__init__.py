@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ecgsynth.arguments import shown
+from ecgsynth.arguments import quote
 from ecgsynth.errors import DamagedFileError, EcgsynthError, did_you_mean
 from ecgsynth.registry import DATASETS
 from ecgsynth.settings import Settings as Settings
@@ -86,14 +86,14 @@ def load(name: str, split: str | None = None, **settings: Any) -> Ecg:
     if isinstance(name, str) and ":" in name:
         if split is not None:
             raise EcgsynthError(
-                f"the split is named twice, in {shown(name)} and as {shown(split)}; leave one out."
+                f"the split is named twice, in {quote(name)} and as {quote(split)}; leave one out."
             )
         name, split = name.split(":", 1)
     dataset: Dataset = DATASETS.get(name)
     split = dataset.splits[0] if split is None else split
     if not isinstance(split, str) or split not in dataset.splits:
         raise EcgsynthError(
-            f"the data set '{name}' has no split {shown(split)}."
+            f"the data set '{name}' has no split {quote(split)}."
             f"{did_you_mean(split, dataset.splits)}"
         )
     return dataset.load(split, make_settings(dataset.Settings, settings, f"data set '{name}'"))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import MissingRecordingsError
-from ecgsynth.files import at_home, make_folder
+from ecgsynth.files import expand_home, make_folder
 
 log = logging.getLogger("ecgsynth")
 
@@ -28,7 +28,7 @@ def data_root() -> Path:
     """`ECGSYNTH_DATA`, or the user's cache folder."""
     named = os.environ.get("ECGSYNTH_DATA")
     if named:
-        return at_home(named)
+        return expand_home(named)
     from platformdirs import user_cache_path
 
     return user_cache_path("ecgsynth") / "data"

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from ecgsynth.arguments import instance, place, shown
+from ecgsynth.arguments import check_instance, check_path, quote
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import writable
+from ecgsynth.files import check_writable
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.units import doubted_scale, doubted_unit
@@ -29,7 +29,7 @@ class Format(Protocol):
     @staticmethod
     def write(chunks: Iterable[Ecg], target: Path) -> None:
         """Write chunks of one spec as they come, in memory bounded by one chunk where the format
-        allows; nothing is left behind on an error (`ecgsynth.files.written_beside`)."""
+        allows; nothing is left behind on an error (`ecgsynth.files.atomic_write`)."""
         ...
 
     @staticmethod
@@ -45,7 +45,7 @@ def write(ecg: Ecg | Iterable[Ecg], target: str | Path, format: str | None = Non
     ------
     EcgsynthError: unknown ending or format; the target cannot be written; a name is no text.
     """
-    path = place(target, "the target")
+    path = check_path(target, "the target")
     kind = _by_suffix(str(target)) if format is None else FORMATS.get(format)
     chunks = [ecg] if isinstance(ecg, Ecg) else _each(ecg)
     try:
@@ -66,8 +66,8 @@ def _each(parts: Iterable[Ecg]) -> Iterator[Ecg]:
     except Exception:  # a 0-d array says that it is iterable
         stream = None
     if stream is None:
-        raise EcgsynthError(f"{what}; got {shown(parts)}.")
-    return (instance(part, Ecg, what) for part in stream)
+        raise EcgsynthError(f"{what}; got {quote(parts)}.")
+    return (check_instance(part, Ecg, what) for part in stream)
 
 
 def check_target(target: str | Path) -> None:
@@ -79,12 +79,12 @@ def check_target(target: str | Path) -> None:
     """
     from ecgsynth.formats.wfdb.writer import refuse_folder
 
-    path = place(target, "the target")
+    path = check_path(target, "the target")
     kind = _by_suffix(str(target))
     if "/" in kind.suffixes:
         refuse_folder(path.resolve())
         path /= "RECORDS"
-    writable(path)
+    check_writable(path)
 
 
 def read(path: str | Path, format: str | None = None) -> Ecg:
@@ -109,7 +109,7 @@ def read_silently(path: str | Path, format: str | None = None) -> Ecg:
     ------
     EcgsynthError: as there.
     """
-    if not place(path).exists():
+    if not check_path(path).exists():
         header = Path(f"{path}.hea")  # a WFDB record is known by its name without an ending
         if not header.is_file():
             raise EcgsynthError(f"there is no file or folder {path}.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.formats import cells, stream
 from ecgsynth.formats.foreign.columns import Columns
 from ecgsynth.formats.foreign.items import items_of
@@ -61,7 +61,7 @@ class Csv:
         if "marks" in stated["columns"]:
             log.warning("%s has no marks; NPZ, Parquet and WFDB keep them.", target.name)
             stated["columns"].remove("marks")
-        with written_beside(target) as beside, open(beside, "wb") as file:
+        with atomic_write(target) as temporary, open(temporary, "wb") as file:
             for line in (
                 f"# {stream.statement(first)}",
                 FACTS + cells.json_line(json.dumps(stated)),

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.formats import stream
 from ecgsynth.formats.foreign.arrays import Archive, Arrays
 from ecgsynth.formats.foreign.items import items_of
@@ -48,7 +48,7 @@ class Npz:
         """
         first, chunks = stream.begin(chunks)
         with (
-            written_beside(target) as beside,
+            atomic_write(target) as temporary,
             tempfile.TemporaryDirectory(".part", f".{target.name}.", target.parent) as folder,
         ):
             columns: dict[str, _Column] = {}
@@ -67,7 +67,7 @@ class Npz:
                     column.file.close()
             for name, value in _constants(first).items():
                 np.save(Path(folder) / f"{name}.npy", np.asarray(value), allow_pickle=False)
-            with zipfile.ZipFile(beside, "w") as archive:
+            with zipfile.ZipFile(temporary, "w") as archive:
                 for file in sorted(Path(folder).glob("*.npy")):
                     # A member's date is left at its default: same content, same bytes.
                     with (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.formats import cells, stream
 from ecgsynth.formats.foreign.columns import Columns
 from ecgsynth.formats.foreign.items import items_of
@@ -57,8 +57,8 @@ class Parquet:
         texts = [name for name in ("label", "patient", "record") if name in schema.names]
         rows = max(1, GROUP_BYTES // (4 * spec.samples * len(spec.leads)))
         with (
-            written_beside(target) as beside,
-            ParquetWriter(beside, schema, compression="zstd", use_dictionary=texts) as writer,
+            atomic_write(target) as temporary,
+            ParquetWriter(temporary, schema, compression="zstd", use_dictionary=texts) as writer,
         ):
             for group in stream.regroup(chunks, rows):
                 writer.write_table(_table(group).replace_schema_metadata(metadata))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ecgsynth.arguments import plain, shown
+from ecgsynth.arguments import as_real_number, quote
 from ecgsynth.errors import EcgsynthError
 
 
@@ -26,24 +26,24 @@ def numbers(value: Any, name: str, kind: type[np.generic] = np.float32) -> NDArr
     except EcgsynthError:
         raise
     except Exception:  # ragged, or an object of another library that is no array
-        raise EcgsynthError(f"{what}; got {shown(value)}.") from None
+        raise EcgsynthError(f"{what}; got {quote(value)}.") from None
     if found.dtype == object and found.ndim:
         for one in found.ravel():
-            if one is not None and plain(one) is None:
-                raise EcgsynthError(f"{what}; {shown(one)} is none.")
+            if one is not None and as_real_number(one) is None:
+                raise EcgsynthError(f"{what}; {quote(one)} is none.")
         found = found.astype(np.float64)
     if found.dtype.kind not in "iuf":
         if found.size:
-            raise EcgsynthError(f"{what}; got {shown(value if found.ndim == 0 else found)}.")
+            raise EcgsynthError(f"{what}; got {quote(value if found.ndim == 0 else found)}.")
         found = found.astype(kind)
     if whole_ones and found.dtype.kind == "f":
         odd = ~(found == np.floor(found)) | (np.abs(found) > 2.0**53)
         if odd.any():
-            raise EcgsynthError(f"{what}; {shown(found[odd][0])} is none.")
+            raise EcgsynthError(f"{what}; {quote(found[odd][0])} is none.")
     with np.errstate(over="ignore"):
         same = found.astype(kind, copy=False)
     if whole_ones and (same != found).any():
-        raise EcgsynthError(f"{what}; {shown(found[same != found][0])} is too large.")
+        raise EcgsynthError(f"{what}; {quote(found[same != found][0])} is too large.")
     return same
 
 
@@ -59,15 +59,15 @@ def words(value: Any, name: str) -> NDArray[np.str_]:
     except EcgsynthError:
         raise
     except Exception:
-        raise EcgsynthError(f"{name} is a list of names; got {shown(value)}.") from None
+        raise EcgsynthError(f"{name} is a list of names; got {quote(value)}.") from None
     if found.dtype.kind in "UTiu" or not found.size:
         return found.astype(np.str_)
     if found.dtype.kind != "O":
-        raise EcgsynthError(f"{name} is a list of names; got {shown(found)}.")
+        raise EcgsynthError(f"{name} is a list of names; got {quote(found)}.")
     for one in found.ravel():
-        if not isinstance(one, str) and not isinstance(plain(one), int):
+        if not isinstance(one, str) and not isinstance(as_real_number(one), int):
             raise EcgsynthError(
-                f"{name} holds {shown(one)}, which is no name; write 'unknown' for one."
+                f"{name} holds {quote(one)}, which is no name; write 'unknown' for one."
             )
     return found.astype(np.str_)
 

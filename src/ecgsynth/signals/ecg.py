@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ecgsynth.arguments import above_zero, instance, listed, mapping, names, shown
+from ecgsynth.arguments import (
+    as_list,
+    check_instance,
+    check_mapping,
+    check_names,
+    check_positive,
+    quote,
+)
 from ecgsynth.errors import EcgsynthError, NotThereError
 from ecgsynth.signals.columns import fitted, numbers, refuse_odd_labels, same, words
 from ecgsynth.signals.marks import Marks
@@ -61,7 +68,9 @@ class Ecg:
     card: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        spec = instance(self.spec, Spec, "spec is a Spec, as in Spec(leads=['II'], fs=360, ...)")
+        spec = check_instance(
+            self.spec, Spec, "spec is a Spec, as in Spec(leads=['II'], fs=360, ...)"
+        )
         put = partial(object.__setattr__, self)
         signal = numbers(self.signal, "the signal")
         expected = (len(spec.leads), spec.samples)
@@ -96,9 +105,9 @@ class Ecg:
             )
         _refuse_odd_marks(self.marks, count, len(spec.leads))
         if not isinstance(self.source, str):
-            raise EcgsynthError(f"the source is a text; got {shown(self.source)}.")
+            raise EcgsynthError(f"the source is a text; got {quote(self.source)}.")
         if self.card is not None:
-            mapping(self.card, "the card", "card={'id': 'mine'}")
+            check_mapping(self.card, "the card", "card={'id': 'mine'}")
 
     def __array__(self, *_: Any, **__: Any) -> NDArray:
         raise EcgsynthError("an Ecg is no array of numbers; its signals are in `ecg.signal`.")
@@ -135,7 +144,7 @@ class Ecg:
             rows = np.zeros((0, 0))
         if rows.ndim != 1:  # also of True, which is no number of an item
             raise NotThereError(
-                f"no items {shown(index)}: the set holds {len(self):,}, numbered from 0, which are "
+                f"no items {quote(index)}: the set holds {len(self):,}, numbered from 0, which are "
                 "chosen by number, slice, a list of numbers, or a mask of all."
             )
         columns: dict[str, Any] = {
@@ -201,7 +210,7 @@ class Ecg:
         ------
         EcgsynthError: a class is not in the vocabulary, named twice, or none is named.
         """
-        classes = names(classes, "classes")
+        classes = check_names(classes, "classes")
         if classes == self.spec.classes:
             return self
         assert self.label is not None
@@ -219,7 +228,7 @@ class Ecg:
         """
         if self.spec.unit != "mV":
             return self
-        step_mv = above_zero(step_mv, "the step, in mV,")
+        step_mv = check_positive(step_mv, "the step, in mV,")
         return replace(self, signal=np.round(self.signal / step_mv).astype(np.float32) * step_mv)
 
 
@@ -248,7 +257,7 @@ def one_hot(labels_id: ArrayLike, classes: int) -> NDArray[np.float32]:
 def _refuse_odd_marks(marks: Marks | None, count: int, leads: int) -> None:
     if marks is None:
         return
-    instance(marks, Marks, "marks are a Marks, as in Marks(item, lead, sample, symbol)")
+    check_instance(marks, Marks, "marks are a Marks, as in Marks(item, lead, sample, symbol)")
     if len(marks) and not 0 <= marks.item.min() <= marks.item.max() < count:
         raise EcgsynthError("a mark belongs to an item that is not there.")
     if len(marks) and not -1 <= marks.lead.min() <= marks.lead.max() < leads:
@@ -260,8 +269,8 @@ def _refuse_other_spec(one: Spec, other: Spec) -> None:
         mine, theirs = getattr(one, part.name), getattr(other, part.name)
         if mine != theirs:
             raise EcgsynthError(
-                f"cannot join ECGs of different specs: {part.name} is {shown(mine)} in one and "
-                f"{shown(theirs)} in another; bring them to one first."
+                f"cannot join ECGs of different specs: {part.name} is {quote(mine)} in one and "
+                f"{quote(theirs)} in another; bring them to one first."
             )
 
 
@@ -273,10 +282,10 @@ def concatenate(parts: Sequence[Ecg]) -> Ecg:
     EcgsynthError: no parts, or their specs differ.
     """
     what = "what is joined is a list of ECGs, as in concatenate([one, other])"
-    found = None if isinstance(parts, Ecg) else listed(parts)
+    found = None if isinstance(parts, Ecg) else as_list(parts)
     if found is None:
-        raise EcgsynthError(f"{what}; got {shown(parts)}.")
-    parts = [instance(part, Ecg, what) for part in found]
+        raise EcgsynthError(f"{what}; got {quote(parts)}.")
+    parts = [check_instance(part, Ecg, what) for part in found]
     if not parts:
         raise EcgsynthError("nothing to concatenate: the list of ECGs is empty.")
     first = parts[0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import shown, text, whole
+from ecgsynth.arguments import check_integer, check_text, quote
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.columns import numbers, same, words
 
@@ -55,9 +55,9 @@ class Marks:
 
     def of(self, item: int, symbol: str | None = None) -> NDArray[np.int64]:
         """Samples of an item's marks, all or those of one symbol."""
-        rows = self.item == whole(item, "the number of an item")
+        rows = self.item == check_integer(item, "the number of an item")
         if symbol is not None:
-            rows &= self.symbol == text(symbol, "the symbol")
+            rows &= self.symbol == check_text(symbol, "the symbol")
         return self.sample[rows]
 
     def select(self, items: NDArray[np.int64]) -> Marks:
@@ -83,7 +83,7 @@ class Marks:
         EcgsynthError: there are no marks, or not one length for each.
         """
         if not isinstance(parts, Sequence) or not all(isinstance(part, cls) for part in parts):
-            raise EcgsynthError(f"what is joined is a list of Marks; got {shown(parts)}.")
+            raise EcgsynthError(f"what is joined is a list of Marks; got {quote(parts)}.")
         sizes = numbers(lengths, "the lengths of the sets", np.int64).reshape(-1)
         if not parts or len(sizes) != len(parts):
             raise EcgsynthError(f"{len(parts)} sets of marks are given with {len(sizes)} lengths.")

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ConfigDict, model_validator
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.settings import Whole
+from ecgsynth.settings import TopLevelSettings
 from ecgsynth.signals.prior.old import is_old, mended
 from ecgsynth.signals.spec import Spec
 
@@ -16,7 +16,7 @@ SCHEMA = 2
 """Version of the card; a file of a newer one is refused."""
 
 
-class Card(Whole):
+class Card(TopLevelSettings):
     """What a model is, what it learned from and what it is for; inside every weights file.
 
     A card of an earlier version, whose prior held the contexts of single people, holds none from
@@ -77,11 +77,11 @@ class Card(Whole):
         return self
 
     @classmethod
-    def _called(cls) -> str:
+    def _title(cls) -> str:
         return "the card"
 
 
-def card_of(content: Any) -> Card:
+def card_from_json(content: Any) -> Card:
     """The card that stands in a file.
 
     Raises
@@ -94,6 +94,6 @@ def card_of(content: Any) -> Card:
         raise ValueError(str(problem)) from None
 
 
-def kept_people(card: Mapping[str, Any]) -> bool:
+def holds_single_people(card: Mapping[str, Any]) -> bool:
     """Whether a card as it stands in a file holds the contexts of single people."""
     return any(is_old(one.get("prior") or {}) for one in (card, *card.get("members", {}).values()))

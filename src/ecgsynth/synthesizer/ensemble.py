@@ -13,7 +13,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate, one_hot
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.spec import Spec
-from ecgsynth.synthesizer.card import Card, card_of
+from ecgsynth.synthesizer.card import Card, card_from_json
 from ecgsynth.synthesizer.sampler import BLOCK, NetworkSampler, build_generator
 
 if TYPE_CHECKING:
@@ -106,17 +106,17 @@ def join(models: Mapping[str, Sampler], name: str) -> EnsembleSampler:
         versions=cards[0].versions,
         left_out=made_by_none,
     )
-    return EnsembleSampler({name: _network(one) for name, one in models.items()}, card)
+    return EnsembleSampler({name: _single_network(one) for name, one in models.items()}, card)
 
 
-def _network(sampler: Sampler) -> NetworkSampler:
+def _single_network(sampler: Sampler) -> NetworkSampler:
     """The one network of a sampler that makes one class."""
     if isinstance(sampler, NetworkSampler):
         return sampler
     return next(iter(sampler.members.values()))
 
 
-def assemble(card: Card, weights: Mapping[str, Tensor]) -> Sampler:
+def build_sampler(card: Card, weights: Mapping[str, Tensor]) -> Sampler:
     """The sampler that a card describes, with these weights.
 
     Raises
@@ -135,7 +135,7 @@ def assemble(card: Card, weights: Mapping[str, Tensor]) -> Sampler:
             raise EcgsynthError(
                 f"the weights of class '{label}' are missing from {card.name}; join it again."
             )
-        members[label] = _network(assemble(card_of(content), own))
+        members[label] = _single_network(build_sampler(card_from_json(content), own))
     return EnsembleSampler(members, card)
 
 

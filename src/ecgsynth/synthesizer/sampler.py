@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import instance, shown
+from ecgsynth.arguments import check_instance, quote
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError, reason_of
 from ecgsynth.registry import MODELS
@@ -42,10 +42,10 @@ class NetworkSampler:
         if not hasattr(generator, "latent"):
             raise EcgsynthError(
                 "a generator is a module of a registered family, as Synthesizer.load has it; got "
-                f"{shown(generator)}."
+                f"{quote(generator)}."
             )
         self.generator = generator.eval()
-        self.card = instance(card, Card, "a card is a Card, as that of a Synthesizer")
+        self.card = check_instance(card, Card, "a card is a Card, as that of a Synthesizer")
         self.spec = Spec.from_json(card.spec)
         try:
             self.scaler = scaler_from_json(card.scaler)
@@ -59,8 +59,8 @@ class NetworkSampler:
         for name in self.prior.classes:
             if name not in known:
                 raise EcgsynthError(
-                    f"the card of {card.name} is damaged: its prior makes class {shown(name)}, and "
-                    f"its spec has {', '.join(map(shown, known))}; train or join it again."
+                    f"the card of {card.name} is damaged: its prior makes class {quote(name)}, and "
+                    f"its spec has {', '.join(map(quote, known))}; train or join it again."
                 )
         self._refuse_prior_of_another()
 

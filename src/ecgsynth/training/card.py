@@ -43,13 +43,13 @@ def make_card(
             "classes": classes_of(data),
         },
         seed=run.seed,
-        commit=_commit(),
-        versions=versions(),
-        left_out=_left_out(run, data) | rare(data),
+        commit=_git_commit(),
+        versions=package_versions(),
+        left_out=_left_out_classes(run, data) | rare_labels(data),
     )
 
 
-def _left_out(run: Run, data: Ecg) -> dict[str, str]:
+def _left_out_classes(run: Run, data: Ecg) -> dict[str, str]:
     """Classes that the recipe leaves out, with its reasons, which hold for its own data alone."""
     meant = Run.read(run.name) if run.name in shipped() else run
     if meant.data.name != run.data.name:
@@ -61,7 +61,7 @@ def classes_of(data: Ecg) -> dict[str, dict[str, float]]:
     """`Ecg.people_per_class` as a card may tell it: the largest share, which is one person's, to a
     tenth, and items to a tenth of their number, since the difference between two cards can be one
     person's; without labels that too few people have."""
-    too_rare = rare(data)
+    too_rare = rare_labels(data)
     return {
         name: facts
         | {"items": int(coarse(facts["items"]))}
@@ -71,7 +71,7 @@ def classes_of(data: Ecg) -> dict[str, dict[str, float]]:
     }
 
 
-def rare(data: Ecg) -> dict[str, str]:
+def rare_labels(data: Ecg) -> dict[str, str]:
     """Labels that a model is not asked for: those of sets with several an item (statements about
     people) that fewer than PEOPLE people have."""
     person = people_of(data)
@@ -85,7 +85,7 @@ def rare(data: Ecg) -> dict[str, str]:
     }
 
 
-def _commit() -> str:
+def _git_commit() -> str:
     """The git commit of the source, where it runs from a checkout."""
     try:
         done = subprocess.run(
@@ -97,7 +97,7 @@ def _commit() -> str:
         return ""
 
 
-def versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     """Versions of this package and of those that numbers depend on."""
     found = {}
     for package in ("ecgsynth", "torch", "numpy", "scipy", "wfdb"):

@@ -14,11 +14,11 @@ from torch.optim import Optimizer
 
 from ecgsynth.config import Training
 from ecgsynth.training.data.batches import Batch
-from ecgsynth.training.engine import average_gradients, mixed
+from ecgsynth.training.engine import autocast, average_gradients
 from ecgsynth.training.optimisers import make_optimiser
 
 
-class Learner:
+class Trainer:
     """A generator, its average, its critic where the family has one, and their optimisers.
 
     Parameters
@@ -77,7 +77,7 @@ class Learner:
         """
         for name, optimiser in self.optimisers.items():
             optimiser.param_groups[0]["lr"] = self._rates[name] * rate
-        with mixed(self._fabric, self._settings.precision):
+        with autocast(self._fabric, self._settings.precision):
             if self.critic is None:
                 return self._match(draw(), step)
             return self._play(self.critic, draw, altered, progress, step)
@@ -104,7 +104,7 @@ class Learner:
             )
             self._descend(critic, self.optimisers["for_critic"], terms)
             objective.constrain(critic)
-        values = _means("critic", terms)
+        values = _mean_terms("critic", terms)
 
         # Generator: make the critic take synthetic for real.
         critic.requires_grad_(False)
@@ -113,14 +113,14 @@ class Learner:
             critic, real, synthetic, batch.condition, progress=progress, step=step
         )
         self._descend(generator, self.optimisers["for_generator"], terms)
-        return values | _means("generator", terms)
+        return values | _mean_terms("generator", terms)
 
     def _match(self, batch: Batch, step: int) -> dict[str, float]:
         terms = self._objective.matching_loss(
             self.generator, batch.real, batch.latent, batch.condition, step=step
         )
         self._descend(self.generator, self.optimisers["for_generator"], terms)
-        return _means("generator", terms)
+        return _mean_terms("generator", terms)
 
     def _descend(self, net: nn.Module, optimiser: Optimizer, terms: dict[str, Tensor]) -> None:
         """One step of the optimiser down the sum of the terms."""
@@ -143,5 +143,5 @@ class Learner:
             mine.copy_(torch.lerp(new, mine, keep) if mine.is_floating_point() else new)
 
 
-def _means(net: str, terms: dict[str, Tensor]) -> dict[str, float]:
+def _mean_terms(net: str, terms: dict[str, Tensor]) -> dict[str, float]:
     return {f"{net}/{name}": float(term.detach().mean()) for name, term in terms.items()}

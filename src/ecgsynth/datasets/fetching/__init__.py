@@ -20,7 +20,7 @@ from ecgsynth.datasets.fetching.download import Download, Source
 from ecgsynth.datasets.fetching.unpack import install
 from ecgsynth.datasets.store import data_root
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.files import at_home
+from ecgsynth.files import expand_home
 
 SOURCES = {
     "mitbih": Source(
@@ -85,7 +85,7 @@ def fetch(
     console = console or Console(stderr=True)
     with Progress(*(_OF_FILES if source is None else _OF_BYTES), console=console) as progress:
         if source is not None:
-            matching = install(name, at_home(source), folder, known, progress)
+            matching = install(name, expand_home(source), folder, known, progress)
             told = (
                 f"{matching} files match their checksums"
                 if matching

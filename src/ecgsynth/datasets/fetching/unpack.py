@@ -13,7 +13,7 @@ from ecgsynth.datasets.fetching import checksums
 from ecgsynth.datasets.fetching.archives import copy_folder, extract
 from ecgsynth.datasets.fetching.download import Source
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import make_folder, written_beside
+from ecgsynth.files import atomic_write, make_folder
 
 log = logging.getLogger("ecgsynth")
 
@@ -44,29 +44,29 @@ def install(name: str, source: Path, target: Path, known: Source, progress: Prog
         raise EcgsynthError(f"{source} is neither an archive nor a folder; name one of them.")
     if source.is_dir() and target.exists() and source.resolve() == target.resolve():
         return _verify(source, source)
-    with written_beside(target) as beside:
+    with atomic_write(target) as temporary:
         try:
             if source.is_dir():
-                copy_folder(source, beside)
+                copy_folder(source, temporary)
             else:
-                beside.mkdir()
-                extract(source, beside, TIMES * known.size + SPARE, progress)
-            inner = _set_folder(beside, known.markers)
+                temporary.mkdir()
+                extract(source, temporary, TIMES * known.size + SPARE, progress)
+            inner = _set_folder(temporary, known.markers)
             if inner is None:
                 raise EcgsynthError(
                     f"{source.name} holds no {' or '.join(known.markers)}, so it is not '{name}'; "
                     "choose the archive of that data set."
                 )
             compared = max(_verify(inner, source), _agree(inner, source, target))
-            if inner != beside:
-                stripped = beside.with_name(beside.name + ".inner")
+            if inner != temporary:
+                stripped = temporary.with_name(temporary.name + ".inner")
                 inner.rename(stripped)
-                shutil.rmtree(beside)
-                stripped.rename(beside)
+                shutil.rmtree(temporary)
+                stripped.rename(temporary)
             if target.is_dir():
-                _merge(beside, target, known.markers)
+                _merge(temporary, target, known.markers)
         finally:
-            shutil.rmtree(beside.with_name(beside.name + ".inner"), ignore_errors=True)
+            shutil.rmtree(temporary.with_name(temporary.name + ".inner"), ignore_errors=True)
     return compared
 
 
@@ -140,12 +140,12 @@ def _differ(new: Path, old: Path) -> bool:
     return not old.is_file() or checksums.sha256(new) != checksums.sha256(old)
 
 
-def _merge(beside: Path, target: Path, markers: tuple[str, ...]) -> None:
+def _merge(temporary: Path, target: Path, markers: tuple[str, ...]) -> None:
     """Move files one by one into a folder that is there; the marker last, as it says "whole"."""
-    files = [file for file in beside.rglob("*") if file.is_file()]
+    files = [file for file in temporary.rglob("*") if file.is_file()]
     for file in sorted(files, key=lambda file: (file.name in markers, file)):
-        place = target / file.relative_to(beside)
+        place = target / file.relative_to(temporary)
         make_folder(place.parent)
         os.replace(file, place)
-    shutil.rmtree(beside)
-    beside.mkdir()
+    shutil.rmtree(temporary)
+    temporary.mkdir()

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from ecgsynth.arguments import place
+from ecgsynth.arguments import check_path
 from ecgsynth.datasets import Inventory
 from ecgsynth.datasets.beats import Cutting, settings_like
 from ecgsynth.datasets.folder import splits as people
@@ -19,7 +19,7 @@ from ecgsynth.datasets.folder.checks import Found, persons_of
 from ecgsynth.datasets.folder.records import of_wfdb
 from ecgsynth.datasets.folder.rows import of_table
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import at_home
+from ecgsynth.files import expand_home
 from ecgsynth.formats.foreign.text import words
 from ecgsynth.registry import DATASETS
 from ecgsynth.settings import Rate
@@ -161,7 +161,7 @@ class Folder:
 
 
 def _find(settings: Folder.Settings) -> Found:
-    path = place(at_home(settings.path), "data.path")
+    path = check_path(expand_home(settings.path), "data.path")
     if not path.exists() and not path.with_suffix(".hea").is_file():
         raise EcgsynthError(f"there is no file or folder {path}; check data.path.")
     kind: str = settings.kind

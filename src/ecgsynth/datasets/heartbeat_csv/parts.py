@@ -14,7 +14,7 @@ from ecgsynth.datasets import mitbih, store
 from ecgsynth.datasets.mitbih import files
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb.reader import Recording
-from ecgsynth.progress import console, recordings
+from ecgsynth.progress import recordings, stderr_console
 from ecgsynth.signals.filters import resample
 from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
 
@@ -85,7 +85,7 @@ def _parse_csv(path: Path) -> Columns:
             "rb",
             description=f"reading {path.name}",
             transient=True,
-            console=console(),
+            console=stderr_console(),
         ) as file:
             table = pd.read_csv(file, header=None, dtype=np.float32).to_numpy()
     except (OSError, ValueError) as problem:

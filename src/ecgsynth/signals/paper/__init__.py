@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgsynth.arguments import instance, number, text
+from ecgsynth.arguments import check_instance, check_number, check_text
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.columns import numbers
 from ecgsynth.signals.ecg import Ecg
@@ -52,12 +52,12 @@ def draw(
     ------
     EcgsynthError: unknown ending, no items, an item that is not there, the file cannot be written.
     """
-    instance(ecg, Ecg, "what is drawn is an Ecg, as es.read and generate give it")
+    check_instance(ecg, Ecg, "what is drawn is an Ecg, as es.read and generate give it")
     target = checked_target(target)
-    speed = number(speed, "the paper's speed, in mm/s,", 1, 200)
-    gain = number(gain, "the gain, in mm/mV,", 1, 100)
+    speed = check_number(speed, "the paper's speed, in mm/s,", 1, 200)
+    gain = check_number(gain, "the gain, in mm/mV,", 1, 100)
     chosen = _checked_items(ecg, items)
-    title = " ".join(ecg.source.split()) if title is None else text(title, "the title")
+    title = " ".join(ecg.source.split()) if title is None else check_text(title, "the title")
     if ecg.spec.seconds < LONG_S:
         several = len(ecg.spec.leads) > 1
         if several and (chosen or len(ecg.spec.leads) > MOST_ROWS):

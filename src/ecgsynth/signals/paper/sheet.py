@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import place
+from ecgsynth.arguments import check_path
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_NAMES
@@ -136,7 +136,7 @@ def checked_target(target: str | Path) -> Path:
     ------
     EcgsynthError: its ending is none that can be drawn.
     """
-    path = place(target, "the picture")
+    path = check_path(target, "the picture")
     if path.suffix.lower() not in SUFFIXES:
         raise EcgsynthError(
             f"{path} does not say what to draw; end the name in {', '.join(SUFFIXES)}."
@@ -157,18 +157,18 @@ def save(sheets: Sequence[Sheet], target: Path, title: str, synthetic: bool) -> 
     kind = target.suffix.lower()[1:]
     says = SYNTHETIC_MARK if synthetic else "not for diagnosis"
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "ecgsynth", "pdf.fonttype": 42}
-    with matplotlib.rc_context(settings), written_beside(target) as beside:
+    with matplotlib.rc_context(settings), atomic_write(target) as temporary:
         named: dict[str, Any]
         if kind == "pdf":
             named = {"Title": title, "Subject": says, "CreationDate": None}
-            with PdfPages(beside, metadata=named) as pages:
+            with PdfPages(temporary, metadata=named) as pages:
                 for sheet in sheets:
                     pages.savefig(sheet.figure)
         else:
             named = {"Title": title, "Description": says}
             if kind == "svg":
                 named["Date"] = None
-            sheets[0].figure.savefig(beside, format=kind, dpi=DPI, metadata=named)
+            sheets[0].figure.savefig(temporary, format=kind, dpi=DPI, metadata=named)
     return target
 
 

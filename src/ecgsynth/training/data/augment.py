@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ecgsynth.processes import count, mine
+from ecgsynth.processes import local_rows, process_count
 
 GAIN = 0.1
 """Largest change of gain, log units: 10 %."""
@@ -27,7 +27,7 @@ def augment(signal: Tensor, fs: float, chance: float, random: torch.Generator) -
     signal: [batch, lead, sample], scaled. All leads of an item are moved and amplified together.
     """
     batch, _, samples = signal.shape
-    drawn = mine(torch.rand((batch * count(), 7), generator=random)).to(signal.device)
+    drawn = local_rows(torch.rand((batch * process_count(), 7), generator=random)).to(signal.device)
     on = (drawn[:, :3] < chance).to(signal.dtype)
     gain = torch.exp(GAIN * (2 * drawn[:, 3] - 1) * on[:, 0])
     most = max(1, round(SHIFT_S * fs))

@@ -50,7 +50,7 @@ USUAL_BATCH = 1024
 """A batch of up to so many items is taken even from a smaller set, whose items then repeat."""
 
 
-def refuse(data: Ecg, batch: int) -> None:
+def check_training_set(data: Ecg, batch: int) -> None:
     """Refuse a training set that cannot give a model.
 
     Raises
@@ -85,15 +85,15 @@ def refuse(data: Ecg, batch: int) -> None:
 
 
 @contextmanager
-def warned() -> Iterator[list[str]]:
+def collect_warnings() -> Iterator[list[str]]:
     """What is warned of while a set is read: it speaks of the model that learns from it, too."""
     said: list[str] = []
 
-    class Hearing(logging.Handler):
+    class ListHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             said.append(record.getMessage())
 
-    hearing = Hearing(logging.WARNING)
+    hearing = ListHandler(logging.WARNING)
     log.addHandler(hearing)
     try:
         yield said
@@ -101,18 +101,18 @@ def warned() -> Iterator[list[str]]:
         log.removeHandler(hearing)
 
 
-def doubts(run: Run, data: Ecg) -> list[str]:
+def training_set_warnings(run: Run, data: Ecg) -> list[str]:
     """A sentence for everything that makes a model of this set doubtful; each is also warned of."""
     said = [
-        *_of_origin(data), *_of_size(data), *_of_labels(data), *_of_people(data),
-        *_of_signals(data), *_of_shape(run, data.spec),
+        *_check_origin(data), *_check_size(data), *_check_labels(data), *_check_people(data),
+        *_check_signals(data), *_check_shape(run, data.spec),
     ]  # fmt: skip
     for sentence in said:
         log.warning("%s", sentence)
     return said
 
 
-def _of_origin(data: Ecg) -> list[str]:
+def _check_origin(data: Ecg) -> list[str]:
     if not data.synthetic or data.source.startswith(SOURCE):
         return []
     return [
@@ -121,7 +121,7 @@ def _of_origin(data: Ecg) -> list[str]:
     ]
 
 
-def _of_labels(data: Ecg) -> list[str]:
+def _check_labels(data: Ecg) -> list[str]:
     bare = int((data.labels_id < 0).sum())
     if data.spec.multilabel or not data.spec.classes or not bare:
         return []
@@ -131,7 +131,7 @@ def _of_labels(data: Ecg) -> list[str]:
     ]
 
 
-def _of_size(data: Ecg) -> list[str]:
+def _check_size(data: Ecg) -> list[str]:
     said = [
         f"class '{name}' has only {total} item{'s' * (total > 1)}; expect copies of "
         f"{'them' if total > 1 else 'it'}."
@@ -148,7 +148,7 @@ def _of_size(data: Ecg) -> list[str]:
     return said
 
 
-def _of_people(data: Ecg) -> list[str]:
+def _check_people(data: Ecg) -> list[str]:
     if data.patient is None:
         return []
     people = np.asarray(data.patient)
@@ -170,7 +170,7 @@ def _of_people(data: Ecg) -> list[str]:
     return said
 
 
-def _of_signals(data: Ecg) -> list[str]:
+def _check_signals(data: Ecg) -> list[str]:
     if doubt := doubted_unit(data):
         return [f"THE UNIT IS DOUBTFUL: the training {doubt} and train again."]
     leads = np.ptp(data.signal, axis=2)
@@ -204,8 +204,8 @@ def _of_signals(data: Ecg) -> list[str]:
     return said
 
 
-def _of_shape(run: Run, spec: Spec) -> list[str]:
-    meant = _made_for(run)
+def _check_shape(run: Run, spec: Spec) -> list[str]:
+    meant = _intended_spec(run)
     if meant is None:
         return []
     ratios = (spec.fs / meant.fs, spec.samples / meant.samples)
@@ -218,7 +218,7 @@ def _of_shape(run: Run, spec: Spec) -> list[str]:
     ]
 
 
-def _made_for(run: Run) -> Spec | None:
+def _intended_spec(run: Run) -> Spec | None:
     """The items that the shipped recipe of this name was made for, or else the run itself."""
     settings = (Run.read(run.name) if run.name in shipped() else run).data_settings()
     return getattr(settings, "spec", None)

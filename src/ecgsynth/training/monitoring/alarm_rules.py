@@ -72,7 +72,7 @@ class Rule:
 RULES: dict[str, Rule] = {}
 
 
-def rule(name: str, advice: str, looks: int = LOOKS) -> Callable[[Any], Any]:
+def register_rule(name: str, advice: str, looks: int = LOOKS) -> Callable[[Any], Any]:
     """Registers a rule under its public name."""
 
     def decorate(saw: Any) -> Any:
@@ -82,7 +82,7 @@ def rule(name: str, advice: str, looks: int = LOOKS) -> Callable[[Any], Any]:
     return decorate
 
 
-@rule("divergence", LOWER_RATES, looks=1)
+@register_rule("divergence", LOWER_RATES, looks=1)
 def divergence(past: Sequence[Look]) -> str:
     """Losses or signals grow without bound; NaN comes next."""
     look = past[-1]
@@ -94,7 +94,7 @@ def divergence(past: Sequence[Look]) -> str:
     return "" if loud <= LOUD else f"synthetic items are {loud:.2g} times as large as real ones"
 
 
-@rule(
+@register_rule(
     "dominating-critic",
     "try a smaller training.critic_steps or training.rate_critic, a larger penalty "
     "(objective.gamma, objective.gradient_penalty), or look whether the generator learns at all",
@@ -113,7 +113,7 @@ def dominating_critic(past: Sequence[Look]) -> str:
     return f"the critic was right of {SURE:.0%} or more, and its loss is down to {losses[-1]:.1g}"
 
 
-@rule("lost-critic", LOWER_RATES)
+@register_rule("lost-critic", LOWER_RATES)
 def lost_critic(past: Sequence[Look]) -> str:
     """The critic does worse than one that says the same of every item, or no better than a coin
     where the items are nothing like real ones; a generator learns nothing from it."""
@@ -136,7 +136,7 @@ def lost_critic(past: Sequence[Look]) -> str:
     return f"the critic was right of {accuracies[-1]:.0%}, while the items are unlike real ones"
 
 
-@rule("moving-away", LOWER_RATES)
+@register_rule("moving-away", LOWER_RATES)
 def moving_away(past: Sequence[Look]) -> str:
     """From look to look the items are less like real ones."""
     distances = [median(found.values()) for look in past
@@ -152,7 +152,7 @@ def moving_away(past: Sequence[Look]) -> str:
     )
 
 
-@rule(
+@register_rule(
     "idle-generator",
     "try a larger training.rate_generator; a rate of 0 or a net that no gradient reaches learns "
     "nothing",
@@ -174,7 +174,7 @@ def idle_generator(past: Sequence[Look]) -> str:
     return f"no figure of what is made has changed by more than {max(changes):.1%} of itself"
 
 
-@rule(
+@register_rule(
     "mode-collapse",
     "try an objective that compares pairs (objective=rpgan, model.pairs=true), a lower "
     "training.rate_generator, or more training.critic_steps",
@@ -190,7 +190,7 @@ def mode_collapse(past: Sequence[Look]) -> str:
     return f"synthetic items of a class differ by {median(spreads[-1]):.1%} of what real ones do"
 
 
-@rule(
+@register_rule(
     "overfitting-critic",
     "try training.augment=auto or 0.3, more data, a smaller model.critic_width, or stop here",
 )
@@ -206,7 +206,7 @@ def overfitting_critic(past: Sequence[Look]) -> str:
     )
 
 
-@rule(
+@register_rule(
     "dead-class",
     "try a larger training.balance, look at the class's items, or leave it out of data.classes",
 )
@@ -229,7 +229,7 @@ def dead_class(past: Sequence[Look]) -> str:
     return f"items asked for as {', '.join(dead)} are no nearer to real ones of it than others are"
 
 
-@rule(
+@register_rule(
     "saturation",
     "try model.bounded=false where the family has it, training.scaler=global, or lower rates",
 )

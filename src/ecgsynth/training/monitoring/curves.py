@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.training.monitoring.tracking import read_metrics
 
 TITLES = {
@@ -71,8 +71,8 @@ def draw_run(folder: Path, target: Path) -> Path:
         axes.imshow(imread(samples[-1]))
         axes.set_title(f"samples at {int(samples[-1].stem):,} examples", loc="left", fontsize=10)
         axes.axis("off")
-    with written_beside(target) as beside:
-        figure.savefig(beside, format=target.suffix[1:].lower(), dpi=110)
+    with atomic_write(target) as temporary:
+        figure.savefig(temporary, format=target.suffix[1:].lower(), dpi=110)
     return target
 
 

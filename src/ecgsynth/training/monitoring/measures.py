@@ -12,7 +12,7 @@ TOLD = 0.3
 out: nothing can be said of synthetic ones either."""
 
 
-class Reference:
+class RealReference:
     """What fixed real items say of each other, and synthetic ones asked for alike beside them.
 
     Parameters
@@ -32,7 +32,7 @@ class Reference:
         self.effect = self._effect(between)
         self.nearest = self._nearest(between)
         self.spread = self._spread(self.features)
-        self.at_bounds = at_bounds(real)
+        self.at_bounds = share_at_bounds(real)
 
     def compare(self, synthetic: Tensor) -> dict[str, dict[int, float]]:
         """Figures by kind and class, each as a share of the real items' own.
@@ -81,12 +81,12 @@ class Reference:
         return ((apart[:, None] * mine).sum(0) / mine.sum(0).clamp(min=1)).sqrt()
 
 
-def accuracy(gap: Tensor) -> float:
+def critic_accuracy(gap: Tensor) -> float:
     """How often the critic rates a real item above the synthetic one of the same condition."""
     return float((gap > 0).float().mean() + 0.5 * (gap == 0).float().mean())
 
 
-def at_bounds(signal: Tensor) -> float:
+def share_at_bounds(signal: Tensor) -> float:
     """Share of samples within EDGE of the lowest or highest of all; zeros of padding left out."""
     counted = signal[signal != 0]
     if not len(counted):
