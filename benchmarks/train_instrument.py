@@ -1,4 +1,4 @@
-"""Train a fixed instrument and ship it: python benchmarks/train_instrument.py mitbih | ptbxl
+"""Train a fixed instrument and ship it: python benchmarks/train_instrument.py mitbih | ptbxl.
 
 Beats: MIT-BIH, DS1 without its validation patients, where the weights with the best macro F1 are
 kept. Records: PTB-XL at 100 Hz, folds 1-8; the best macro AUROC on fold 9 is kept, fold 10 is told

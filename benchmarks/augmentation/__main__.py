@@ -1,9 +1,9 @@
-"""What do synthetic beats add to a classifier of rare beats? `python -m benchmarks.augmentation`.
+r"""What do synthetic beats add to a classifier of rare beats? `python -m benchmarks.augmentation`.
 
 Trains the judge's classifier on real beats and on real beats filled up in several ways, at equal
 steps, and tells F1 on people of neither set:
 
-    python -m benchmarks.augmentation --generator flagship=mitbih-beats,runs/b,runs/c \\
+    python -m benchmarks.augmentation --generator flagship=mitbih-beats,runs/b,runs/c \
         --generator vanilla=recipe:vanilla-mitbih --train      # trains what has to be trained
     python -m benchmarks.augmentation --list                   # what is missing, and how long
     python -m benchmarks.augmentation                          # goes on; several may run at once

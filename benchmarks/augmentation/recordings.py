@@ -32,7 +32,8 @@ class Recordings:
 
     @classmethod
     def load(cls, settings: Settings) -> Recordings:
-        """
+        """The recordings that the study needs.
+
         Raises
         ------
         EcgsynthError: not there, cut in different ways, people on both sides.

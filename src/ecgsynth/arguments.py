@@ -240,7 +240,8 @@ def check_instance(value: Any, kind: type[T], what: str) -> T:
 
 
 def check_callback(value: Any, name: str) -> None:
-    """
+    """Check that the value is a function, or None.
+
     Raises
     ------
     EcgsynthError: it is neither a function nor None.

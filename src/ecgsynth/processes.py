@@ -23,7 +23,7 @@ def process_count() -> int:
 
 
 def local_rows(whole: Tensor) -> Tensor:
-    """This process's rows of what was drawn for the whole batch.
+    """Rows of this process, of what was drawn for the whole batch.
 
     Every process draws all of it from the same random generator, so that a batch is the same
     whatever their number.

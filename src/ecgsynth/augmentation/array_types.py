@@ -35,7 +35,8 @@ class LabelledArrays:
 
     @classmethod
     def of(cls, X: Any, y: Any, whole: bool = False) -> LabelledArrays:
-        """
+        """Recognise the arrays that were given.
+
         whole: whether X may hold whole numbers too, which are then read as such mV.
 
         Raises

@@ -98,7 +98,8 @@ class Detector:
 
     @classmethod
     def load(cls, path: Path) -> Detector:
-        """
+        """Read a detector from its file.
+
         Raises
         ------
         EcgsynthError: the file is damaged.

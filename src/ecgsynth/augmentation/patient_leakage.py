@@ -44,7 +44,8 @@ def _hashes(ecg: Ecg) -> dict[str, str]:
 
 
 def check_disjoint(known: list[str], test: Ecg) -> None:
-    """
+    """Check that no person is on both sides.
+
     Raises
     ------
     EcgsynthError: a person of the test side is among those that were learned from.

@@ -60,7 +60,8 @@ class SyntheticSampler(BaseEstimator):
         self.random_state = random_state
 
     def set_params(self, **params: Any) -> SyntheticSampler:
-        """
+        """Set parameters by name, as scikit-learn does.
+
         Raises
         ------
         EcgsynthError: there is no such parameter.

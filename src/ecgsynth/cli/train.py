@@ -77,9 +77,10 @@ def _register(folder: Path) -> None:
     from ecgsynth import model_registry
     from ecgsynth.errors import EcgsynthError, mask_passwords
     from ecgsynth.progress import stderr_console
+    from ecgsynth.synthesizer.mlflow_models import tracking_uri
 
     try:
-        store = mask_passwords(model_registry.tracking_uri())
+        store = mask_passwords(tracking_uri())
         typer.echo(f"kept:  {model_registry.add(folder)} in {store}")
     except EcgsynthError as problem:
         stderr_console().print(

@@ -32,9 +32,10 @@ def add(
     """
     from ecgsynth import model_registry as versions
     from ecgsynth.errors import mask_passwords
+    from ecgsynth.synthesizer.mlflow_models import tracking_uri
 
     made = versions.add(run, name, report)
-    typer.echo(f"{made} in {mask_passwords(versions.tracking_uri())}")
+    typer.echo(f"{made} in {mask_passwords(tracking_uri())}")
     typer.echo(f"try: ecgsynth versions promote {quote(str(made))}")
 
 

@@ -90,7 +90,8 @@ def fitted(
 
 
 def refuse_odd_labels(label: NDArray[np.float32], classes: Sequence[str], multilabel: bool) -> None:
-    """
+    """Check that labels are 0 or 1, and one an item where it may have only one.
+
     label: [item, class]. multilabel: whether an item may carry several classes.
 
     Raises

@@ -102,7 +102,8 @@ def doubted_scale(ecg: Ecg) -> str:
 
 
 def refuse_no_ecg(ecg: Ecg, whose: str) -> None:
-    """
+    """Check that a set holds ECG.
+
     whose: what the set is called in a sentence, as in "the real".
 
     Raises

@@ -65,7 +65,8 @@ class NetworkSampler:
         self._refuse_prior_of_another()
 
     def _refuse_prior_of_another(self) -> None:
-        """
+        """Check that prior, generator and scaler belong together.
+
         Raises
         ------
         EcgsynthError: the prior draws styles that the generator has not, or lacks what the scaler

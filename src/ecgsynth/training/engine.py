@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import TorchElasticEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from torch import nn
 from torch.distributed import DistError
 from torch.nn.modules.batchnorm import _BatchNorm

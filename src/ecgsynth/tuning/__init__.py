@@ -87,7 +87,8 @@ def tune(
 
 
 def check_optuna() -> None:
-    """
+    """Check that Optuna can be imported.
+
     Raises
     ------
     EcgsynthError: Optuna is not installed.

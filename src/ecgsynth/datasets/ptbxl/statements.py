@@ -40,7 +40,8 @@ class Vocabulary:
 
     @classmethod
     def read(cls, path: Path) -> Vocabulary:
-        """
+        """Read the table of statements.
+
         Raises
         ------
         EcgsynthError: the file is not there or is not that table.

@@ -96,7 +96,8 @@ class Instrument:
 
     @classmethod
     def load(cls, path: Path) -> Instrument:
-        """
+        """Read an instrument from its file.
+
         Raises
         ------
         EcgsynthError: the file is damaged.

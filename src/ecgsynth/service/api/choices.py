@@ -26,6 +26,8 @@ class Format(BaseModel):
 
 
 class Formats(BaseModel):
+    """Formats that are written."""
+
     formats: list[Format]
 
 
@@ -54,6 +56,8 @@ class Dataset(BaseModel):
 
 
 class Datasets(BaseModel):
+    """Real sets that can be judged against."""
+
     datasets: list[Dataset]
 
 
@@ -82,6 +86,8 @@ class PlanView(BaseModel):
 
 
 class Plans(BaseModel):
+    """Shipped plans of augmentations."""
+
     plans: list[PlanView]
 
 

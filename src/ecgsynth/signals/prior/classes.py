@@ -80,7 +80,7 @@ class ClassPrior:
         return means.sum(0), of_person + items.correlation * np.outer(sds[1], sds[1])
 
     def of_all(self, home: ClassPrior) -> ClassPrior:
-        """This class given to all styles of another one alike, with the items of everybody."""
+        """The same class given to all styles of another one, with the items of everybody."""
         count, kins = len(home.styles), len(self.items)
         return replace(
             self,
