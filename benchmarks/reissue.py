@@ -19,7 +19,7 @@ import numpy as np
 
 from ecgsynth.config import Run
 from ecgsynth.datasets import load
-from ecgsynth.signals.anonymity import coarse, people_of
+from ecgsynth.signals.anonymity import people_of, round_coarse
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import measure_hidden
 from ecgsynth.synthesizer import Synthesizer, pretrained
@@ -54,7 +54,7 @@ def reissued(path: Path, steps: bool) -> str:
     prior = fitted if steps else replace(fitted, mean=model.prior.mean, sd=model.prior.sd)
     card, before = model.card, model.card.id
     card.prior = prior.to_json()
-    card.data |= {"items": int(coarse(len(data))), "classes": classes_of(data)}
+    card.data |= {"items": int(round_coarse(len(data))), "classes": classes_of(data)}
     card.left_out |= rare_labels(data)
     card.doubts = [*told, *training_set_warnings(run, data)]
     model.save(path, half=model.halved)

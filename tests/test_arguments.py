@@ -15,7 +15,7 @@ from pydantic import Field
 from ecgsynth import arguments
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.settings import Rate, Settings, make_settings
-from ecgsynth.signals.columns import numbers, words
+from ecgsynth.signals.columns import name_array, number_array
 
 
 @pytest.mark.parametrize("value", [7, np.int64(7), np.uint8(7), np.array(7)])
@@ -85,21 +85,21 @@ def test_a_sentence_is_one_line_that_every_terminal_can_show() -> None:
 
 
 def test_arrays_of_numbers_are_not_made_of_other_things() -> None:
-    assert numbers([1, None, 2.5], "it", np.float64)[[0, 2]].tolist() == [1, 2.5]
-    assert numbers(np.array([1.0, 2.0]), "it", np.int32).tolist() == [1, 2]
+    assert number_array([1, None, 2.5], "it", np.float64)[[0, 2]].tolist() == [1, 2.5]
+    assert number_array(np.array([1.0, 2.0]), "it", np.int32).tolist() == [1, 2]
     for value in (["1"], [1j], [True], [[1], [1, 2]], "text", None, {}, [1.5, "a"]):
         with pytest.raises(EcgsynthError, match="it is an array of real numbers"):
-            numbers(value, "it")
+            number_array(value, "it")
     for value in ([1.5], [np.nan], [2**40], [1e300]):
         with pytest.raises(EcgsynthError, match="it is an array of whole numbers"):
-            numbers(value, "it", np.int32)
+            number_array(value, "it", np.int32)
 
 
 def test_people_may_be_numbered_and_are_never_nobody() -> None:
-    assert words([7, "8", np.str_("9")], "patient").tolist() == ["7", "8", "9"]
+    assert name_array([7, "8", np.str_("9")], "patient").tolist() == ["7", "8", "9"]
     for value in ([None], [np.nan], [1.5], [True], [b"x"]):
         with pytest.raises(EcgsynthError, match="patient"):
-            words(value, "patient")
+            name_array(value, "patient")
 
 
 class Some(Settings):

@@ -27,9 +27,9 @@ from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.objectives.rpgan import RpGAN
 from ecgsynth.registry import MODELS
-from ecgsynth.signals.anonymity import coarse
+from ecgsynth.signals.anonymity import round_coarse
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.scaling import masked, measure_hidden
+from ecgsynth.signals.scaling import measure_hidden, zero_padding
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.sampler import NetworkSampler
 from ecgsynth.training import snapshots
@@ -174,7 +174,7 @@ def test_card_tells_of_run_data_and_purpose(finished: Path, beats: Ecg) -> None:
     card = Synthesizer.load(finished).card
     assert Run.from_dict(card.run) == tiny_run(6)
     assert card.examples_seen == 96
-    assert card.data["items"] == coarse(len(beats))
+    assert card.data["items"] == round_coarse(len(beats))
     assert set(card.data["classes"]) == set(beats.spec.classes)
     assert "torch" in card.versions
     assert "not for diagnosis" in card.warning
@@ -648,7 +648,7 @@ def padded(beats: Ecg) -> Ecg:
     valid = np.where(beats.labels_str == "N", 150, 236 + np.arange(len(beats)) % 20)
     valid = valid.astype(np.int32)
     people = (np.arange(len(beats)) % 6).astype(np.str_)
-    return replace(beats, signal=masked(beats.signal, valid), valid=valid, patient=people)
+    return replace(beats, signal=zero_padding(beats.signal, valid), valid=valid, patient=people)
 
 
 @pytest.mark.parametrize("scaler", ["global", "range", "beat"])

@@ -21,7 +21,7 @@ from ecgsynth.files import atomic_write
 from ecgsynth.formats import write
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
 from ecgsynth.signals.fingerprint import fingerprint
-from ecgsynth.signals.units import refuse_no_ecg
+from ecgsynth.signals.units import check_is_ecg
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.find import find_model
 from ecgsynth.threads import limit_threads
@@ -201,7 +201,7 @@ def check_real_set(real: Ecg) -> None:
         )
     if real.synthetic:
         log.warning("The set given as real is synthetic itself (%s).", real.source)
-    refuse_no_ecg(real, "the real")
+    check_is_ecg(real, "the real")
 
 
 def _check_class(real: Ecg, name: str) -> None:

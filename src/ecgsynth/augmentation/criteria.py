@@ -16,7 +16,7 @@ from ecgsynth.evaluation.reference_models.classifiers import fit, predict
 from ecgsynth.evaluation.reference_models.delineation import SHORTEST_S, delineate
 from ecgsynth.evaluation.reference_models.instruments import instrument
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.fiducials import measure, out_of_reach
+from ecgsynth.signals.fiducials import measure, unmeasurable
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
@@ -153,7 +153,7 @@ def intervals(ecg: Ecg) -> Values:
 
 def can_measure_qrs(spec: Spec) -> bool:
     """Whether the QRS duration can be measured in such items."""
-    return spec.unit == "mV" and spec.seconds >= SHORTEST_S and "qrs" not in out_of_reach(spec)
+    return spec.unit == "mV" and spec.seconds >= SHORTEST_S and "qrs" not in unmeasurable(spec)
 
 
 def copy_shift(spec: Spec) -> int:

@@ -15,7 +15,7 @@ from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.rates import at_rate
 from ecgsynth.signals.segments import RR
 from ecgsynth.signals.spec import Spec
-from ecgsynth.signals.units import refuse_no_ecg
+from ecgsynth.signals.units import check_is_ecg
 
 log = logging.getLogger("ecgsynth")
 
@@ -86,7 +86,7 @@ def usable_items(ecg: Ecg, whose: str) -> Ecg:
     if not kept.all():
         log.warning("%d items that hold NaN or no label are left out.", int((~kept).sum()))
         ecg = ecg[kept]
-    refuse_no_ecg(ecg, whose)
+    check_is_ecg(ecg, whose)
     return ecg
 
 

@@ -13,7 +13,7 @@ from ecgsynth.settings import make_settings as make_settings
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 
-NOT_TOLD = "not told"
+NOT_STATED = "not told"
 """In the place of a patient in an `Inventory`, where a set names none."""
 
 
@@ -36,7 +36,7 @@ class Inventory:
     counts: dict[tuple[str, str, str], int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def put_aside(self, record: str, problem: EcgsynthError) -> None:
+    def add_unused(self, record: str, problem: EcgsynthError) -> None:
         """A record that is not used, as damaged or as left out."""
         damaged = isinstance(problem, DamagedFileError)
         (self.damaged if damaged else self.left_out)[record] = str(problem)

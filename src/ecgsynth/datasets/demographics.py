@@ -30,7 +30,7 @@ def people(source: str) -> dict[str, Person]:
         return {}
 
 
-def of_headers(folder: Path, patient_of: Mapping[str, str]) -> dict[str, Person]:
+def people_of_headers(folder: Path, patient_of: Mapping[str, str]) -> dict[str, Person]:
     """Age and sex from the comments of WFDB headers.
 
     patient_of: name of a record -> its patient. Of a patient with several records, the first that
@@ -42,13 +42,13 @@ def of_headers(folder: Path, patient_of: Mapping[str, str]) -> dict[str, Person]
             comments = read_header(folder / record).comments
         except EcgsynthError:
             continue
-        person = of_comments(" \n".join(comments))
+        person = person_of_comments(" \n".join(comments))
         if person != (None, None) and patient not in found:
             found[patient] = person
     return found
 
 
-def of_comments(text: str) -> Person:
+def person_of_comments(text: str) -> Person:
     """Age and sex from header comments: "69 M 1085 1629 x1", "<age>: 51", "Sex: female"."""
     short = re.match(r"\s*(-?\d+)\s+([MF])\b", text)
     if short:

@@ -13,7 +13,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import check_writable
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.units import doubted_scale, doubted_unit
+from ecgsynth.signals.units import scale_problem, unit_problem
 
 log = logging.getLogger("ecgsynth")
 
@@ -97,7 +97,7 @@ def read(path: str | Path, format: str | None = None) -> Ecg:
     EcgsynthError: it is not there, of an unknown ending, or damaged.
     """
     ecg = read_silently(path, format)
-    if doubt := doubted_unit(ecg) or doubted_scale(ecg):
+    if doubt := unit_problem(ecg) or scale_problem(ecg):
         log.warning("THE UNIT IS DOUBTFUL: of %s the %s.", path, doubt)
     return ecg
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ecgsynth.files import atomic_write
 from ecgsynth.formats import cells, stream
-from ecgsynth.formats.foreign.columns import Columns
-from ecgsynth.formats.foreign.items import items_of
+from ecgsynth.formats.foreign.columns import ColumnTable
+from ecgsynth.formats.foreign.items import read_items
 from ecgsynth.formats.foreign.tables import CsvCells
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
@@ -103,7 +103,7 @@ class Csv:
             key: "".join(x[len(key) :] for x in head if x.startswith(key)) for key in (FACTS, CARD)
         }
         if not said[FACTS]:
-            return items_of(Columns(path, CsvCells(path)))
+            return read_items(ColumnTable(path, CsvCells(path)))
         spec, source, columns = stream.read_facts(said[FACTS], path)
         if spec.samples * len(spec.leads) > len(header):
             raise stream.damaged(path, "it has fewer columns than its header says samples")

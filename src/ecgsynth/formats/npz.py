@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ecgsynth.files import atomic_write
 from ecgsynth.formats import stream
-from ecgsynth.formats.foreign.arrays import Archive, Arrays
-from ecgsynth.formats.foreign.items import items_of
+from ecgsynth.formats.foreign.arrays import Archive, ArrayTable
+from ecgsynth.formats.foreign.items import read_items
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
@@ -92,7 +92,7 @@ class Npz:
             what is there can mean several things.
         """
         with Archive(path) as archive:
-            return _own(archive) if archive.own else items_of(Arrays(archive))
+            return _own(archive) if archive.own else read_items(ArrayTable(archive))
 
 
 def _arrays(ecg: Ecg, start: int) -> dict[str, NDArray]:

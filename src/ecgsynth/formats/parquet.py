@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ecgsynth.files import atomic_write
 from ecgsynth.formats import cells, stream
-from ecgsynth.formats.foreign.columns import Columns
-from ecgsynth.formats.foreign.items import items_of
+from ecgsynth.formats.foreign.columns import ColumnTable
+from ecgsynth.formats.foreign.items import read_items
 from ecgsynth.formats.foreign.tables import ParquetCells
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
@@ -78,7 +78,7 @@ class Parquet:
         try:
             metadata = read_schema(path).metadata or {}
             if b"ecgsynth" not in metadata:
-                return items_of(Columns(path, ParquetCells(path)))
+                return read_items(ColumnTable(path, ParquetCells(path)))
             said = {k.decode(): v.decode() for k, v in metadata.items()}
             table = read_table(path, partitioning=None)
         except (pa.ArrowException, OSError, ValueError) as problem:

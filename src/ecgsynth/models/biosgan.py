@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from ecgsynth.condition import Condition
 from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
-from ecgsynth.models.layers import PlainCondition, Verdict
+from ecgsynth.models.layers import CriticHead, PlainCondition
 from ecgsynth.models.transformer import EncoderBlock
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.spec import Spec
@@ -134,14 +134,14 @@ class Critic(nn.Module):
         self.blocks = nn.Sequential(
             *(EncoderBlock(width, settings.critic_heads) for _ in range(settings.critic_depth))
         )
-        self.verdict = Verdict(width, spec, settings.class_head, norm=True)
+        self.verdict = CriticHead(width, spec, settings.class_head, norm=True)
 
     def view(self, signal: Tensor) -> Tensor:
         """The signal itself."""
         return signal
 
     def forward(self, view: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]:
-        x = self.context.beside(view, condition)
+        x = self.context.join_to_signal(view, condition)
         x = F.pad(x, (0, -x.shape[-1] % self.patch)).unflatten(2, (-1, self.patch))
         x = self.embed(x.transpose(1, 2).flatten(2))  # [batch, token, width]
         x = torch.cat([self.token.expand(len(x), -1, -1), x], 1) + self.place

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ecgsynth.condition import Condition
 from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
-from ecgsynth.models.layers import PlainCondition, Verdict, start_like_keras
+from ecgsynth.models.layers import CriticHead, PlainCondition, start_like_keras
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import INDEPENDENT_LEADS, LEADS_12, twelve_leads
@@ -109,7 +109,7 @@ class Critic(nn.Module):
         self.blocks = nn.Sequential(
             Block(len(spec.leads) + self.condition.size, width), Block(width, width)
         )
-        self.verdict = Verdict(width, spec, settings.class_head)
+        self.verdict = CriticHead(width, spec, settings.class_head)
         self.apply(start_like_keras)
 
     def view(self, signal: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ class Critic(nn.Module):
         return signal
 
     def forward(self, view: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]:
-        return self.verdict(self.blocks(self.condition.beside(view, condition)).mean(2))
+        return self.verdict(self.blocks(self.condition.join_to_signal(view, condition)).mean(2))
 
 
 class Block(nn.Module):

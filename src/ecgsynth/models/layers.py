@@ -102,13 +102,13 @@ class PlainCondition(nn.Module):
         label, context = condition.label, condition.context
         return torch.cat([label[:, : self.classes], context[:, : self.contexts]], 1)
 
-    def beside(self, signal: Tensor, condition: Condition) -> Tensor:
+    def join_to_signal(self, signal: Tensor, condition: Condition) -> Tensor:
         """[batch, channel, sample] with every number as one more, constant channel."""
         constant = self(condition)[..., None].expand(-1, -1, signal.shape[-1])
         return torch.cat([signal, constant], 1)
 
 
-class Verdict(nn.Module):
+class CriticHead(nn.Module):
     """Features [batch, width] -> (logit [batch], class logits [batch, class] or None).
 
     classes: whether to tell the classes too (auxiliary classifier, Odena et al. 2017).

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ecgsynth.condition import Condition
 from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
-from ecgsynth.models.layers import SLOPE, PlainCondition, Verdict
+from ecgsynth.models.layers import SLOPE, CriticHead, PlainCondition
 from ecgsynth.models.transformer import EncoderBlock
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.spec import Spec
@@ -111,14 +111,14 @@ class Critic(nn.Module):
             layers += [nn.Conv1d(inputs, outputs, 5, 2, padding=2), nn.LeakyReLU(SLOPE)]
             inputs, length = outputs, -(-length // 2)
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.verdict = Verdict(inputs * length, spec, settings.class_head)
+        self.verdict = CriticHead(inputs * length, spec, settings.class_head)
 
     def view(self, signal: Tensor) -> Tensor:
         """The signal itself."""
         return signal
 
     def forward(self, view: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]:
-        return self.verdict(self.layers(self.condition.beside(view, condition)))
+        return self.verdict(self.layers(self.condition.join_to_signal(view, condition)))
 
 
 class Double(nn.Module):

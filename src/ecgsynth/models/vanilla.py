@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ecgsynth.condition import Condition
 from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
-from ecgsynth.models.layers import SLOPE, PlainCondition, Verdict
+from ecgsynth.models.layers import SLOPE, CriticHead, PlainCondition
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.spec import Spec
 
@@ -91,7 +91,7 @@ class Critic(nn.Module):
         for inputs, outputs in pairwise(sizes):
             layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(SLOPE)]
         self.layers = nn.Sequential(*layers)
-        self.verdict = Verdict(sizes[-1], spec, settings.class_head)
+        self.verdict = CriticHead(sizes[-1], spec, settings.class_head)
 
     def view(self, signal: Tensor) -> Tensor:
         """The signal itself."""

@@ -12,7 +12,7 @@ from ecgsynth.arguments import as_real_number, quote
 from ecgsynth.errors import EcgsynthError
 
 
-def numbers(value: Any, name: str, kind: type[np.generic] = np.float32) -> NDArray[Any]:
+def number_array(value: Any, name: str, kind: type[np.generic] = np.float32) -> NDArray[Any]:
     """An array of real numbers, or of whole ones where `kind` is an integer.
 
     Raises
@@ -47,7 +47,7 @@ def numbers(value: Any, name: str, kind: type[np.generic] = np.float32) -> NDArr
     return same
 
 
-def words(value: Any, name: str) -> NDArray[np.str_]:
+def name_array(value: Any, name: str) -> NDArray[np.str_]:
     """An array of names; whole numbers are read as such, since people are often numbered.
 
     Raises
@@ -72,7 +72,7 @@ def words(value: Any, name: str) -> NDArray[np.str_]:
     return found.astype(np.str_)
 
 
-def fitted(
+def column_or_empty(
     given: ArrayLike | None, name: str, shape: tuple[int, int], empty: float
 ) -> NDArray[np.float32]:
     """[item, column] as it was given; full of `empty` where it was not.
@@ -83,13 +83,13 @@ def fitted(
     """
     if given is None:
         return np.full(shape, empty, np.float32)
-    found = numbers(given, f"'{name}'")
+    found = number_array(given, f"'{name}'")
     if found.shape != shape:
         raise EcgsynthError(f"'{name}' has shape {found.shape}; expected {shape}.")
     return found
 
 
-def refuse_odd_labels(label: NDArray[np.float32], classes: Sequence[str], multilabel: bool) -> None:
+def check_labels(label: NDArray[np.float32], classes: Sequence[str], multilabel: bool) -> None:
     """Check that labels are 0 or 1, and one an item where it may have only one.
 
     label: [item, class]. multilabel: whether an item may carry several classes.
@@ -112,7 +112,7 @@ def refuse_odd_labels(label: NDArray[np.float32], classes: Sequence[str], multil
         )
 
 
-def same(one: NDArray | None, other: NDArray | None) -> bool:
+def equal_columns(one: NDArray | None, other: NDArray | None) -> bool:
     """Whether two columns are equal, NaN where the other has NaN; None equals None alone."""
     if one is None or other is None:
         return one is other

@@ -19,7 +19,13 @@ from ecgsynth.arguments import (
     quote,
 )
 from ecgsynth.errors import EcgsynthError, NotThereError
-from ecgsynth.signals.columns import fitted, numbers, refuse_odd_labels, same, words
+from ecgsynth.signals.columns import (
+    check_labels,
+    column_or_empty,
+    equal_columns,
+    name_array,
+    number_array,
+)
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
 
@@ -72,7 +78,7 @@ class Ecg:
             self.spec, Spec, "spec is a Spec, as in Spec(leads=['II'], fs=360, ...)"
         )
         put = partial(object.__setattr__, self)
-        signal = numbers(self.signal, "the signal")
+        signal = number_array(self.signal, "the signal")
         expected = (len(spec.leads), spec.samples)
         if signal.ndim != 3 or signal.shape[1:] != expected:
             raise EcgsynthError(
@@ -81,15 +87,17 @@ class Ecg:
             )
         count = len(signal)
         put("signal", signal)
-        put("label", fitted(self.label, "label", (count, len(spec.classes)), 0.0))
-        put("context", fitted(self.context, "context", (count, len(spec.context)), np.nan))
+        put("label", column_or_empty(self.label, "label", (count, len(spec.classes)), 0.0))
+        put("context", column_or_empty(self.context, "context", (count, len(spec.context)), np.nan))
         assert self.label is not None
-        refuse_odd_labels(self.label, spec.classes, spec.multilabel)
+        check_labels(self.label, spec.classes, spec.multilabel)
         for name, kind in COLUMNS.items():
             column = getattr(self, name)
             if column is None:
                 continue
-            column = words(column, name) if kind is np.str_ else numbers(column, name, kind)
+            column = (
+                name_array(column, name) if kind is np.str_ else number_array(column, name, kind)
+            )
             if column.shape != (count,):
                 size = f"{len(column)} entries" if column.ndim == 1 else f"shape {column.shape}"
                 raise EcgsynthError(f"'{name}' has {size} for {count} items of signal.")
@@ -103,7 +111,7 @@ class Ecg:
                 f"'valid' holds {self.valid.min()} to {self.valid.max()} samples; an item has 0 to "
                 f"{spec.samples}."
             )
-        _refuse_odd_marks(self.marks, count, len(spec.leads))
+        _check_marks(self.marks, count, len(spec.leads))
         if not isinstance(self.source, str):
             raise EcgsynthError(f"the source is a text; got {quote(self.source)}.")
         if self.card is not None:
@@ -118,7 +126,7 @@ class Ecg:
             return False
         return (self.spec, self.source, self.marks) == (other.spec, other.source, other.marks) and (
             all(
-                same(getattr(self, n), getattr(other, n))
+                equal_columns(getattr(self, n), getattr(other, n))
                 for n in ("signal", "label", "context", *COLUMNS)
             )
         )
@@ -239,7 +247,7 @@ def one_hot(labels_id: ArrayLike, classes: int) -> NDArray[np.float32]:
     ------
     EcgsynthError: a number that is no class.
     """
-    labels_id = numbers(labels_id, "labels_id", np.int64)
+    labels_id = number_array(labels_id, "labels_id", np.int64)
     if labels_id.ndim != 1:
         raise EcgsynthError(f"labels_id has shape {labels_id.shape}; give one number an item.")
     odd = labels_id[(labels_id < -1) | (labels_id >= classes)]
@@ -254,7 +262,7 @@ def one_hot(labels_id: ArrayLike, classes: int) -> NDArray[np.float32]:
     return rows
 
 
-def _refuse_odd_marks(marks: Marks | None, count: int, leads: int) -> None:
+def _check_marks(marks: Marks | None, count: int, leads: int) -> None:
     if marks is None:
         return
     check_instance(marks, Marks, "marks are a Marks, as in Marks(item, lead, sample, symbol)")
@@ -264,7 +272,7 @@ def _refuse_odd_marks(marks: Marks | None, count: int, leads: int) -> None:
         raise EcgsynthError("a mark belongs to a lead that is not there; -1 means all of them.")
 
 
-def _refuse_other_spec(one: Spec, other: Spec) -> None:
+def _check_same_spec(one: Spec, other: Spec) -> None:
     for part in fields(Spec):
         mine, theirs = getattr(one, part.name), getattr(other, part.name)
         if mine != theirs:
@@ -292,7 +300,7 @@ def concatenate(parts: Sequence[Ecg]) -> Ecg:
     if len(parts) == 1:
         return first
     for part in parts[1:]:
-        _refuse_other_spec(first.spec, part.spec)
+        _check_same_spec(first.spec, part.spec)
     columns: dict[str, Any] = {}
     for name in ("signal", "label", "context", "patient", "record", "valid", "onset_s"):
         values = [getattr(part, name) for part in parts]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.anonymity import coarse, coarse_step, few
+from ecgsynth.signals.anonymity import coarse_step, has_few_people, round_coarse
 from ecgsynth.signals.ecg import Ecg
 
 Hidden = Mapping[str, NDArray[np.float64]]
@@ -82,7 +82,7 @@ class GlobalScaler(Scaler):
     @classmethod
     def fit(cls, values: NDArray, few_people: bool = False) -> Self:
         scale = _sd(values.reshape(-1))
-        return cls(coarse(scale) if few_people else scale)
+        return cls(round_coarse(scale) if few_people else scale)
 
     def forward(self, signal: NDArray, hidden: Hidden) -> NDArray[np.float32]:
         return (np.asarray(signal) / self.scale).astype(np.float32)
@@ -193,7 +193,7 @@ def fit_scaler(kind: str, ecg: Ecg) -> Scaler:
         raise EcgsynthError("the training signals hold NaN or infinity; drop those items.")
     if not len(values) or not np.ptp(values):
         raise EcgsynthError("the training signals are flat; there is nothing to learn.")
-    return SCALERS[kind].fit(values, few(ecg))
+    return SCALERS[kind].fit(values, has_few_people(ecg))
 
 
 def scaler_from_json(data: Mapping[str, Any]) -> Scaler:
@@ -216,7 +216,7 @@ def measure_hidden(scaler: Scaler, ecg: Ecg) -> Hidden:
     return {**scaler.measure(ecg), **padded}
 
 
-def masked(signal: NDArray, valid: NDArray[np.int32] | None) -> NDArray:
+def zero_padding(signal: NDArray, valid: NDArray[np.int32] | None) -> NDArray:
     """The signal with zeros where it is padding; signal: [item, lead, sample], valid: [item]."""
     return signal if valid is None else np.where(_before_padding(valid, signal.shape[2]), signal, 0)
 

@@ -35,17 +35,17 @@ ALIKE = 8
 
 def per_mv(unit: str) -> float | None:
     """How many of a unit make one mV, in either spelling of micro; None where it is no voltage."""
-    return PER_MV.get(_plain(unit))
+    return PER_MV.get(_plain_spelling(unit))
 
 
-def spelled(unit: str) -> str:
+def standard_unit(unit: str) -> str:
     """A unit in the one spelling of this project: mV, uV, V or normalised; others as they are."""
-    if _plain(unit) in ("normalised", "normalized"):
+    if _plain_spelling(unit) in ("normalised", "normalized"):
         return NORMALISED
     return {1.0: "mV", 1e3: "uV", 1e-3: "V"}.get(per_mv(unit) or 0, unit)
 
 
-def _plain(unit: str) -> str:
+def _plain_spelling(unit: str) -> str:
     return unicodedata.normalize("NFKC", unit).strip().casefold()
 
 
@@ -56,7 +56,7 @@ def in_mv(signal: NDArray[np.float32], unit: str) -> NDArray[np.float32]:
     return signal / np.float32(scale) if scale > 1 else signal * np.float32(round(1 / scale))
 
 
-def doubted_unit(ecg: Ecg) -> str:
+def unit_problem(ecg: Ecg) -> str:
     """What is doubtful where signals in mV are as high as if in uV, or as low as if in V; or "".
 
     The median of up to `LOOKED_AT` items counts, each as high as its highest lead.
@@ -80,7 +80,7 @@ def doubted_unit(ecg: Ecg) -> str:
     return f"signals span {said} mV, as no heart does. Are they in {unit}? Then {mend}"
 
 
-def doubted_scale(ecg: Ecg) -> str:
+def scale_problem(ecg: Ecg) -> str:
     """What is doubtful where all items in mV were scaled to one range or one SD each; or ""."""
     some = ecg.signal[:: len(ecg) // LOOKED_AT + 1]
     some = some.reshape(len(some), some.shape[1] * some.shape[2])
@@ -101,7 +101,7 @@ def doubted_scale(ecg: Ecg) -> str:
     return ""
 
 
-def refuse_no_ecg(ecg: Ecg, whose: str) -> None:
+def check_is_ecg(ecg: Ecg, whose: str) -> None:
     """Check that a set holds ECG.
 
     whose: what the set is called in a sentence, as in "the real".
@@ -117,7 +117,7 @@ def refuse_no_ecg(ecg: Ecg, whose: str) -> None:
         )
     if not np.ptp(ecg.signal[whole], axis=2).any():
         raise EcgsynthError(f"{whose} signals are flat; give some with heartbeats.")
-    if doubt := doubted_unit(ecg[whole]):
+    if doubt := unit_problem(ecg[whole]):
         raise EcgsynthError(
             f"{whose} {doubt} and try again; are they normalised? Then say unit='normalised'."
         )

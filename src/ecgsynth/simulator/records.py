@@ -20,10 +20,10 @@ from ecgsynth.arguments import (
     quote,
 )
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.signals.columns import numbers
+from ecgsynth.signals.columns import number_array
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.marks import Marks
-from ecgsynth.signals.segments import RR, cut, rr_intervals
+from ecgsynth.signals.segments import RR, cut_windows, rr_intervals
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import FIDUCIALS, LEADS_12, twelve_leads
 from ecgsynth.simulator.heart import Heart, dipole_of, rhythm, waves_of
@@ -183,7 +183,7 @@ def simulate_beats(
     patients = max(1, count // 150) if patients is None else check_integer(patients, "patients")
     if not 1 <= patients <= count:
         raise EcgsynthError(f"{count} beats of {patients} people: every person needs a beat.")
-    around = numbers(window, "the window", np.int64)
+    around = number_array(window, "the window", np.int64)
     if around.shape != (2,) or around.min() < 0 or not 8 <= around.sum() <= MOST_SAMPLES:
         raise EcgsynthError(
             "the window has samples before and after R, 8 in all at least and none of them "
@@ -218,7 +218,7 @@ def beats_of(record: Ecg, count: int, window: tuple[int, int]) -> Ecg:
     beat = np.isin(marks.symbol, CLASSES)
     at, symbol = marks.sample[beat], marks.symbol[beat]
     rr = rr_intervals(at, record.spec.fs)
-    windows, inside = cut(record.signal[0], at, *window)
+    windows, inside = cut_windows(record.signal[0], at, *window)
     known = np.isfinite(rr[:, 0]) & np.isfinite(rr[:, 1])
     rows = np.flatnonzero(inside & known)[:count]
     start = at[rows] - window[0]
@@ -243,9 +243,9 @@ def beats_of(record: Ecg, count: int, window: tuple[int, int]) -> Ecg:
 
 
 def _check(seconds: float, fs: float, heart_rate: float | None, hrv: float) -> None:
-    if not _within(seconds, 0.1, 90_000):
+    if not _check_range(seconds, 0.1, 90_000):
         raise EcgsynthError(f"a simulated record lasts 0.1 to 90000 s; got {quote(seconds)}.")
-    if not _within(check_rate(fs), 100, 10_000):
+    if not _check_range(check_rate(fs), 100, 10_000):
         raise EcgsynthError(f"the simulator works at 100 to 10000 Hz; got {quote(fs)}.")
     samples = float(seconds) * float(fs)
     if samples > MOST_SAMPLES:
@@ -253,15 +253,15 @@ def _check(seconds: float, fs: float, heart_rate: float | None, hrv: float) -> N
             f"{seconds:g} s at {fs:g} Hz are {samples:,.0f} samples; a simulated record holds "
             f"{MOST_SAMPLES:,} at most."
         )
-    if heart_rate is not None and not _within(heart_rate, 20, 250):
+    if heart_rate is not None and not _check_range(heart_rate, 20, 250):
         raise EcgsynthError(
             f"a heart rate lies between 20 and 250 per minute; got {quote(heart_rate)}."
         )
-    if not _within(hrv, 0, 0.2):
+    if not _check_range(hrv, 0, 0.2):
         raise EcgsynthError(f"heart rate variability is a share from 0 to 0.2; got {quote(hrv)}.")
 
 
-def _within(value: object, low: float, high: float) -> bool:
+def _check_range(value: object, low: float, high: float) -> bool:
     number = as_real_number(value)
     return number is not None and low <= number <= high
 

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, model_validator
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.settings import TopLevelSettings
-from ecgsynth.signals.prior.old import is_old, mended
+from ecgsynth.signals.prior.old import is_old_prior, upgrade_prior
 from ecgsynth.signals.spec import Spec
 
 SCHEMA = 2
@@ -60,10 +60,10 @@ class Card(TopLevelSettings):
 
     @model_validator(mode="after")
     def _without_single_people(self) -> Card:
-        if is_old(self.prior):
+        if is_old_prior(self.prior):
             training = self.run.get("training") or {}
             try:
-                prior = mended(
+                prior = upgrade_prior(
                     Spec.from_json(self.spec), self.prior, not training.get("style_minutes")
                 )
                 self.prior = prior.to_json()
@@ -71,7 +71,7 @@ class Card(TopLevelSettings):
                 self.prior = {"damaged": str(problem)}
         self.schema_version = max(self.schema_version, SCHEMA)
         self.members = {
-            name: Card(**one).model_dump(mode="json") if is_old(one.get("prior", {})) else one
+            name: Card(**one).model_dump(mode="json") if is_old_prior(one.get("prior", {})) else one
             for name, one in self.members.items()
         }
         return self
@@ -96,4 +96,6 @@ def card_from_json(content: Any) -> Card:
 
 def holds_single_people(card: Mapping[str, Any]) -> bool:
     """Whether a card as it stands in a file holds the contexts of single people."""
-    return any(is_old(one.get("prior") or {}) for one in (card, *card.get("members", {}).values()))
+    return any(
+        is_old_prior(one.get("prior") or {}) for one in (card, *card.get("members", {}).values())
+    )

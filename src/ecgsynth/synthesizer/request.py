@@ -18,7 +18,7 @@ from ecgsynth.arguments import (
     quote,
 )
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.signals.prior import usual
+from ecgsynth.signals.prior import usual_ranges
 from ecgsynth.synthesizer.ensemble import Sampler
 
 log = logging.getLogger("ecgsynth")
@@ -102,7 +102,7 @@ def check_context(sampler: Sampler, context: Mapping[str, float] | None) -> dict
             raise EcgsynthError(f"the context '{key}' must be a finite number; got {quote(value)}.")
         if key.endswith("_s") and value <= 0:
             raise EcgsynthError(f"the context '{key}' is a time: above 0 s; got {value:g}.")
-        low, _, high = usual(sampler.priors)[key]
+        low, _, high = usual_ranges(sampler.priors)[key]
         if np.isnan(low):
             log.warning("no training item had a number for '%s'; it changes nothing.", key)
         elif not low <= value <= high:

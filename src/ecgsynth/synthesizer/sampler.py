@@ -13,7 +13,7 @@ from ecgsynth.errors import EcgsynthError, reason_of
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
 from ecgsynth.signals.prior import ContextPrior
-from ecgsynth.signals.scaling import VALID, masked, scaler_from_json
+from ecgsynth.signals.scaling import VALID, scaler_from_json, zero_padding
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer.card import Card
 from ecgsynth.synthesizer.inputs import Inputs, counter_uniform
@@ -151,7 +151,7 @@ class NetworkSampler:
         if VALID in by_name:
             valid = by_name[VALID].round().clip(1, self.spec.samples).astype(np.int32)
         return Ecg(
-            signal=masked(np.round(signal, 3), valid),  # to 1 uV
+            signal=zero_padding(np.round(signal, 3), valid),  # to 1 uV
             spec=self.spec,
             label=inputs.label,
             context=known,

@@ -11,7 +11,7 @@ import numpy as np
 from ecgsynth.config import Run
 from ecgsynth.recipes import shipped
 from ecgsynth.registry import DATASETS
-from ecgsynth.signals.anonymity import PEOPLE, coarse, few, people_of
+from ecgsynth.signals.anonymity import PEOPLE, has_few_people, people_of, round_coarse
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import Scaler
@@ -39,7 +39,7 @@ def make_card(
             "licence": dataset.licence,
             "citation": dataset.citation,
             "public": dataset.public,
-            "items": int(coarse(len(data))),
+            "items": int(round_coarse(len(data))),
             "classes": classes_of(data),
         },
         seed=run.seed,
@@ -64,7 +64,7 @@ def classes_of(data: Ecg) -> dict[str, dict[str, float]]:
     too_rare = rare_labels(data)
     return {
         name: facts
-        | {"items": int(coarse(facts["items"]))}
+        | {"items": int(round_coarse(facts["items"]))}
         | ({"largest_share": round(facts["largest_share"], 1)} if "largest_share" in facts else {})
         for name, facts in data.people_per_class().items()
         if name not in too_rare
@@ -75,7 +75,7 @@ def rare_labels(data: Ecg) -> dict[str, str]:
     """Labels that a model is not asked for: those of sets with several an item (statements about
     people) that fewer than PEOPLE people have."""
     person = people_of(data)
-    if not data.spec.multilabel or few(data):
+    if not data.spec.multilabel or has_few_people(data):
         return {}
     label = np.asarray(data.label) > 0
     return {

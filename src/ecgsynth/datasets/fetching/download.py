@@ -91,7 +91,7 @@ class Download:
         if self.unlike:
             log.warning(
                 "%s differ from %s; they are no recordings and are kept.",
-                checksums.some(self.unlike),
+                checksums.first_names(self.unlike),
                 checksums.LIST,
             )
         return (
@@ -168,7 +168,7 @@ class Download:
             try:
                 reason = self._attempt(name, part)
             except requests.RequestException as problem:
-                reason = _plain(problem)
+                reason = _network_reason(problem)
             if not reason:
                 return
             # An attempt that came further is no failure: a poor line may drop many times.
@@ -266,7 +266,7 @@ def _size(file: Path) -> int:
     return file.stat().st_size if file.is_file() else 0
 
 
-def _plain(problem: Exception) -> str:
+def _network_reason(problem: Exception) -> str:
     """The innermost words of a network error, without the chain that wraps them."""
     text = type(problem).__name__
     kinds = {

@@ -57,7 +57,7 @@ def install(name: str, source: Path, target: Path, known: Source, progress: Prog
                     f"{source.name} holds no {' or '.join(known.markers)}, so it is not '{name}'; "
                     "choose the archive of that data set."
                 )
-            compared = max(_verify(inner, source), _agree(inner, source, target))
+            compared = max(_verify(inner, source), _check_against_target(inner, source, target))
             if inner != temporary:
                 stripped = temporary.with_name(temporary.name + ".inner")
                 inner.rename(stripped)
@@ -82,22 +82,22 @@ def _set_folder(folder: Path, markers: tuple[str, ...]) -> Path | None:
 
 def _verify(folder: Path, source: Path) -> int:
     """Compare recordings with the list that came with them."""
-    compared, spoils, others = checksums.mismatches(folder, checksums.listed(folder))
+    compared, spoils, others = checksums.mismatches(folder, checksums.read_list(folder))
     if spoils:
         raise EcgsynthError(
             f"{source.name} is damaged: {len(spoils)} of {compared} files do not match "
-            f"{checksums.LIST} ({checksums.some(spoils)}); copy it again."
+            f"{checksums.LIST} ({checksums.first_names(spoils)}); copy it again."
         )
     if others:
         log.warning(
             "%s differ from %s; they are no recordings and are kept.",
-            checksums.some(others),
+            checksums.first_names(others),
             checksums.LIST,
         )
     return compared - len(others)
 
 
-def _agree(folder: Path, source: Path, target: Path) -> int:
+def _check_against_target(folder: Path, source: Path, target: Path) -> int:
     """Compare what is to come with what is in `target`; what would change there for no reason is
     taken out of `folder`.
 
@@ -106,20 +106,21 @@ def _agree(folder: Path, source: Path, target: Path) -> int:
     EcgsynthError: recordings are other than those of the list in `target`, or a file would be
         replaced that no list names.
     """
-    kept = checksums.listed(target)
+    kept = checksums.read_list(target)
     compared, spoils, others = checksums.mismatches(folder, kept)
     if spoils:
         raise EcgsynthError(
             f"{source.name} holds other recordings than {target}: {len(spoils)} of {compared} "
-            f"files do not match the {checksums.LIST} there ({checksums.some(spoils)}); if they "
-            "are meant to take their place, move that folder away first."
+            f"files do not match the {checksums.LIST} there "
+            f"({checksums.first_names(spoils)}); if they are meant to replace them, move that "
+            "folder away first."
         )
     if kept:
         (folder / checksums.LIST).unlink(missing_ok=True)
     for name in others:
         if (target / name).exists():
             (folder / name).unlink()
-    named = kept or checksums.listed(folder)
+    named = kept or checksums.read_list(folder)
     files = (file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     strangers = [
         name for name in sorted(files)
@@ -127,7 +128,7 @@ def _agree(folder: Path, source: Path, target: Path) -> int:
     ]  # fmt: skip
     if strangers:
         raise EcgsynthError(
-            f"{target} holds other files of the names {checksums.some(strangers)}, and no "
+            f"{target} holds other files of the names {checksums.first_names(strangers)}, and no "
             f"{checksums.LIST} says which are right; move them away first."
         )
     return compared - len(others)

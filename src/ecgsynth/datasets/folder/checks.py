@@ -18,7 +18,7 @@ LARGEST_MV = 50.0
 
 
 @dataclass
-class Found:
+class FolderContents:
     """All that a path holds.
 
     ecg: every usable item; split: [item]; damaged, left_out: record -> reason, of those that
@@ -34,12 +34,12 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
 
-def persons_of(ecg: Ecg) -> NDArray[np.str_]:
+def people_of_items(ecg: Ecg) -> NDArray[np.str_]:
     assert ecg.patient is not None
     return ecg.patient
 
 
-def refuse_microvolts(ecg: Ecg, path: Path) -> None:
+def check_microvolts(ecg: Ecg, path: Path) -> None:
     if ecg.spec.unit != "mV":
         return
     some = ecg.signal[:: max(1, len(ecg) // 1000)]
@@ -63,7 +63,7 @@ def refuse_microvolts(ecg: Ecg, path: Path) -> None:
     )
 
 
-def persons(
+def assign_people(
     record: NDArray[np.str_], patients: dict[str, str], notes: list[str]
 ) -> NDArray[np.str_]:
     unknown = [name for name in patients if name not in set(record.tolist())]
@@ -82,7 +82,7 @@ def persons(
     return np.array([patients.get(str(name), str(name)) for name in record], np.str_)
 
 
-def of_classes(ecg: Ecg, classes: tuple[str, ...] | None, path: Path) -> Ecg:
+def select_classes(ecg: Ecg, classes: tuple[str, ...] | None, path: Path) -> Ecg:
     if classes is None:
         return ecg
     counts = ecg.counts()
@@ -96,7 +96,7 @@ def of_classes(ecg: Ecg, classes: tuple[str, ...] | None, path: Path) -> Ecg:
     return ecg.with_classes(classes)
 
 
-def ordered(names: Iterable[str]) -> tuple[str, ...]:
+def order_classes(names: Iterable[str]) -> tuple[str, ...]:
     """Distinct, in AAMI order where all are AAMI classes, else as they come."""
     distinct = tuple(dict.fromkeys(names))
     if set(distinct) <= set(AAMI_CLASSES):

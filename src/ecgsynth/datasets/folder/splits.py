@@ -12,7 +12,7 @@ GAP = "gap"
 """An item that shares samples with both train and heldout, and belongs to neither."""
 
 
-def side(person: str, seed: int, validation: float, test: float) -> str:
+def split_of_person(person: str, seed: int, validation: float, test: float) -> str:
     """Which of train, validation and test a person is in.
 
     It hangs on the person's name and the seed alone: whoever is added later moves nobody.
@@ -25,10 +25,14 @@ def side(person: str, seed: int, validation: float, test: float) -> str:
     return "validation" if level < test + validation else "train"
 
 
-def sides(people: NDArray[np.str_], seed: int, validation: float, test: float) -> NDArray[np.str_]:
+def splits_of_people(
+    people: NDArray[np.str_], seed: int, validation: float, test: float
+) -> NDArray[np.str_]:
     """`side` of the person of every item."""
     names, which = np.unique(people, return_inverse=True)
-    return np.array([side(str(name), seed, validation, test) for name in names], "<U10")[which]
+    return np.array([split_of_person(str(name), seed, validation, test) for name in names], "<U10")[
+        which
+    ]
 
 
 def hold_out_last(

@@ -127,7 +127,7 @@ def build() -> tuple[Columns, dict[str, Any]]:
     ------
     EcgsynthError: the recordings are not there, or none can be read.
     """
-    folder, kaggle = files.where()
+    folder, kaggle = files.find_database()
     key = {
         "folder": str(folder.resolve()),
         "files": store.stamp(f for f in folder.iterdir() if f.name[:3].isdigit()),
@@ -151,7 +151,7 @@ def _parse(folder: Path, kaggle: bool) -> tuple[Columns, dict[str, Any]]:
             f"{next(iter(skipped.values()))}"
         )
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return columns | {"test": drawn_for_test(columns["label"])}, {"skipped": skipped}
+    return columns | {"test": draw_test_beats(columns["label"])}, {"skipped": skipped}
 
 
 def read_record(folder: Path, kaggle: bool, record: int) -> Recording:
@@ -206,7 +206,7 @@ def _period_s(r_s: NDArray[np.float64]) -> NDArray[np.float64]:
     return period
 
 
-def drawn_for_test(label: NDArray[np.int8]) -> NDArray[np.bool_]:
+def draw_test_beats(label: NDArray[np.int8]) -> NDArray[np.bool_]:
     """Which beats belong to the mixed test split: a fifth of every class, drawn beat by beat."""
     rng = np.random.default_rng(SPLIT_SEED)
     test = np.zeros(len(label), np.bool_)

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ecgsynth.datasets import Inventory
 from ecgsynth.datasets import Settings as BaseSettings
-from ecgsynth.datasets.demographics import Person, of_headers
+from ecgsynth.datasets.demographics import Person, people_of_headers
 from ecgsynth.datasets.ludb import files
 from ecgsynth.datasets.ludb.files import FS, RECORDS, SAMPLES
 from ecgsynth.datasets.ludb.windows import windows
@@ -136,14 +136,14 @@ class Ludb:
             spec=spec,
             patient=np.char.add("ludb-", record),
             record=record,
-            marks=_chosen(arrays, rows, leads, settings.fs),
+            marks=_select_marks(arrays, rows, leads, settings.fs),
             source=f"ludb:{split}",
         )
 
     @staticmethod
     def check(settings: Settings) -> Inventory:
         """Reads every record: what is there, what is damaged, marked waves per split."""
-        folder = files.where()
+        folder = files.find_database()
         inventory = Inventory()
         for record in RECORDS:
             if not (folder / f"{record}.hea").is_file():
@@ -153,7 +153,7 @@ class Ludb:
             try:
                 files.read(folder, record)
             except EcgsynthError as problem:
-                inventory.put_aside(str(record), problem)
+                inventory.add_unused(str(record), problem)
         for split in ("train", "validation", "test"):
             try:
                 ecg = Ludb._records(split, settings)
@@ -173,8 +173,8 @@ class Ludb:
     @staticmethod
     def people() -> dict[str, Person]:
         """Patient -> (age, sex)."""
-        folder = files.where()
-        return of_headers(folder, {str(record): f"ludb-{record}" for record in RECORDS})
+        folder = files.find_database()
+        return people_of_headers(folder, {str(record): f"ludb-{record}" for record in RECORDS})
 
     @staticmethod
     def settings_like(spec: Spec) -> dict[str, Any]:
@@ -217,7 +217,7 @@ def marked_range(ecg: Ecg) -> NDArray[np.int64]:
     return np.stack([np.where(last < 0, -1, first), last], -1)
 
 
-def _chosen(
+def _select_marks(
     arrays: dict[str, NDArray], rows: NDArray[np.int64], leads: NDArray[np.int64], fs: float
 ) -> Marks:
     """The marks of these records and leads, numbered as in the `Ecg` that is given out."""

@@ -95,7 +95,7 @@ class PtbXl:
     @staticmethod
     def load(split: str, settings: Settings) -> Ecg:
         """Records of a split in mV; what was parsed is cached as memory-mapped arrays."""
-        folder, words = files.where(), vocabulary()
+        folder, words = files.find_database(), vocabulary()
         for name in settings.classes:
             if name not in words.names:
                 raise EcgsynthError(
@@ -155,7 +155,7 @@ class PtbXl:
     @staticmethod
     def check(settings: Settings) -> Inventory:
         """Reads every record: how many of the database are there, damaged ones, classes."""
-        folder = files.where()
+        folder = files.find_database()
         rows = files.table(folder)
         _, facts = files.arrays(folder, rows, settings.fs)
         inventory = Inventory(records=len([row for row in rows if row.files]))
@@ -164,7 +164,7 @@ class PtbXl:
                 try:
                     files.read_row(row, settings.fs)
                 except EcgsynthError as problem:
-                    inventory.put_aside(f"{row.ecg_id:05d}", problem)
+                    inventory.add_unused(f"{row.ecg_id:05d}", problem)
         inventory.missing = [f"{row.ecg_id:05d}" for row in rows if not row.files]
         inventory.notes.append(
             f"{inventory.records:,} of the {RECORDS:,} records of PTB-XL are here; "
@@ -193,7 +193,7 @@ class PtbXl:
         sexes = {0.0: "M", 1.0: "F"}
         return {
             row.patient: (None if np.isnan(row.age) else row.age, sexes.get(row.sex))
-            for row in files.table(files.where())
+            for row in files.table(files.find_database())
         }
 
     @staticmethod
@@ -212,7 +212,7 @@ class PtbXl:
 
 def vocabulary() -> Vocabulary:
     """The statements and superclasses that this database uses."""
-    return Vocabulary.read(files.where() / "scp_statements.csv")
+    return Vocabulary.read(files.find_database() / "scp_statements.csv")
 
 
 def likelihoods(ecg: Ecg) -> NDArray[np.float32]:
@@ -221,7 +221,10 @@ def likelihoods(ecg: Ecg) -> NDArray[np.float32]:
     ecg: records of `ptbxl`, in any selection.
     """
     words = vocabulary()
-    said = {f"{row.ecg_id:05d}": words.likelihoods(row.said) for row in files.table(files.where())}
+    said = {
+        f"{row.ecg_id:05d}": words.likelihoods(row.said)
+        for row in files.table(files.find_database())
+    }
     assert ecg.record is not None
     return np.array(
         [[said[str(name)].get(c, np.nan) for c in ecg.spec.classes] for name in ecg.record],

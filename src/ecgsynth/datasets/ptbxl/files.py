@@ -42,7 +42,7 @@ class Row(NamedTuple):
     files: dict[float, Path]
 
 
-def where() -> Path:
+def find_database() -> Path:
     """The folder of the database, or of the part of it that is here."""
     return store.find_folder("ptbxl", TABLE)
 

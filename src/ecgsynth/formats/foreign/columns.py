@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.foreign.items import Asked
-from ecgsynth.formats.foreign.text import words
+from ecgsynth.formats.foreign.items import TableOptions
+from ecgsynth.formats.foreign.text import as_words
 
 log = logging.getLogger("ecgsynth")
 
@@ -47,7 +47,7 @@ class Source(Protocol):
         ...
 
 
-class Columns:
+class ColumnTable:
     """The table that a CSV or Parquet file of others is."""
 
     def __init__(self, path: Path, source: Source) -> None:
@@ -73,8 +73,8 @@ class Columns:
     def values(self, name: str) -> NDArray:
         return self.source.texts(name)
 
-    def said(self, name: str) -> list[str]:
-        return [word for word in dict.fromkeys(words(self.values(name)).tolist()) if word]
+    def distinct_texts(self, name: str) -> list[str]:
+        return [word for word in dict.fromkeys(as_words(self.values(name)).tolist()) if word]
 
     def classes(self) -> tuple[str, ...]:
         return ()
@@ -83,7 +83,7 @@ class Columns:
         return None, None
 
     def signal(
-        self, asked: Asked, aside: Sequence[str], fs: float
+        self, asked: TableOptions, aside: Sequence[str], fs: float
     ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         """Columns `prefix0 ... prefixN`, or one column of lists, for every lead.
 
@@ -145,7 +145,7 @@ class Columns:
                 f"length ({problem}); mend them."
             ) from None
         if found:
-            self._doubt_last(names[-1], wave)
+            self._warn_last_column(names[-1], wave)
         return wave
 
     def _refuse_gaps(self, prefix: str, numbers: list[int]) -> None:
@@ -166,7 +166,7 @@ class Columns:
                 "its samples anew."
             )
 
-    def _doubt_last(self, name: str, wave: NDArray[np.float32]) -> None:
+    def _warn_last_column(self, name: str, wave: NDArray[np.float32]) -> None:
         """Say so where the last sample looks like a label that nobody named."""
         rest, last = wave[:, :-1], wave[:, -1]
         classes = np.unique(last[np.isfinite(last)])

@@ -18,7 +18,7 @@ NO_NUMBER = ("nan", "na", "none", "null")
 """What stands among numbers, in any case, for one that is missing; among words it is a word."""
 
 
-def words(values: NDArray | Iterable[Any]) -> NDArray[np.str_]:
+def as_words(values: NDArray | Iterable[Any]) -> NDArray[np.str_]:
     """Numbers, bytes and texts as words without blanks around them; "" where there is nothing.
 
     1.0 and "1.000e+00" are the word "1". Leading zeros and numbers without a point stay as they
@@ -52,7 +52,7 @@ def _number(word: str) -> str:
     return word
 
 
-def natural(word: str) -> list[tuple[int, str]]:
+def natural_key(word: str) -> list[tuple[int, str]]:
     """A key that sorts "2" before "10"."""
     parts = re.split(r"(\d+)", word)
     return [(int(p), "") if k % 2 else (-1, p) for k, p in enumerate(parts)]

@@ -15,7 +15,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import atomic_write
 from ecgsynth.formats import cells, stream
 from ecgsynth.formats.wfdb.annotations import read_annotations
-from ecgsynth.formats.wfdb.folder import record_names, summed_up
+from ecgsynth.formats.wfdb.folder import record_names, summarise
 from ecgsynth.formats.wfdb.reader import Recording, read_recording
 from ecgsynth.formats.wfdb.writer import (
     BEATS,
@@ -127,7 +127,7 @@ class Wfdb:
             raise EcgsynthError(f"no record of {path} can be read: {reason}")
         if problems:
             log.warning("%d of %d records of %s were left out.", len(problems), len(names), path)
-        for doubt in summed_up({name: each.doubts for name, each in recordings.items()}):
+        for doubt in summarise({name: each.doubts for name, each in recordings.items()}):
             log.warning("%s", doubt)
         stated = _stated(next(iter(recordings.values())))
         return _own(recordings, stated, folder) if stated else _foreign(recordings, path)

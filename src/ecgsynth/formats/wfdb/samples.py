@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import DamagedFileError, EcgsynthError, reason_of
-from ecgsynth.formats.wfdb.header import Header, Signal, beside
+from ecgsynth.formats.wfdb.header import Header, Signal, path_inside
 
 Bytes = NDArray[np.uint8]
 Steps = NDArray[np.integer]
@@ -31,17 +31,19 @@ def frames_of(header: Header) -> int:
     if header.frames is not None or not header.signals:
         return header.frames or 0
     first = header.signals[0]
-    return _held(header.path, first) // _together(header, first)
+    return _samples_held(header.path, first) // _samples_per_frame(header, first)
 
 
 def frames_held(header: Header, signal: Signal) -> int:
     """Frames that the file of a signal holds, up to those of the record."""
     if signal.file == NO_FILE:
         return 0
-    return min(frames_of(header), _held(header.path, signal) // _together(header, signal))
+    return min(
+        frames_of(header), _samples_held(header.path, signal) // _samples_per_frame(header, signal)
+    )
 
 
-def _together(header: Header, signal: Signal) -> int:
+def _samples_per_frame(header: Header, signal: Signal) -> int:
     """Samples in a frame of all signals of one file."""
     return sum(other.per_frame for other in header.signals if other.file == signal.file)
 
@@ -98,7 +100,7 @@ def _file(path: Path, signals: list[Signal], frames: int) -> list[Steps]:
         )
     sizes = [signal.per_frame for signal in signals]
     count = frames * sum(sizes)
-    held = _held(path, first)
+    held = _samples_held(path, first)
     if held < count:
         raise DamagedFileError(
             f"{first.file} is damaged or cut short: it holds {held / count:.1%} of what "
@@ -117,21 +119,21 @@ def _decoded(path: Path, signals: list[Signal], count: int) -> Steps:
     signal = signals[0]
     if signal.format in COMPRESSED:
         return _flac(path, signals, count)
-    with open(beside(path, signal.file), "rb") as file:
+    with open(path_inside(path, signal.file), "rb") as file:
         file.seek(signal.offset)
         content = np.frombuffer(file.read(_bytes(signal.format, count)), np.uint8)
     return PACKED[signal.format](content)[:count]
 
 
-def _held(path: Path, signal: Signal) -> int:
+def _samples_held(path: Path, signal: Signal) -> int:
     """How many samples the file of a signal holds."""
     if signal.file == NO_FILE:
         return 0
-    file = beside(path, signal.file)
+    file = path_inside(path, signal.file)
     if not file.is_file():
         raise DamagedFileError(f"{signal.file} is missing.")
     if signal.format in COMPRESSED:
-        with _opened(file, signal) as sound:
+        with _open_flac(file, signal) as sound:
             return max(0, sound.frames - signal.offset) * sound.channels
     if signal.format not in PACKED:
         raise EcgsynthError(
@@ -208,7 +210,7 @@ COMPRESSED = {508: 8, 516: 16, 524: 24}
 """Format -> most bits of its FLAC file."""
 
 
-def _opened(file: Path, signal: Signal) -> Any:
+def _open_flac(file: Path, signal: Signal) -> Any:
     """The soundfile.SoundFile."""
     import soundfile
 
@@ -223,7 +225,7 @@ def _opened(file: Path, signal: Signal) -> Any:
 def _flac(path: Path, signals: list[Signal], count: int) -> Steps:
     """[count] steps, in which every signal has as many samples in a frame as any other."""
     first = signals[0]
-    with _opened(beside(path, first.file), first) as sound:
+    with _open_flac(path_inside(path, first.file), first) as sound:
         bits = {"PCM_S8": 8, "PCM_16": 16, "PCM_24": 24}.get(sound.subtype, 0)
         alike = all(signal.per_frame == first.per_frame for signal in signals)
         if not (0 < bits <= COMPRESSED[first.format] and alike and sound.channels == len(signals)):

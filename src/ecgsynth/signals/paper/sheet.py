@@ -129,7 +129,7 @@ class Sheet:
         self.text(self.width - MARGIN, 4.5, scale, 6.5, color=FAINT, ha="right")
 
 
-def checked_target(target: str | Path) -> Path:
+def check_picture_path(target: str | Path) -> Path:
     """The path of a picture.
 
     Raises
@@ -180,7 +180,7 @@ def wave_of(ecg: Ecg, item: int, lead: int) -> NDArray:
     return wave
 
 
-def reach(waves: list[NDArray], gain: float) -> tuple[float, float]:
+def panel_limits(waves: list[NDArray], gain: float) -> tuple[float, float]:
     """Lowest and highest mm of a panel around its zero line: whole large boxes, 15 to 60 mm."""
     values = np.concatenate([wave.ravel() for wave in waves]) * gain
     values = values[np.isfinite(values)]
@@ -204,7 +204,7 @@ def plain_gain(waves: list[NDArray]) -> float:
     return 30.0 / float(np.ptp(values)) if len(values) and np.ptp(values) > 0 else 10.0
 
 
-def note(first: str, spec: Spec) -> str:
+def footer_text(first: str, spec: Spec) -> str:
     """What stands at the foot of a sheet: rate and band."""
     low, high = spec.band
     edges = [] if low is None else [f"from {low:g}"]

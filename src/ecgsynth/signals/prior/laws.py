@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.signals.anonymity import COARSE, PEOPLE, coarse_step, in_steps_of_spread
+from ecgsynth.signals.anonymity import COARSE, PEOPLE, coarse_step, round_mean_and_sd
 
 LEVELS = np.concatenate([[0.01], np.arange(0.05, 1.0, 0.05), [0.99]])
 """Levels of the stored quantiles; what lies beyond is never drawn."""
@@ -100,7 +100,7 @@ class Law:
         return cls(quantiles, correlation)
 
 
-def law_of(values: Values, person: NDArray[np.int64], step: Values) -> Law:
+def fit_law(values: Values, person: NDArray[np.int64], step: Values) -> Law:
     """The law of these numbers.
 
     People count as `weights_of` has it. A number is described by quantiles, each of them the mean
@@ -127,7 +127,7 @@ def _quantiles(values: Values, step: float, person: NDArray[np.int64]) -> Values
     values, person = values[known], person[known]
     if not len(values):
         return np.full(len(LEVELS), np.nan)
-    weight, count = weights_of(person), np.unique(person, return_counts=True)[1]
+    weight, count = person_weights(person), np.unique(person, return_counts=True)[1]
     mean = float(np.average(values, weights=weight))
     sd = float(np.sqrt(np.average((values - mean) ** 2, weights=weight)))
     yes_or_no = bool(np.isin(values, (0, 1)).all())
@@ -146,11 +146,11 @@ def _quantiles(values: Values, step: float, person: NDArray[np.int64]) -> Values
             inner = (values >= low - LEAST) & (values <= high + LEAST)
             if len(np.unique(person[inner])) >= PEOPLE:
                 return _nearest_people(values[inner], person[inner], weight[inner])
-        mean, sd = in_steps_of_spread(mean, sd)
+        mean, sd = round_mean_and_sd(mean, sd)
     return mean + sd * ndtri(LEVELS)
 
 
-def weights_of(person: NDArray[np.int64]) -> Values:
+def person_weights(person: NDArray[np.int64]) -> Values:
     """[item] weights of sum 1 with which people count: alike where each gave many items, less for
     who gave few (n / (n + TELLS)), and nobody for more than the PEOPLEth part."""
     _, code, count = np.unique(person, return_inverse=True, return_counts=True)
@@ -184,7 +184,7 @@ def _correlation(values: Values, person: NDArray[np.int64], quantiles: Values) -
     whole = np.isfinite(values[:, varies]).all(1)
     if len(varies) < 2 or len(np.unique(person[whole])) < PEOPLE or whole.sum() < TELLS:
         return correlation
-    weight = weights_of(person[whole])
+    weight = person_weights(person[whole])
     ranks = np.stack([_ranks(values[whole, k], weight) for k in varies])
     if (np.ptp(ranks, axis=1) == 0).any():
         return correlation

@@ -16,7 +16,7 @@ from ecgsynth.signals.anonymity import PEOPLE
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.scaling import LEAST
 from ecgsynth.signals.spec import Spec
-from ecgsynth.signals.units import doubted_unit
+from ecgsynth.signals.units import unit_problem
 from ecgsynth.simulator.records import SOURCE
 
 log = logging.getLogger("ecgsynth")
@@ -171,7 +171,7 @@ def _check_people(data: Ecg) -> list[str]:
 
 
 def _check_signals(data: Ecg) -> list[str]:
-    if doubt := doubted_unit(data):
+    if doubt := unit_problem(data):
         return [f"THE UNIT IS DOUBTFUL: the training {doubt} and train again."]
     leads = np.ptp(data.signal, axis=2)
     level = np.median(data.signal, axis=2)

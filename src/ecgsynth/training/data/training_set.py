@@ -17,7 +17,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
-from ecgsynth.signals.scaling import Hidden, Scaler, masked, measure_hidden
+from ecgsynth.signals.scaling import Hidden, Scaler, measure_hidden, zero_padding
 from ecgsynth.signals.spec import Spec
 
 log = logging.getLogger("ecgsynth")
@@ -100,7 +100,7 @@ class TrainingSet:
             signal = np.take_along_axis(signal, place[:, None], 2)
         hidden = {name: values[at] for name, values in self.hidden.items()}
         valid = None if self.data.valid is None else self.data.valid[at]
-        return torch.from_numpy(masked(self.scaler.forward(signal, hidden), valid))
+        return torch.from_numpy(zero_padding(self.scaler.forward(signal, hidden), valid))
 
     def valid(self, rows: Tensor) -> Tensor | None:
         """[row] samples before the padding; None where nothing is padded."""
