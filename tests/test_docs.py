@@ -92,6 +92,18 @@ def test_no_sentence_has_thirty_words(page: Path) -> None:
     assert not long
 
 
+STYLE = ROOT / "docs" / "style.md"
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p not in (LAB_LOG, STYLE)], ids=name_of)
+def test_no_page_has_a_word_that_the_page_of_style_replaces(page: Path) -> None:
+    rows = re.findall(r"^\| [^|]+ \| ([^|]+) \|$", STYLE.read_text("utf-8"), re.MULTILINE)
+    words = [word for row in rows[1:] for word in row.split(", ")]
+    assert "told" in words
+    text = " ".join(paragraphs(page.read_text("utf-8")))
+    assert not re.findall(rf"(?i)\b(?:{'|'.join(words)})\b", text)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_no_line_is_longer_than_a_hundred_characters_but_in_tables_and_code(page: Path) -> None:
     text = re.sub(r"<!--.*?-->", "", without_code(page.read_text("utf-8")))
@@ -174,6 +186,20 @@ def test_tables_are_those_of_the_kept_runs(monkeypatch: pytest.MonkeyPatch) -> N
     from benchmarks import tables
 
     assert not [name_of(p) for p, text in tables.rendered().items() if text != p.read_text("utf-8")]
+
+
+def test_every_place_of_a_table_or_figure_has_a_beginning_and_an_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks import tables
+
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        whole = [*tables.REGION.findall(text), *tables.FIGURE.findall(text)]
+        begun = re.findall(r"<!--\s+(?:table|figure)\s", text)
+        ended = re.findall(r"<!--\s+end\s", text)
+        assert len(whole) == len(begun) == len(ended), name_of(page)
 
 
 def test_a_figure_that_changes_in_a_kept_run_changes_the_page(
