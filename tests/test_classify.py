@@ -174,9 +174,9 @@ def test_people_on_both_sides_are_named(sides: tuple[Ecg, Ecg], classifier: Inst
     who = sides[0].patient
     assert who is not None
     some = concatenate([sides[1], sides[0][who == who[0]]])
-    with pytest.raises(EcgsynthError, match=f"both sides: {who[0]};"):
+    with pytest.raises(EcgsynthError, match=f"both sets: {who[0]};"):
         prepare_test_set(classifier, some)
-    with pytest.raises(EcgsynthError, match="both sides"):
+    with pytest.raises(EcgsynthError, match="both sets"):
         train_classifier(sides[0], sides[0], steps=1)
 
 
@@ -193,7 +193,7 @@ def test_201_and_202_are_one_man_where_the_names_are_those_of_mitbih(
     check_disjoint(known, named(sides[1], "100", "200"))
     elsewhere = hashed_people(named(sides[0], "x", "201"))
     check_disjoint(elsewhere, named(sides[1], "y", "202"))
-    with pytest.raises(EcgsynthError, match="both sides: 202"):  # one name is one name anywhere
+    with pytest.raises(EcgsynthError, match="both sets: 202"):  # one name is one name anywhere
         check_disjoint(hashed_people(named(sides[0], "x", "202")), named(sides[1], "202"))
 
 
@@ -276,7 +276,7 @@ def test_what_items_do_not_tell_is_said(
 ) -> None:
     bare = replace(sides[1], spec=replace(sides[1].spec, context=(), r_sample=None), context=None)
     test, notes = prepare_test_set(classifier, bare[bare.labels_str != "V"])
-    for word in ("R lies is not told", "RR intervals are not told", "No macro over V"):
+    for word in ("sample of R is not stated", "RR intervals are not stated", "No macro over V"):
         assert any(word in note for note in notes)
     detector = train_detector(crowd(1, 1200))
     assert np.isfinite(detector.score(test)).all()  # beats of nobody's pace
@@ -372,7 +372,7 @@ def test_the_command_trains_and_tests(
     assert told["classifier"]["steps"] == 20 and len(told["records"]) == 4
     assert np.sum(told["confusion"]) == len(sides[1])
     code, _, err = command("classify", "test", "c.safetensors", "--on", "learn.npz")
-    assert code == 2 and "both sides" in err
+    assert code == 2 and "both sets" in err
 
 
 def test_the_command_makes_a_detector(command: Command, tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_real_items_are_as_healthy_as_real_items(beats: Ecg) -> None:
     reference = measures.RealReference(real, asked, aligned=True)
     found = reference.compare(real)
     assert all(value == pytest.approx(1) for value in found["spread"].values())
-    assert all(0.9 <= value <= 1 / measures.TOLD for value in found["told"].values())
+    assert all(0.9 <= value <= 1 / measures.LEAST_ADHERENCE for value in found["told"].values())
     assert all(value == pytest.approx(0, abs=0.05) for value in found["distance"].values())
     assert measures.share_at_bounds(real) == reference.at_bounds
 

@@ -14,7 +14,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.anonymity import PEOPLE, round_to_steps
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.prior import ContextPrior, usual_ranges
-from ecgsynth.signals.prior.laws import TELLS, Law, fit_law, person_weights
+from ecgsynth.signals.prior.laws import ENOUGH_ITEMS, Law, fit_law, person_weights
 from ecgsynth.signals.segments import RR
 from ecgsynth.signals.spec import Spec
 
@@ -498,7 +498,7 @@ def test_numbers_that_hang_together_as_no_normal_ones_can_still_be_drawn() -> No
 
 
 def test_people_without_values_in_common_tell_a_spread_and_no_form() -> None:
-    person = np.repeat(np.arange(6), 2 * TELLS)
+    person = np.repeat(np.arange(6), 2 * ENOUGH_ITEMS)
     values = (person + np.random.default_rng(0).normal(0, 0.01, len(person)))[:, None]
     law = fit_law(values, person, np.zeros(1))
     expected = Law(law.quantiles, law.correlation).moments(0)

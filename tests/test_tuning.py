@@ -98,7 +98,7 @@ def test_slip_in_the_section_is_told_at_the_door(section: dict[str, Any], says: 
 
 
 def test_recipe_that_searches_nothing_is_refused() -> None:
-    with pytest.raises(EcgsynthError, match="does not say what to search"):
+    with pytest.raises(EcgsynthError, match="has nothing to search"):
         tuning_settings(Run.read("simulated-beats"))
 
 
@@ -402,7 +402,7 @@ def test_two_processes_make_one_study(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["simulated-beats"], "does not say what to search"),
+        (["simulated-beats"], "has nothing to search"),
         (["{recipe}", "--trials", "0"], "trials must be 1 or more"),
         (["{recipe}", "--resume"], "no study to resume"),
     ],

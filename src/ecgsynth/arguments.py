@@ -1,4 +1,4 @@
-"""Arguments of public calls: what can be meant is taken, the rest is refused in one sentence.
+"""Checks of the arguments of public calls: a wrong one is refused in one sentence.
 
 Nothing is changed silently: True is no number, 2.7 is no count, and "2" is not 2.
 """
@@ -228,7 +228,7 @@ def check_mapping(value: Any, name: str, example: str) -> dict[Any, Any]:
 
 
 def check_instance(value: Any, kind: type[T], what: str) -> T:
-    """An object of this kind; what: a sentence that says how one comes to it, without its end.
+    """An object of this kind; what: the first half of the message, how to get such an object.
 
     Raises
     ------

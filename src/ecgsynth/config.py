@@ -204,7 +204,7 @@ class Run(TopLevelSettings):
         return make_settings(kind, self.model.settings | more, f"model '{self.model.name}'")
 
     def objective_settings(self, **more: Any) -> Any:
-        """The objective's settings, checked beside the model; imports both and with them torch."""
+        """The objective's settings, checked with the model; imports both and with them torch."""
         objective, name = OBJECTIVES.get(self.objective.name), f"objective '{self.objective.name}'"
         adversarial = MODELS.get(self.model.name).adversarial
         if objective.adversarial != adversarial:

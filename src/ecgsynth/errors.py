@@ -54,9 +54,9 @@ class EcgsynthError(Exception):
     it is one line that any terminal can show.
     """
 
-    def __init__(self, *said: object) -> None:
+    def __init__(self, *sentences: object) -> None:
         super().__init__(
-            *(_line(mask_passwords(one)) if isinstance(one, str) else one for one in said)
+            *(_line(mask_passwords(one)) if isinstance(one, str) else one for one in sentences)
         )
 
 
@@ -84,7 +84,7 @@ def is_out_of_memory(problem: BaseException) -> bool:
 
 
 INWARD = (AttributeError, IndexError, RecursionError, TypeError)
-"""What Python says in these speaks to those who wrote the program, not to those who use it."""
+"""Messages of these are meant for programmers, not for users."""
 
 
 def reason_of(problem: object) -> str:

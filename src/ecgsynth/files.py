@@ -1,4 +1,4 @@
-"""Writing that leaves nothing half-done: write beside, then rename."""
+"""Atomic writes: write a temporary file next to the target, then rename it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from safetensors import SafetensorError
 from ecgsynth.errors import EcgsynthError
 
 DEEPEST = 200
-"""Folders in each other; a thousand are more than Python can walk through."""
+"""Most nested folders; Python cannot walk through a thousand."""
 
 STALE_S = 3600.0
-"""What a killed process left beside a target is cleared when nothing in it grew for so long."""
+"""Seconds after which the temporary file of a killed process is deleted."""
 
 
 @contextmanager
 def atomic_write(target: str | Path) -> Iterator[Path]:
-    """A path beside `target` to write a file or folder to; it takes the name when all went well.
+    """A temporary path next to `target`; it is renamed to `target` when the block succeeds.
 
-    On any error, Ctrl-C included, what was begun is removed and an older `target` stays whole.
+    On any error, Ctrl-C included, the temporary path is removed and an older `target` stays.
     A folder `target` that is there already receives the new files, one rename each.
 
     Raises
@@ -41,28 +41,28 @@ def atomic_write(target: str | Path) -> Iterator[Path]:
     if not target.name:
         raise EcgsynthError(f"{target} is the root of all files; name one in it.")
     _clear_stale(target)
-    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         make_folder(target.parent)
-        yield beside
-        if beside.is_file():  # some writers make files that only their owner may read
-            beside.chmod(0o666 & ~_umask())
-        if beside.is_dir() and target.is_dir():
-            for file in sorted(beside.iterdir()):
+        yield temporary
+        if temporary.is_file():  # some writers make files that only their owner may read
+            temporary.chmod(0o666 & ~_umask())
+        if temporary.is_dir() and target.is_dir():
+            for file in sorted(temporary.iterdir()):
                 os.replace(file, target / file.name)
         else:
-            os.replace(beside, target)
+            os.replace(temporary, target)
     except (OSError, SafetensorError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise EcgsynthError(
             f"{target} could not be written ({reason}); free some space or choose another place."
         ) from problem
     finally:
-        if beside.is_dir():
-            shutil.rmtree(beside, ignore_errors=True)
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
         else:
-            with suppress(OSError):  # the first error is the one to tell
-                beside.unlink(missing_ok=True)
+            with suppress(OSError):  # the first error is the one to report
+                temporary.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:
@@ -99,7 +99,7 @@ def holds_files(folder: Path) -> bool:
 
 
 def check_writable(target: str | Path) -> None:
-    """Say before long work what `atomic_write` would say after it.
+    """Check before long work that `atomic_write` can write there.
 
     Raises
     ------
@@ -118,12 +118,12 @@ def check_writable(target: str | Path) -> None:
 
 
 def _nearest_existing(folder: Path) -> Path:
-    """The folder itself, or what is there of the way to it."""
+    """The folder itself, or its nearest parent that exists."""
     return next(one for one in (folder, *folder.absolute().parents) if one.exists())
 
 
 def _clear_stale(target: Path) -> None:
-    """Remove what processes that were killed left beside this target, not what others write now."""
+    """Remove the temporary files of killed processes, but not those that others write now."""
     with suppress(OSError):
         for left in target.parent.glob(f".{escape(target.name)}.*.part"):
             newest = max(path.stat().st_mtime for path in [left, *left.glob("*")])

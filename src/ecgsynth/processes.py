@@ -1,4 +1,4 @@
-"""Several processes that train one model together: how many, and what each has of a batch."""
+"""Distributed training: the number of processes, and each one's share of a batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def is_main_process() -> bool:
-    """Whether this process speaks for its machine; the others would say the same again."""
+    """Whether this process reports for its machine; the others would only repeat it."""
     return os.environ.get("LOCAL_RANK", "0") == "0"
 
 

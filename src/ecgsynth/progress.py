@@ -1,4 +1,4 @@
-"""Bars on the terminal: of shares, for work that says how far it is, and of things counted."""
+"""Progress bars on the terminal: by share of the work, and by count."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class Steps:
 
     Parameters
     ----------
-    advance: is told of every part as it begins. total: cost of all parts. done: of those behind.
+    advance: called when a part begins. total: cost of all parts. done: cost of finished parts.
     """
 
     def __init__(self, advance: Advance, total: float, done: float = 0.0) -> None:
         self.advance, self.total, self.done = advance, total, done
 
     def begin(self, what: str, cost: float) -> None:
-        """A part begins; the ones before it are done."""
+        """Begin a part; the ones before it are finished."""
         self.advance(what, min(self.done / self.total, 1.0))
         self.done += cost
 
     def skip(self, cost: float) -> None:
-        """A part that is not needed after all."""
+        """Skip a part that is not needed."""
         self.done += cost
 
 

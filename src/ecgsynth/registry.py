@@ -1,9 +1,9 @@
-"""Names for swappable things: data sets, models, objectives, metrics and file formats.
+"""Registries of interchangeable things: data sets, models, objectives, metrics and file formats.
 
-A decorator registers. `registered.json` beside this file lists every name with its module and its
+A decorator registers. `registered.json` in the same folder lists every name with its module and its
 sentence, so that nothing is imported, and no source is read, to know what there is: listing models
 loads no torch. `python -m ecgsynth.registry` writes the list anew after something was added; a test
-holds it to the decorators. Packages that are not ours add theirs through entry points of the group
+holds it to the decorators. Other packages add things through entry points of the group
 `ecgsynth.<folder>`.
 """
 
@@ -39,7 +39,7 @@ class Registry:
     ----------
     kind: what a person calls one of them, as in "no model named ...".
     folder: the sub-package whose files and packages register them.
-    group: of the entry points through which other packages add theirs; the folder when left out.
+    group: of the entry points through which other packages add things; the folder when left out.
     """
 
     def __init__(self, kind: str, folder: str, group: str = "") -> None:
@@ -138,7 +138,7 @@ class Registry:
         return [*((spec and spec.submodule_search_locations) or [])]
 
     def _unlisted(self, name: str) -> str:
-        """A hint where a file of that name is there and nobody listed what it registers."""
+        """A hint where a file of that name is there and what it registers is not listed."""
         if not name.isidentifier() or len(name) > LONGEST:
             return ""
         for place in self._places():
@@ -151,7 +151,7 @@ class Registry:
         return ""
 
     def _sentence(self, name: str) -> str:
-        """The first line of what a thing says of itself, or its file does."""
+        """The first line of the docstring of a thing, or of its file."""
         thing = self._objects.get(name)
         module = importlib.import_module(_module_of(thing)) if thing is not None else None
         texts = (getattr(thing, "title", None), thing.__doc__, getattr(module, "__doc__", None))
@@ -168,7 +168,7 @@ class Registry:
 
 @cache
 def _read_list() -> dict[str, dict[str, list[str]]]:
-    """The list as it was written."""
+    """The content of `registered.json`."""
     found: dict[str, dict[str, list[str]]] = json.loads(
         files("ecgsynth").joinpath(LIST).read_text(encoding="utf-8")
     )
@@ -194,10 +194,12 @@ ALL = (DATASETS, MODELS, OBJECTIVES, METRICS, FORMATS)
 
 
 def registry_json() -> str:
-    """The text of the list as it should be: JSON, a line a name."""
+    """The text of `registered.json` as it should be, a line a name."""
     kinds = []
     for kind in ALL:
-        rows = [f"  {json.dumps(name)}: {json.dumps(said)}" for name, said in kind.found().items()]
+        rows = [
+            f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in kind.found().items()
+        ]
         kinds.append(f' "{kind.folder}": {{\n' + ",\n".join(rows) + "\n }")
     return "{\n" + ",\n".join(kinds) + "\n}\n"
 

@@ -1,4 +1,4 @@
-"""Settings: what a user may set, checked; what does not fit is one sentence."""
+"""Settings that a user may set: they are checked, and an error is one sentence."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Settings(BaseModel):
 
 
 class TopLevelSettings(Settings):
-    """Settings that are not part of others, and are said to be wrong as a whole.
+    """Settings that are not part of others, and are reported as a whole.
 
     Raises
     ------
@@ -65,7 +65,7 @@ class TopLevelSettings(Settings):
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """What a mapping of words to values says.
+        """The settings that a mapping of names to values holds.
 
         Raises
         ------
@@ -121,15 +121,17 @@ def explain(problem: ValidationError, kind: type[Any], owner: str) -> str:
         where, given = where.rpartition(".")[0], quote(error["input"])
         return f"{owner}: '{where}' takes more values than that (got {given})."
     if error["type"] == "missing":
-        return f"{owner} needs '{where}'; write {where}=... beside the others."
+        return f"{owner} needs '{where}'; write {where}=... with the others."
     if error["type"] == "tuple_type" and isinstance(error["input"], str):
         first = quote(error["input"])[1:-1]
         return f"{owner}: '{where}' takes a list in brackets, as in [{first}, ...]."
-    said = error["msg"].removeprefix("Value error, ")
-    said = re.sub(r" or instance of \w+", "", said)  # names of classes are no words of a recipe
+    sentence = error["msg"].removeprefix("Value error, ")
+    sentence = re.sub(
+        r" or instance of \w+", "", sentence
+    )  # names of classes are no words of a recipe
     if not where:  # several settings do not go together: the sentence names them
-        return f"{owner}: {said}."
-    return f"{owner}: '{where}' {said[:1].lower()}{said[1:]} (got {quote(error['input'])})."
+        return f"{owner}: {sentence}."
+    return f"{owner}: '{where}' {sentence[:1].lower()}{sentence[1:]} (got {quote(error['input'])})."
 
 
 def explain_nested(problem: ValidationError, kind: type[BaseModel], owner: str) -> str:
@@ -149,6 +151,6 @@ def explain_nested(problem: ValidationError, kind: type[BaseModel], owner: str) 
 
 
 def _most_helpful_error(problem: ValidationError) -> Any:
-    """The error to tell of several: a misspelt word before the word that it leaves missing."""
+    """The error to report of several: a misspelt name before the setting that is then missing."""
     errors = problem.errors()
     return next((e for e in errors if e["type"] in ("extra_forbidden", "invalid_key")), errors[0])

@@ -17,10 +17,10 @@ CALM = {"OMP_WAIT_POLICY": "passive", "KMP_BLOCKTIME": "0", "OPENBLAS_THREAD_TIM
 """How OpenMP (of GNU and of LLVM and Intel) and OpenBLAS are asked to wait without spinning."""
 
 COUNT = "OMP_NUM_THREADS"
-"""How a user says a number, which is then the number."""
+"""The variable with which a user sets the number."""
 
 OURS = "ECGSYNTH_THREADS"
-"""Set beside `COUNT` where the number is not the user's."""
+"""Set together with `COUNT` where the number is not the user's."""
 
 LOOK_S = 0.1
 """For so long is looked which cores are busy."""
@@ -38,7 +38,7 @@ def set_thread_environment() -> None:
 
 
 def user_set_count() -> bool:
-    """Whether the user says how many threads there are."""
+    """Whether the user has set the number of threads."""
     return COUNT in os.environ and OURS not in os.environ
 
 
@@ -75,7 +75,7 @@ def available_cores() -> int:
 
 
 def idle_cores() -> int:
-    """Cores that this process may use and nobody uses now; at least one."""
+    """Cores that this process may use and that are idle now; at least one."""
     first, seen = _idle_ticks(), time.monotonic()
     if first is None:
         busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
@@ -89,9 +89,9 @@ def idle_cores() -> int:
 def _idle_ticks() -> Mapping[str, int] | None:
     """Ticks in which each core that we may use had nothing to do; None where that is not known."""
     try:
-        mine = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+        own = {f"cpu{number}" for number in os.sched_getaffinity(0)}
         lines = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
-        idle = {line[0]: int(line[4]) + int(line[5]) for line in lines if line[0] in mine}
+        idle = {line[0]: int(line[4]) + int(line[5]) for line in lines if line[0] in own}
     except (AttributeError, OSError, ValueError, IndexError):
         return None
     return idle or None
@@ -101,10 +101,10 @@ def _cgroup_quota() -> float:
     """Cores' worth of time that the control groups of this process have; infinite without one."""
     least = float("inf")
     try:
-        mine = Path("/proc/self/cgroup").read_text().splitlines()
+        own = Path("/proc/self/cgroup").read_text().splitlines()
     except OSError:
         return least
-    for line in mine:
+    for line in own:
         _, kinds, place = line.split(":", 2)
         if kinds and "cpu" not in kinds.split(","):
             continue

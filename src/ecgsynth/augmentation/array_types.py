@@ -88,14 +88,14 @@ class LabelledArrays:
         more = pd.concat(columns, axis=1).set_axis(was.columns, axis=1)
         return pd.concat([was if floating else was.astype(self.X.dtype), more], ignore_index=True)
 
-    def _labels_with(self, said: Sequence[Key]) -> Any:
+    def _labels_with(self, labels: Sequence[Key]) -> Any:
         was: Any = self.y_was
         if not _is_pandas(was):
-            return np.concatenate([self.y, np.array(said, self.y.dtype)])
+            return np.concatenate([self.y, np.array(labels, self.y.dtype)])
         import pandas as pd
 
         series = was.iloc[:, 0] if isinstance(was, pd.DataFrame) else pd.Series(was)
-        more: Any = pd.Series(said, dtype=series.dtype, name=series.name)
+        more: Any = pd.Series(labels, dtype=series.dtype, name=series.name)
         both = pd.concat([series, more], ignore_index=True)
         if isinstance(was, pd.DataFrame):
             return both.to_frame()

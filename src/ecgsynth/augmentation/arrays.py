@@ -1,4 +1,4 @@
-"""The door for arrays: `augment(X, y, fs=360, times={"S": 4})`, and for an `Ecg`."""
+"""Augmentation of arrays, `augment(X, y, fs=360, times={"S": 4})`, and of an `Ecg`."""
 
 # ruff: noqa: N803 (X and y are what scikit-learn calls them)
 from __future__ import annotations
@@ -99,8 +99,8 @@ def augment(
     if not isinstance(X, Ecg):
         given = LabelledArrays.of(X, y)
         return augment_arrays(given, asked, fs=fs, classes=classes, unit=unit, r_sample=r_sample)
-    said = {"y": y, "fs": fs, "classes": classes, "r_sample": r_sample}
-    for name in [name for name, value in said.items() if value is not None] + ["unit"] * (
+    arguments = {"y": y, "fs": fs, "classes": classes, "r_sample": r_sample}
+    for name in [name for name, value in arguments.items() if value is not None] + ["unit"] * (
         unit != "mV"
     ):
         raise EcgsynthError(f"an Ecg has classes, rate, unit and R of its own; leave {name} out.")
@@ -125,7 +125,7 @@ def augment_arrays(
     leads: of two-dimensional rows, in which they stand one after another.
     """
     if fs is None:
-        raise EcgsynthError("arrays do not tell their sampling rate; give it, as in fs=360.")
+        raise EcgsynthError("arrays have no sampling rate; give it, as in fs=360.")
     shaped = given.X if given.X.ndim == 3 else given.X.reshape(len(given.X), leads, -1)
     labels = _model_labels(given.keys, classes)
     spec = _spec(shaped.shape, fs, labels, unit, r_sample, asked.model)
@@ -151,7 +151,7 @@ def _model_labels(
         known = {key: key for key in keys}
     else:
         raise EcgsynthError(
-            "y holds numbers; say which class each is, as in classes=('N', 'S', 'V', 'F')."
+            "y holds numbers; name the class of each, as in classes=('N', 'S', 'V', 'F')."
         )
     for key in keys:
         if key not in known:
@@ -185,7 +185,7 @@ def _spec(
 
 @dataclass(frozen=True)
 class AugmentRequest:
-    """What is asked for beside the real items; as the arguments of `augment`."""
+    """The synthetic items that a caller asks for: the arguments of `augment`."""
 
     model: Model | Mapping[Any, Model]
     times: float | Mapping[Any, float] | None
@@ -225,7 +225,7 @@ class AugmentRequest:
             if len(labels) < 2:
                 raise EcgsynthError(
                     "a number of times fills up every class but the largest, and there is one "
-                    f"alone; say which, as in times={{{next(iter(labels), '')!r}: {quote(times)}}}."
+                    f"alone; name it, as in times={{{next(iter(labels), '')!r}: {quote(times)}}}."
                 )
             sizes = real.counts()
             largest = max(sizes, key=lambda name: sizes[name])

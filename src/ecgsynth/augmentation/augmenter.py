@@ -1,4 +1,4 @@
-"""A plan carried out: real and accepted synthetic items as one set, and the record of it."""
+"""Carry out a plan: real and accepted synthetic items as one set, with a manifest."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class AugmentedSet:
     manifest: dict[str, Any]
 
     def save(self, target: str | Path) -> Path:
-        """Write the set in the format of the ending, and the manifest beside it; returns where
+        """Write the set in the format of the ending, and the manifest next to it; returns where
         the manifest is."""
         beside_it = manifest_path(target)
         with atomic_write(beside_it) as part:  # it takes its name when the set has its own
@@ -117,13 +117,13 @@ def augment_set(
     parts, acceptance = [], {}
     for done, (name, count) in enumerate(wanted.items()):
 
-        def told(share: float, done: int = done, name: str = name) -> None:
+        def report_progress(share: float, done: int = done, name: str = name) -> None:
             if advance:
                 advance(f"drawing {name}", (done + share) / len(wanted))
 
         items, acceptance[name] = draw_accepted(
             loaded[shares[name].model], name, count, real.spec, label=shares[name].label,
-            gate=gate, seed=plan.seed, advance=told,
+            gate=gate, seed=plan.seed, advance=report_progress,
         )  # fmt: skip
         parts.append(add_columns(real, items, name))
     used = {shares[name].model: loaded[shares[name].model] for name in wanted}
@@ -157,7 +157,7 @@ def _accepted_count(acceptance: Mapping[str, Acceptance], name: str) -> int:
 
 
 def _join_parts(real: Ecg, parts: list[Ecg], models: Mapping[str, Synthesizer]) -> Ecg:
-    """One set that says of itself how many of its items are synthetic, and by which card."""
+    """Join the parts; the card of the set counts the synthetic items of every model."""
     if not parts:
         return real
     if real.patient is None:  # the synthetic ones have a name, so these need one
@@ -182,7 +182,7 @@ def _join_parts(real: Ecg, parts: list[Ecg], models: Mapping[str, Synthesizer]) 
 
 
 def check_real_set(real: Ecg) -> None:
-    """Refuse what nothing synthetic can stand beside.
+    """Check that a real set can be augmented.
 
     Raises
     ------
@@ -222,7 +222,7 @@ def _check_class(real: Ecg, name: str) -> None:
 
 
 def _check_model_class(model: Synthesizer, label: str) -> None:
-    """Refuse a class that the model does not make; the model says so itself."""
+    """Refuse a class that the model does not make (the model raises the error)."""
     model.stream(1, label)
 
 

@@ -1,4 +1,4 @@
-"""What a synthetic item must be like, class by class: ranges that real items fill themselves."""
+"""Criteria of the quality gate: for every class, the ranges that its real items fill."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 Values = dict[str, NDArray[np.float64]]
 """Name of a measurement -> [item]; NaN where it cannot be taken."""
 
-Say = Callable[[Ecg], NDArray[np.floating]]
+Predict = Callable[[Ecg], NDArray[np.floating]]
 """Items -> [item, class] probabilities."""
 
 STILL = 1e-3
@@ -54,13 +54,13 @@ NEAR, FAR = 0.002, 0.02
 copy, and up to which it is never an outlier: so much lies between items that are alike."""
 
 FEW, LOOSE = 20, 0.15
-"""Fewer items tell no narrow range: this share of its size is left to either side."""
+"""With fewer items a range is uncertain; it is widened on both ends by this share of its size."""
 
 DRAWN = 2000
 """Contexts of a class that are drawn to know their range."""
 
 MOST_FAIL = 0.1
-"""Where a measurement fails on a larger share of real items, its failing says nothing."""
+"""Where a measurement fails on a larger share of real items, its failure is no evidence."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def distance_limits(
     """Distances below which an item is a copy, and above which it is an outlier.
 
     near, far: quantiles of the spacing of these real items. Twins among them do not count below:
-    beside them a copy would be as far from a real item as real ones are from each other.
+    with them a copy would be as far from a real item as real ones are from each other.
     """
     apart = spacing(real, rows)
     height = float(np.median(np.ptp(real.signal[rows], axis=2).max(1)))
@@ -203,13 +203,13 @@ def distance_limits(
 class ClassJudge:
     """An independent classifier, and which of its classes each class of the set is.
 
-    name: what it is. say: items to probabilities. column: class of the set -> its column.
-    held_out: [item, class] what it says of the real items without having learned from them;
-        None where it may say it of any of them.
+    name: what it is. predict: items to probabilities. column: class of the set -> its column.
+    held_out: [item, class] its probabilities for the real items, each from a network that was not
+        trained on it; None where it was trained on none of them.
     """
 
     name: str
-    say: Say
+    predict: Predict
     column: Mapping[str, int]
     held_out: NDArray[np.floating] | None = None
 
@@ -240,7 +240,7 @@ def make_judge(
         )
     if sum(count > 0 for count in real.counts().values()) < 2:
         raise EcgsynthError(
-            "a classifier needs items of two classes to tell apart; give the whole real set, or "
+            "a classifier needs items of two classes; give the whole real set, or "
             "set gate.adherence=false."
         )
     return _fit_judge(real, steps, seed)
@@ -265,25 +265,25 @@ def _fit_judge(real: Ecg, steps: int, seed: int) -> ClassJudge:
         nets.append(fit(grid[learn], None, steps=steps, seed=seed))
         held_out[held] = predict(nets[-1], grid[held])
 
-    def say(ecg: Ecg) -> NDArray[np.floating]:
+    def probabilities_of(ecg: Ecg) -> NDArray[np.floating]:
         return np.mean([predict(net, ecg) for net in nets], 0)
 
     column = {name: k for k, name in enumerate(real.spec.classes)}
-    return ClassJudge("a classifier fitted on the real items", say, column, held_out)
+    return ClassJudge("a classifier fitted on the real items", probabilities_of, column, held_out)
 
 
 def class_probability(judge: ClassJudge, ecg: Ecg, name: str) -> NDArray[np.float64]:
     """[item] probability of a class of the set, among those that the set has."""
-    said = np.asarray(judge.say(ecg.quantised()), np.float64)
-    return normalised_probability(said, judge.column, name, ecg.spec.multilabel)
+    probability = np.asarray(judge.predict(ecg.quantised()), np.float64)
+    return normalised_probability(probability, judge.column, name, ecg.spec.multilabel)
 
 
 def normalised_probability(
-    said: NDArray, column: Mapping[str, int], name: str, multilabel: bool
+    probability: NDArray, column: Mapping[str, int], name: str, multilabel: bool
 ) -> NDArray[np.float64]:
     """[item] probability of one class; of items with one class as a share of the set's classes."""
-    own = said[:, column[name]]
+    own = probability[:, column[name]]
     if multilabel:
         return own
-    every = said[:, sorted(set(column.values()))].sum(1)
+    every = probability[:, sorted(set(column.values()))].sum(1)
     return own / np.maximum(every, 1e-12)

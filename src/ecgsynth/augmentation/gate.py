@@ -1,4 +1,4 @@
-"""The quality gate: which synthetic items of a class may stand beside the real ones."""
+"""The quality gate: it decides which synthetic items of a class join the real ones."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Gate:
         Parameters
         ----------
         real: the whole set, of which the classifier learns where none is shipped.
-        classes: those that will be filled up; a mapping says what the generator calls them.
+        classes: those that will be filled up; a mapping gives the generator's names of them.
 
         Raises
         ------
@@ -87,11 +87,13 @@ class Gate:
             parts[name] = real[rows]
             random = np.random.default_rng([seed, *name.encode()])
             some = np.sort(random.permutation(len(rows))[:MEASURED])
-            said = None
+            held_out = None
             if judge is not None and judge.held_out is not None:
-                said = judge.held_out[rows[some]]
+                held_out = judge.held_out[rows[some]]
             contexts = criteria.usual_contexts(prior, parts[name], name)
-            bounds[name] = _measure_bounds(parts[name], some, name, settings, contexts, judge, said)
+            bounds[name] = _measure_bounds(
+                parts[name], some, name, settings, contexts, judge, held_out
+            )
         return cls(settings, parts, bounds, judge)
 
     def passes(self, items: Ecg, name: str) -> dict[str, NDArray[np.bool_]]:
@@ -122,7 +124,7 @@ class Gate:
 def _all_in_range(
     ranges: Mapping[str, Range], values: Mapping[str, NDArray[np.float64]], count: int
 ) -> NDArray[np.bool_]:
-    """[item] whether every measurement that both sides have lies in its range."""
+    """[item] whether every measurement that has a range lies in it."""
     held = [ranges[name].holds(values[name]) for name in ranges if name in values]
     return np.logical_and.reduce([np.ones(count, bool), *held])
 
@@ -134,10 +136,11 @@ def _measure_bounds(
     settings: Gating,
     contexts: criteria.Values,
     judge: ClassJudge | None,
-    said: NDArray | None,
+    held_out: NDArray | None,
 ) -> Bounds:
     """Of the real items of a class; some: rows that are measured; contexts: usual ones;
-    said: [row, class], what the classifier said of these without having learned from them."""
+    held_out: [row, class], the probabilities of these by a classifier that was not trained on
+    them."""
     measured = part[some]
 
     def ranges(values: Mapping[str, NDArray[np.float64]]) -> dict[str, Range]:
@@ -149,8 +152,8 @@ def _measure_bounds(
     if judge is not None:
         own = (
             criteria.class_probability(judge, measured, name)
-            if said is None
-            else criteria.normalised_probability(said, judge.column, name, part.spec.multilabel)
+            if held_out is None
+            else criteria.normalised_probability(held_out, judge.column, name, part.spec.multilabel)
         )
         # One that learned from these very items is surer of them than of any new one, real or not:
         # no item is refused in which it sees the class before all others together.

@@ -1,4 +1,4 @@
-"""Synthetic items cut, resampled and named as the real ones that they will stand beside."""
+"""Synthetic items cut, resampled and named like the real items that they join."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def match_items(items: Ecg, real: Spec, name: str) -> Ecg:
             assert items.context is not None
             context[:, column] = items.context[:, items.spec.context.index(what)]
     at = at_rate(items, real.fs)
-    # Lengths are rounded where rates differ: a sample that is missing is the one beside it.
+    # Lengths are rounded where rates differ: a sample that is missing is its neighbour.
     window = np.clip(first + np.arange(real.samples), 0, at.spec.samples - 1)
     leads = [items.spec.leads.index(lead) for lead in real.leads]
     valid = items.valid

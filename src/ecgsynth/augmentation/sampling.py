@@ -66,8 +66,8 @@ def draw_accepted(
 
     Returns
     -------
-    The items, fewer where `gate.settings.most` times as many did not hold enough (the log says
-    so), and what became of the class.
+    The items, fewer where `gate.settings.most` times as many did not hold enough (with a
+    warning), and what became of the class.
 
     Raises
     ------

@@ -13,13 +13,13 @@ from ecgsynth.settings import make_settings as make_settings
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 
-NOT_STATED = "not told"
+NOT_STATED = "not stated"
 """In the place of a patient in an `Inventory`, where a set names none."""
 
 
 @dataclass
 class Inventory:
-    """What `ecgsynth data check` tells.
+    """What `ecgsynth data check` reports.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ def load(name: str, split: str | None = None, **settings: Any) -> Ecg:
 
 
 def is_public(source: str) -> bool:
-    """Whether a source (of an `Ecg`) names a registered data set that anybody may see."""
+    """Whether a source (of an `Ecg`) names a registered data set whose signals are public."""
     try:
         return bool(DATASETS.get(source.partition(":")[0]).public)
     except (EcgsynthError, AttributeError):

@@ -12,7 +12,7 @@ from ecgsynth.signals.segments import rr_intervals
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 
 LONGEST_S = 10.0
-"""Beats that lie further apart, s, are no neighbours: nobody annotated what is between them. The
+"""Beats that lie further apart, s, are no neighbours: what is between them was not annotated. The
 longest pause between two beats of MIT-BIH is 5.9 s (record 232, a sick sinus node)."""
 
 GAP_S = 0.2
@@ -55,7 +55,7 @@ def rr_at(
 
 
 def _without_rhythm(recording: Recording, times: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """First and last sample of every stretch in which no beats can be told."""
+    """First and last sample of every stretch in which beats cannot be annotated."""
     at, symbol, end = recording.sample, recording.symbol, recording.signal.shape[1]
     off = at[symbol == FLUTTER_OFF]
     for start in at[symbol == FLUTTER_ON].tolist():

@@ -87,14 +87,14 @@ def cached_arrays(
     arrays, facts = build()
     try:
         make_folder(folder.parent)
-        beside = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
         try:
             for part, array in arrays.items():
-                np.save(beside / f"{part}.npy", array)
-            (beside / "facts.json").write_text(json.dumps({"arrays": [*arrays], "facts": facts}))
-            beside.rename(folder)
+                np.save(temporary / f"{part}.npy", array)
+            (temporary / "facts.json").write_text(json.dumps({"arrays": [*arrays], "facts": facts}))
+            temporary.rename(folder)
         finally:
-            shutil.rmtree(beside, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
     except OSError as problem:
         if not folder.is_dir():  # another process may have been first; that is as good
             log.warning("the parsed recordings could not be cached in %s: %s", folder, problem)

@@ -178,7 +178,7 @@ def compare(references: list[str]) -> tuple[list[Version], dict[str, list[str]]]
 
 
 def _experiment(client: MlflowClient) -> str:
-    """The experiment of all runs; a local store keeps its files beside its database."""
+    """The experiment of all runs; a local store keeps its files next to its database."""
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is not None:
         return str(found.experiment_id)
@@ -191,8 +191,10 @@ def _version(client: MlflowClient, one: ModelVersion) -> Version:
     """A version with what is known of its run."""
     aliases = find_registered(client, one.name).aliases
     facts = {"card": one.tags.get("ecgsynth.card", ""), **_facts(client, str(one.run_id))}
-    mine = tuple(sorted(n for n, number in aliases.items() if str(number) == str(one.version)))
-    return Version(one.name, int(one.version), mine, one.creation_timestamp / 1000, facts)
+    own_aliases = tuple(
+        sorted(n for n, number in aliases.items() if str(number) == str(one.version))
+    )
+    return Version(one.name, int(one.version), own_aliases, one.creation_timestamp / 1000, facts)
 
 
 def _facts(client: MlflowClient, number: str) -> dict[str, str]:

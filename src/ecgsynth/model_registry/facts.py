@@ -122,7 +122,7 @@ def figures_of(report: Path) -> dict[str, float]:
 
 
 def files_to_keep(folder: Path | None) -> list[Path]:
-    """What of a run folder is kept beside the model."""
+    """What of a run folder is kept with the model."""
     if folder is None:
         return []
     names = [folder / "run.yaml", folder / "metrics.jsonl"]

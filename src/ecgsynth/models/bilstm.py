@@ -28,7 +28,7 @@ class BiLSTM(OneStep):
     LeakyReLU slopes (.3) as there. Inferred: the slope. The noise is a series, 12 numbers for
     every four samples; a length that four does not divide is cut from the next that it does.
 
-    Mended: `bounded` off leaves out the tanh, which no voltage above the scale's end can pass;
+    Changed: `bounded` off leaves out the tanh, which no voltage above the scale's end can pass;
     `conditional` joins label and context to every moment of the noise and of what the critic sees.
     """
 
@@ -39,7 +39,7 @@ class BiLSTM(OneStep):
         per direction. critic_width: channels of the critic's first layer.
         bounded: whether a tanh ends the generator, as published.
         conditional: whether label and context are given to generator and critic.
-        class_head: whether the critic tells the classes; it is then not shown the label.
+        class_head: whether the critic classifies the items; it then does not see the label.
         """
 
         latent: int = Field(12, ge=1)

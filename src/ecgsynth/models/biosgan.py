@@ -29,7 +29,7 @@ class BioSGAN(OneStep):
     may hold several classes, any number of leads and samples will do, and the attention divides by
     the root of a head's width, as Vaswani et al. do, instead of the whole width's.
 
-    Mended: `positions`. The published generator tells its blocks nothing of time but by the bias
+    Changed: `positions`. The published generator gives its blocks no position but by the bias
     of its first layer; with the option, every token begins with the sinusoids of its place.
     `patch`: the published tokens are single samples, so that attention has to find out what beats
     look like from points; tokens of several samples, as TTS-GAN's critic has them, are cheaper by
@@ -47,7 +47,7 @@ class BioSGAN(OneStep):
         patch: samples a token; what is left of the last one is cut off.
         width, heads, depth, dropout: of the generator's blocks. critic_*: of the critic's.
         positions: whether the generator's tokens begin with their place in time.
-        class_head: whether the critic tells the classes too.
+        class_head: whether the critic also classifies the items.
         """
 
         latent: int = Field(100, ge=1)
@@ -120,7 +120,7 @@ class Generator(nn.Module):
 class Critic(nn.Module):
     """(signal, Condition) -> (logit [batch], class logits [batch, class] or None).
 
-    It is not shown the label, which it has to tell; the context it is.
+    It sees the context, but not the label, which it has to predict.
     """
 
     def __init__(self, settings: BioSGAN.Settings, spec: Spec) -> None:

@@ -29,7 +29,7 @@ class Inception(OneStep):
     start and batch norms run as there. Inferred: the ReLU is each branch's own, before the
     shortcut is added. A transposed convolution of stride 1 is a convolution, and is one here.
 
-    Mended: `derive` makes I, II and V1-V6 only, when the leads are the standard twelve, and
+    Changed: `derive` makes I, II and V1-V6 only, when the leads are the standard twelve, and
     computes the other four (the published ones miss Einthoven's law by 21 %); it wants a scaler
     without offset. `bounded` off leaves out the tanh, which no voltage above the scale's end can
     pass. `conditional` joins label and context to the latent and to what the critic sees.
@@ -43,7 +43,7 @@ class Inception(OneStep):
         derive: whether four of the standard twelve leads are computed from the others.
         bounded: whether a tanh ends the generator, as published.
         conditional: whether label and context are given to generator and critic.
-        class_head: whether the critic tells the classes; it is then not shown the label.
+        class_head: whether the critic classifies the items; it then does not see the label.
         """
 
         latent: int = Field(12, ge=1)

@@ -111,7 +111,7 @@ class PlainCondition(nn.Module):
 class CriticHead(nn.Module):
     """Features [batch, width] -> (logit [batch], class logits [batch, class] or None).
 
-    classes: whether to tell the classes too (auxiliary classifier, Odena et al. 2017).
+    classes: whether to classify too (auxiliary classifier, Odena et al. 2017).
     norm: whether each of the two normalises its features first.
     """
 
@@ -155,7 +155,7 @@ class Upsample(nn.Module):
     """Whole-number upsampling of [batch, lead, sample] that ends in the data's own low-pass.
 
     The output cannot hold anything above the band, which is how real, filtered beats look; a
-    learned layer leaves a tell-tale residue there.
+    learned layer leaves a residue there.
 
     factor: output samples per frame. fs: output rate, Hz. high: upper edge of the band, Hz.
     """

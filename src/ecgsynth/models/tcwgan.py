@@ -33,7 +33,7 @@ class TCWGAN(OneStep):
     at 200 samples, and 2,184,833 of the critic. A length that eight does not divide is cut from
     the next that it does.
 
-    Mended: `conditional` joins label and context to the latent and to what the critic sees, so
+    Changed: `conditional` joins label and context to the latent and to what the critic sees, so
     that one model serves all classes; the published one is trained once per class.
     """
 
@@ -44,7 +44,7 @@ class TCWGAN(OneStep):
         half and a quarter. heads: of every block. critic_width: channels of the critic's first
         layer; the next have 2, 4, 8, 16 and 16 times as many.
         conditional: whether label and context are given to generator and critic.
-        class_head: whether the critic tells the classes; it is then not shown the label.
+        class_head: whether the critic classifies the items; it then does not see the label.
         """
 
         latent: int = Field(256, ge=1)

@@ -42,7 +42,7 @@ class Attention(nn.Module):
 
 
 class EncoderBlock(nn.Module):
-    """Attention, then two linear layers, each behind a layer norm and beside a shortcut."""
+    """Attention, then two linear layers, each after a layer norm, with a shortcut."""
 
     def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()

@@ -25,7 +25,7 @@ class Vanilla(OneStep):
     1,206,472 parameters; critic 200-1024-512-256-1 with LeakyReLU, 862,209. The published text
     names layers and activations but not the widths; these are the customary ones.
 
-    Mended: `bounded` off leaves out the tanh, at whose ends 11 % of the published samples stood;
+    Changed: `bounded` off leaves out the tanh, at whose ends 11 % of the published samples stood;
     `conditional` joins label and context to the latent and to what the critic sees.
     """
 
@@ -35,7 +35,7 @@ class Vanilla(OneStep):
         """latent: size of the noise. width: units of the generator's first layer; the others
         follow. bounded: whether a tanh ends the generator, as published.
         conditional: whether label and context are given to generator and critic.
-        class_head: whether the critic tells the classes; it is then not shown the label.
+        class_head: whether the critic classifies the items; it then does not see the label.
         """
 
         latent: int = Field(100, ge=1)

@@ -95,7 +95,7 @@ def events_of(text: str) -> Iterator[yaml.Event]:
 
 
 def read_yaml(text: str) -> Any:
-    """What a text in YAML says; aliases are read as far as they unfold to something finite.
+    """The content of a YAML text; aliases are read as far as they unfold to something finite.
 
     Raises
     ------
@@ -135,14 +135,14 @@ def _unfolded_size(node: Any, known: dict[int, float]) -> float:
 
 
 def _kind_of(content: dict[str, Any]) -> Kind | None:
-    """A training has a model, an augmentation says what each class gets."""
+    """A training has a model, an augmentation has classes."""
     if "model" in content:
         return "training"
     return "augmentation" if "classes" in content else None
 
 
 def shipped(kind: Kind = "training") -> dict[str, str]:
-    """Shipped recipes of a kind and what they say of themselves."""
+    """Shipped recipes of a kind with their descriptions."""
     import yaml
 
     found = {}
@@ -196,7 +196,7 @@ def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
     ------
     EcgsynthError: see `parse_override`; or it names the set or its split anew.
     """
-    # Sentences for recipes speak of data.path; here there is nothing but data.
+    # Messages for recipes name data.path; here all settings belong to the data.
     found = dict(parse_override(override.removeprefix("data.")) for override in overrides)
     for key in ("name", "split"):
         if key in found:

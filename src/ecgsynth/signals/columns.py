@@ -1,4 +1,4 @@
-"""Arrays that are handed over: real numbers, whole numbers, names; nothing is made one silently."""
+"""Arrays from callers: real numbers, whole numbers, names; no value is converted silently."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def check_labels(label: NDArray[np.float32], classes: Sequence[str], multilabel:
     if not multilabel and len(label) and (total := label.sum(1)).max() > 1:
         raise EcgsynthError(
             f"item {total.argmax()} carries {total.max():g} classes, which an item of this spec "
-            "cannot; say multilabel=True."
+            "cannot; set multilabel=True."
         )
 
 

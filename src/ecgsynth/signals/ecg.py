@@ -82,7 +82,7 @@ class Ecg:
         expected = (len(spec.leads), spec.samples)
         if signal.ndim != 3 or signal.shape[1:] != expected:
             raise EcgsynthError(
-                f"the signal has shape {signal.shape}, but its spec says "
+                f"the signal has shape {signal.shape}, but its spec has "
                 f"[item, {expected[0]} leads, {expected[1]} samples]."
             )
         count = len(signal)
@@ -115,7 +115,7 @@ class Ecg:
         if not isinstance(self.source, str):
             raise EcgsynthError(f"the source is a text; got {quote(self.source)}.")
         if self.card is not None:
-            check_mapping(self.card, "the card", "card={'id': 'mine'}")
+            check_mapping(self.card, "the card", "card={'id': 'a1b2'}")
 
     def __array__(self, *_: Any, **__: Any) -> NDArray:
         raise EcgsynthError("an Ecg is no array of numbers; its signals are in `ecg.signal`.")
@@ -231,8 +231,8 @@ class Ecg:
     def quantised(self, step_mv: float = 0.005) -> Ecg:
         """Rounded to the step of an analogue-digital converter (5 uV in MIT-BIH).
 
-        Real and synthetic signals are compared on the same grid, so that no classifier can tell
-        them apart by the converter alone. Sets that never had mV are given back as they are.
+        Real and synthetic signals are compared on the same grid, so that no classifier can separate
+        them by the converter alone. Sets that are not in mV are returned unchanged.
         """
         if self.spec.unit != "mV":
             return self
@@ -274,11 +274,11 @@ def _check_marks(marks: Marks | None, count: int, leads: int) -> None:
 
 def _check_same_spec(one: Spec, other: Spec) -> None:
     for part in fields(Spec):
-        mine, theirs = getattr(one, part.name), getattr(other, part.name)
-        if mine != theirs:
+        first_value, other_value = getattr(one, part.name), getattr(other, part.name)
+        if first_value != other_value:
             raise EcgsynthError(
-                f"cannot join ECGs of different specs: {part.name} is {quote(mine)} in one and "
-                f"{quote(theirs)} in another; bring them to one first."
+                f"cannot join ECGs of different specs: {part.name} is {quote(first_value)} in one "
+                f"and {quote(other_value)} in another; bring them to one first."
             )
 
 

@@ -105,7 +105,7 @@ def measure(
         median counts.
     rr_s: [item], RR before the beat, s, where it is known from elsewhere; else from the R peaks.
     mean_rr_s: [item], mean RR around the beat, s, by which QT is corrected; None = `rr_s`. The RR
-        before an ectopic beat says nothing of the rate to which its QT has adapted.
+        before an ectopic beat is not the rate to which its QT has adapted.
 
     Raises
     ------

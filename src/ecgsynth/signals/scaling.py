@@ -46,7 +46,7 @@ class Scaler(ABC):
         """
 
     def measure(self, ecg: Ecg) -> Hidden:
-        """What of real items `forward` and `inverse` need beside the signal; for most nothing."""
+        """What `forward` and `inverse` need of real items besides the signal; mostly nothing."""
         return {}
 
     @abstractmethod
@@ -108,7 +108,7 @@ class RangeScaler(Scaler):
     """The range of the training set's values onto -1 to 1, where tanh generators live.
 
     Per set and not per beat: beats that are each stretched to [-1, 1] are all equally high, and
-    no one can say afterwards how many mV they were.
+    their height in mV is lost.
 
     Attributes
     ----------
@@ -222,6 +222,6 @@ def zero_padding(signal: NDArray, valid: NDArray[np.int32] | None) -> NDArray:
 
 
 def _before_padding(valid: NDArray[np.int32] | None, samples: int) -> NDArray[np.bool_]:
-    """[item, 1, sample] where an item is signal: everywhere, unless `valid` says how far."""
+    """[item, 1, sample] where an item is signal: everywhere, unless `valid` limits it."""
     end = np.array([samples]) if valid is None else valid
     return np.arange(samples) < end[:, None, None]

@@ -12,7 +12,7 @@ def cut_windows(
     """Windows [centre - pre, centre + post) of a recording, in one gather.
 
     signal: [lead, sample]. Returns ([window, lead, pre + post], inside), where `inside` [centre]
-    tells which windows lay wholly in the recording; the others are left out.
+    marks the windows that lay wholly in the recording; the others are left out.
     """
     centres = np.asarray(centres, np.int64)
     inside = (centres - pre >= 0) & (centres + post <= signal.shape[-1])

@@ -18,7 +18,7 @@ PER_MV = {"v": 1e-3, "mv": 1.0, "μv": 1e3, "uv": 1e3, "nv": 1e6} | {
 """How many of a unit make one mV."""
 
 NORMALISED = "normalised"
-"""What signals without a calibration are said to be in."""
+"""The unit of signals without a calibration."""
 
 VOLT_BELOW, UV_FROM = 0.03, 50.0
 """Median peak-to-peak heights, mV, beyond which no surface ECG lies: it is in V, or in uV."""
@@ -27,7 +27,7 @@ HOLDS_QRS_S = 0.4
 """An item that is shorter may lie between two QRS complexes, where a heart is as low."""
 
 LOOKED_AT = 2000
-"""Items of a set, evenly spaced, that a doubt is decided by."""
+"""Items of a set, evenly spaced, that decide whether the unit is plausible."""
 
 ALIKE = 8
 """Items that have exactly one height are no chance when there are so many."""
@@ -73,11 +73,11 @@ def unit_problem(ecg: Ecg) -> str:
     low = 0 < height < VOLT_BELOW and ecg.spec.seconds >= HOLDS_QRS_S
     if not (low or height > UV_FROM):
         return ""
-    said = f"{height:,.0f}" if height > 1 else f"{height:.2g}"
+    height_text = f"{height:,.0f}" if height > 1 else f"{height:.2g}"
     unit, mend = "V", "multiply by 1000"
     if height > UV_FROM:
         unit, mend = "uV", "divide by 1000 (steps of a converter: by its steps per mV)"
-    return f"signals span {said} mV, as no heart does. Are they in {unit}? Then {mend}"
+    return f"signals span {height_text} mV, as no heart does. Are they in {unit}? Then {mend}"
 
 
 def scale_problem(ecg: Ecg) -> str:
@@ -91,11 +91,11 @@ def scale_problem(ecg: Ecg) -> str:
     if np.ptp(low) + np.ptp(high) < 1e-5 < high[0] - low[0]:
         return (
             f"signals all run from exactly {low[0]:.4g} to {high[0]:.4g}, as scaled ones do. Then "
-            "say unit='normalised'"
+            "set unit='normalised'"
         )
     if max(np.abs(some.mean(1)).max(), np.abs(some.std(1) - 1).max()) < 1e-3:
         return (
-            "signals all have a mean of 0 and an SD of 1, as standardised ones do. Then say "
+            "signals all have a mean of 0 and an SD of 1, as standardised ones do. Then set "
             "unit='normalised'"
         )
     return ""
@@ -117,7 +117,7 @@ def check_is_ecg(ecg: Ecg, whose: str) -> None:
         )
     if not np.ptp(ecg.signal[whole], axis=2).any():
         raise EcgsynthError(f"{whose} signals are flat; give some with heartbeats.")
-    if doubt := unit_problem(ecg[whole]):
+    if problem := unit_problem(ecg[whole]):
         raise EcgsynthError(
-            f"{whose} {doubt} and try again; are they normalised? Then say unit='normalised'."
+            f"{whose} {problem} and try again; are they normalised? Then set unit='normalised'."
         )

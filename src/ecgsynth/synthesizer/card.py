@@ -27,7 +27,7 @@ class Card(TopLevelSettings):
     transplanted: whether its rare beats are of everybody it knows (`Synthesizer.transplanted`).
     examples_seen, core_seconds: what the training took: real items, and CPU seconds of the process
         that wrote (of one alone, all); 0 where it is not known.
-    doubts: what in the training set speaks against the model, a sentence each.
+    doubts: warnings about the training set, a sentence each.
     alarms: what went wrong in the training, as in metrics.jsonl: examples, alarm, saw, try.
     """
 

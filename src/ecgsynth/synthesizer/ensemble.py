@@ -51,7 +51,7 @@ class EnsembleSampler:
         self, first: int, labels: NDArray[np.int64], seed: int, fixed: dict[str, float]
     ) -> Ecg:
         """Each member makes the whole block and gives the items of its class: an item is then the
-        same whatever classes are asked for beside it."""
+        same whatever other classes are asked for."""
         parts = []
         for k in np.unique(labels):
             rows = np.flatnonzero(labels == k)
@@ -142,11 +142,11 @@ def build_sampler(card: Card, weights: Mapping[str, Tensor]) -> Sampler:
 def _check_alike(first: Sampler, other: Sampler) -> None:
     """Refuse models whose signals cannot stand in one set."""
     for part in fields(Spec):
-        mine, theirs = getattr(first.spec, part.name), getattr(other.spec, part.name)
-        if part.name != "classes" and mine != theirs:
+        first_value, other_value = getattr(first.spec, part.name), getattr(other.spec, part.name)
+        if part.name != "classes" and first_value != other_value:
             raise EcgsynthError(
                 f"{first.card.name} and {other.card.name} cannot be joined: their {part.name} "
-                f"differ ({mine} and {theirs}); train both on signals cut alike."
+                f"differ ({first_value} and {other_value}); train both on signals cut alike."
             )
 
 

@@ -58,7 +58,7 @@ def check_mlflow() -> None:
 
 @contextmanager
 def open_client() -> Iterator[MlflowClient]:
-    """MLflow's store; what goes wrong with it is told in one sentence.
+    """MLflow's store; its errors become one sentence each.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def open_client() -> Iterator[MlflowClient]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    # Its own sentences stand beside ours otherwise.
+    # Otherwise its own messages would appear too.
     for name in ("mlflow", "alembic", "urllib3.connectionpool"):
         logging.getLogger(name).setLevel(logging.ERROR)
     uri = tracking_uri()
@@ -188,7 +188,7 @@ def fetch_model(reference: str) -> Path:
 
 
 def is_not_found(problem: MlflowException) -> bool:
-    """Whether MLflow says that something is no longer there."""
+    """Whether MLflow reports that something does not exist."""
     return str(problem.error_code) == "RESOURCE_DOES_NOT_EXIST"
 
 

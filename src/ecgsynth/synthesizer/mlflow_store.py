@@ -1,4 +1,4 @@
-"""MLflow's database on this disk: made whole, looked at before MLflow does, its words in one."""
+"""Create and validate the local MLflow database; translate its errors."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MAKING_S = 300
 def prepare_store(file: Path) -> None:
     """See to it that MLflow, which tries again and again for minutes, will find its tables.
 
-    A store that is not there yet is made beside and renamed: MLflow takes seconds for it, and one
-    who is stopped meanwhile would leave half of the tables, which nothing goes on from.
+    A new store is made under a temporary name and renamed: MLflow takes seconds for it, and an
+    interrupted process would leave half of the tables, from which nothing can continue.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def prepare_store(file: Path) -> None:
         with lock.acquire(timeout=MAKING_S):
             if not _exists(file):
                 with atomic_write(file) as temporary:
-                    temporary.touch()  # says at once where nothing can be written
+                    temporary.touch()  # fails at once where nothing can be written
                     MlflowClient(f"sqlite:///{temporary}", f"sqlite:///{temporary}")
     except Timeout:
         raise EcgsynthError(
@@ -90,7 +90,7 @@ def _check_store(file: Path) -> None:
 
 
 def describe_error(uri: str, file: Path | None, problem: str) -> str:
-    """What MLflow or sqlite says of a store, as one sentence; file: its database, if local."""
+    """An error of MLflow or sqlite as one sentence; file: the store's database, if local."""
     reason = " ".join(mask_passwords(problem, uri).split())
     if file is not None:
         if "database is locked" in reason:

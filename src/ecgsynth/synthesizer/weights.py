@@ -63,7 +63,7 @@ def load(path: Path) -> Sampler:
         raise EcgsynthError(f"the weights in {path} hold NaN or infinity; train it again.")
     if stated not in ("", card.id):
         raise EcgsynthError(
-            f"the card in {path} says that its weights are {stated[:80]}, but they are {card.id}: "
+            f"the card in {path} states the weights {stated[:80]}, but they are {card.id}: "
             "one of the two was changed since; copy or train it again."
         )
     return sampler

@@ -1,4 +1,4 @@
-"""The card of a model: where it comes from, what it saw, what it is for."""
+"""The card of a model: where it comes from, what it was trained on, what it is for."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _left_out_classes(run: Run, data: Ecg) -> dict[str, str]:
 
 
 def classes_of(data: Ecg) -> dict[str, dict[str, float]]:
-    """`Ecg.people_per_class` as a card may tell it: the largest share, which is one person's, to a
+    """`Ecg.people_per_class` as a card may state it: the largest share, which is one person's, to a
     tenth, and items to a tenth of their number, since the difference between two cards can be one
     person's; without labels that too few people have."""
     too_rare = rare_labels(data)

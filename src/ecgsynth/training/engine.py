@@ -1,4 +1,4 @@
-"""What a training runs on: the device, and other processes that train the same model with it."""
+"""Device, precision and processes of a training."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def stop_with_other_processes() -> Iterator[None]:
         if not isinstance(problem, DistError) and "gloo" not in str(problem):
             raise
         raise EcgsynthError(
-            "another process of this training has ended; mend what it says, then the same command "
-            "with --resume goes on from the last snapshot."
+            "another process of this training has ended; mend what it reports, then the same "
+            "command with --resume goes on from the last snapshot."
         ) from None
 
 

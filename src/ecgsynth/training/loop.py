@@ -73,7 +73,7 @@ def train(
     Parameters
     ----------
     run: what to train. to: the run folder; None keeps nothing on disk.
-    data: the training set; loaded as the run says when left out.
+    data: the training set; loaded by the run when left out.
     resume: go on from the folder's snapshot.
 
     Raises
@@ -89,7 +89,7 @@ def train(
         check_instance(data, Ecg, "data is an Ecg, as es.load and es.read give it")
     folder = None if to is None else check_path(to, "the run folder")
     if check_flag(resume, "resume") and folder is None:
-        raise EcgsynthError("resume goes on from a run folder; name it, as in to='runs/mine'.")
+        raise EcgsynthError("resume goes on from a run folder; name it, as in to='runs/first'.")
     check_callback(report, "report")
     settings = run.training
     if settings.threads:
@@ -134,8 +134,7 @@ def _run_training(
     report: Report | None,
     heldout: Callable[..., TrainingSet | None] | None,
 ) -> Synthesizer:
-    """What `train` does once the folder is its own; digest: of the data, told: while they were
-    read."""
+    """Train once the folder is locked; digest: of the data; data_warnings: from reading it."""
     settings, began_cpu = run.training, time.process_time()
     styles, style = style_codes(data, settings)
     prior = ContextPrior.fit(data, style, measure_hidden(scaler, data))

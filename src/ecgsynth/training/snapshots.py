@@ -22,7 +22,7 @@ SNAPSHOT = "resume.safetensors"
 MODEL = "model.safetensors"
 
 WRITTEN = ("run.yaml", "metrics.jsonl", "card.json", "samples", "tensorboard", "kept")
-"""What a training writes into its folder beside these two."""
+"""What else a training writes into its folder."""
 
 FREE = tuple(
     f"training.{name}"
@@ -88,8 +88,8 @@ def _is_own_recipe(recipe: Path) -> bool:
 
 
 def check_data(folder: str | Path, digest: str) -> None:
-    """Refuse to go on with other data than the snapshot's: scaler, prior and doubts would be of
-    these, and the weights of those. digest: `fingerprint` of the training set.
+    """Refuse to go on with other data than the snapshot's: scaler, prior and warnings would be of
+    the new data, and the weights of the old. digest: `fingerprint` of the training set.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def check_data(folder: str | Path, digest: str) -> None:
         with safe_open(Path(folder) / SNAPSHOT, "pt") as file:
             begun_with = (file.metadata() or {}).get("data", digest)
     except (SafetensorError, OSError):
-        return  # `restore` says what is wrong with it
+        return  # `load_snapshot` reports what is wrong with it
     if begun_with != digest:
         raise EcgsynthError(
             f"the training set is not the one that {folder} was begun with: its items have "
@@ -155,8 +155,10 @@ def save_snapshot(
     decided: dict[str, float],
     digest: str,
 ) -> None:
-    """Write the snapshot beside the old one, then take its place; decided: `Guard.state`, digest:
-    `fingerprint` of the training set."""
+    """Write the snapshot, then replace the old one.
+
+    decided: `TrainingMonitor.state`. digest: `fingerprint` of the training set.
+    """
     from safetensors.torch import save
 
     tensors = {
@@ -170,7 +172,7 @@ def save_snapshot(
                 tensors[f"{part}/{index}/{name}"] = torch.as_tensor(value).detach().cpu().clone()
     position = {"step": str(step), "examples": str(step * run.training.per_step)}
     position |= {"decided": json.dumps(decided), "data": digest}
-    # Not save_file: its errors do not say that the disk is full.
+    # Not save_file: its errors do not report a full disk.
     with atomic_write(folder / SNAPSHOT) as temporary, temporary.open("wb") as file:
         file.write(save(tensors, metadata=position))
         file.flush()
@@ -180,7 +182,7 @@ def save_snapshot(
 def load_snapshot(
     folder: Path, parts: dict[str, nn.Module], optimisers: dict[str, torch.optim.Optimizer]
 ) -> tuple[int, dict[str, float]]:
-    """Load the snapshot into models and optimisers; the step to go on from, `Guard.state`."""
+    """Load the snapshot into models and optimisers; step and `TrainingMonitor.state`."""
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -55,7 +55,7 @@ class Trainer:
 
     @property
     def chance(self) -> float:
-        """The loss of a critic that says the same of every item."""
+        """The loss of a critic that rates every item alike."""
         if self.critic is None:
             return 0.0
         nothing = torch.zeros(1)
@@ -128,7 +128,7 @@ class Trainer:
         optimiser.zero_grad()
         loss.backward()
         average_gradients(self._fabric, net)
-        if self._settings.clip_gradient:  # what is not finite is found in the losses, told there
+        if self._settings.clip_gradient:  # non-finite values are found in the losses
             clip_grad_norm_(net.parameters(), self._settings.clip_gradient)
         optimiser.step()
 
@@ -137,10 +137,10 @@ class Trainer:
         """The weights' exponential moving average, short at first (Karras et al. 2020)."""
         half_life = min(self._settings.ema_half_life, 0.05 * examples)
         keep = 0.5 ** (self._settings.per_step / max(half_life, 1e-8))
-        theirs = self.generator.state_dict()
-        for name, mine in self.average.state_dict().items():
-            new = theirs[name]
-            mine.copy_(torch.lerp(new, mine, keep) if mine.is_floating_point() else new)
+        current = self.generator.state_dict()
+        for name, average in self.average.state_dict().items():
+            new = current[name]
+            average.copy_(torch.lerp(new, average, keep) if average.is_floating_point() else new)
 
 
 def _mean_terms(net: str, terms: dict[str, Tensor]) -> dict[str, float]:

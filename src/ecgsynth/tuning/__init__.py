@@ -27,7 +27,7 @@ LOOK_S = 0.5
 STOP_S = 30.0
 """So long processes have to end their step after Ctrl-C."""
 REFUSED = 2
-"""Exit code of a process that told its reason."""
+"""Exit code of a process that wrote its reason."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,8 @@ def _run_workers(
         raise
     codes = [worker.exitcode for worker in workers if worker.exitcode]
     if codes and _progress(folder, study, trials)[1] < 1:  # else the others did its trials
-        told = folder.path / "problem.txt"
-        reason = told.read_text() if codes[0] == REFUSED and told.is_file() else ""
+        problem_file = folder.path / "problem.txt"
+        reason = problem_file.read_text() if codes[0] == REFUSED and problem_file.is_file() else ""
         raise EcgsynthError(
             reason
             or f"a process of the study ended with code {codes[0]} (-9: killed, perhaps for "
@@ -173,9 +173,9 @@ def _progress(folder: Folder, study: Study, trials: int) -> tuple[str, float]:
     """What is done, and its share of the whole study."""
     from ecgsynth.tuning.study import is_asked
 
-    mine = [one for one in study.get_trials(deepcopy=False) if is_asked(one)]
-    ended = [one for one in mine if one.state.is_finished()]
-    running = [one for one in mine if not one.state.is_finished()]
+    asked_trials = [one for one in study.get_trials(deepcopy=False) if is_asked(one)]
+    ended = [one for one in asked_trials if one.state.is_finished()]
+    running = [one for one in asked_trials if not one.state.is_finished()]
     part = sum(len(one.intermediate_values) / folder.tune.measures for one in running)
     scores = [one.value for one in ended if one.value is not None and one.state.name == "COMPLETE"]
     words = f"trial {min(len(ended) + 1, trials)} of {trials}"
@@ -185,7 +185,7 @@ def _progress(folder: Folder, study: Study, trials: int) -> tuple[str, float]:
 
 
 def best_result(folder: Folder, study: Study) -> TuningResult:
-    """The best trial as a recipe, and the pictures, beside the study.
+    """The best trial as a recipe, and the pictures, in the study's folder.
 
     Raises
     ------

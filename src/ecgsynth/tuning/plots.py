@@ -50,7 +50,7 @@ def draw_study(study: Study, folder: Path) -> list[Path]:
             axes.set_title(title, loc="left")  # Optuna has it here or there
             if axes.get_legend():  # it would lie on a bar
                 axes.get_legend().remove()
-            for lines in axes.collections:  # Optuna's colours end in white, which nobody sees
+            for lines in axes.collections:  # Optuna's colours end in white, which is invisible
                 lines.set_cmap("viridis")
             if name == "parallel":  # whole names; Optuna cuts them short
                 axes.set_xticks(axes.get_xticks(), [SCALE, *sorted(whole[0].params)])

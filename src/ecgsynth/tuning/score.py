@@ -46,7 +46,7 @@ class Scorer:
         random = np.random.default_rng(run.seed)
         self._test = sample_per_class(test, tune.items, random)
         self._train = sample_per_class(train, tune.items, random)
-        mine = sample_per_class(train, tune.items, random)
+        training_items = sample_per_class(train, tune.items, random)
         self.groups = [
             name for name in train.spec.classes or ("",) if len(members(test, name)) >= MIN_ITEMS
         ]
@@ -55,7 +55,7 @@ class Scorer:
                 f"{source} has no class with {MIN_ITEMS} items to score on; name another split in "
                 "tune.against."
             )
-        self.real = self(mine)
+        self.real = self(training_items)
 
     def of(self, synthesizer: Synthesizer) -> float:
         """The score of as many items of every class as there are real ones."""

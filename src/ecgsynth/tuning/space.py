@@ -113,7 +113,7 @@ def tuning_settings(run: Run) -> Tune:
     """
     if not run.tune:
         raise EcgsynthError(
-            f"the recipe '{run.name}' does not say what to search; give it a section `tune`, as "
+            f"the recipe '{run.name}' has nothing to search; give it a section `tune`, as "
             "that of vanilla-mitbih has it."
         )
     tune = Tune.from_dict(run.tune)
@@ -150,7 +150,7 @@ def trial_run(run: Run, tune: Tune, settings: dict[str, Any]) -> Run:
 def recipe_settings(run: Run, tune: Tune) -> dict[str, Any]:
     """What would have to be drawn for the recipe itself; nothing where it lies outside the search.
 
-    With this trial a study says how much it found, and never less than there was.
+    With this trial a study shows its gain, and its best is never worse than the recipe.
     """
     parts = {
         "data": run.data_settings(), "model": run.model_settings(),

@@ -107,7 +107,7 @@ class Folder:
                 study = optuna.create_study(
                     storage=storage, study_name="study", load_if_exists=True, direction="minimize",
                     # Scores of a GAN go up and down: a trial must be worse than half of the others
-                    # at its best so far, and a quarter of a training says nothing yet.
+                    # at its best so far, and a quarter of a training is too early.
                     pruner=optuna.pruners.MedianPruner(
                         n_startup_trials=STARTUP, n_warmup_steps=self.tune.measures // 4 + 1
                     ),

@@ -86,7 +86,7 @@ def fetch(
     with Progress(*(_OF_FILES if source is None else _OF_BYTES), console=console) as progress:
         if source is not None:
             matching = install(name, expand_home(source), folder, known, progress)
-            told = (
+            summary = (
                 f"{matching} files match their checksums"
                 if matching
                 else f"nothing was compared, as there is no {checksums.LIST}"
@@ -95,6 +95,6 @@ def fetch(
             url = (base_url or known.url).rstrip("/") + "/"
             if not url.startswith(("https://", "http://")):
                 raise EcgsynthError(f"'{base_url}' is no web address; give one with https://.")
-            told = Download(url, folder, known, tries, pause_s).run(workers, progress)
-    console.print(f"{name}: {told}, in {folder}", highlight=False, soft_wrap=True)
+            summary = Download(url, folder, known, tries, pause_s).run(workers, progress)
+    console.print(f"{name}: {summary}, in {folder}", highlight=False, soft_wrap=True)
     return folder

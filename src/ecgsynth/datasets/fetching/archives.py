@@ -1,4 +1,4 @@
-"""Archives and folders of strangers, unpacked within bounds."""
+"""Safe unpacking of archives and folders from untrusted sources, within size limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One data set on its way from a server: in parallel, resumable, every file checked."""
+"""Download of one data set: in parallel, resumable, every file checked."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TIMEOUT_S = (10, 30)
 class Source:
     """Where a data set is published.
 
-    url: folder that holds SHA256SUMS.txt. markers: files that say "this is it" (the first is
+    url: folder that holds SHA256SUMS.txt. markers: files that identify the set (the first is
     fetched last, so that a half-fetched set is never taken for a whole one); size: bytes.
     """
 
@@ -46,7 +46,7 @@ class Source:
 
 @dataclass
 class Download:
-    """One data set on its way from a server."""
+    """Download of one data set."""
 
     url: str
     folder: Path

@@ -33,7 +33,7 @@ def install(name: str, source: Path, target: Path, known: Source, progress: Prog
     Raises
     ------
     EcgsynthError: not there, not an archive, damaged, unsafe, too large, the wrong recordings, or
-        a checksum does not match; or files of `target` would be replaced that nobody compared;
+        a checksum does not match; or files of `target` would be replaced that no checksum covers;
         `target` is then as it was.
     """
     if not source.exists():
@@ -129,7 +129,7 @@ def _check_against_target(folder: Path, source: Path, target: Path) -> int:
     if strangers:
         raise EcgsynthError(
             f"{target} holds other files of the names {checksums.first_names(strangers)}, and no "
-            f"{checksums.LIST} says which are right; move them away first."
+            f"{checksums.LIST} lists the right ones; move them away first."
         )
     return compared - len(others)
 
@@ -142,7 +142,7 @@ def _differ(new: Path, old: Path) -> bool:
 
 
 def _merge(temporary: Path, target: Path, markers: tuple[str, ...]) -> None:
-    """Move files one by one into a folder that is there; the marker last, as it says "whole"."""
+    """Move files one by one into a folder; the marker, which means "complete", comes last."""
     files = [file for file in temporary.rglob("*") if file.is_file()]
     for file in sorted(files, key=lambda file: (file.name in markers, file)):
         place = target / file.relative_to(temporary)

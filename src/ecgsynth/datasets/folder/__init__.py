@@ -43,7 +43,7 @@ Unit = Annotated[
 ]
 
 KINDS = {".npz": "npz", ".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".hea": "wfdb"}
-"""What the ending of a file says."""
+"""The kind of a file by its ending."""
 
 
 @DATASETS.register("folder")
@@ -75,8 +75,8 @@ class Folder:
         shares. seed: draws people anew.
 
         Filters (`baseline`, `band`) touch a table's rows only where they are set: the rows of
-        most tables are too short for them. A `window` set for a table says where R is. `samples`
-        stretches beats and rows; records without annotations are cut to it.
+        most tables are too short for them. A `window` set for a table gives the place of R.
+        `samples` stretches beats and rows; records without annotations are cut to it.
         """
 
         path: Path
@@ -170,6 +170,6 @@ def _find(settings: Folder.Settings) -> FolderContents:
     if not kind:
         raise EcgsynthError(
             f"'{path.suffix}' ({path.name}) is no ending of recordings; known are a folder, "
-            f"{', '.join(KINDS)}, or say data.kind."
+            f"{', '.join(KINDS)}, or set data.kind."
         )
     return read_records(path, settings) if kind == "wfdb" else read_rows(path, kind, settings)

@@ -1,4 +1,4 @@
-"""What was found in the user's own recordings, and the checks that all kinds of them share."""
+"""The contents of the user's own recordings, and the checks that all kinds of files share."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def check_microvolts(ecg: Ecg, path: Path) -> None:
     ]
     if not high:
         return
-    told = f"the signals of {path.name} are {np.nanmax(each):.4g} mV high"
+    fact = f"the signals of {path.name} are {np.nanmax(each):.4g} mV high"
     if np.nanmin(each) < LARGEST_MV / 10:  # so that lead is in mV
         raise EcgsynthError(
-            f"{told} in some leads only ({', '.join(high)}; median peak-to-peak), which no heart "
+            f"{fact} in some leads only ({', '.join(high)}; median peak-to-peak), which no heart "
             "makes; bring those leads to mV."
         )
     raise EcgsynthError(
-        f"{told} (median peak-to-peak), which no heart makes; if the numbers are uV, set "
+        f"{fact} (median peak-to-peak), which no heart makes; if the numbers are uV, set "
         "data.unit=uV (in WFDB, mend the headers); if they are a converter's steps, divide them by "
         "its gain (steps per mV)."
     )
@@ -76,7 +76,7 @@ def assign_people(
     alone = len({str(name) for name in record} - set(patients))
     if alone > 1:
         notes.append(
-            f"{alone} records count as a person each; where one person gave several, say so with "
+            f"{alone} records count as a person each; where one person gave several, set "
             "data.patients={record: person}."
         )
     return np.array([patients.get(str(name), str(name)) for name in record], np.str_)

@@ -85,8 +85,8 @@ def read_records(path: Path, settings: Folder.Settings) -> FolderContents:
         source=(SYNTHETIC if facts["synthetic"] else "") + "folder",
     )
     check_microvolts(ecg, folder)
-    if doubt := unit_problem(ecg):
-        notes.append(f"THE UNIT IS DOUBTFUL: the {doubt}, or mend the headers.")
+    if problem := unit_problem(ecg):
+        notes.append(f"THE UNIT IS DOUBTFUL: the {problem}, or mend the headers.")
     split = splits.splits_of_people(
         people_of_items(ecg), settings.seed, settings.validation, settings.test
     )
@@ -129,7 +129,7 @@ def _parse(
     leads, own_fs = _common_layout(folder, names, settings)
     fs = settings.fs or own_fs
     aside = Inventory()
-    doubts: dict[str, tuple[str, ...]] = {}
+    warnings: dict[str, tuple[str, ...]] = {}
     columns: dict[str, dict[str, NDArray]] = {}
     synthetic = False
 
@@ -149,10 +149,10 @@ def _parse(
                 continue
             cut, recording = part
             columns[name] = cut | {"record": np.full(len(cut["onset_s"]), name)}
-            doubts[name] = recording.doubts
+            warnings[name] = recording.doubts
             synthetic |= any("synthetic" in line.lower() for line in recording.comments)
     if not annotated:
-        aside.left_out |= _equal_length(columns, settings.samples, doubts)
+        aside.left_out |= _equal_length(columns, settings.samples, warnings)
     if not columns:
         reason = (aside.damaged | aside.left_out)[names[0]]
         raise EcgsynthError(
@@ -161,7 +161,7 @@ def _parse(
     arrays = {n: np.concatenate([c[n] for c in columns.values()]) for n in [*_any(columns)]}
     facts: dict[str, Any] = {
         "damaged": aside.damaged, "left_out": aside.left_out, "leads": leads, "fs": fs,
-        "notes": [*summarise(doubts)], "synthetic": synthetic, "classes": [], "r_sample": None,
+        "notes": [*summarise(warnings)], "synthetic": synthetic, "classes": [], "r_sample": None,
     }  # fmt: skip
     if annotated:
         pre, post = settings.span_at(fs)
@@ -187,7 +187,7 @@ def _common_layout(
             problems.append(problem)
     if not found:
         raise EcgsynthError(
-            f"none of the {len(names)} records in {folder} can be read; the first says: "
+            f"none of the {len(names)} records in {folder} can be read; the first error: "
             f"{problems[0]}"
         )
     usual, _ = Counter(leads for leads, _ in found.values()).most_common(1)[0]
@@ -221,10 +221,10 @@ def _whole_record(recording: Recording, fs: float, settings: Folder.Settings) ->
 def _equal_length(
     columns: dict[str, dict[str, NDArray]],
     samples: int | None,
-    doubts: dict[str, tuple[str, ...]],
+    warnings: dict[str, tuple[str, ...]],
 ) -> dict[str, str]:
-    """Cut longer records to `samples` (the commonest length, then `doubts` say so); take shorter
-    ones out, told why."""
+    """Cut longer records to `samples` (the commonest length, with a warning) and leave shorter
+    ones out, with the reason."""
     lengths = {name: part["signal"].shape[-1] for name, part in columns.items()}
     if not lengths:
         return {}
@@ -235,7 +235,7 @@ def _equal_length(
         elif length > wanted:
             columns[name]["signal"] = columns[name]["signal"][..., :wanted]
             if samples is None:
-                doubts[name] += (f"only its first {wanted} samples, of {length}, are taken.",)
+                warnings[name] += (f"only its first {wanted} samples, of {length}, are taken.",)
     return {
         name: f"it is shorter ({length} samples) than the items ({wanted})."
         for name, length in lengths.items()

@@ -48,8 +48,8 @@ def read_rows(path: Path, kind: str, settings: Folder.Settings) -> FolderContent
         )
     ecg, split = ecg[kept], split[kept]
     check_microvolts(ecg, path)
-    if doubt := unit_problem(ecg) or scale_problem(ecg):
-        notes.append(f"THE UNIT IS DOUBTFUL: the {doubt}.")
+    if problem := unit_problem(ecg) or scale_problem(ecg):
+        notes.append(f"THE UNIT IS DOUBTFUL: the {problem}.")
     ecg = _filter(ecg, settings)
     if settings.label_map is not None:
         ecg, split = _relabel(ecg, split, settings.label_map, path, notes)
@@ -67,8 +67,8 @@ def _people(ecg: Ecg, path: Path, settings: Folder.Settings, notes: list[str]) -
     if settings.patients and (ecg.record is None or ecg.patient is not None):
         has = "names its people itself" if ecg.patient is not None else "names no records"
         raise EcgsynthError(
-            f"data.patients says whose each record is, but {path.name} {has}; leave data.patients "
-            "out."
+            f"data.patients gives the person of each record, but {path.name} {has}; leave "
+            "data.patients out."
         )
     if ecg.patient is not None:
         who = ecg.patient

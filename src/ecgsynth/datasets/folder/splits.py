@@ -1,4 +1,4 @@
-"""Splits between people: nobody is in two of them, and who is where never changes."""
+"""Splits between people: each person is in one of them, and that never changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GAP = "gap"
 def split_of_person(person: str, seed: int, validation: float, test: float) -> str:
     """Which of train, validation and test a person is in.
 
-    It hangs on the person's name and the seed alone: whoever is added later moves nobody.
+    It depends on the person's name and the seed alone: people who are added later move no one.
     validation, test: the shares of people that they get in the long run.
     """
     digest = hashlib.sha256(f"{seed}:{person}".encode()).digest()

@@ -28,7 +28,7 @@ def read_table(path: Path, kind: str, settings: Folder.Settings) -> Ecg:
     """All rows of a table in the unit of its numbers (uV becomes mV), none dropped yet.
 
     kind: "npz", "csv", "parquet", or "wfdb" for a folder that ecgsynth wrote. A file of
-    ecgsynth's own layout says all of itself; of any other, `settings` tells what it does not.
+    ecgsynth's own layout states everything; for any other, `settings` fills in what is missing.
 
     Raises
     ------
@@ -57,8 +57,8 @@ def _check_all_rows(folder: Path, items: int) -> None:
         rows = sum(1 for _ in csv.DictReader(file))
     if rows != items:
         raise EcgsynthError(
-            f"{rows - items} of {rows} items of {folder} cannot be read, and without people nobody "
-            "knows on which side the others belong; copy the damaged records again."
+            f"{rows - items} of {rows} items of {folder} cannot be read, and without people the "
+            "splits of the others are unknown; copy the damaged records again."
         )
 
 

@@ -46,8 +46,8 @@ class HeartbeatCsv:
     recordings. Column 187 of the files numbers the classes in AAMI order: N, S, V, F, Q.
 
     Splits: `train` and `test`, about 80 to 20 within every class, are those of the published
-    figures and NOT by patient: everybody's beats are on both sides, so that a figure on `test`
-    says nothing of a new patient. For that there are `train-interpatient`,
+    figures and NOT by patient: everyone's beats are in both, so that a figure on `test`
+    does not hold for a new patient. For that there are `train-interpatient`,
     `validation-interpatient` and `test-interpatient`: the people of `train`, `validation` and
     `test` of the data set `mitbih`, always built from the recordings, without class Q, which
     few but the paced have.
@@ -126,7 +126,7 @@ class HeartbeatCsv:
 
     @staticmethod
     def check(settings: Settings) -> Inventory:
-        """Where the beats come from, and how many there are beside those of the public files."""
+        """Where the beats come from, and how many there are, compared with the public files."""
         inventory = Inventory()
         file = parts.public_file("train")
         if file is None:

@@ -147,7 +147,7 @@ def _parse(folder: Path, kaggle: bool) -> tuple[Columns, dict[str, Any]]:
         parts.append(found | {"record": np.full(len(found["label"]), record, np.int16)})
     if not parts:
         raise EcgsynthError(
-            f"none of the {len(RECORDS)} records in {folder} can be read; the first says: "
+            f"none of the {len(RECORDS)} records in {folder} can be read; the first error: "
             f"{next(iter(skipped.values()))}"
         )
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -155,7 +155,7 @@ def _parse(folder: Path, kaggle: bool) -> tuple[Columns, dict[str, Any]]:
 
 
 def read_record(folder: Path, kaggle: bool, record: int) -> Recording:
-    """A recording's one lead, from where `mitbih_files.where` says.
+    """A recording's one lead, from the folder that `mitbih.files.find_database` gives.
 
     Raises
     ------

@@ -42,7 +42,7 @@ class Ludb:
     Splits, between people: `train` (120: the record's number modulo 5 is 1, 2 or 3), `validation`
     (40: it is 4), `test` (40: it is 0) and `all`.
     Marks are symbols of `vocabulary.FIDUCIALS`, lead by lead. The annotators left the first and
-    the last beats of a record unmarked: `marked_range` says where silence means absence.
+    the last beats of a record unmarked: within `marked_range` a wave without a mark is absent.
     Items are whole records, or with the setting `window` windows around marked R peaks.
 
     Reference: Kalyakulina et al., IEEE Access 8:186181 (2020).
@@ -103,11 +103,11 @@ class Ludb:
         ecg = Ludb._records(split, settings)
         if not settings.window:
             return ecg
-        ecg, told = _windows(ecg, settings)
-        log.warning("%s: %s", ecg.source, told)
+        ecg, summary = _windows(ecg, settings)
+        log.warning("%s: %s", ecg.source, summary)
         if not len(ecg):
             raise EcgsynthError(
-                f"no window of {ecg.source} is left ({told}); widen peak_between or set "
+                f"no window of {ecg.source} is left ({summary}); widen peak_between or set "
                 "quality=false."
             )
         return ecg
@@ -206,7 +206,7 @@ def _windows(ecg: Ecg, settings: Ludb.Settings) -> tuple[Ecg, str]:
 def marked_range(ecg: Ecg) -> NDArray[np.int64]:
     """[item, lead, 2]: first and last marked sample; both -1 where a lead has no mark.
 
-    A wave that is found outside of it is neither right nor wrong: nobody looked there.
+    A wave that is found outside of it is neither right nor wrong: it was not annotated.
     """
     first = np.full((len(ecg), len(ecg.spec.leads)), np.iinfo(np.int64).max)
     last = np.full(first.shape, -1)

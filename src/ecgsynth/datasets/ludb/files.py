@@ -60,7 +60,7 @@ def _parse(folder: Path) -> tuple[dict[str, NDArray], dict[str, Any]]:
         record.append(name)
     if not signal:
         raise EcgsynthError(
-            f"none of the {len(RECORDS)} records in {folder} can be read; the first says: "
+            f"none of the {len(RECORDS)} records in {folder} can be read; the first error: "
             f"{next(iter(skipped.values()))}"
         )
     columns = dict(zip(("item", "lead", "sample", "symbol"), np.concatenate(marks).T, strict=True))
@@ -104,7 +104,7 @@ def _to_millivolts(signal: NDArray[np.float32], path: Path) -> NDArray[np.float3
 def pair_waves(sample: NDArray[np.int64], symbol: NDArray[np.str_]) -> list[tuple[int, int]]:
     """(sample, number of the fiducial) of every wave out of "(", peak, ")" rows in time order.
 
-    A bracket belongs to the peak beside it and to no other; one without a peak is dropped, and a
+    A bracket belongs to the peak next to it and to no other; one without a peak is dropped, and a
     peak without a bracket has no onset or offset.
     """
     found = []

@@ -36,7 +36,7 @@ DS1 = (101, 106, 108, 109, 112, 114, 115, 116, 118, 119, 122,
 DS2 = (100, 103, 105, 111, 113, 117, 121, 123, 200, 202, 210,
        212, 213, 214, 219, 221, 222, 228, 231, 232, 233, 234)  # fmt: skip
 VALIDATION = (124, 207, 220, 223)
-SAME_PERSON = {202: 201}  # one man gave both records, and they lie on both sides of DS1/DS2
+SAME_PERSON = {202: 201}  # one man gave both records, and one is in DS1, the other in DS2
 HELDOUT_FROM = 0.9
 """The last tenth of every training record is held out."""
 PARTS = ("train", "heldout")
@@ -199,7 +199,7 @@ class MitBih:
 
     @staticmethod
     def people() -> dict[str, Person]:
-        """Patient -> (age, sex); the Kaggle layout has no headers and tells nothing."""
+        """Patient -> (age, sex); the Kaggle layout has no headers, and so no ages."""
         folder, _ = files.find_database()
         records = sorted({*DS1, *DS2} - {*SAME_PERSON})
         return people_of_headers(folder, {str(record): str(record) for record in records})
@@ -244,7 +244,7 @@ def _parse(
     }
     if not columns:
         raise EcgsynthError(
-            f"none of the {len(records)} records in {folder} can be read; the first says: "
+            f"none of the {len(records)} records in {folder} can be read; the first error: "
             f"{next(iter(skipped.values()))}"
         )
     return {n: np.concatenate([c[n] for c in columns]) for n in columns[0]}, {"skipped": skipped}

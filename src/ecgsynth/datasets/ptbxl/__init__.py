@@ -41,7 +41,7 @@ class PtbXl:
 
     Splits, between people: `train` (folds 1-8), `validation` (9), `test` (10), `all`, and
     `fold-1` ... `fold-10`. Whatever part of the records is there is used. Labels are multi-hot: a
-    record carries a statement when it is said with a likelihood of at least `min_likelihood`, or
+    record carries a statement when it is stated with a likelihood of at least `min_likelihood`, or
     with likelihood 0, which means "not stated" and never "absent". Context: age in years (90 = 90
     or over) and sex (0 male, 1 female), NaN where unknown.
 
@@ -118,11 +118,11 @@ class PtbXl:
                 "%d of the %d records of ptbxl:%s in the table are not here; %d are used.",
                 absent, len(rows), split, len(kept),
             )  # fmt: skip
-        said = [words.likelihoods(row.said) for row in kept]
+        stated = [words.likelihoods(row.stated) for row in kept]
         label = np.array(
             [
                 [_counts(one.get(c), settings.min_likelihood) for c in settings.classes]
-                for one in said
+                for one in stated
             ],
             np.float32,
         ).reshape(len(kept), len(settings.classes))
@@ -216,22 +216,22 @@ def vocabulary() -> Vocabulary:
 
 
 def likelihoods(ecg: Ecg) -> NDArray[np.float32]:
-    """[item, class] percent with which each class is said; 0 not stated, NaN not said.
+    """[item, class] likelihood in percent; 0 = stated without likelihood, NaN = not stated.
 
     ecg: records of `ptbxl`, in any selection.
     """
     words = vocabulary()
-    said = {
-        f"{row.ecg_id:05d}": words.likelihoods(row.said)
+    stated = {
+        f"{row.ecg_id:05d}": words.likelihoods(row.stated)
         for row in files.table(files.find_database())
     }
     assert ecg.record is not None
     return np.array(
-        [[said[str(name)].get(c, np.nan) for c in ecg.spec.classes] for name in ecg.record],
+        [[stated[str(name)].get(c, np.nan) for c in ecg.spec.classes] for name in ecg.record],
         np.float32,
     )
 
 
 def _counts(percent: float | None, least: float) -> bool:
-    """Whether a statement said with this likelihood (None: not said) makes a label."""
+    """Whether a statement with this likelihood (None: no statement) makes a label."""
     return percent is not None and (percent == NOT_STATED or percent >= least)

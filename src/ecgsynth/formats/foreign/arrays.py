@@ -1,4 +1,4 @@
-"""NPZ archives of others: arrays under names of many kinds, in several orders of their axes."""
+"""Foreign NPZ archives: arrays under many names, with axes in several orders."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _errors_as_damage(path: Path, name: str = "") -> Iterator[None]:
 
 
 class ArrayTable:
-    """The table that an archive of others is."""
+    """A foreign archive as a table."""
 
     def __init__(self, archive: Archive) -> None:
         self.archive, self.path = archive, archive.path

@@ -1,4 +1,4 @@
-"""CSV and Parquet of others: one row an item, the samples in numbered columns or in lists."""
+"""Foreign CSV and Parquet: one row an item, samples in numbered columns or in lists."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Source(Protocol):
 
 
 class ColumnTable:
-    """The table that a CSV or Parquet file of others is."""
+    """A foreign CSV or Parquet file as a table."""
 
     def __init__(self, path: Path, source: Source) -> None:
         self.path, self.source = path, source
@@ -98,8 +98,8 @@ class ColumnTable:
                 pattern = ""
             elif not leads:
                 raise EcgsynthError(
-                    f"no columns of {self.path.name} are numbered like a signal; say how they "
-                    "begin, as in data.signal=ecg_ for ecg_0, ecg_1, ..."
+                    f"no columns of {self.path.name} are numbered like a signal; give their "
+                    "prefix, as in data.signal=ecg_ for ecg_0, ecg_1, ..."
                 )
         pattern = pattern if pattern is not None else "{lead}_"
         leads = leads or ("ECG",)
@@ -167,7 +167,7 @@ class ColumnTable:
             )
 
     def _warn_last_column(self, name: str, wave: NDArray[np.float32]) -> None:
-        """Say so where the last sample looks like a label that nobody named."""
+        """Warn where the last column looks like a label that was not named."""
         rest, last = wave[:, :-1], wave[:, -1]
         classes = np.unique(last[np.isfinite(last)])
         if not 1 < len(classes) <= MOST_CLASSES or (classes % 1).any():

@@ -1,4 +1,4 @@
-"""Items from the tables of others: what is needed is asked for, what is not stated not guessed."""
+"""Items from foreign tables: what is needed and not stated is an error, never a guess."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SHORTEST_S = 0.1
 
 @dataclass(frozen=True)
 class TableOptions:
-    """What the caller says of a table, as in `Folder.Settings`; the rest is looked for.
+    """How the caller describes a table, as in `Folder.Settings`; the rest is searched for.
 
     fs: rate of a table that states none, Hz. leads: those to take of a table that names its own,
     else their names. signal, label, patient: where they are. unit: of the numbers.
@@ -106,7 +106,7 @@ def _items(table: Table, asked: TableOptions) -> Ecg:
     fs = asked.fs if fs is None else fs
     if fs is None:
         raise EcgsynthError(
-            f"{path.name} states no sampling rate; save it beside the signals as 'fs' (an array or "
+            f"{path.name} states no sampling rate; save it with the signals as 'fs' (an array or "
             "a column, in Hz), or give it to the data set `folder`, as in data.fs=360."
         )
     if not 0 < fs < float("inf"):
@@ -172,7 +172,7 @@ def _names_present(
 
 
 def missing_name_error(table: Table, name: str, what: str) -> EcgsynthError:
-    """The error for a name that the table has not; said together with the nearest."""
+    """The error for a name that the table lacks; it names the nearest one."""
     names = [n for n in table if n]
     shown = names if len(names) <= 20 else [n for n in names if not n[-1:].isdigit()][:20]
     return EcgsynthError(
@@ -193,7 +193,7 @@ def _labels(table: Table, places: Sequence[str], count: int, named: bool) -> Lab
 
 
 def _warn_no_labels(table: Table) -> None:
-    """Say so where labels are called otherwise than they are looked for."""
+    """Warn where labels have another name than those that are searched for."""
     like = (n for n in table if n != "classes" and any(w in n.casefold() for w in LIKE_LABELS))
     if name := next(like, ""):
         log.warning(
@@ -218,23 +218,23 @@ def _column(table: Table, places: Sequence[str], count: int) -> NDArray[np.str_]
 def _constant_text(table: Table, names: Sequence[str]) -> str:
     """The one word that the table states under these names for all of its items, or ""."""
     there = [name for name in names if name in table]
-    said = [*dict.fromkeys(word for name in there for word in table.distinct_texts(name))]
-    if len(said) > 1:
+    texts = [*dict.fromkeys(word for name in there for word in table.distinct_texts(name))]
+    if len(texts) > 1:
         raise EcgsynthError(
             f"'{there[0]}' of {table.path.name} is not the same for all items and wherever it "
-            f"stands ({', '.join(said[:5])}); save a file for each."
+            f"stands ({', '.join(texts[:5])}); save a file for each."
         )
-    return said[0] if said else ""
+    return texts[0] if texts else ""
 
 
 def _constant_number(table: Table, names: Sequence[str]) -> float | None:
     """The one number that the table states under these names."""
-    said = _constant_text(table, names)
+    texts = _constant_text(table, names)
     try:
-        return float(said) if said else None
+        return float(texts) if texts else None
     except ValueError:
         raise EcgsynthError(
-            f"'{names[0]}' of {table.path.name} is '{said[:40]}', which is no number; mend it."
+            f"'{names[0]}' of {table.path.name} is '{texts[:40]}', which is no number; mend it."
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Labels in the files of others: names, numbers with or without names, or a column a class."""
+"""Labels in foreign files: names, numbers with or without names, or a column a class."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def labels_of(
     """Labels from an array of them.
 
     values: [item] names or numbers, or [item, class] of 0 and 1. classes: their names, or () where
-        the file does not say them. Numbers then are names; else they are those of `classes` where
+        the file does not name them. Numbers then are names; else they are those of `classes` where
         all are among them, and otherwise count them from 0.
 
     Raises
@@ -90,7 +90,7 @@ def _labels_of_columns(key: str, values: NDArray, classes: tuple[str, ...], path
     if not np.isin(values, (0, 1)).all():
         raise EcgsynthError(
             f"'{key}' in {path.name} is {list(values.shape)} and holds more than 0 and 1, so it "
-            "says no class; save one label an item, as label.argmax(1) does."
+            "is no label; save one label an item, as label.argmax(1) does."
         )
     if classes and len(classes) != values.shape[1]:
         raise EcgsynthError(
@@ -102,20 +102,22 @@ def _labels_of_columns(key: str, values: NDArray, classes: tuple[str, ...], path
 
 
 def check_agreement(one: tuple[str, Labels], two: tuple[str, Labels], path: Path) -> None:
-    """Two columns of labels have to say the same, be it in other words.
+    """Check that two columns hold the same labels, also where their names differ.
 
     Raises
     ------
     EcgsynthError: they do not.
     """
-    (key, mine), (other, its) = one, two
-    pairs = set(zip(mine.names, its.names, strict=True))
+    (key, first_labels), (other, other_labels) = one, two
+    pairs = set(zip(first_labels.names, other_labels.names, strict=True))
     one_to_one = len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
-    if one_to_one and (mine.classes != its.classes or all(a == b for a, b in pairs)):
+    if one_to_one and (
+        first_labels.classes != other_labels.classes or all(a == b for a, b in pairs)
+    ):
         return
-    differ = sum(a != b for a, b in zip(mine.names, its.names, strict=True))
+    differ = sum(a != b for a, b in zip(first_labels.names, other_labels.names, strict=True))
     raise EcgsynthError(
         f"'{key}' and '{other}' in {path.name} contradict each other in {differ} of "
-        f"{len(mine.row)} items; leave one of them out, or name the right one, as in "
+        f"{len(first_labels.row)} items; leave one of them out, or name the right one, as in "
         f"data.label={key}."
     )

@@ -1,4 +1,4 @@
-"""Labels and names of persons in the files of others as text: what is the same is the same word."""
+"""Labels and names of people in foreign files as text: equal values become equal texts."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def as_words(values: NDArray | Iterable[Any]) -> NDArray[np.str_]:
     UnicodeDecodeError: bytes that are not.
     """
     found = [_word(value) for value in values]
-    told = [word for word in found if word and word.casefold() not in NO_NUMBER]
-    numbers = bool(told) and all(POINTED.fullmatch(w) or WHOLE.fullmatch(w) for w in told)
+    known = [word for word in found if word and word.casefold() not in NO_NUMBER]
+    numbers = bool(known) and all(POINTED.fullmatch(w) or WHOLE.fullmatch(w) for w in known)
     if numbers:
         found = [_number(word) for word in found]
     return np.array(found, np.str_)

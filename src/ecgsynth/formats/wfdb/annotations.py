@@ -21,7 +21,7 @@ SYMBOLS = {
 
 RESOLUTION = re.compile(r"## time resolution: *([0-9.eE+-]+)")
 DEFINITIONS, END = "## annotation type definitions", "## end of definitions"
-"""What a file says of itself, in comments at sample 0."""
+"""Comments at sample 0, in which a file describes itself."""
 
 COMMENT = 22
 SKIP, NUMBER, SUBTYPE, CHANNEL, TEXT = 59, 60, 61, 62, 63
@@ -40,7 +40,7 @@ class Annotations:
     Attributes
     ----------
     tick: time, in ticks of `rate` a second, or in frames of the record where `rate` is None.
-    symbol: of the WFDB library, or as the file defines it ("[42]" for a code that nobody did).
+    symbol: of the WFDB library, or as the file defines it ("[42]" for a code without a definition).
     subtype, channel, number: WFDB's other numbers. note: free text.
     whole: whether the file ends with the mark of its end.
     """

@@ -64,7 +64,9 @@ def read_samples(header: Header, wanted: list[int]) -> Iterator[tuple[int, NDArr
         group = [k for k, signal in enumerate(header.signals) if signal.file == file]
         signals = [header.signals[k] for k in group]
         steps = _file(header.path, signals, frames)
-        if header.frames is not None and file != NO_FILE:  # else nobody knows what was summed
+        if (
+            header.frames is not None and file != NO_FILE
+        ):  # else the length of the checksum is unknown
             for signal, part in zip(signals, steps, strict=True):
                 _check(header, signal, part)
         for k, signal, part in zip(group, signals, steps, strict=True):

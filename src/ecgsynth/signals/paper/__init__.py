@@ -1,4 +1,4 @@
-"""ECG on ECG paper: true proportions in print, and honest about what is synthetic."""
+"""ECG on ECG paper: true proportions in print, and synthetic items are marked."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def draw(
 
     Parameters
     ----------
-    target: file; its ending says SVG, PNG or PDF (12-lead items get a page each in a PDF).
+    target: file; its ending, svg, png or pdf, is the kind (12-lead items get a page each in a PDF).
     items: which ones; when left out, beats of every class, or the first long item of each class.
     title: the heading; the set's source when left out.
     speed: paper speed, mm/s. gain: mm per mV.
@@ -109,7 +109,7 @@ def beats_sheet(
 
     Parameters
     ----------
-    ecg_by_name: sets under the names that stand beside their rows.
+    ecg_by_name: sets under the names that label their rows.
     beats: single beats in a row. lead: which one; the first of the first set when left out.
 
     Raises
@@ -126,8 +126,8 @@ def beats_sheet(
         _check_items(ecg, None)
         if lead not in ecg.spec.leads or ecg.spec.unit != first.spec.unit:
             raise EcgsynthError(
-                f"'{name}' has {', '.join(ecg.spec.leads)} in {ecg.spec.unit}; beside the others "
-                f"it needs lead {lead} in {first.spec.unit}."
+                f"'{name}' has {', '.join(ecg.spec.leads)} in {ecg.spec.unit}; to be drawn with "
+                f"the others it needs lead {lead} in {first.spec.unit}."
             )
         if ecg.spec.seconds >= LONG_S:
             raise EcgsynthError(f"'{name}' holds strips of {ecg.spec.seconds:g} s, not beats.")

@@ -35,7 +35,7 @@ class Sheet:
     Parameters
     ----------
     width, height: mm. speed: mm/s. gain: mm per unit of the signal.
-    plain: for signals without mV; no paper, no pulse, and the footer says so.
+    plain: for signals without mV; no paper, no pulse, and a footer that states it.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Sheet:
     def frame(self, title: str, note: str, synthetic: bool) -> None:
         """Title above, scale beneath, and where it is due the word SYNTHETIC."""
         top = self.height - 9.5
-        room = int((self.width - 2 * MARGIN - 60) / 2.7)  # letters beside SYNTHETIC
+        room = int((self.width - 2 * MARGIN - 60) / 2.7)  # letters next to SYNTHETIC
         title = title if len(title) <= room else title[: room - 3] + "..."
         self.text(MARGIN, top, title, 11, weight="bold")
         if synthetic:
@@ -139,7 +139,7 @@ def check_picture_path(target: str | Path) -> Path:
     path = check_path(target, "the picture")
     if path.suffix.lower() not in SUFFIXES:
         raise EcgsynthError(
-            f"{path} does not say what to draw; end the name in {', '.join(SUFFIXES)}."
+            f"{path} has no ending of a picture; end the name in {', '.join(SUFFIXES)}."
         )
     return path
 
@@ -155,17 +155,17 @@ def save(sheets: Sequence[Sheet], target: Path, title: str, synthetic: bool) -> 
     from matplotlib.backends.backend_pdf import PdfPages
 
     kind = target.suffix.lower()[1:]
-    says = SYNTHETIC_MARK if synthetic else "not for diagnosis"
+    subject = SYNTHETIC_MARK if synthetic else "not for diagnosis"
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "ecgsynth", "pdf.fonttype": 42}
     with matplotlib.rc_context(settings), atomic_write(target) as temporary:
         named: dict[str, Any]
         if kind == "pdf":
-            named = {"Title": title, "Subject": says, "CreationDate": None}
+            named = {"Title": title, "Subject": subject, "CreationDate": None}
             with PdfPages(temporary, metadata=named) as pages:
                 for sheet in sheets:
                     pages.savefig(sheet.figure)
         else:
-            named = {"Title": title, "Description": says}
+            named = {"Title": title, "Description": subject}
             if kind == "svg":
                 named["Date"] = None
             sheets[0].figure.savefig(temporary, format=kind, dpi=DPI, metadata=named)

@@ -81,15 +81,15 @@ def strips_sheet(ecg: Ecg, chosen: list[int], title: str, speed: float, gain: fl
     y = FOOTER + tall
     labels = ecg.labels_str
     for item in items:
-        mine = [(start, k) for i, start, k in shown if i == item]
+        item_rows = [(start, k) for i, start, k in shown if i == item]
         low, high = reaches[item]
         pitch = high - low + 5
         y -= heading_mm
         sheet.text(MARGIN, y + 2, heading_of(str(labels[item])) or f"item {item}", 9, weight="bold")
         top = y
-        y -= pitch * len(mine)
+        y -= pitch * len(item_rows)
         sheet.paper(MARGIN, y, wide, top - y)
-        for row, (start, k) in enumerate(mine):
+        for row, (start, k) in enumerate(item_rows):
             zero = top - row * pitch - 5 - high
             first = round(start * spec.fs)
             wave = wave_of(ecg, item, k)[first : first + round(per_row * spec.fs)]

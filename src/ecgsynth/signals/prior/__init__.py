@@ -1,8 +1,8 @@
-"""The prior of contexts: how a class's RR intervals (or ages) spread and hang together.
+"""The prior of contexts: the joint distribution of a class's RR intervals (or ages).
 
 Beside the contexts that a model sees it holds hidden ones that only its scaler needs. It is two
 laws: one over people for what is a person's (mean RR, age), and one over items for what is an
-item's (RR before and after a beat, as ratios to the mean RR). `laws` says what keeps a single
+item's (RR before and after a beat, as ratios to the mean RR). `laws` explains what keeps a single
 person out of them, `measured` how they come from a training set.
 """
 
@@ -162,7 +162,7 @@ def _rounded_moments(values: Values, person: NDArray[np.int64]) -> tuple[float, 
 
 def usual_ranges(priors: Sequence[ContextPrior]) -> dict[str, tuple[float, float, float]]:
     """Lowest, middle and highest usual value of every context, over all classes of these priors
-    alike; NaN where nobody has it."""
+    alike; NaN where no one has it."""
     drawn = []
     for prior in priors:
         uniform = np.random.default_rng(0).uniform(size=(USUAL, prior.uniforms))

@@ -14,7 +14,7 @@ from ecgsynth.signals.prior.columns import Columns
 from ecgsynth.signals.prior.laws import LEAST, Law, Values, fit_law
 
 WITHIN = 0.25
-"""SD of a number within people, as a share of that between them, up to which it is theirs."""
+"""SD within people, as a share of that between them, up to which a number is a person's."""
 
 
 def fit_classes(
@@ -135,6 +135,6 @@ def _item_groups(counted: Values, person: NDArray[np.int64]) -> NDArray[np.int64
 
 
 def _fill_law(law: Law, other: Law) -> Law:
-    """A law with what nobody of its own has from another one."""
+    """A law whose missing numbers are taken from another one."""
     unknown = np.isnan(law.quantiles[:, :1])
     return replace(law, quantiles=np.where(unknown, other.quantiles, law.quantiles))

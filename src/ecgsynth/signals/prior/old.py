@@ -1,4 +1,4 @@
-"""Priors as earlier versions kept them, with the contexts of single people, made ones that do not.
+"""Upgrade of priors of earlier versions, which held the contexts of single people.
 
 They held quantiles of every context for each class and style, and a style was mostly a person: the
 mean RR of everyone stood in the card.
@@ -29,7 +29,7 @@ def is_old_prior(data: dict[str, Any]) -> bool:
 def upgrade_prior(spec: Spec, data: dict[str, Any], styles_are_people: bool = True) -> ContextPrior:
     """A prior in the present form, fitted to items drawn from one of the earlier form.
 
-    styles_are_people: where it is not so, nobody knows of how many people the items are, and they
+    styles_are_people: where it is not so, the number of people is unknown, and the items
     count as one person's.
 
     Raises

@@ -1,4 +1,4 @@
-"""What a training set is refused for, and what of it stands as a doubt in the card."""
+"""Checks of a training set: reasons to refuse it, and warnings that the card keeps."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ FEW = 30
 """Items of a class below which a generator learns them by heart."""
 
 ONE = 0.9
-"""Share of a class that is of one person, from which on it is said."""
+"""Share of a class that is of one person, from which on there is a warning."""
 
 COPIES = 0.01
-"""Share of items that are exact copies of others, from which on it is said."""
+"""Share of items that are exact copies of others, from which on there is a warning."""
 
 TOO_HIGH = 20.0
 """Times the median height of the items; beats of one set differ by less than ten times."""
@@ -71,7 +71,7 @@ def check_training_set(data: Ecg, batch: int) -> None:
     if data.spec.unit == "mV" and 0 < height < STEPS * LEAST:
         raise EcgsynthError(
             f"the training signals span {height:.2g} mV, and what is generated has steps of "
-            f"{LEAST:g} mV: nothing would be left of them; bring them to mV, or say "
+            f"{LEAST:g} mV: nothing would be left of them; bring them to mV, or set "
             "data.unit=normalised."
         )
     counts = data.counts()
@@ -86,30 +86,30 @@ def check_training_set(data: Ecg, batch: int) -> None:
 
 @contextmanager
 def collect_warnings() -> Iterator[list[str]]:
-    """What is warned of while a set is read: it speaks of the model that learns from it, too."""
-    said: list[str] = []
+    """Collect the warnings while a set is read; they concern the model, too."""
+    sentences: list[str] = []
 
     class ListHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said.append(record.getMessage())
+            sentences.append(record.getMessage())
 
     hearing = ListHandler(logging.WARNING)
     log.addHandler(hearing)
     try:
-        yield said
+        yield sentences
     finally:
         log.removeHandler(hearing)
 
 
 def training_set_warnings(run: Run, data: Ecg) -> list[str]:
     """A sentence for everything that makes a model of this set doubtful; each is also warned of."""
-    said = [
+    sentences = [
         *_check_origin(data), *_check_size(data), *_check_labels(data), *_check_people(data),
         *_check_signals(data), *_check_shape(run, data.spec),
     ]  # fmt: skip
-    for sentence in said:
+    for sentence in sentences:
         log.warning("%s", sentence)
-    return said
+    return sentences
 
 
 def _check_origin(data: Ecg) -> list[str]:
@@ -117,7 +117,7 @@ def _check_origin(data: Ecg) -> list[str]:
         return []
     return [
         f"the training items are synthetic ({data.source}): a model of a model, whose figures "
-        "tell nothing of real hearts."
+        "do not hold for real ECG."
     ]
 
 
@@ -132,20 +132,20 @@ def _check_labels(data: Ecg) -> list[str]:
 
 
 def _check_size(data: Ecg) -> list[str]:
-    said = [
+    sentences = [
         f"class '{name}' has only {total} item{'s' * (total > 1)}; expect copies of "
         f"{'them' if total > 1 else 'it'}."
         for name, total in data.counts().items() if total < FEW
     ]  # fmt: skip
     if not data.spec.classes and len(data) < FEW:
-        said.append(f"the training set has only {len(data)} items; expect copies of them.")
+        sentences.append(f"the training set has only {len(data)} items; expect copies of them.")
     copies = len(data) - len({sha256(item.tobytes()).digest() for item in data.signal})
     if copies > COPIES * len(data):
-        said.append(
+        sentences.append(
             f"{copies:,} of the {len(data):,} training items are exact copies of others; what is "
             "repeated is learned by heart first."
         )
-    return said
+    return sentences
 
 
 def _check_people(data: Ecg) -> list[str]:
@@ -155,39 +155,39 @@ def _check_people(data: Ecg) -> list[str]:
     if len(np.unique(people)) == 1:
         return [
             "all training items are of one person; what is made resembles that person and "
-            "stands for nobody else."
+            "no one else."
         ]
-    said = []
+    sentences = []
     for name in () if data.spec.multilabel else data.spec.classes:
         each = np.unique(people[data.labels_str == name], return_counts=True)[1]
         if each.sum() > 1 and each.max() > ONE * each.sum():
-            said.append(f"more than nine in ten items of class '{name}' are of one person.")
+            sentences.append(f"more than nine in ten items of class '{name}' are of one person.")
         elif 0 < len(each) < PEOPLE:
-            said.append(
+            sentences.append(
                 f"fewer than {PEOPLE} people have items of class '{name}': their contexts were "
                 "made coarse, and their shapes are those people's."
             )
-    return said
+    return sentences
 
 
 def _check_signals(data: Ecg) -> list[str]:
-    if doubt := unit_problem(data):
-        return [f"THE UNIT IS DOUBTFUL: the training {doubt} and train again."]
+    if problem := unit_problem(data):
+        return [f"THE UNIT IS DOUBTFUL: the training {problem} and train again."]
     leads = np.ptp(data.signal, axis=2)
     level = np.median(data.signal, axis=2)
     heights = leads.max(1)
     middle, unit = float(np.median(heights)), data.spec.unit
     usual = np.median(level, axis=0)
-    said = []
+    sentences = []
     if np.abs(usual).max() > TOO_FAR * middle:
-        said.append(
+        sentences.append(
             f"the training signals stand at {usual[np.abs(usual).argmax()]:.3g} {unit} and are "
             f"{middle:.2g} {unit} high: an offset that the model learns instead of the ECG; "
             "subtract it."
         )
     off = (heights > TOO_HIGH * middle) | (np.abs(level - usual).max(1) > TOO_HIGH * middle)
     if high := int(off.sum()):
-        said.append(
+        sentences.append(
             f"{high:,} of the {len(data):,} training items {'are' if high > 1 else 'is'} more than "
             f"{TOO_HIGH:g} times as high, or as far from the others' level, as the median height "
             f"of {middle:.2g} {unit} (the highest {heights.max():.2g}); artefacts or another "
@@ -196,12 +196,12 @@ def _check_signals(data: Ecg) -> list[str]:
     each = np.median(leads, axis=0)
     low = [name for name, h in zip(data.spec.leads, each, strict=True) if h < TOO_LOW * each.max()]
     if low:
-        said.append(
+        sentences.append(
             f"the lead{'s' * (len(low) > 1)} {', '.join(low)} of the training items "
             f"{'are' if len(low) > 1 else 'is'} less than a hundredth as high as the highest lead; "
             "another unit, or not connected?"
         )
-    return said
+    return sentences
 
 
 def _check_shape(run: Run, spec: Spec) -> list[str]:

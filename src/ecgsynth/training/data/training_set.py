@@ -168,4 +168,4 @@ def _sample_rows(data: Ecg, rows: NDArray[np.int64], seed: int) -> NDArray[np.in
     if not data.spec.classes:
         return np.sort(rows[:ENOUGH])
     label = np.asarray(data.label)[rows] > 0
-    return np.unique(np.concatenate([rows[mine][:ENOUGH] for mine in label.T]))
+    return np.unique(np.concatenate([rows[members][:ENOUGH] for members in label.T]))

@@ -1,7 +1,7 @@
-"""What is seen in a training that goes wrong, and what to try: the rules of the alarms.
+"""The rules of the alarms: how a training that goes wrong is recognised, and what to try.
 
-A rule is one function of the looks at a training's health so far; it answers with what it saw, or
-with nothing. Where the thresholds come from is told in docs/training.md.
+A rule is one function of the looks at a training's health so far; it returns a sentence about what
+it found, or "". docs/training.md gives the sources of the thresholds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LOOKS = 3
 
 LOWER_RATES = "try lower rates, as in training.rate_generator=1e-4 training.rate_critic=1e-4"
 
-LOUD = 10.0
+LARGE = 10.0
 """Amplitude, real items' own being 1; untrained generators stand at 3.6 or less."""
 HIGH = 1000.0
 """Loss, whatever the objective; healthy ones stay below a tenth of it."""
@@ -28,13 +28,13 @@ SURE = 0.99
 NO_LOSS = 0.03
 """Adversarial loss from which a critic learns no more, where the loss cannot go below 0."""
 BEYOND_CHANCE = 1.05
-"""Share of what a critic loses that says the same of every item: healthy ones stay below 1."""
+"""Share of what a critic loses that rates every item alike: healthy ones stay below 1."""
 BEGUN = 1000
 """Examples after which a critic is expected to know more than at first."""
 UNDECIDED = 0.05
 """Distance from one half within which a critic's accuracy is a coin's."""
 FAR, NARROW = 1.3, 0.7
-"""Distance and spread, real items' own being 1, beyond which anybody could tell the items."""
+"""Distance and spread, real items' own being 1, beyond which the items are plainly not real."""
 AWAY, WORSE = 2.5, 1.25
 """Distance, real items' own being 1, and its growth over the least so far, from which items move
 away; healthy trainings come nearer, and go back by a tenth at most."""
@@ -51,8 +51,8 @@ GROWN = 0.5
 """Amplitude from which items are grown: before that they differ little because they are small."""
 LEARNT_BY_HEART = 0.5
 """Share of the critic's gap that held-out real items do not have."""
-UNHEARD, HEARD = 0.1, 0.5
-"""How a class is told that the generator does not know, and the best one when it knows others."""
+IGNORED, FOLLOWED = 0.1, 0.5
+"""Class adherence below which the generator ignores a class, and above which it knows another."""
 SEEN = 5000
 """Examples of a class after which a generator can be expected to know it: the flagship does after
 250 steps, 3,000 of the rarest class and 19,000 of the commonest."""
@@ -90,8 +90,8 @@ def divergence(past: Sequence[Look]) -> str:
     worst = max(losses, key=losses.__getitem__, default="")
     if losses and not losses[worst] <= HIGH:
         return f"the loss {worst} stands at {losses[worst]:.2g}"
-    loud = look["health/amplitude"]
-    return "" if loud <= LOUD else f"synthetic items are {loud:.2g} times as large as real ones"
+    large = look["health/amplitude"]
+    return "" if large <= LARGE else f"synthetic items are {large:.2g} times as large as real ones"
 
 
 @register_rule(
@@ -102,7 +102,7 @@ def divergence(past: Sequence[Look]) -> str:
 def dominating_critic(past: Sequence[Look]) -> str:
     """The critic is never wrong, and has nothing left to learn.
 
-    A Wasserstein critic's loss has no bottom; it cannot be too good, and never rings.
+    A Wasserstein critic's loss has no bottom; it cannot be too good, and raises no alarm.
     """
     last = past[-LOOKS:]
     if min(look.get("health/accuracy", 0.0) for look in last) < SURE:
@@ -115,7 +115,7 @@ def dominating_critic(past: Sequence[Look]) -> str:
 
 @register_rule("lost-critic", LOWER_RATES)
 def lost_critic(past: Sequence[Look]) -> str:
-    """The critic does worse than one that says the same of every item, or no better than a coin
+    """The critic does worse than one that rates every item alike, or no better than a coin
     where the items are nothing like real ones; a generator learns nothing from it."""
     last = past[-LOOKS:]
     if last[0]["examples"] < BEGUN:
@@ -158,7 +158,7 @@ def moving_away(past: Sequence[Look]) -> str:
     "nothing",
 )
 def idle_generator(past: Sequence[Look]) -> str:
-    """Of the same noise the same items come, look after look."""
+    """The same noise gives the same items, look after look."""
     last = past[-LOOKS:]
     if last[-1]["examples"] - last[0]["examples"] < IDLE_FOR:
         return ""
@@ -180,7 +180,7 @@ def idle_generator(past: Sequence[Look]) -> str:
     "training.rate_generator, or more training.critic_steps",
 )
 def mode_collapse(past: Sequence[Look]) -> str:
-    """Whatever the noise, the same items come."""
+    """All noise gives the same items."""
     last = past[-LOOKS:]
     spreads = [by_class(look, "health/spread").values() for look in last]
     if not all(spreads) or min(look["health/amplitude"] for look in last) < GROWN:
@@ -213,14 +213,14 @@ def overfitting_critic(past: Sequence[Look]) -> str:
 def dead_class(past: Sequence[Look]) -> str:
     """The generator makes one class's items as it makes the others', or always the same one."""
     last = past[-LOOKS:]
-    told = [by_class(look, "health/told") for look in last]
+    adherence = [by_class(look, "health/told") for look in last]
     spread = [by_class(look, "health/spread") for look in last]
     dead = [
         name
         for name, drawn in by_class(last[0], "drawn").items()
         if drawn >= SEEN
         and (
-            all(t.get(name, 1.0) < UNHEARD and max(t.values()) > HEARD for t in told)
+            all(t.get(name, 1.0) < IGNORED and max(t.values()) > FOLLOWED for t in adherence)
             or all(s.get(name, 1.0) < SAME / 3 and median(s.values()) > 3 * SAME for s in spread)
         )
     ]

@@ -12,7 +12,7 @@ from ecgsynth.training.monitoring.tracking import read_metrics
 TITLES = {
     "health/accuracy": "critic right (real above synthetic)",
     "health/gradient": "gradient norm",
-    "health/told": "class told (1 = as real)",
+    "health/told": "class adherence (1 = as real)",
     "health/spread": "spread within a class (1 = as real)",
     "health/distance": "distance to the nearest real item (1 = as real)",
     "health/amplitude": "amplitude (1 = as real)",

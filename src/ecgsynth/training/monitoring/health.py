@@ -1,4 +1,4 @@
-"""Health of a training: what critic and generator make of the same few items, again and again.
+"""Health of a training: critic and generator are measured on the same few items again and again.
 
 The real items, the held-out ones and the noise are drawn once, by a random generator of their
 own, so that looking changes nothing that is learned.
@@ -22,7 +22,7 @@ from ecgsynth.training.monitoring import measures
 ITEMS = (64, 256)
 """Fewest and most real items that are looked at; in between four batches of the training."""
 PER_CLASS = 8
-"""Fewest items of a class from which something can be said about it."""
+"""Fewest items of a class from which it gets figures."""
 MOST_CLASSES = 16
 """Classes with a figure of their own, those with most items; looking must stay cheap."""
 SHOWN = 48
@@ -102,7 +102,7 @@ class Health:
     def _critic_figures(
         self, generator: nn.Module, critic: nn.Module, synthetic: Tensor
     ) -> dict[str, float]:
-        """How surely the critic tells real items from synthetic ones, and held-out real ones."""
+        """How well the critic separates real items, and held-out ones, from synthetic items."""
         gap = _critic_gap(critic, self._batch, synthetic)
         found = {"health/accuracy": measures.critic_accuracy(gap)}
         if (unseen := self._heldout_batch) is not None:
@@ -131,7 +131,7 @@ class Health:
 
     @property
     def has_heldout(self) -> bool:
-        """Whether there are items to tell learning by heart from learning."""
+        """Whether there are held-out items, with which overfitting can be seen."""
         return self._heldout_batch is not None
 
 

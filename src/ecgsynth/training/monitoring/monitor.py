@@ -1,4 +1,4 @@
-"""The guard of a training: looks at its health, raises alarms and answers them."""
+"""The monitor of a training: it looks at its health, raises alarms and responds to them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ecgsynth.training.monitoring.health import Health, Sample
 log = logging.getLogger("ecgsynth")
 
 MOST_RETURNS = 3
-"""So often a training goes back to its last good snapshot; then it is stopped."""
+"""Times that a training goes back to its last good snapshot; then it is stopped."""
 SLOWER = 0.5
 """Share of the rates that is left after each return."""
 AUGMENT_WITHIN = 0.05
@@ -30,19 +30,19 @@ MOST_AUGMENT = 0.8
 
 
 class TrainingMonitor:
-    """Between the loop and what is watched; all that it decides stands in `state`.
+    """Watches a training for the loop; all its decisions are in `state`.
 
     Parameters
     ----------
     run: the training. seen: its set. heldout: gives items to compare with, or None.
     nets: generator and critic, if there is one. sample: of the family.
-    shares: of each class in what is drawn. chance: the loss of a critic that says the same of
-    every item. total: examples in all.
+    shares: of each class in what is drawn. chance: the loss of a critic that rates every item
+    alike. total: examples in all.
     state: as a snapshot kept it. past: lines of metrics.jsonl up to there.
 
     Attributes
     ----------
-    augment: chance of augmentation now. told: alarms so far, as the card keeps them.
+    augment: chance of augmentation now. raised: alarms so far, as the card keeps them.
 
     Raises
     ------
@@ -95,7 +95,7 @@ class TrainingMonitor:
 
     @property
     def doubtful(self) -> bool:
-        """Whether a snapshot of this moment is none to go back to."""
+        """Whether a snapshot of this moment is not good enough to go back to."""
         return self._settings.on_alarm == "restore" and self._alarms.doubtful
 
     def look_is_due(self, step: int) -> bool:
