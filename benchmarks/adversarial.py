@@ -29,7 +29,7 @@ from ecgsynth.evaluation.intervals import blocks
 from ecgsynth.evaluation.judge import judge
 from ecgsynth.evaluation.metrics.privacy.copies import COPIES, copy_share, copy_share_person
 from ecgsynth.evaluation.report import Report
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.filters import lowpass
@@ -110,8 +110,8 @@ def main() -> None:
     if given.only != "copies":
         found["real"] = real_samples(given.samples)
     given.to.parent.mkdir(exist_ok=True)
-    with written_beside(given.to) as beside:
-        beside.write_text(json.dumps(found, indent=1))
+    with atomic_write(given.to) as temporary:
+        temporary.write_text(json.dumps(found, indent=1))
     show(found)
 
 

@@ -22,8 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ecgsynth.datasets.store import data_root
-from ecgsynth.files import written_beside
-from ecgsynth.threads import COUNT, OURS, cores
+from ecgsynth.files import atomic_write
+from ecgsynth.threads import COUNT, OURS, available_cores
 
 MOST = 3.0
 """Times the CPU time of a quiet run."""
@@ -38,18 +38,21 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--limit", type=float, default=1800, help="seconds until a run is stopped")
     asked = parser.parse_args(words)
     found = {"quiet": run(asked.limit)}
-    with busy(cores()):
+    with busy(available_cores()):
         found["busy"] = run(asked.limit)
     ratio = found["busy"]["cpu_s"] / found["quiet"]["cpu_s"]
-    print(f"{cores()} cores; README's evaluate --quick, alone and beside {cores()} busy loops\n")
+    print(
+        f"{available_cores()} cores; README's evaluate --quick, alone and next to as many busy "
+        "loops\n"
+    )
     print("| run | CPU time, s | wall time, s | load before |")
     print("|---|---|---|---|")
     for name, row in found.items():
         print(f"| {name} | {row['cpu_s']:.1f} | {row['wall_s']:.1f} | {row['load']:.1f} |")
     print(f"\nCPU time busy over quiet: {ratio:.2f} (at most {MOST:g})")
-    facts = {"cores": cores(), "ratio": round(ratio, 3), "most": MOST, **found}
-    with written_beside(asked.to) as beside:
-        beside.write_text(json.dumps(facts, indent=1) + "\n")
+    facts = {"cores": available_cores(), "ratio": round(ratio, 3), "most": MOST, **found}
+    with atomic_write(asked.to) as temporary:
+        temporary.write_text(json.dumps(facts, indent=1) + "\n")
     if ratio > MOST:
         sys.exit(1)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import ecgsynth as es
 from ecgsynth.evaluation.report import Row
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 
 BESIDE = {"mean beat": "mean beat", "floor: Gaussian": "gaussian", "ceiling: real": "real"}
 """Columns of controls that stand beside every set, and their names in a report."""
@@ -88,7 +88,7 @@ def kept(path: Path, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.floa
         return np.asarray(np.load(path, allow_pickle=False))
     found = make()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_beside(path) as beside, beside.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.save(file, found)
     return found
 

@@ -36,7 +36,7 @@ from ecgsynth.evaluation import Estimate, Trial
 from ecgsynth.evaluation.baselines.samplers import gaussian
 from ecgsynth.evaluation.reference_models.classifiers import merit
 from ecgsynth.evaluation.scores import scores
-from ecgsynth.progress import bar
+from ecgsynth.progress import share_bar
 
 TESTED, FEW, MADE = 500, 200, 800
 """Beats of a class: real ones to test with, real ones where they are few, synthetic ones."""
@@ -98,7 +98,7 @@ def claims(
     columns = [*models, FLOOR, CEILING]
     jobs = [(r, c) for r in PUBLISHED for c in (columns if r in (ALONE, BOTH) else [CEILING])]
     said: dict[tuple[str, str], list[NDArray[np.float32]]] = {job: [] for job in jobs}
-    with bar("training classifiers") as advance:
+    with share_bar("training classifiers") as advance:
         for seed in range(seeds):
             for k, (row, column) in enumerate(jobs):
                 advance(f"{row}, {column}, seed {seed}", (seed + k / len(jobs)) / seeds)

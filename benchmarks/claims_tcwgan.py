@@ -21,7 +21,7 @@ import ecgsynth as es
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.real_sets import load_like
 from ecgsynth.evaluation.reference_models.classifiers import fit, predict
-from ecgsynth.progress import bar
+from ecgsynth.progress import share_bar
 from ecgsynth.signals.ecg import one_hot
 from ecgsynth.signals.paper import beats_sheet
 
@@ -122,7 +122,7 @@ def sets(train: es.Ecg, synthetic: dict[str, es.Ecg]) -> Iterator[tuple[str, es.
 def utility(name: str, train: es.Ecg, validation: es.Ecg, steps: int) -> list[str]:
     """A row of the table: what the fixed classifier makes of people it has never seen."""
     scores = []
-    with bar(name) as advance:
+    with share_bar(name) as advance:
         for k, seed in enumerate(SEEDS):
             begun = k / len(SEEDS)
             net = fit(

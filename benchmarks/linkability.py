@@ -30,7 +30,7 @@ from ecgsynth.evaluation.metrics.privacy.linkability import (
     context_hits,
     context_linkability,
 )
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
@@ -56,8 +56,8 @@ def main() -> None:
     found = {name: one for path in pretrained().values() for name, one in of_model(path)}
     found["refits"] = refits()
     KEPT.parent.mkdir(exist_ok=True)
-    with written_beside(KEPT) as beside:
-        beside.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    with atomic_write(KEPT) as temporary:
+        temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     table(
         ["model", "AUC by contexts (95 %)", "more hits of trained people (95 %)", "of"],
         [

@@ -19,13 +19,13 @@ import numpy as np
 
 from ecgsynth.config import Run
 from ecgsynth.datasets import load
-from ecgsynth.signals.anonymity import coarse, people_of
+from ecgsynth.signals.anonymity import people_of, round_coarse
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import measure_hidden
 from ecgsynth.synthesizer import Synthesizer, pretrained
-from ecgsynth.training.card import classes_of, rare
-from ecgsynth.training.data.batches import styles_of
-from ecgsynth.training.data.checks import doubts, warned
+from ecgsynth.training.card import classes_of, rare_labels
+from ecgsynth.training.data.batches import style_codes
+from ecgsynth.training.data.checks import collect_warnings, training_set_warnings
 
 
 def main() -> None:
@@ -46,17 +46,17 @@ def reissued(path: Path, steps: bool) -> str:
     """Write a model's file again with a prior of today; returns what was done in words."""
     model = Synthesizer.load(path)
     run = Run.from_dict(model.card.run)
-    with warned() as told:
+    with collect_warnings() as told:
         data = load(run.data.name, run.data.split, **run.data.settings)
-    styles, style = styles_of(data, run.training)
+    styles, style = style_codes(data, run.training)
     assert styles == model.card.styles, "the recordings are of other people than the model's"
     fitted = ContextPrior.fit(data, style, measure_hidden(model.scaler, data))
     prior = fitted if steps else replace(fitted, mean=model.prior.mean, sd=model.prior.sd)
     card, before = model.card, model.card.id
     card.prior = prior.to_json()
-    card.data |= {"items": int(coarse(len(data))), "classes": classes_of(data)}
-    card.left_out |= rare(data)
-    card.doubts = [*told, *doubts(run, data)]
+    card.data |= {"items": int(round_coarse(len(data))), "classes": classes_of(data)}
+    card.left_out |= rare_labels(data)
+    card.doubts = [*told, *training_set_warnings(run, data)]
     model.save(path, half=model.halved)
     assert card.id == before, "the weights have changed"
     return f"{len(prior.classes)} classes of {len(np.unique(people_of(data)))} people"

@@ -1,8 +1,10 @@
 """The tables of the docs that come from kept runs.
 
 `python -m benchmarks.tables` renders the JSON of `benchmarks/results` into the pages: a table
-stands between the comments `<!-- table NAME -->` and `<!-- end -->`. With `--check` it writes
-nothing, and ends with 1 where a page differs. A table whose JSON is not kept stays as it is.
+stands between the comments `<!-- table NAME -->` and `<!-- end -->`, and a figure in a sentence
+between `<!-- figure REPORT METRIC GROUP -->` and `<!-- end -->`; `gaussian` or `real` behind the
+group means that control. With `--check` it writes nothing, and ends with 1 where a page differs.
+What is not kept stays as it is.
 """
 
 from __future__ import annotations
@@ -16,27 +18,33 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.claims import estimate, number
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = Path(__file__).resolve().parent / "results"
 REGION = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+FIGURE = re.compile(
+    r"(<!-- figure ([\w-]+) (\w+) ([^>]+?)(?: (gaussian|real))? -->).*?(<!-- end -->)", re.DOTALL
+)
 
 GROUPS = ("N", "S", "V", "F", "all")
 MATCH = {
-    "c2st": "C2ST AUC",
+    "c2st": "C2ST AUC by people",
+    "c2st_minutes": "C2ST AUC by time blocks",
     "coverage": "coverage",
     "density": "density",
     "coverage_signal": "coverage, sample by sample",
     "frechet": "Frechet distance",
     "spread": "spread",
     "psd_distance": "spectrum, dB",
+    "copy_share": "share of copies",
 }
 UTILITY = {
     "tstr": "synthetic (95 %)",
     "trtr": "real (95 %)",
     "tstr_ratio": "ratio synthetic / real (95 %)",
 }
+MACRO = {"all": "mean of all classes", "macro NSV": "mean of N, S, V"}
 ELSEWHERE = (*UTILITY, "trts", "coverage_signal", "density_signal", "rmse_random", "prd_random")
 """Figures that have a table of their own, or mean nothing for single beats."""
 
@@ -45,7 +53,7 @@ BOARD = (
     ("coverage", "V", "coverage V: share of real beats with a synthetic one close by"),
     ("frechet", "V", "Frechet distance V"),
     ("copy_share", "V", "share of copies V (real beats: .01)"),
-    ("tstr", "N, S, V", "macro F1 on new patients, trained on these beats alone"),
+    ("tstr", "macro NSV", "macro F1 on new patients, trained on these beats alone"),
 )
 """Metric, group and words of each row of the README's board."""
 
@@ -62,8 +70,8 @@ def main(words: Sequence[str] | None = None) -> None:
         print(path.relative_to(ROOT))
         if not check:
             text = rendered()[path]
-            with written_beside(path) as beside:
-                beside.write_text(text, encoding="utf-8")
+            with atomic_write(path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
     if check and differ:
         sys.exit(1)
 
@@ -90,7 +98,16 @@ def filled(text: str, kept: Path) -> str:
         lines = render(json.loads(path.read_text("utf-8")))
         return found[0] if lines is None else found[1] + "\n".join(lines) + "\n" + found[3]
 
-    return REGION.sub(fill, text)
+    def figure(found: re.Match[str]) -> str:
+        path = kept / f"{found[2]}.json"
+        rows = by_name(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+        if not known(rows, found[3], found[4]):
+            return found[0]
+        row = rows[found[3], found[4]]
+        shown = {None: interval(row), "gaussian": controls(row)[0], "real": controls(row)[1]}
+        return found[1] + shown[found[5]] + found[6]
+
+    return FIGURE.sub(figure, REGION.sub(fill, text))
 
 
 def linkability(content: Mapping[str, Any]) -> Table:
@@ -149,7 +166,7 @@ def match(report: Mapping[str, Any]) -> Table:
         [words, group, interval(rows[name, group]), *controls(rows[name, group])]
         for name, words in MATCH.items() for group in GROUPS if known(rows, name, group)
     ]  # fmt: skip
-    return table(["figure", "of", "synthetic (95 %)", "Gaussian", "real"], lines)
+    return table(["figure", "of", "synthetic (95 %)", "Gaussian", "real (range of samples)"], lines)
 
 
 def utility(report: Mapping[str, Any]) -> Table | None:
@@ -159,7 +176,7 @@ def utility(report: Mapping[str, Any]) -> Table | None:
     if not groups:
         return None
     lines = [
-        [group, *(interval(rows.get((name, group))) for name in UTILITY),
+        [MACRO.get(group, group), *(interval(rows.get((name, group))) for name in UTILITY),
          controls(rows["tstr", group])[0]]
         for group in groups
     ]  # fmt: skip
@@ -197,18 +214,16 @@ def board(report: Mapping[str, Any]) -> Table:
     for name, group, words in BOARD:
         if known(rows, name, group):
             row = rows[name, group]
-            real = controls(row)[1] or number((row.get("real") or {}).get("median"))
-            if name == "tstr":
-                real = interval(rows.get(("trtr", group)))
+            real = interval(rows.get(("trtr", group))) if name == "tstr" else controls(row)[1]
             lines.append([words, f"**{interval(row)}**", controls(row)[0], real])
-    return table(["figure", "synthetic (95 %)", "Gaussian", "real beats"], lines)
+    return table(["figure", "synthetic (95 %)", "Gaussian", "real beats (range of samples)"], lines)
 
 
 def with_ends(row: Mapping[str, Any]) -> str:
     """Value (Gaussian, real), as far as they are known."""
     ends = controls(row)
-    beside = f" ({', '.join(end or '-' for end in ends)})" if any(ends) else ""
-    return number(row["value"]) + beside
+    temporary = f" ({', '.join(end or '-' for end in ends)})" if any(ends) else ""
+    return number(row["value"]) + temporary
 
 
 def by_name(report: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -220,8 +235,16 @@ def known(rows: Mapping[tuple[str, str], dict[str, Any]], name: str, group: str)
 
 
 def controls(row: Mapping[str, Any]) -> list[str]:
-    """Baseline and ceiling of a row; "" where there is none."""
-    return [number(row["controls"].get(name)) for name in ("gaussian", "real")]
+    """Baseline and ceiling of a row; "" where there is none.
+
+    The ceiling is the median of real samples at the size of the set, with the range that they
+    reach; else one sample of real items.
+    """
+    baseline, real = (number(row["controls"].get(name)) for name in ("gaussian", "real"))
+    samples = row.get("real")
+    if samples:
+        real = estimate(samples["median"], samples["low"], samples["high"])
+    return [baseline, real]
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:

@@ -64,8 +64,8 @@ def measure(run: Any, every: int) -> tuple[dict[str, float], float, float]:
             marks[0] = (spent["look"], spent["all"])
             spent.update(look=0.0, all=0.0)
 
-    monitor.Guard.look = timed(monitor.Guard.look, "look")  # type: ignore[method-assign]
-    monitor.Guard.heed = timed(monitor.Guard.heed, "")  # type: ignore[method-assign]
+    monitor.TrainingMonitor.look = timed(monitor.TrainingMonitor.look, "look")  # type: ignore[method-assign]
+    monitor.TrainingMonitor.heed = timed(monitor.TrainingMonitor.heed, "")  # type: ignore[method-assign]
     tracking.Tracker.write = timed(tracking.Tracker.write, "")  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as place:
         train(run, Path(place) / "run", report=report)

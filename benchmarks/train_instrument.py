@@ -1,4 +1,4 @@
-"""Train a fixed instrument and ship it: python benchmarks/train_instrument.py mitbih | ptbxl
+"""Train a fixed instrument and ship it: python benchmarks/train_instrument.py mitbih | ptbxl.
 
 Beats: MIT-BIH, DS1 without its validation patients, where the weights with the best macro F1 are
 kept. Records: PTB-XL at 100 Hz, folds 1-8; the best macro AUROC on fold 9 is kept, fold 10 is told
@@ -18,7 +18,7 @@ from ecgsynth.datasets.ptbxl import vocabulary
 from ecgsynth.datasets.ptbxl.statements import SUPERCLASSES
 from ecgsynth.evaluation.reference_models.classifiers import RECORD_SHARE, STEPS, fit, predict
 from ecgsynth.evaluation.reference_models.instruments import made
-from ecgsynth.progress import bar
+from ecgsynth.progress import share_bar
 from ecgsynth.signals.ecg import Ecg
 
 RECORD_STEPS = 2400
@@ -37,7 +37,7 @@ def main() -> None:
     parts, steps, licence = beats() if given.of == "mitbih" else records()
     train, validation = parts["train"].quantised(), parts["validation"].quantised()
     made_of = steps * RECORD_SHARE if given.of == "ptbxl" else steps  # what `fit` makes of them
-    with bar("training") as advance:
+    with share_bar("training") as advance:
         net = fit(
             train, validation, steps=steps, advance=lambda n: advance("training", n / made_of)
         )

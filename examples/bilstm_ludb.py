@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 import ecgsynth as es
-from ecgsynth.progress import bar
+from ecgsynth.progress import share_bar
 from ecgsynth.signals.paper import beats_sheet
 
 
@@ -26,7 +26,7 @@ def main(folder: Path, quick: bool) -> None:
     es.draw(real, folder / "real.png", title="real windows of lead II")
 
     # Train.
-    with bar("training") as show:
+    with share_bar("training") as show:
         model = es.train(
             run, folder / "run", data=real, report=lambda seen, of, _: show("training", seen / of)
         )

@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 import ecgsynth as es
-from ecgsynth.progress import bar
+from ecgsynth.progress import share_bar
 from ecgsynth.signals.paper import beats_sheet
 
 
@@ -27,7 +27,7 @@ def main(folder: Path, quick: bool) -> None:
     es.draw(real, folder / "real.png", title="real heartbeats, each from 0 to 1")
 
     # Train: the critic also names the class, and the generator learns to be named rightly.
-    with bar("training") as show:
+    with share_bar("training") as show:
         model = es.train(
             run, folder / "run", data=real, report=lambda seen, of, _: show("training", seen / of)
         )

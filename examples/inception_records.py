@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 import ecgsynth as es
-from ecgsynth.progress import bar
+from ecgsynth.progress import share_bar
 
 
 def main(folder: Path, quick: bool) -> None:
@@ -26,7 +26,7 @@ def main(folder: Path, quick: bool) -> None:
     es.draw(real.of_class("AFIB"), folder / "real.png", items=[0], title="real, AFIB")
 
     # Train: of the twelve leads eight are learned, the other four follow from them.
-    with bar("training") as show:
+    with share_bar("training") as show:
         model = es.train(
             run, folder / "run", data=real, report=lambda seen, of, _: show("training", seen / of)
         )

@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 import ecgsynth as es
-from ecgsynth.progress import bar
+from ecgsynth.progress import share_bar
 from ecgsynth.signals.paper import beats_sheet
 
 
@@ -27,7 +27,7 @@ def main(folder: Path, quick: bool) -> None:
 
     # Train. Every beat is learned without its offset and scale; they are drawn back later, so
     # that what is generated is mV again.
-    with bar("training") as show:
+    with share_bar("training") as show:
         model = es.train(
             run, folder / "run", data=real, report=lambda seen, of, _: show("training", seen / of)
         )

@@ -29,4 +29,4 @@ def everything(path: Path, **settings: Any) -> Ecg:
 
 def seed_with(split: str, person: str) -> int:
     """A seed under which this person falls into this split."""
-    return next(s for s in range(1000) if splits.side(person, s, 0.15, 0.15) == split)
+    return next(s for s in range(1000) if splits.split_of_person(person, s, 0.15, 0.15) == split)

@@ -15,26 +15,26 @@ from pydantic import Field
 from ecgsynth import arguments
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.settings import Rate, Settings, make_settings
-from ecgsynth.signals.columns import numbers, words
+from ecgsynth.signals.columns import name_array, number_array
 
 
 @pytest.mark.parametrize("value", [7, np.int64(7), np.uint8(7), np.array(7)])
 def test_a_whole_number_is_one_of_python(value: Any) -> None:
-    assert type(arguments.whole(value, "it")) is int
-    assert arguments.whole(value, "it") == 7
+    assert type(arguments.check_integer(value, "it")) is int
+    assert arguments.check_integer(value, "it") == 7
 
 
 @pytest.mark.parametrize("value", [True, np.bool_(True), 7.0, np.float32(7), "7", None, [7], 7j])
 def test_nothing_else_is_made_a_whole_number(value: Any) -> None:
     with pytest.raises(EcgsynthError, match="it must be a whole number between 0 and 2.63 - 1"):
-        arguments.whole(value, "it")
+        arguments.check_integer(value, "it")
 
 
 @pytest.mark.parametrize("value", [True, "7", None, 7j, float("nan"), float("inf"), 10**400,
                                    Decimal(7), [7], np.array([7.0])])  # fmt: skip
 def test_nothing_else_is_made_a_number(value: Any) -> None:
     with pytest.raises(EcgsynthError, match="it must be a finite number from 0 to 9"):
-        arguments.number(value, "it", 0, 9)
+        arguments.check_number(value, "it", 0, 9)
 
 
 @pytest.mark.parametrize(
@@ -52,29 +52,29 @@ def test_a_rate_at_which_no_ecg_is_recorded_is_met_by_what_may_be_meant(
     value: float, hint: str
 ) -> None:
     with pytest.raises(EcgsynthError, match=f"in Hz, samples per second.*{hint}"):
-        arguments.rate(value)
+        arguments.check_rate(value)
 
 
 @pytest.mark.parametrize("value", [["N", "N"], [], "NV", {"N": 1}, {"N"}, ["N", 2], [""], 5, None])
 def test_names_are_a_list_of_distinct_texts(value: Any) -> None:
     with pytest.raises(EcgsynthError, match="classes"):
-        arguments.names(value, "classes")
+        arguments.check_names(value, "classes")
 
 
 def test_a_path_that_no_file_system_takes_is_refused(tmp_path: Path) -> None:
-    assert arguments.place(tmp_path / "not" / "yet") == tmp_path / "not" / "yet"
+    assert arguments.check_path(tmp_path / "not" / "yet") == tmp_path / "not" / "yet"
     for value in ("a\0b", "\ud800", "x" * 300, b"x", "", 3, None):
         with pytest.raises(EcgsynthError, match="the path"):
-            arguments.place(value)
+            arguments.check_path(value)
     if os.getuid():  # root may look everywhere
         (tmp_path / "shut").mkdir(mode=0)
         with pytest.raises(EcgsynthError, match="cannot be looked at"):
-            arguments.place(tmp_path / "shut" / "file")
+            arguments.check_path(tmp_path / "shut" / "file")
 
 
 def test_whatever_is_shown_is_short_and_one_line() -> None:
     for value in odd.every():
-        said = arguments.shown(value)
+        said = arguments.quote(value)
         assert 0 < len(said) < 200 and "\n" not in said
 
 
@@ -85,21 +85,21 @@ def test_a_sentence_is_one_line_that_every_terminal_can_show() -> None:
 
 
 def test_arrays_of_numbers_are_not_made_of_other_things() -> None:
-    assert numbers([1, None, 2.5], "it", np.float64)[[0, 2]].tolist() == [1, 2.5]
-    assert numbers(np.array([1.0, 2.0]), "it", np.int32).tolist() == [1, 2]
+    assert number_array([1, None, 2.5], "it", np.float64)[[0, 2]].tolist() == [1, 2.5]
+    assert number_array(np.array([1.0, 2.0]), "it", np.int32).tolist() == [1, 2]
     for value in (["1"], [1j], [True], [[1], [1, 2]], "text", None, {}, [1.5, "a"]):
         with pytest.raises(EcgsynthError, match="it is an array of real numbers"):
-            numbers(value, "it")
+            number_array(value, "it")
     for value in ([1.5], [np.nan], [2**40], [1e300]):
         with pytest.raises(EcgsynthError, match="it is an array of whole numbers"):
-            numbers(value, "it", np.int32)
+            number_array(value, "it", np.int32)
 
 
 def test_people_may_be_numbered_and_are_never_nobody() -> None:
-    assert words([7, "8", np.str_("9")], "patient").tolist() == ["7", "8", "9"]
+    assert name_array([7, "8", np.str_("9")], "patient").tolist() == ["7", "8", "9"]
     for value in ([None], [np.nan], [1.5], [True], [b"x"]):
         with pytest.raises(EcgsynthError, match="patient"):
-            words(value, "patient")
+            name_array(value, "patient")
 
 
 class Some(Settings):

@@ -12,7 +12,7 @@ import pytest
 from outcome import Command
 from phantoms import Phantoms, halves
 
-from ecgsynth.augmentation.augmenter import Augmented, augmented
+from ecgsynth.augmentation.augmenter import AugmentedSet, augment_set
 from ecgsynth.augmentation.plan import Plan
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
@@ -36,23 +36,23 @@ def plan(**changes: Any) -> Plan:
     return Plan.from_dict(content | changes)
 
 
-def made(crowd: tuple[Ecg, Ecg], model: Synthesizer | None = None, **changes: Any) -> Augmented:
+def made(crowd: tuple[Ecg, Ecg], model: Synthesizer | None = None, **changes: Any) -> AugmentedSet:
     real, pool = crowd
-    return augmented(real, plan(**changes), {"phantoms": model or Phantoms(pool)})
+    return augment_set(real, plan(**changes), {"phantoms": model or Phantoms(pool)})
 
 
 @pytest.fixture(scope="module")
-def done(crowd: tuple[Ecg, Ecg]) -> Augmented:
+def done(crowd: tuple[Ecg, Ecg]) -> AugmentedSet:
     return made(crowd)
 
 
-def test_times_and_counts_are_what_is_added(crowd: tuple[Ecg, Ecg], done: Augmented) -> None:
+def test_times_and_counts_are_what_is_added(crowd: tuple[Ecg, Ecg], done: AugmentedSet) -> None:
     before, after = crowd[0].counts(), done.ecg.counts()
     assert after == {"N": before["N"], "S": 3 * before["S"], "V": before["V"] + 40}
 
 
 def test_the_real_items_stand_first_and_are_untouched(
-    crowd: tuple[Ecg, Ecg], done: Augmented
+    crowd: tuple[Ecg, Ecg], done: AugmentedSet
 ) -> None:
     real = crowd[0]
     for name in ("signal", "label", "context", "patient", "record", "onset_s"):
@@ -62,7 +62,7 @@ def test_the_real_items_stand_first_and_are_untouched(
 
 
 def test_a_synthetic_item_has_the_person_of_its_class(
-    crowd: tuple[Ecg, Ecg], done: Augmented
+    crowd: tuple[Ecg, Ecg], done: AugmentedSet
 ) -> None:
     new = done.ecg[len(crowd[0]) :]
     assert new.patient is not None
@@ -71,7 +71,7 @@ def test_a_synthetic_item_has_the_person_of_its_class(
 
 
 def test_same_seed_same_items_and_another_seed_others(
-    crowd: tuple[Ecg, Ecg], done: Augmented
+    crowd: tuple[Ecg, Ecg], done: AugmentedSet
 ) -> None:
     np.testing.assert_array_equal(made(crowd).ecg.signal, done.ecg.signal)
     assert (made(crowd, seed=6).ecg.signal[-40:] != done.ecg.signal[-40:]).any()
@@ -79,7 +79,7 @@ def test_same_seed_same_items_and_another_seed_others(
 
 @pytest.mark.parametrize("target", ["set.npz", "set.parquet", "set.csv", "set/"])
 def test_every_format_keeps_who_is_synthetic_and_by_which_card(
-    done: Augmented, tmp_path: Path, target: str
+    done: AugmentedSet, tmp_path: Path, target: str
 ) -> None:
     done.save(f"{tmp_path}/{target}")
     back = read(f"{tmp_path}/{target}")
@@ -91,7 +91,7 @@ def test_every_format_keeps_who_is_synthetic_and_by_which_card(
 
 
 def test_the_statement_of_a_mixed_file_says_how_many_are_synthetic(
-    done: Augmented, tmp_path: Path
+    done: AugmentedSet, tmp_path: Path
 ) -> None:
     done.save(tmp_path / "set.npz")
     with np.load(tmp_path / "set.npz") as archive:
@@ -106,7 +106,7 @@ def test_the_statement_of_a_mixed_file_says_how_many_are_synthetic(
 
 
 def test_the_manifest_tells_plan_input_counts_and_acceptance(
-    crowd: tuple[Ecg, Ecg], done: Augmented, tmp_path: Path
+    crowd: tuple[Ecg, Ecg], done: AugmentedSet, tmp_path: Path
 ) -> None:
     path = done.save(tmp_path / "set.npz")
     told = json.loads(path.read_text())
@@ -161,7 +161,7 @@ def test_another_rate_is_resampled_and_said(crowd: tuple[Ecg, Ecg], caplog: Any)
     from ecgsynth.evaluation.inputs import at_rate
 
     real = at_rate(crowd[0], 250)
-    done = augmented(real, plan(), {"phantoms": Phantoms(crowd[1])})
+    done = augment_set(real, plan(), {"phantoms": Phantoms(crowd[1])})
     assert done.ecg.spec == real.spec
     assert "resampled from 360 to 250 Hz" in caplog.text
     # A beat at the wrong rate would be an outlier.
@@ -172,7 +172,7 @@ def test_a_window_inside_the_models_is_cut_out(crowd: tuple[Ecg, Ecg]) -> None:
     real, pool = crowd
     spec = replace(real.spec, samples=200, r_sample=90)
     cut = replace(real, signal=real.signal[..., 6:206], spec=spec)
-    done = augmented(cut, plan(), {"phantoms": Phantoms(pool)})
+    done = augment_set(cut, plan(), {"phantoms": Phantoms(pool)})
     new = done.ecg[len(cut) :].signal[:, 0]
     at_r = np.abs(done.ecg.of_class("S").signal[:, 0, 85:96]).max(1)
     assert done.ecg.spec.samples == 200
@@ -184,43 +184,43 @@ def refused(crowd: tuple[Ecg, Ecg], case: str) -> None:
     real, pool = crowd
     models = {"phantoms": Phantoms(pool)}
     if case == "no such class":
-        augmented(real, plan(classes={"X": {"model": "phantoms", "times": 2}}), models)
+        augment_set(real, plan(classes={"X": {"model": "phantoms", "times": 2}}), models)
     elif case == "not made":
         wide = replace(real.spec, classes=("N", "S", "Q"))
         one = {"Q": {"model": "phantoms", "times": 2}}
-        augmented(replace(real, spec=wide), plan(classes=one), models)
+        augment_set(replace(real, spec=wide), plan(classes=one), models)
     elif case == "no items":
-        augmented(real[real.labels_str != "V"], plan(), models)
+        augment_set(real[real.labels_str != "V"], plan(), models)
     elif case == "few items":
         few = concatenate([real.of_class("N"), real.of_class("S")[:4], real.of_class("V")])
-        augmented(few, plan(), models)
+        augment_set(few, plan(), models)
     elif case == "window":
         long = replace(real.spec, samples=280, r_sample=120)
         signal = np.pad(real.signal, [(0, 0), (0, 0), (24, 0)])
-        augmented(replace(real, signal=signal, spec=long), plan(), models)
+        augment_set(replace(real, signal=signal, spec=long), plan(), models)
     elif case == "unit":
-        augmented(replace(real, spec=replace(real.spec, unit="normalised")), plan(), models)
+        augment_set(replace(real, spec=replace(real.spec, unit="normalised")), plan(), models)
     elif case == "uV":
-        augmented(replace(real, signal=real.signal * 1000), plan(), models)
+        augment_set(replace(real, signal=real.signal * 1000), plan(), models)
     elif case == "lead":
-        augmented(replace(real, spec=replace(real.spec, leads=("V1",))), plan(), models)
+        augment_set(replace(real, spec=replace(real.spec, leads=("V1",))), plan(), models)
     elif case == "twice":
-        augmented(augmented(real, plan(), models).ecg, plan(), models)
+        augment_set(augment_set(real, plan(), models).ecg, plan(), models)
     elif case == "unlabelled":
         bare = replace(real, spec=replace(real.spec, classes=()), label=None)
-        augmented(bare, plan(), models)
+        augment_set(bare, plan(), models)
     elif case == "empty":
-        augmented(real[:0], plan(), models)
+        augment_set(real[:0], plan(), models)
     elif case == "flat":
-        augmented(replace(real, signal=np.zeros_like(real.signal)), plan(), models)
+        augment_set(replace(real, signal=np.zeros_like(real.signal)), plan(), models)
     elif case == "flat class":
         flat = np.where((real.labels_str == "S")[:, None, None], 0, real.signal)
-        augmented(replace(real, signal=flat), plan(), models)
+        augment_set(replace(real, signal=flat), plan(), models)
     elif case == "saved by others":  # nothing but the names is left of what they are
-        mixed = augmented(real, plan(), models).ecg
-        augmented(replace(mixed, card=None, source="saved.npz"), plan(), models)
+        mixed = augment_set(real, plan(), models).ecg
+        augment_set(replace(mixed, card=None, source="saved.npz"), plan(), models)
     elif case == "beyond memory":
-        augmented(real, plan(classes={"S": {"model": "phantoms", "times": 1e300}}), models)
+        augment_set(real, plan(classes={"S": {"model": "phantoms", "times": 1e300}}), models)
 
 
 @pytest.mark.parametrize("case, said", [

@@ -83,7 +83,7 @@ def test_an_ecg_gives_an_ecg_and_one_factor_spares_the_largest_class(
         ({"model": {"V": "mitbih-beats"}}, "no generator for class 'S'"),
         ({"fs": 500}, "does not lie within"), ({"unit": "normalised"}, "in normalised"),
         ({"gate": {"adherance": True}}, "Did you mean 'adherence'"), ({"scale": 1000}, "in uV"),
-        ({"numbers": True}, "say which class"), ({"model": "mitbih-beat"}, "no model named"),
+        ({"numbers": True}, "name the class of each"), ({"model": "mitbih-beat"}, "no model named"),
         ({"fs": "360"}, "sampling rate"), ({"times": None, "counts": 5}, "counts go by class"),
         ({"gate": None}, "gate is True, False or"), ({"r_sample": 96.0}, "number of a sample"),
         ({"model": None}, "model is a shipped"), ({"model": {}}, "model is a shipped"),

@@ -405,7 +405,7 @@ def test_people_on_both_sides_are_refused(folder: Path, capsys: Any) -> None:
     given[given.index("--validation") + 1] = str(folder / "train.npz")
     with pytest.raises(SystemExit):
         run(*given)
-    assert "people stand on both sides" in capsys.readouterr().err
+    assert "people are in both sets" in capsys.readouterr().err
     assert not (folder / "elsewhere").exists()
 
 

@@ -12,10 +12,15 @@ import pytest
 from outcome import Command
 
 from ecgsynth.augmentation import ec57
-from ecgsynth.augmentation.baselines import armed
-from ecgsynth.augmentation.classifiers import detect, learn, load, test_set
+from ecgsynth.augmentation.baselines import make_training_set
+from ecgsynth.augmentation.classifiers import (
+    load_classifier,
+    prepare_test_set,
+    train_classifier,
+    train_detector,
+)
 from ecgsynth.augmentation.novelty import Detector
-from ecgsynth.augmentation.patient_leakage import people, refuse_shared, synthetic_items
+from ecgsynth.augmentation.patient_leakage import check_disjoint, count_synthetic, hashed_people
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.reference_models.instruments import Instrument
 from ecgsynth.formats import write
@@ -23,7 +28,7 @@ from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.spec import Spec
 from ecgsynth.simulator.records import Noise, simulate_beats
 
-test_set.__test__ = False  # type: ignore[attr-defined]  (it is no test)
+prepare_test_set.__test__ = False  # type: ignore[attr-defined]  (it is no test)
 
 
 def crowd(seed: int, count: int = 400) -> Ecg:
@@ -44,7 +49,7 @@ def sides() -> tuple[Ecg, Ecg]:
 
 @pytest.fixture(scope="module")
 def classifier(sides: tuple[Ecg, Ecg]) -> Instrument:
-    return learn(sides[0], steps=60)
+    return train_classifier(sides[0], steps=60)
 
 
 def by_hand(counts: list[list[int]], classes: tuple[str, ...] = ("N", "S", "V")) -> Any:
@@ -147,14 +152,16 @@ def test_a_macro_over_a_class_without_items_is_left_out() -> None:
 def test_a_classifier_learns_and_comes_back_from_its_file(
     sides: tuple[Ecg, Ecg], classifier: Instrument, tmp_path: Path
 ) -> None:
-    test, notes = test_set(classifier, sides[1])
+    test, notes = prepare_test_set(classifier, sides[1])
     assert notes == ["Synthetic items are among those that are tested on."]  # simulated hearts
     classifier.save(tmp_path / "one.safetensors")
-    back = load(tmp_path / "one.safetensors")
+    back = load_classifier(tmp_path / "one.safetensors")
     assert isinstance(back, Instrument)
     assert ec57.report(test, back.predict(test))["macro"]["NSV"]["value"] > 0.6
     np.testing.assert_allclose(back.predict(test), classifier.predict(test), atol=0.02)
-    assert back.facts["counts"] == sides[0].counts() and back.facts["people"] == people(sides[0])
+    assert back.facts["counts"] == sides[0].counts() and back.facts["people"] == hashed_people(
+        sides[0]
+    )
 
 
 def test_a_classifiers_file_names_nobody(classifier: Instrument, tmp_path: Path) -> None:
@@ -167,10 +174,10 @@ def test_people_on_both_sides_are_named(sides: tuple[Ecg, Ecg], classifier: Inst
     who = sides[0].patient
     assert who is not None
     some = concatenate([sides[1], sides[0][who == who[0]]])
-    with pytest.raises(EcgsynthError, match=f"both sides: {who[0]};"):
-        test_set(classifier, some)
-    with pytest.raises(EcgsynthError, match="both sides"):
-        learn(sides[0], sides[0], steps=1)
+    with pytest.raises(EcgsynthError, match=f"both sets: {who[0]};"):
+        prepare_test_set(classifier, some)
+    with pytest.raises(EcgsynthError, match="both sets"):
+        train_classifier(sides[0], sides[0], steps=1)
 
 
 def named(ecg: Ecg, *names: str) -> Ecg:
@@ -180,29 +187,29 @@ def named(ecg: Ecg, *names: str) -> Ecg:
 def test_201_and_202_are_one_man_where_the_names_are_those_of_mitbih(
     sides: tuple[Ecg, Ecg],
 ) -> None:
-    known = people(named(sides[0], "101", "201"))
+    known = hashed_people(named(sides[0], "101", "201"))
     with pytest.raises(EcgsynthError, match="202 .records 201 and 202 are one man."):
-        refuse_shared(known, named(sides[1], "100", "202"))
-    refuse_shared(known, named(sides[1], "100", "200"))
-    elsewhere = people(named(sides[0], "x", "201"))
-    refuse_shared(elsewhere, named(sides[1], "y", "202"))
-    with pytest.raises(EcgsynthError, match="both sides: 202"):  # one name is one name anywhere
-        refuse_shared(people(named(sides[0], "x", "202")), named(sides[1], "202"))
+        check_disjoint(known, named(sides[1], "100", "202"))
+    check_disjoint(known, named(sides[1], "100", "200"))
+    elsewhere = hashed_people(named(sides[0], "x", "201"))
+    check_disjoint(elsewhere, named(sides[1], "y", "202"))
+    with pytest.raises(EcgsynthError, match="both sets: 202"):  # one name is one name anywhere
+        check_disjoint(hashed_people(named(sides[0], "x", "202")), named(sides[1], "202"))
 
 
 def test_synthetic_people_are_nobody(sides: tuple[Ecg, Ecg], caplog: Any) -> None:
-    known = people(named(sides[0], "a", "GAN_S"))
-    refuse_shared(known, named(sides[1], "b", "GAN_S"))
+    known = hashed_people(named(sides[0], "a", "GAN_S"))
+    check_disjoint(known, named(sides[1], "b", "GAN_S"))
     assert not caplog.text
-    refuse_shared(people(named(sides[0], "GAN_S")), named(sides[1], "b"))
+    check_disjoint(hashed_people(named(sides[0], "GAN_S")), named(sides[1], "b"))
     assert "is not known" in caplog.text
-    assert synthetic_items(replace(named(sides[0], "a", "GAN_S"), source="saved.npz")) == 1
+    assert count_synthetic(replace(named(sides[0], "a", "GAN_S"), source="saved.npz")) == 1
 
 
 def test_looking_at_the_test_side_is_said(
     sides: tuple[Ecg, Ecg], classifier: Instrument, caplog: Any
 ) -> None:
-    _, notes = test_set(classifier, replace(sides[1], source="mitbih:test"))
+    _, notes = prepare_test_set(classifier, replace(sides[1], source="mitbih:test"))
     assert notes == ["DS2 was looked at: once per shipped version."]
     assert "once per shipped version" in caplog.text
 
@@ -213,7 +220,7 @@ def test_another_rate_is_resampled_and_other_classes_are_left_out(
     from ecgsynth.evaluation.inputs import at_rate
 
     wide = replace(sides[1].spec, classes=("N", "S", "Q"))
-    test, notes = test_set(classifier, at_rate(replace(sides[1], spec=wide), 720))
+    test, notes = prepare_test_set(classifier, at_rate(replace(sides[1], spec=wide), 720))
     assert test.spec.classes == ("N", "S", "V") and test.spec.fs == 360
     assert "Resampled from 720 to 360 Hz." in notes
     assert f"no such class: {sides[1].counts()['V']} Q." in notes[-2]
@@ -231,7 +238,7 @@ def test_items_that_a_classifier_cannot_look_at_are_refused(
     spec = replace(sides[1].spec, **change)
     signal = sides[1].signal[..., : spec.samples]
     with pytest.raises(EcgsynthError, match=said):
-        test_set(classifier, replace(sides[1], signal=signal, spec=spec))
+        prepare_test_set(classifier, replace(sides[1], signal=signal, spec=spec))
 
 
 @pytest.mark.parametrize("spoil, said", [
@@ -243,13 +250,13 @@ def test_what_is_no_ecg_is_neither_learned_nor_chosen_by_nor_tested_on(
 ) -> None:
     first, other = (replace(side, signal=spoil(side.signal)) for side in sides)
     with pytest.raises(EcgsynthError, match=said):
-        learn(first, steps=1)
+        train_classifier(first, steps=1)
     with pytest.raises(EcgsynthError, match=said):
-        learn(sides[0], other, steps=1)
+        train_classifier(sides[0], other, steps=1)
     with pytest.raises(EcgsynthError, match=said):
-        test_set(classifier, other)
+        prepare_test_set(classifier, other)
     with pytest.raises(EcgsynthError, match=said):
-        detect(first)
+        train_detector(first)
 
 
 @pytest.mark.parametrize("change, said", [
@@ -261,27 +268,27 @@ def test_weights_are_chosen_by_items_that_are_cut_alike(
 ) -> None:
     other = replace(sides[1], spec=replace(sides[1].spec, **change))
     with pytest.raises(EcgsynthError, match=said):
-        learn(sides[0], other, steps=1)
+        train_classifier(sides[0], other, steps=1)
 
 
 def test_what_items_do_not_tell_is_said(
     sides: tuple[Ecg, Ecg], classifier: Instrument, caplog: Any
 ) -> None:
     bare = replace(sides[1], spec=replace(sides[1].spec, context=(), r_sample=None), context=None)
-    test, notes = test_set(classifier, bare[bare.labels_str != "V"])
-    for word in ("R lies is not told", "RR intervals are not told", "No macro over V"):
+    test, notes = prepare_test_set(classifier, bare[bare.labels_str != "V"])
+    for word in ("sample of R is not stated", "RR intervals are not stated", "No macro over V"):
         assert any(word in note for note in notes)
-    detector = detect(crowd(1, 1200))
+    detector = train_detector(crowd(1, 1200))
     assert np.isfinite(detector.score(test)).all()  # beats of nobody's pace
-    learn(replace(sides[0], source="mitbih:test"), steps=1)
+    train_classifier(replace(sides[0], source="mitbih:test"), steps=1)
     assert "no figure on it will count" in caplog.text
 
 
 def test_a_class_without_items_cannot_be_learned(sides: tuple[Ecg, Ecg]) -> None:
     with pytest.raises(EcgsynthError, match="class V has no items"):
-        learn(sides[0][sides[0].labels_str != "V"], steps=1)
+        train_classifier(sides[0][sides[0].labels_str != "V"], steps=1)
     with pytest.raises(EcgsynthError, match="no arm named 'weigths'. Did you mean 'weights'"):
-        learn(sides[0], arm="weigths", steps=1)  # type: ignore[arg-type]
+        train_classifier(sides[0], arm="weigths", steps=1)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("arm", ["jitter", "smote"])
@@ -291,7 +298,7 @@ def test_arms_fill_every_class_up_and_leave_the_real_items_alone(
     if arm == "smote":
         pytest.importorskip("imblearn")
     real = sides[0]
-    full, weighted = armed(real, arm, seed=3)
+    full, weighted = make_training_set(real, arm, seed=3)
     assert not weighted
     assert set(full.counts().values()) == {max(real.counts().values())}
     np.testing.assert_array_equal(full.signal[: len(real)], real.signal)
@@ -304,14 +311,16 @@ def test_arms_fill_every_class_up_and_leave_the_real_items_alone(
         part = new.of_class(name).signal
         to = [np.linalg.norm(part - one, axis=(1, 2)) for one in (mean, other)]
         assert name == "S" or (to[0] < to[1]).mean() > 0.8
-    np.testing.assert_array_equal(armed(real, arm, seed=3)[0].signal, full.signal)
-    assert armed(real, "none") == (real, False) and armed(real, "weights")[1]
+    np.testing.assert_array_equal(make_training_set(real, arm, seed=3)[0].signal, full.signal)
+    assert (
+        make_training_set(real, "none") == (real, False) and make_training_set(real, "weights")[1]
+    )
 
 
 def test_smote_lies_between_two_real_beats(sides: tuple[Ecg, Ecg]) -> None:
     pytest.importorskip("imblearn")
     part = sides[0].of_class("V")[:12]
-    full, _ = armed(concatenate([sides[0].of_class("N")[:40], part]), "smote")
+    full, _ = make_training_set(concatenate([sides[0].of_class("N")[:40], part]), "smote")
     one = full[52:].signal[0, 0].astype(float)
     ends = part.signal[:, 0].astype(float)
     ways = []
@@ -331,13 +340,13 @@ def test_a_detector_of_normal_beats_finds_the_others(
     assert set(found["classes"]) == {"S", "V"}
     assert found["classes"]["V"]["auroc"]["value"] > 0.8
     detector.save(tmp_path / "one.safetensors")
-    back = load(tmp_path / "one.safetensors")
+    back = load_classifier(tmp_path / "one.safetensors")
     assert isinstance(back, Detector)
     np.testing.assert_allclose(back.score(sides[1]), detector.score(sides[1]))
     alone = replace(detector, spec=replace(detector.spec, classes=("N",)))
-    assert set(test_set(alone, sides[1])[0].counts()) == {"N", "S", "V"}
+    assert set(prepare_test_set(alone, sides[1])[0].counts()) == {"N", "S", "V"}
     with pytest.raises(EcgsynthError, match="tested on items of N and of other classes"):
-        test_set(alone, sides[1].of_class("N"))
+        prepare_test_set(alone, sides[1].of_class("N"))
     with pytest.raises(EcgsynthError, match="a one-class detector needs"):
         Detector.fit(sides[0][:20], "N", {})
 
@@ -363,7 +372,7 @@ def test_the_command_trains_and_tests(
     assert told["classifier"]["steps"] == 20 and len(told["records"]) == 4
     assert np.sum(told["confusion"]) == len(sides[1])
     code, _, err = command("classify", "test", "c.safetensors", "--on", "learn.npz")
-    assert code == 2 and "both sides" in err
+    assert code == 2 and "both sets" in err
 
 
 def test_the_command_makes_a_detector(command: Command, tmp_path: Path) -> None:

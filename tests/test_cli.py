@@ -224,12 +224,12 @@ def test_data_check_counts_people_and_items(command: Command) -> None:
 def test_data_check_names_some_of_many_and_counts_the_rest(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ecgsynth.datasets import NOT_TOLD, Inventory
+    from ecgsynth.datasets import NOT_STATED, Inventory
 
     many = [f"r{k}" for k in range(3000)]
     found = Inventory(
         records=3, missing=many, damaged=dict.fromkeys(many, "cut short"), notes=["once", "once"],
-        counts={("train", NOT_TOLD, "N"): 7},
+        counts={("train", NOT_STATED, "N"): 7},
     )  # fmt: skip
     dataset = DATASETS.get("simulated")
     monkeypatch.setattr(dataset, "check", staticmethod(lambda _: found))
@@ -237,7 +237,7 @@ def test_data_check_names_some_of_many_and_counts_the_rest(
     assert "r19 and 2,980 more" in done.out and "r20:" not in done.out
     assert "2,980 more that are damaged" in done.out
     assert done.out.count("once") == 1
-    assert "not told" in done.out and "100%" not in done.out
+    assert "not stated" in done.out and "100%" not in done.out
 
 
 def test_data_save_writes_a_split(command: Command, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ecgsynth.cli.evaluate import show
-from ecgsynth.datasets.demographics import of_comments, of_headers, people
+from ecgsynth.datasets.demographics import people, people_of_headers, person_of_comments
 from ecgsynth.datasets.mitbih import DS1, DS2
 from ecgsynth.evaluation import Estimate, NotApplicable, Trial
 from ecgsynth.evaluation.judge import evaluate
@@ -148,13 +148,13 @@ def test_ages_at_the_edges_belong_to_the_middle() -> None:
     ],
 )
 def test_headers_tell_age_and_sex(comment: str, person: tuple[float | None, str | None]) -> None:
-    assert of_comments(comment) == person
+    assert person_of_comments(comment) == person
 
 
 def test_headers_that_are_missing_or_broken_tell_nothing(tmp_path: Path) -> None:
     (tmp_path / "one.hea").write_text("one 1 360 10\none.dat 16 200 16 0 0 0 0 II\n# 40 F 1 1 x1\n")
     (tmp_path / "bad.hea").write_text("\x00\x01 nonsense")
-    found = of_headers(tmp_path, {"one": "p1", "bad": "p2", "gone": "p3"})
+    found = people_of_headers(tmp_path, {"one": "p1", "bad": "p2", "gone": "p3"})
     assert found == {"p1": (40.0, "F")}
 
 

@@ -10,23 +10,23 @@ from pathlib import Path
 import pytest
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import writable, written_beside
+from ecgsynth.files import atomic_write, check_writable
 
 
 def test_file_takes_its_name_only_when_all_went_well(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "set.bin"
-    with written_beside(target) as beside:
-        beside.write_text("whole")
+    with atomic_write(target) as temporary:
+        temporary.write_text("whole")
         assert not target.exists()
-        assert beside.parent == target.parent  # a rename within one disk cannot fail half-way
+        assert temporary.parent == target.parent  # a rename within one disk cannot fail half-way
     assert target.read_text() == "whole"
     assert [*target.parent.iterdir()] == [target]
 
 
 def begin(target: Path, then: Callable[[Path], object]) -> None:
-    with written_beside(target) as beside:
-        beside.write_text("half")
-        then(beside)
+    with atomic_write(target) as temporary:
+        temporary.write_text("half")
+        then(temporary)
 
 
 def raising(problem: BaseException) -> Callable[[Path], object]:
@@ -59,10 +59,10 @@ def test_disk_that_is_really_full_is_told_too(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system")
 
-    def fill(beside: Path) -> None:
-        beside.unlink()
-        beside.symlink_to("/dev/full")
-        beside.write_text("anything")
+    def fill(temporary: Path) -> None:
+        temporary.unlink()
+        temporary.symlink_to("/dev/full")
+        temporary.write_text("anything")
 
     with pytest.raises(EcgsynthError, match="No space left"):
         begin(tmp_path / "set.bin", fill)
@@ -77,12 +77,12 @@ def test_place_below_a_file_is_told_in_one_sentence(tmp_path: Path) -> None:
 
 
 def test_place_that_cannot_be_written_is_told_before_anything_is_made(tmp_path: Path) -> None:
-    writable(tmp_path / "new" / "one.npz")
+    check_writable(tmp_path / "new" / "one.npz")
     assert not [*tmp_path.iterdir()]
     (tmp_path / "file").write_text("x")
     for place in (tmp_path, tmp_path / "file" / "one.npz", Path("/proc/one.npz")):
         with pytest.raises(EcgsynthError, match="name a file in it|could not be written"):
-            writable(place)
+            check_writable(place)
 
 
 def test_folder_that_is_there_receives_the_new_files_and_keeps_its_own(tmp_path: Path) -> None:
@@ -90,19 +90,19 @@ def test_folder_that_is_there_receives_the_new_files_and_keeps_its_own(tmp_path:
     target.mkdir()
     (target / "mine.txt").write_text("mine")
     (target / "000.dat").write_text("older")
-    with written_beside(target) as beside:
-        beside.mkdir()
-        (beside / "000.dat").write_text("newer")
+    with atomic_write(target) as temporary:
+        temporary.mkdir()
+        (temporary / "000.dat").write_text("newer")
     assert (target / "mine.txt").read_text() == "mine"
     assert (target / "000.dat").read_text() == "newer"
     assert [*tmp_path.iterdir()] == [target]
 
 
 def test_folder_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
-    def fail(beside: Path) -> None:
-        beside.unlink()
-        beside.mkdir()
-        (beside / "000.dat").write_text("half")
+    def fail(temporary: Path) -> None:
+        temporary.unlink()
+        temporary.mkdir()
+        (temporary / "000.dat").write_text("half")
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -114,7 +114,7 @@ def test_file_never_replaces_a_folder(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "precious").touch()
     with pytest.raises(EcgsynthError, match="could not be written"):
-        begin(tmp_path / "set", lambda beside: beside)
+        begin(tmp_path / "set", lambda temporary: temporary)
     assert (tmp_path / "set" / "precious").exists()
     assert [*tmp_path.iterdir()] == [tmp_path / "set"]
 
@@ -126,7 +126,7 @@ def test_what_a_killed_process_left_is_cleared_once_nothing_grows_there(tmp_path
         left.write_text("half")
     for left in (old / "data.npy", old):
         os.utime(left, (0, 0))
-    begin(tmp_path / "set.bin", lambda beside: beside)
+    begin(tmp_path / "set.bin", lambda temporary: temporary)
     names = sorted(file.name for file in tmp_path.iterdir())
     assert names == [".other.bin.3.part", ".set.bin.2.part", "set.bin"]
 
@@ -135,7 +135,7 @@ def test_folders_without_end_are_refused_and_none_is_made(tmp_path: Path) -> Non
     deep = tmp_path.joinpath(*["a"] * 1500)
     with (
         pytest.raises(EcgsynthError, match=r"it lies in 15\d\d folders, one in the other"),
-        written_beside(deep / "x.npz"),
+        atomic_write(deep / "x.npz"),
     ):
         pass
     assert not (tmp_path / "a").exists()

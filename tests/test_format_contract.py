@@ -23,7 +23,7 @@ from serving import served
 import ecgsynth as es
 from ecgsynth import formats
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.formats import contract, stream
 from ecgsynth.formats.contract import KEEPABLE, Format, every
 from ecgsynth.registry import FORMATS
@@ -51,7 +51,7 @@ class Lines(Format):
     @staticmethod
     def write(chunks: Iterable[Ecg], target: Path) -> None:
         first, chunks = stream.begin(chunks)
-        with written_beside(target) as beside, open(beside, "w") as file:
+        with atomic_write(target) as beside, open(beside, "w") as file:
             file.write(json.dumps(stream.facts(first)) + "\n")
             for chunk in chunks:
                 for row in range(len(chunk)):

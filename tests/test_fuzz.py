@@ -19,7 +19,7 @@ from phantoms import Phantoms, halves
 from tiny import tiny_run, tiny_synthesizer
 
 import ecgsynth as es
-from ecgsynth.arguments import shown
+from ecgsynth.arguments import quote
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.simulator.records import Noise, simulate_beats
 from ecgsynth.synthesizer import Synthesizer
@@ -194,7 +194,7 @@ def faults(call: Callable[..., Any], words: dict[str, Any], value: Any, word: st
     try:
         said_by(call, words | {word: value})
     except AssertionError as fault:
-        return [f"{word}={shown(value)}: {fault}"]
+        return [f"{word}={quote(value)}: {fault}"]
     return []
 
 

@@ -18,8 +18,8 @@ from ecgsynth.models import Condition, OneStep
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import fit_scaler, measure_hidden
-from ecgsynth.training.data.batches import styles_of
-from ecgsynth.training.data.training_set import TrainingSet, heldout_of
+from ecgsynth.training.data.batches import style_codes
+from ecgsynth.training.data.training_set import TrainingSet, load_heldout
 from ecgsynth.training.loop import train
 from ecgsynth.training.monitoring import measures
 from ecgsynth.training.monitoring.health import Health
@@ -34,7 +34,7 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def prepared(data: Ecg, run: Run) -> tuple[TrainingSet, ContextPrior]:
-    style = styles_of(data, run.training)[1]
+    style = style_codes(data, run.training)[1]
     scaler = fit_scaler(run.training.scaler, data)
     hidden = measure_hidden(scaler, data)
     prior = ContextPrior.fit(data, style, hidden)
@@ -129,12 +129,12 @@ def test_real_items_are_as_healthy_as_real_items(beats: Ecg) -> None:
     real = seen.signal(torch.from_numpy(rows))
     asked = torch.from_numpy(np.asarray(beats.label)[rows] > 0)
     asked = asked[:, asked.any(0)]
-    reference = measures.Reference(real, asked, aligned=True)
+    reference = measures.RealReference(real, asked, aligned=True)
     found = reference.compare(real)
     assert all(value == pytest.approx(1) for value in found["spread"].values())
-    assert all(0.9 <= value <= 1 / measures.TOLD for value in found["told"].values())
+    assert all(0.9 <= value <= 1 / measures.LEAST_ADHERENCE for value in found["told"].values())
     assert all(value == pytest.approx(0, abs=0.05) for value in found["distance"].values())
-    assert measures.at_bounds(real) == reference.at_bounds
+    assert measures.share_at_bounds(real) == reference.at_bounds
 
 
 @pytest.mark.parametrize("kind", ["constant", "noise", "one class for all"])
@@ -171,8 +171,8 @@ def test_shifted_records_are_alike_where_nothing_is_aligned() -> None:
     random = torch.Generator().manual_seed(0)
     real = torch.randn(16, 2, 100, generator=random)
     asked = torch.ones(16, 1) > 0
-    free = measures.Reference(real, asked, aligned=False).compare(real.roll(7, 2))
-    fixed = measures.Reference(real, asked, aligned=True).compare(real.roll(7, 2))
+    free = measures.RealReference(real, asked, aligned=False).compare(real.roll(7, 2))
+    fixed = measures.RealReference(real, asked, aligned=True).compare(real.roll(7, 2))
     assert free["distance"][0] == pytest.approx(0, abs=0.05)
     assert fixed["distance"][0] > 0.5
     assert free["told"] == {}  # of one class alone nothing can be told
@@ -180,9 +180,9 @@ def test_shifted_records_are_alike_where_nothing_is_aligned() -> None:
 
 def test_clipped_samples_stand_at_the_bounds() -> None:
     wave = torch.linspace(-3, 3, 1000).sin()[None, None]
-    assert measures.at_bounds(wave.clamp(-0.5, 0.5)) > 0.5
-    assert measures.at_bounds(torch.randn(1, 1, 1000)) < 0.05
-    assert measures.at_bounds(torch.zeros(1, 1, 10)) == 0
+    assert measures.share_at_bounds(wave.clamp(-0.5, 0.5)) > 0.5
+    assert measures.share_at_bounds(torch.randn(1, 1, 1000)) < 0.05
+    assert measures.share_at_bounds(torch.zeros(1, 1, 10)) == 0
 
 
 def test_a_critic_that_knows_its_items_by_heart_overfits_and_one_that_knows_hearts_does_not(
@@ -210,7 +210,7 @@ def test_held_out_items_are_of_the_same_people_and_not_of_the_training_set() -> 
     run = tiny_run()
     data = load("simulated", "train", patients=5, beats=40)
     seen, prior = prepared(data, run)
-    part = heldout_of(run, seen, prior)
+    part = load_heldout(run, seen, prior)
     assert part is not None
     assert part.data.source.endswith("heldout")
     assert data.patient is not None
@@ -225,7 +225,7 @@ def test_nothing_is_held_out_where_the_split_has_no_such_other(split: str) -> No
     run = tiny_run()
     run.data.split = split
     seen, prior = prepared(load("simulated", split, patients=5, beats=40), run)
-    assert heldout_of(run, seen, prior) is None
+    assert load_heldout(run, seen, prior) is None
 
 
 def test_of_a_set_that_was_handed_in_nothing_is_held_out(beats: Ecg, tmp_path: Path) -> None:

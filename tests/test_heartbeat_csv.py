@@ -280,7 +280,7 @@ def test_public_files_come_before_recordings_and_tell_no_people(public: Path) ->
     assert set(between.patient) == {"101", "201"}
     inventory = HeartbeatCsv.check(HeartbeatCsv.Settings())
     assert any("public files in" in note for note in inventory.notes)
-    assert inventory.counts["train", "not told", "Q"] == 2
+    assert inventory.counts["train", "not stated", "Q"] == 2
 
 
 def test_a_class_that_new_people_lack_is_told_where_it_was_asked_for(

@@ -14,7 +14,7 @@ import wfdb
 from ecgsynth.datasets import load as load_set
 from ecgsynth.datasets import ludb
 from ecgsynth.datasets.ludb import SPLITS, Ludb, marked_range
-from ecgsynth.datasets.ludb.files import paired
+from ecgsynth.datasets.ludb.files import pair_waves
 from ecgsynth.datasets.ludb.windows import windows
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import DATASETS
@@ -118,7 +118,7 @@ def test_another_rate_moves_signals_and_marks_alike(root: Path) -> None:
     ],
 )
 def test_brackets_belong_to_the_peak_beside_them(symbols: str, expected: list[str]) -> None:
-    found = paired(np.arange(len(symbols)) * 10, np.array(list(symbols)))
+    found = pair_waves(np.arange(len(symbols)) * 10, np.array(list(symbols)))
     assert [FIDUCIALS[number] for _, number in found] == expected
     assert [at for at, _ in found] == sorted(at for at, _ in found)
 

@@ -319,7 +319,9 @@ def test_class_loss_falls_as_the_right_class_is_told_more_clearly(multilabel: bo
 @pytest.mark.parametrize("part", ["critic_loss", "generator_loss"])
 def test_class_loss_without_class_logits_is_refused(name: str, part: str) -> None:
     loss = getattr(made(name, classes=2.0), part)
-    with pytest.raises(EcgsynthError, match=r"objective.classes=2\) needs a critic that tells"):
+    with pytest.raises(
+        EcgsynthError, match=r"objective.classes=2\) needs a critic that classifies"
+    ):
         loss(LinearCritic(), items(1), items(2), CLASSED, progress=0.0, step=0)
 
 

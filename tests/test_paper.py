@@ -13,7 +13,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals import paper
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.marks import Marks
-from ecgsynth.signals.paper.sheet import MAJOR, SYNTHETIC_INK, SYNTHETIC_MARK, Sheet, reach
+from ecgsynth.signals.paper.sheet import MAJOR, SYNTHETIC_INK, SYNTHETIC_MARK, Sheet, panel_limits
 from ecgsynth.signals.paper.strips import strips_sheet, twelve_leads_sheet
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import LEADS_12
@@ -191,7 +191,7 @@ def test_missing_samples_and_flat_lines_can_be_drawn(tmp_path: Path) -> None:
 def test_no_single_beat_is_cut_off_at_the_edge_of_its_paper() -> None:
     ecg = beats(400)
     ecg.signal[2, 0, 100] = -2.2  # the one deep S wave of 400 beats
-    low, high = reach([ecg.signal[2], ecg.signal[:, 0]], 10.0)
+    low, high = panel_limits([ecg.signal[2], ecg.signal[:, 0]], 10.0)
     assert low <= -22 and high >= 12
 
 

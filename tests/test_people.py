@@ -17,21 +17,21 @@ from ecgsynth.datasets.folder import splits
     st.floats(0, 0.49),
 )
 def test_no_person_is_ever_in_two_splits(names, seed, validation, test):
-    split = splits.sides(np.array(names), seed, validation, test)
+    split = splits.splits_of_people(np.array(names), seed, validation, test)
     for name in set(names):
         assert len({s for n, s in zip(names, split, strict=True) if n == name}) == 1
 
 
 @given(st.lists(st.text(min_size=1), min_size=2, max_size=30, unique=True), st.integers(0, 99))
 def test_a_person_added_later_moves_nobody(names, seed):
-    before = splits.sides(np.array(names[:-1]), seed, 0.2, 0.2)
-    after = splits.sides(np.array(names), seed, 0.2, 0.2)
+    before = splits.splits_of_people(np.array(names[:-1]), seed, 0.2, 0.2)
+    after = splits.splits_of_people(np.array(names), seed, 0.2, 0.2)
     assert before.tolist() == after[:-1].tolist()
 
 
 def test_shares_of_people_are_those_asked_for():
     names = np.array([f"person {k}" for k in range(4000)])
-    split = splits.sides(names, 0, validation=0.2, test=0.1)
+    split = splits.splits_of_people(names, 0, validation=0.2, test=0.1)
     assert np.mean(split == "validation") == pytest.approx(0.2, abs=0.02)
     assert np.mean(split == "test") == pytest.approx(0.1, abs=0.02)
 

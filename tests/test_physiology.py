@@ -25,7 +25,7 @@ from ecgsynth.evaluation.reference_models.delineation import (
 from ecgsynth.evaluation.reference_models.unet import load_delineator
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.fiducials import MEASUREMENTS, Fiducials, measure, out_of_reach
+from ecgsynth.signals.fiducials import MEASUREMENTS, Fiducials, measure, unmeasurable
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import FIDUCIALS
@@ -120,15 +120,15 @@ def test_no_beats_give_no_numbers_and_strangers_are_refused() -> None:
 
 def test_windows_that_are_too_short_say_so() -> None:
     beat = Spec(("MLII",), 360.0, 256, context=("rr_before_s",), r_sample=96)
-    assert {*out_of_reach(beat)} == {"rr_sd", "rmssd"}
+    assert {*unmeasurable(beat)} == {"rr_sd", "rmssd"}
     short = replace(beat, samples=200, r_sample=90)
-    assert "306 ms after R; 400 are needed" in out_of_reach(short)["qt"]
-    assert "pr" not in out_of_reach(short)
-    assert "heart_rate" in out_of_reach(replace(beat, context=()))
-    assert "pr" in out_of_reach(replace(beat, r_sample=50))
-    assert "r_amplitude" in out_of_reach(replace(beat, unit="normalised"))
-    assert out_of_reach(Spec(("II",), 500.0, 5000)) == {}
-    assert {*out_of_reach(Spec(("II",), 500.0, 1000))} == {"rr_sd", "rmssd"}
+    assert "306 ms after R; 400 are needed" in unmeasurable(short)["qt"]
+    assert "pr" not in unmeasurable(short)
+    assert "heart_rate" in unmeasurable(replace(beat, context=()))
+    assert "pr" in unmeasurable(replace(beat, r_sample=50))
+    assert "r_amplitude" in unmeasurable(replace(beat, unit="normalised"))
+    assert unmeasurable(Spec(("II",), 500.0, 5000)) == {}
+    assert {*unmeasurable(Spec(("II",), 500.0, 1000))} == {"rr_sd", "rmssd"}
 
 
 # ---- the delineator --------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.training.engine import engine, refuse_wrong_bfloat16
+from ecgsynth.training.engine import check_bfloat16, make_fabric
 from ecgsynth.training.loop import train
 
 
@@ -62,13 +62,11 @@ class Wrong(nn.Conv1d):
 
 
 def test_convolution_that_comes_out_wrong_is_refused() -> None:
-    fabric = engine(tiny_run().training)
-    refuse_wrong_bfloat16(
-        fabric, "bf16-mixed", nn.Conv1d(32, 16, 5), nn.Conv2d(12, 8, (1, 3)), None
-    )
-    refuse_wrong_bfloat16(fabric, "32-true", Wrong(32, 16, 5))
+    fabric = make_fabric(tiny_run().training)
+    check_bfloat16(fabric, "bf16-mixed", nn.Conv1d(32, 16, 5), nn.Conv2d(12, 8, (1, 3)), None)
+    check_bfloat16(fabric, "32-true", Wrong(32, 16, 5))
     with pytest.raises(EcgsynthError, match="of 32 channels and 5 samples come out wrong"):
-        refuse_wrong_bfloat16(fabric, "bf16-mixed", nn.Sequential(Wrong(32, 16, 5)))
+        check_bfloat16(fabric, "bf16-mixed", nn.Sequential(Wrong(32, 16, 5)))
 
 
 def test_rounding_changes_something(beats: Ecg) -> None:

@@ -11,10 +11,10 @@ import pytest
 from scipy.stats import spearmanr
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.anonymity import PEOPLE, in_steps
+from ecgsynth.signals.anonymity import PEOPLE, round_to_steps
 from ecgsynth.signals.ecg import Ecg, one_hot
-from ecgsynth.signals.prior import ContextPrior, usual
-from ecgsynth.signals.prior.laws import TELLS, Law, law_of, weights_of
+from ecgsynth.signals.prior import ContextPrior, usual_ranges
+from ecgsynth.signals.prior.laws import ENOUGH_ITEMS, Law, fit_law, person_weights
 from ecgsynth.signals.segments import RR
 from ecgsynth.signals.spec import Spec
 
@@ -277,12 +277,12 @@ def test_no_mean_rr_of_a_person_can_be_found_in_what_a_prior_draws() -> None:
 def test_nobody_counts_for_more_than_a_fifth_and_few_items_count_for_little() -> None:
     count = np.array([344, 123, 82, 11, 3, 3, 1])
     person = np.repeat(np.arange(7), count)
-    share = np.bincount(person, weights_of(person))
+    share = np.bincount(person, person_weights(person))
     assert share.sum() == pytest.approx(1)
     assert share.max() == pytest.approx(1 / PEOPLE)
     assert (np.diff(share) <= 1e-12).all()
     assert share[-1] < share[3] / 3
-    many = np.bincount(person := np.repeat(np.arange(9), 500), weights_of(person))
+    many = np.bincount(person := np.repeat(np.arange(9), 500), person_weights(person))
     np.testing.assert_allclose(many, 1 / 9)
 
 
@@ -292,7 +292,7 @@ def test_numbers_of_fewer_than_five_people_are_coarse(people: int) -> None:
     level = random.uniform(0.5, 1.1, people)
     person = np.repeat(np.arange(people), 200)
     values = (np.log(level[person]) + random.normal(0, 0.002, len(person)))[:, None]
-    law = law_of(values, person, np.array([0.1]))
+    law = fit_law(values, person, np.array([0.1]))
     middle = law.quantiles[0, 10]
     assert middle == pytest.approx(round(middle, 1))  # tenths of a logarithm
     assert law.moments(0)[1] > 0.08
@@ -315,13 +315,13 @@ def test_the_number_of_one_man_with_nearly_all_items_of_a_class_does_not_stand_o
 
 def test_shares_of_styles_are_coarse() -> None:
     np.testing.assert_allclose(
-        in_steps(np.array([0.6, 0.07, 0.03, 0.012, 0.0081, 1.0])),
+        round_to_steps(np.array([0.6, 0.07, 0.03, 0.012, 0.0081, 1.0])),
         [0.5, 0.05, 0.02, 0.01, 0.01, 1.0],
     )
     context, person, _ = hearts(6, 100)
     kept = np.concatenate([np.flatnonzero(person == k)[: 100 - 17 * k] for k in range(6)])
     prior = ContextPrior.fit(set_of(context[kept], person[kept], None, RR), person[kept])
-    steps = in_steps(np.bincount(person[kept]) / len(kept))
+    steps = round_to_steps(np.bincount(person[kept]) / len(kept))
     np.testing.assert_allclose(prior.classes["N"].shares, steps / steps.sum())
 
 
@@ -383,7 +383,7 @@ def test_contexts_that_nobody_has_stay_unknown_and_the_model_sees_the_mean() -> 
         assert np.isnan(drawn[:, 1]).all()
         assert np.isfinite(drawn[:, [0, 2]]).all()
         assert (one.standardise(drawn)[:, 1] == 0).all()
-        assert np.isnan(usual([one])[RR[1]]).all()
+        assert np.isnan(usual_ranges([one])[RR[1]]).all()
         held = one.draw("V", uniform(one, 200), {RR[1]: 0.9})[1]
         assert (held[:, 1] == 0.9).all()
 
@@ -425,7 +425,7 @@ def test_set_without_contexts_still_draws_styles() -> None:
     styles, drawn = prior.draw("N", uniform(prior, 100), {})
     assert set(styles) == {0, 1}
     assert drawn.shape == (100, 0)
-    assert usual([prior]) == {}
+    assert usual_ranges([prior]) == {}
 
 
 # In a card.
@@ -491,16 +491,16 @@ def test_numbers_that_hang_together_as_no_normal_ones_can_still_be_drawn() -> No
     """Ranks of three that exclude each other would have a negative eigenvalue."""
     turn = np.repeat(np.arange(3), 400)
     values = np.random.default_rng(2).normal(0, 1e-3, (1200, 3)) + np.eye(3)[turn]
-    law = law_of(values, np.arange(1200) % 12, np.zeros(3))
+    law = fit_law(values, np.arange(1200) % 12, np.zeros(3))
     assert np.linalg.eigvalsh(law.correlation).min() >= 0.02 - 1e-9
     many = np.random.default_rng(9).uniform(0.01, 0.99, (50, 3))
     assert np.isfinite(law.draw(many)).all()
 
 
 def test_people_without_values_in_common_tell_a_spread_and_no_form() -> None:
-    person = np.repeat(np.arange(6), 2 * TELLS)
+    person = np.repeat(np.arange(6), 2 * ENOUGH_ITEMS)
     values = (person + np.random.default_rng(0).normal(0, 0.01, len(person)))[:, None]
-    law = law_of(values, person, np.zeros(1))
+    law = fit_law(values, person, np.zeros(1))
     expected = Law(law.quantiles, law.correlation).moments(0)
     assert expected[0] == pytest.approx(values.mean(), abs=0.05)
     assert expected[1] == pytest.approx(values.std(), rel=0.1)

@@ -26,9 +26,9 @@ from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.scaling import fit_scaler
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training.data.augment import augment
-from ecgsynth.training.data.batches import Batches, styles_of
+from ecgsynth.training.data.batches import Batches, style_codes
 from ecgsynth.training.data.training_set import TrainingSet
-from ecgsynth.training.engine import refuse_uneven
+from ecgsynth.training.engine import check_even_shares
 from ecgsynth.training.monitoring.tracking import read_metrics
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork server on Windows")
@@ -211,7 +211,7 @@ def test_shares_of_three_processes_are_the_batch_of_one(
     simulated_beats: Ecg, as_process: Any, pairs: bool, window: int | None
 ) -> None:
     settings = tiny_run(1, batch=12).training
-    style = styles_of(simulated_beats, settings)[1]
+    style = style_codes(simulated_beats, settings)[1]
     label = torch.from_numpy(simulated_beats.label)
     condition = Condition(label, torch.from_numpy(simulated_beats.context), torch.from_numpy(style))
     scaler = fit_scaler("global", simulated_beats)
@@ -266,12 +266,12 @@ def two() -> Any:
 def test_batch_statistics_are_refused_by_several_processes() -> None:
     nets = (torch.nn.Sequential(torch.nn.BatchNorm1d(3)),)
     with pytest.raises(EcgsynthError, match="has batch normalisation.*in one process"):
-        refuse_uneven(two(), tiny_run(1), nets, pairs=False)
-    refuse_uneven(SimpleNamespace(world_size=1), tiny_run(1), nets, pairs=False)  # type: ignore[arg-type]
+        check_even_shares(two(), tiny_run(1), nets, pairs=False)
+    check_even_shares(SimpleNamespace(world_size=1), tiny_run(1), nets, pairs=False)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("batch", "pairs", "share"), [(15, False, 2), (14, True, 4)])
 def test_batch_that_cannot_be_shared_is_refused(batch: int, pairs: bool, share: int) -> None:
     with pytest.raises(EcgsynthError, match=f"take a multiple of {share}"):
-        refuse_uneven(two(), tiny_run(1, batch=batch), (), pairs=pairs)
-    refuse_uneven(two(), tiny_run(1, batch=16), (), pairs=pairs)
+        check_even_shares(two(), tiny_run(1, batch=batch), (), pairs=pairs)
+    check_even_shares(two(), tiny_run(1, batch=16), (), pairs=pairs)

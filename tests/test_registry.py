@@ -35,7 +35,7 @@ def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Registry, P
     module.THINGS = kind
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(ecgsynth, "_things_for_test", module, raising=False)
-    monkeypatch.setattr(registry, "_list", dict)
+    monkeypatch.setattr(registry, "_read_list", dict)
     yield kind, folder
     for name in [n for n in sys.modules if n.split(".")[:2] == ["ecgsynth", "things"]]:
         del sys.modules[name]
@@ -47,7 +47,7 @@ def write(folder: Path, stem: str, name: str, text: str = "A thing.") -> None:
 
 
 def listing(monkeypatch: pytest.MonkeyPatch, **names: list[str]) -> None:
-    monkeypatch.setattr(registry, "_list", lambda: {"things": names})
+    monkeypatch.setattr(registry, "_read_list", lambda: {"things": names})
 
 
 @pytest.mark.parametrize(("wrong", "right"), [("mitbhi", "mitbih"), ("simulate", "simulated")])
@@ -108,7 +108,7 @@ def test_a_file_that_nobody_listed_is_told_with_the_command_that_lists_it(
 
 def test_the_list_is_what_the_decorators_say() -> None:
     written = resources.files("ecgsynth").joinpath(registry.LIST).read_text()
-    assert written == registry.listed(), "run `python -m ecgsynth.registry`"
+    assert written == registry.registry_json(), "run `python -m ecgsynth.registry`"
 
 
 def test_registering_another_object_under_a_taken_name_is_an_error() -> None:

@@ -11,16 +11,16 @@ import pytest
 
 from ecgsynth.config import Training
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.anonymity import coarse, coarse_step
+from ecgsynth.signals.anonymity import coarse_step, round_coarse
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.scaling import (
     LEAST,
     SCALERS,
     BeatScaler,
     fit_scaler,
-    masked,
     measure_hidden,
     scaler_from_json,
+    zero_padding,
 )
 from ecgsynth.signals.spec import Spec
 
@@ -32,7 +32,7 @@ def padded(simulated_beats: Ecg) -> Ecg:
     """60 beats that end after 150 to 209 samples, zeros beyond."""
     valid = np.arange(150, 210, dtype=np.int32)
     beats = simulated_beats[:60]
-    return replace(beats, signal=masked(beats.signal, valid), valid=valid)
+    return replace(beats, signal=zero_padding(beats.signal, valid), valid=valid)
 
 
 def test_every_scaler_can_be_named_in_a_recipe() -> None:
@@ -95,7 +95,7 @@ def test_a_scale_of_fewer_than_five_people_is_coarse(
     scale, sd = fit_scaler("global", data).scale, float(data.signal.std(dtype=np.float64))
     assert scale == pytest.approx(sd, rel=0.06)
     assert (scale == pytest.approx(sd, rel=1e-6)) is exact
-    assert exact or scale == coarse(scale)
+    assert exact or scale == round_coarse(scale)
 
 
 def test_beat_scaler_gives_every_beat_zero_mean_and_unit_sd(simulated_beats: Ecg) -> None:
@@ -125,7 +125,7 @@ def test_flat_beat_among_others_comes_back_flat() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_stands_in_the_padding_changes_no_constant(padded: Ecg, kind: str) -> None:
-    is_signal = masked(np.ones_like(padded.signal), padded.valid) > 0
+    is_signal = zero_padding(np.ones_like(padded.signal), padded.valid) > 0
     noisy = replace(padded, signal=np.where(is_signal, padded.signal, 9))
     assert np.ptp(noisy.signal) > np.ptp(padded.signal) + 5
     scalers = [fit_scaler(kind, ecg) for ecg in (padded, noisy)]
@@ -144,7 +144,7 @@ def test_length_of_padded_items_is_a_hidden_number_whatever_the_scaler(padded: E
 
 
 def test_masked_signal_is_as_it_was_up_to_the_padding_and_zero_beyond(padded: Ecg) -> None:
-    signal = masked(padded.signal + 1, padded.valid)
+    signal = zero_padding(padded.signal + 1, padded.valid)
     assert signal.dtype == np.float32
     for item, end in enumerate(np.asarray(padded.valid)):
         np.testing.assert_array_equal(signal[item, :, :end], padded.signal[item, :, :end] + 1)

@@ -7,7 +7,7 @@ import logging
 import pytest
 from outcome import Command
 
-from ecgsynth.errors import EcgsynthError, masked
+from ecgsynth.errors import EcgsynthError, mask_passwords
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,8 @@ from ecgsynth.errors import EcgsynthError, masked
     ],
 )  # fmt: skip
 def test_password_of_a_uri_is_hidden_and_the_rest_stands(uri: str, shown: str) -> None:
-    assert masked(uri) == shown
-    assert masked(f"cannot open '{uri}' now") == f"cannot open '{shown}' now"
+    assert mask_passwords(uri) == shown
+    assert mask_passwords(f"cannot open '{uri}' now") == f"cannot open '{shown}' now"
     assert str(EcgsynthError(f"cannot open {uri}.")) == f"cannot open {shown}."
 
 
@@ -43,15 +43,15 @@ def test_password_of_a_uri_is_hidden_and_the_rest_stands(uri: str, shown: str) -
     ],
 )
 def test_what_holds_no_password_stays_as_it_is(text: str) -> None:
-    assert masked(text) == text
+    assert mask_passwords(text) == text
 
 
 def test_library_that_writes_a_part_of_the_password_gives_nothing_away() -> None:
     uri = "postgresql://u:se%20cret@word@host/db"
     said = 'no host "word@host"; user u, password "se cret@word", again se%20cret@word'
     for part in ("word@", "se cret", "se%20cret"):
-        assert part not in masked(said, uri)
-    assert masked(said, uri).startswith('no host "***@host"; user u')
+        assert part not in mask_passwords(said, uri)
+    assert mask_passwords(said, uri).startswith('no host "***@host"; user u')
 
 
 @pytest.mark.parametrize("uri", ["postgresql://user:hunter2@host/db", "mysql://u:hunter2@h/x"])

@@ -34,7 +34,7 @@ from ecgsynth.service.models.measurements import NAMES, measured
 from ecgsynth.service.models.store import Shelf
 from ecgsynth.service.settings import KEY, Settings
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.prior import usual
+from ecgsynth.signals.prior import usual_ranges
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import BLOCK, Synthesizer
 from ecgsynth.synthesizer.microbatch import SIZES, Microbatch
@@ -175,7 +175,7 @@ def test_models_and_cards_are_told(client: httpx.Client, tiny: Synthesizer) -> N
     before, after = found["tiny"]["contexts"][:2]
     assert (before["name"], before["unit"], after["name"]) == ("rr_before_s", "s", "rr_after_s")
     assert (before["low"], before["median"], before["high"]) == pytest.approx(
-        usual([tiny.prior])["rr_before_s"], abs=1e-4
+        usual_ranges([tiny.prior])["rr_before_s"], abs=1e-4
     )
     drawn = tiny.generate(2000, seed=1).context[:, 0]
     assert before["median"] == pytest.approx(float(np.median(drawn)), abs=0.05)

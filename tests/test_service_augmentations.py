@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from serving import served, wait_for
 
-from ecgsynth.augmentation.augmenter import augmented
+from ecgsynth.augmentation.augmenter import augment_set
 from ecgsynth.augmentation.plan import Plan
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import read, write
@@ -99,7 +99,7 @@ def test_a_set_is_filled_up_as_the_library_does_it(
         assert client.get(job["file"]).status_code == 404
     (tmp_path / "made.npz").write_bytes(content.content)
     made = read(tmp_path / "made.npz")
-    expected = augmented(real, Plan.from_dict(PLAN), {"tiny": tiny})
+    expected = augment_set(real, Plan.from_dict(PLAN), {"tiny": tiny})
     assert np.array_equal(made.signal, expected.ecg.signal)
     assert made.labels_str.tolist() == expected.ecg.labels_str.tolist()
     assert made.patient is not None and real.patient is not None

@@ -385,7 +385,7 @@ def test_card_of_other_weights_is_refused(model: Path, tmp_path: Path, change: s
         save_file(weights, path, metadata)
     else:
         rewritten(model, path, **{change: "mitbih-beats-97ede185"})
-    assert "says that its weights are" in refusal(path)
+    assert "states the weights" in refusal(path)
 
 
 def test_card_without_an_id_gets_that_of_its_weights(model: Path, tmp_path: Path) -> None:

@@ -39,9 +39,9 @@ def test_threads_are_those_of_free_cores_and_afterwards_as_before(
 ) -> None:
     import sklearn.ensemble  # noqa: F401
 
-    monkeypatch.setattr(threads, "free", lambda: free)
+    monkeypatch.setattr(threads, "idle_cores", lambda: free)
     before = counts()
-    with threads.limited():
+    with threads.limit_threads():
         assert max(counts()) <= free
     assert counts() == before
 
@@ -49,17 +49,17 @@ def test_threads_are_those_of_free_cores_and_afterwards_as_before(
 def test_fewer_threads_than_are_free_are_not_raised(
     unnamed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(threads, "free", lambda: 8)
+    monkeypatch.setattr(threads, "idle_cores", lambda: 8)
     with threadpool_limits(2):  # of every library, whatever other tests loaded
         torch.set_num_threads(2)
-        with threads.limited():
+        with threads.limit_threads():
             assert torch.get_num_threads() == 2
 
 
 def test_a_number_of_the_users_stays(unnamed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(threads.COUNT, "4")
-    monkeypatch.setattr(threads, "free", lambda: 1)
-    with threads.limited():
+    monkeypatch.setattr(threads, "idle_cores", lambda: 1)
+    with threads.limit_threads():
         assert torch.get_num_threads() == 4
 
 
@@ -68,7 +68,7 @@ def test_judging_from_python_leaves_the_threads_of_the_caller(
 ) -> None:
     from ecgsynth.evaluation import judge
 
-    monkeypatch.setattr(threads, "free", lambda: 1)
+    monkeypatch.setattr(threads, "idle_cores", lambda: 1)
     seen: list[int] = []
     look = judge.aligned
     monkeypatch.setattr(judge, "aligned", lambda *given: seen.append(max(counts())) or look(*given))
@@ -83,20 +83,20 @@ def test_cores_count_as_free_by_what_was_idle_of_them(
 ) -> None:
     clock = [0.0]
     looks = iter([{"cpu0": 100, "cpu1": 0}, {"cpu0": 100 + round(100 * idle), "cpu1": 0}])
-    monkeypatch.setattr(threads, "_idle", lambda: next(looks))
-    monkeypatch.setattr(threads, "cores", lambda: 4)
+    monkeypatch.setattr(threads, "_idle_ticks", lambda: next(looks))
+    monkeypatch.setattr(threads, "available_cores", lambda: 4)
     monkeypatch.setattr(threads.os, "sysconf", lambda _name: 100)
     monkeypatch.setattr(threads.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(threads.time, "sleep", lambda _s: clock.__setitem__(0, 1.0))
-    assert threads.free() == expected
+    assert threads.idle_cores() == expected
 
 
 def test_where_idle_time_is_not_known_the_load_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "_idle", lambda: None)
-    monkeypatch.setattr(threads, "cores", lambda: 4)
+    monkeypatch.setattr(threads, "_idle_ticks", lambda: None)
+    monkeypatch.setattr(threads, "available_cores", lambda: 4)
     for load, expected in ((0.1, 4), (2.6, 1), (9.0, 1)):
         monkeypatch.setattr(threads.os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
-        assert threads.free() == expected
+        assert threads.idle_cores() == expected
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_quota_of_a_container_is_read(
 ) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text + "\n")
-    assert threads._share(tmp_path) == expected
+    assert threads._group_quota(tmp_path) == expected
 
 
 SAYS = """
@@ -136,7 +136,7 @@ print(json.dumps([loaded, {name: os.environ.get(name) for name in names}]))
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, {"OMP_NUM_THREADS": str(threads.cores()), "OMP_WAIT_POLICY": "passive"}),
+        ({}, {"OMP_NUM_THREADS": str(threads.available_cores()), "OMP_WAIT_POLICY": "passive"}),
         ({"OMP_NUM_THREADS": "3"}, {"OMP_NUM_THREADS": "3", "KMP_BLOCKTIME": "0"}),
         ({"OMP_WAIT_POLICY": "active"}, {"OMP_WAIT_POLICY": "active"}),
     ],

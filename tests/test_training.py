@@ -27,17 +27,17 @@ from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.objectives.rpgan import RpGAN
 from ecgsynth.registry import MODELS
-from ecgsynth.signals.anonymity import coarse
+from ecgsynth.signals.anonymity import round_coarse
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.scaling import masked, measure_hidden
+from ecgsynth.signals.scaling import measure_hidden, zero_padding
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.sampler import NetworkSampler
 from ecgsynth.training import snapshots
-from ecgsynth.training.data.batches import Batches, Partners, sampling_edges, styles_of
+from ecgsynth.training.data.batches import Batches, Partners, cumulative_weights, style_codes
 from ecgsynth.training.loop import train
 from ecgsynth.training.monitoring.tracking import Tracker, read_metrics
-from ecgsynth.training.optimisers import make_optimiser, share_of_rate
-from ecgsynth.training.trainers import Learner
+from ecgsynth.training.optimisers import make_optimiser, rate_factor
+from ecgsynth.training.trainers import Trainer
 
 SNAPSHOT = "resume.safetensors"
 
@@ -73,13 +73,13 @@ def test_core_seconds_of_all_sittings_are_counted(
     beats: Ecg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every step takes a minute here."""
-    healthy, minutes = Learner.step, [0]
+    healthy, minutes = Trainer.step, [0]
 
-    def slow(learner: Learner, *args: Any, **more: Any) -> dict[str, float]:
+    def slow(learner: Trainer, *args: Any, **more: Any) -> dict[str, float]:
         minutes[0] += 1
         return healthy(learner, *args, **more)
 
-    monkeypatch.setattr(Learner, "step", slow)
+    monkeypatch.setattr(Trainer, "step", slow)
     monkeypatch.setattr(time, "process_time", lambda: 60.0 * minutes[0])
     folder = stopped(tmp_path / "run", beats, 3)
     assert Synthesizer.load(folder).card.core_seconds == 3 * 60
@@ -174,7 +174,7 @@ def test_card_tells_of_run_data_and_purpose(finished: Path, beats: Ecg) -> None:
     card = Synthesizer.load(finished).card
     assert Run.from_dict(card.run) == tiny_run(6)
     assert card.examples_seen == 96
-    assert card.data["items"] == coarse(len(beats))
+    assert card.data["items"] == round_coarse(len(beats))
     assert set(card.data["classes"]) == set(beats.spec.classes)
     assert "torch" in card.versions
     assert "not for diagnosis" in card.warning
@@ -286,14 +286,14 @@ def test_weights_that_are_not_finite_never_become_a_snapshot(
     beats: Ecg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A last gradient of NaN shows in no loss of its own step."""
-    healthy = Learner.follow
+    healthy = Trainer.follow
 
-    def poison(learner: Learner, examples: int) -> None:
+    def poison(learner: Trainer, examples: int) -> None:
         healthy(learner, examples)
         if examples == 4 * BATCH:
             next(learner.generator.parameters()).data.fill_(float("nan"))
 
-    monkeypatch.setattr(Learner, "follow", poison)
+    monkeypatch.setattr(Trainer, "follow", poison)
     with pytest.raises(EcgsynthError, match="diverged after 64 examples"):
         train(tiny_run(8), tmp_path / "run", data=beats)
     assert Synthesizer.load(tmp_path / "run").card.examples_seen == 2 * BATCH
@@ -501,23 +501,23 @@ def test_steps_asked_on_the_command_line_win_over_the_epochs_of_the_recipe(tmp_p
 
 def test_rates_follow_a_cosine_or_halve_by_the_epoch() -> None:
     cosine = tiny_run(1, rate_end=0.1).training
-    assert share_of_rate(cosine, 0.0, 0) == 1
-    assert share_of_rate(cosine, 0.5, 7) == pytest.approx(0.55)
-    assert share_of_rate(cosine, 1.0, 7) == pytest.approx(0.1)
+    assert rate_factor(cosine, 0.0, 0) == 1
+    assert rate_factor(cosine, 0.5, 7) == pytest.approx(0.55)
+    assert rate_factor(cosine, 1.0, 7) == pytest.approx(0.1)
     halves = tiny_run(1, rate_end=0.1, rate_halved_every=20).training
-    shares = [share_of_rate(halves, 0.5, epoch) for epoch in (0, 19.9, 20, 45, 99)]
+    shares = [rate_factor(halves, 0.5, epoch) for epoch in (0, 19.9, 20, 45, 99)]
     assert shares == [1, 1, 0.5, 0.25, 0.0625]
 
 
 def test_optimiser_gets_the_rate_of_its_step(beats: Ecg, monkeypatch: pytest.MonkeyPatch) -> None:
     rates: list[float] = []
-    healthy = Learner._descend
+    healthy = Trainer._descend
 
-    def spy(learner: Learner, net: Any, optimiser: Any, terms: Any) -> None:
+    def spy(learner: Trainer, net: Any, optimiser: Any, terms: Any) -> None:
         rates.append(optimiser.param_groups[0]["lr"])
         healthy(learner, net, optimiser, terms)
 
-    monkeypatch.setattr(Learner, "_descend", spy)
+    monkeypatch.setattr(Trainer, "_descend", spy)
     run = tiny_run(4, rate_critic=4e-4, rate_generator=1e-4, rate_halved_every=2 * BATCH / 200)
     train(run, data=beats)
     assert rates == pytest.approx([4e-4, 1e-4, 4e-4, 1e-4, 2e-4, 5e-5, 2e-4, 5e-5])
@@ -648,7 +648,7 @@ def padded(beats: Ecg) -> Ecg:
     valid = np.where(beats.labels_str == "N", 150, 236 + np.arange(len(beats)) % 20)
     valid = valid.astype(np.int32)
     people = (np.arange(len(beats)) % 6).astype(np.str_)
-    return replace(beats, signal=masked(beats.signal, valid), valid=valid, patient=people)
+    return replace(beats, signal=zero_padding(beats.signal, valid), valid=valid, patient=people)
 
 
 @pytest.mark.parametrize("scaler", ["global", "range", "beat"])
@@ -692,18 +692,19 @@ def test_one_class_alone_trains_and_is_all_that_is_made(beats: Ecg) -> None:
 def test_stretches_of_a_recording_get_codes_of_their_own(beats: Ecg) -> None:
     onset = np.arange(len(beats)) * 9.0  # 200 beats in half an hour
     data = replace(beats, record=beats.patient, onset_s=onset)
-    people, _ = styles_of(data, tiny_run(1).training)
+    people, _ = style_codes(data, tiny_run(1).training)
     assert people == len(np.unique(beats.patient))
-    codes, style = styles_of(data, tiny_run(1, style_minutes=10).training)
+    codes, style = style_codes(data, tiny_run(1, style_minutes=10).training)
     assert codes == len(np.unique(style)) > people
     for code in range(codes):
         rows = style == code
         assert len(set(np.asarray(data.record)[rows])) == 1
         assert len(set(onset[rows] // 600)) == 1
     assert (
-        styles_of(replace(data, onset_s=None), tiny_run(1, style_minutes=10).training)[0] == people
+        style_codes(replace(data, onset_s=None), tiny_run(1, style_minutes=10).training)[0]
+        == people
     )
-    assert styles_of(data, tiny_run(1, styles=False, style_minutes=10).training)[0] == 0
+    assert style_codes(data, tiny_run(1, styles=False, style_minutes=10).training)[0] == 0
 
 
 @pytest.mark.parametrize("family", MODELS.names())
@@ -743,7 +744,9 @@ def test_run_that_was_begun_before_a_setting_was_there_is_resumed(
 def test_partners_are_of_one_class_and_person(beats: Ecg) -> None:
     _, style = np.unique(beats.patient, return_inverse=True)
     rows = torch.arange(len(beats))
-    beside = Partners(beats, style, 2).beside(rows, torch.rand(len(beats), dtype=torch.float64))
+    beside = Partners(beats, style, 2).with_partners(
+        rows, torch.rand(len(beats), dtype=torch.float64)
+    )
     first, second = beside[0::2].numpy(), beside[1::2].numpy()
     assert (first == rows.numpy()).all()
     assert (beats.labels_id[first] == beats.labels_id[second]).all()
@@ -876,7 +879,7 @@ def test_average_without_half_life_is_the_weights_themselves(beats: Ecg, tmp_pat
 def test_class_of_n_items_is_drawn_n_to_the_one_minus_balance_as_often(
     beats: Ecg, balance: float
 ) -> None:
-    edges = sampling_edges(beats, balance)
+    edges = cumulative_weights(beats, balance)
     assert float(edges[-1]) == pytest.approx(1.0)
     at = (torch.arange(200_000, dtype=torch.float64) + 0.5) / 200_000
     rows = torch.searchsorted(edges, at).numpy()
@@ -888,7 +891,7 @@ def test_class_of_n_items_is_drawn_n_to_the_one_minus_balance_as_often(
 
 
 def test_items_of_one_class_are_drawn_alike(beats: Ecg) -> None:
-    chance = np.diff(sampling_edges(beats, 0.6).numpy(), prepend=0.0)
+    chance = np.diff(cumulative_weights(beats, 0.6).numpy(), prepend=0.0)
     for name in beats.spec.classes:
         mine = chance[beats.labels_str == name]
         assert mine.max() == pytest.approx(mine.min(), rel=1e-9)

@@ -20,9 +20,9 @@ from ecgsynth.config import Run
 from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.training.snapshots import check_folder
-from ecgsynth.tuning import results, tune
+from ecgsynth.tuning import best_result, tune
 from ecgsynth.tuning.score import Scorer
-from ecgsynth.tuning.space import as_it_stands, trial_run, tune_of
+from ecgsynth.tuning.space import recipe_settings, trial_run, tuning_settings
 
 needs_optuna = pytest.mark.skipif(
     find_spec("optuna") is None, reason="Optuna is not here: pip install 'ecgsynth[tune]'"
@@ -61,14 +61,14 @@ class Told:
 @pytest.fixture(scope="module")
 def scorer() -> Scorer:
     run = recipe()
-    return Scorer(run, tune_of(run))
+    return Scorer(run, tuning_settings(run))
 
 
 # What is searched.
 
 
 def test_shipped_example_searches_rates_betas_batch_and_average() -> None:
-    found = tune_of(Run.read("vanilla-mitbih"))
+    found = tuning_settings(Run.read("vanilla-mitbih"))
     words = {key.partition(".")[2] for key in found.space}
     assert words == {"rate_generator", "rate_critic", "betas", "batch", "ema_half_life"}
 
@@ -93,18 +93,18 @@ def test_shipped_example_searches_rates_betas_batch_and_average() -> None:
 )
 def test_slip_in_the_section_is_told_at_the_door(section: dict[str, Any], says: str) -> None:
     with pytest.raises(EcgsynthError) as told:
-        tune_of(recipe(**section))
+        tuning_settings(recipe(**section))
     assert says in str(told.value)
 
 
 def test_recipe_that_searches_nothing_is_refused() -> None:
-    with pytest.raises(EcgsynthError, match="does not say what to search"):
-        tune_of(Run.read("simulated-beats"))
+    with pytest.raises(EcgsynthError, match="has nothing to search"):
+        tuning_settings(Run.read("simulated-beats"))
 
 
 def test_trial_is_the_recipe_with_its_settings_as_long_as_the_study_says() -> None:
     run = recipe()
-    found = trial_run(run, tune_of(run), {"training.betas": [0.5, 0.999]})
+    found = trial_run(run, tuning_settings(run), {"training.betas": [0.5, 0.999]})
     assert found.training.betas == (0.5, 0.999)
     assert found.training.length(10**6) == 128
     assert found.training.snapshot_every == 64
@@ -114,7 +114,7 @@ def test_trial_is_the_recipe_with_its_settings_as_long_as_the_study_says() -> No
 
 def test_number_written_as_yaml_takes_for_a_word_is_a_number() -> None:
     run = recipe({"training.rate_critic": {"low": "1e-5", "high": "1e-3", "log": True}})
-    assert tune_of(run).space["training.rate_critic"].ends == [1e-5, 1e-3]
+    assert tuning_settings(run).space["training.rate_critic"].ends == [1e-5, 1e-3]
 
 
 def test_what_is_searched_does_not_stop_a_training_from_resuming(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_same_set_has_the_same_score(scorer: Scorer) -> None:
 def test_study_scores_on_no_test_items(split: str, says: str) -> None:
     run = recipe(against=split)
     with pytest.raises(EcgsynthError, match=says):
-        Scorer(run, tune_of(run))
+        Scorer(run, tuning_settings(run))
 
 
 # A study.
@@ -172,13 +172,13 @@ def study(tmp_path: Path) -> Any:
 
 
 def run_trials(folder: Any, study: Any, scorer: Any, trials: int) -> None:
-    from ecgsynth.tuning.worker import attempt
+    from ecgsynth.tuning.worker import run_trial
 
     while True:
         with folder.next(study, trials) as trial:
             if trial is None:
                 return
-            attempt(folder, study, scorer, trial)
+            run_trial(folder, study, scorer, trial)
 
 
 def tell_trials(folder: Any, study: Any, scores: list[float]) -> None:
@@ -225,7 +225,7 @@ def test_trial_that_diverges_ends_itself_alone(tmp_path: Path) -> None:
     run_trials(folder, study, Told(1.0), 2)
     assert [one.state.name for one in study.trials] == ["PRUNED"] * 2
     with pytest.raises(EcgsynthError, match="came to its end; .* diverged"):
-        results(folder, study)
+        best_result(folder, study)
 
 
 @needs_optuna
@@ -252,7 +252,7 @@ def test_two_trials_are_enough_for_a_picture_of_them(study: Any) -> None:
     folder, optuna = study
     tell_trials(folder, optuna, [5.0, 2.0])
     optuna.set_user_attr("real", 1.5)
-    assert [path.name for path in results(folder, optuna).pictures] == ["parallel.png"]
+    assert [path.name for path in best_result(folder, optuna).pictures] == ["parallel.png"]
 
 
 @needs_optuna
@@ -260,7 +260,7 @@ def test_best_trial_is_a_whole_recipe(study: Any) -> None:
     folder, optuna = study
     tell_trials(folder, optuna, [5.0, 2.0, 4.0, 3.0])
     optuna.set_user_attr("real", 1.5)
-    found = results(folder, optuna)
+    found = best_result(folder, optuna)
     best = Run.read(folder.path / "best.yaml")
     assert found.score == 2.0
     assert best.training.rate_generator == optuna.trials[1].params["training.rate_generator"]
@@ -331,13 +331,13 @@ def test_first_trial_is_the_recipe_itself_where_it_lies_within_the_search(tmp_pa
     own = {"training.rate_generator": 3e-4, "training.betas": "[0.0, 0.99]", "model.width": "512"}
     assert [one.params == own for one in study.trials] == [True, False, False]
     study.set_user_attr("real", 1.5)
-    found = results(folder, study)
+    found = best_result(folder, study)
     assert (found.own, found.score) == (5.0, 2.0)
     assert "the recipe itself 5" in found.best.description
 
 
 def test_recipe_outside_its_own_search_is_no_trial() -> None:
-    assert as_it_stands(recipe(), tune_of(recipe())) == {}  # its betas are no choice
+    assert recipe_settings(recipe(), tuning_settings(recipe())) == {}  # its betas are no choice
 
 
 def begin(path: str) -> None:
@@ -402,7 +402,7 @@ def test_two_processes_make_one_study(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["simulated-beats"], "does not say what to search"),
+        (["simulated-beats"], "has nothing to search"),
         (["{recipe}", "--trials", "0"], "trials must be 1 or more"),
         (["{recipe}", "--resume"], "no study to resume"),
     ],

@@ -12,7 +12,7 @@ from wfdb_files import write_record
 
 from ecgsynth import formats
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.units import doubted_unit
+from ecgsynth.signals.units import unit_problem
 from ecgsynth.simulator.records import simulate_record
 
 RECORD = simulate_record(10, 250, leads=("II", "V1"))
@@ -24,20 +24,20 @@ def scaled(factor: float) -> Ecg:
 
 @pytest.mark.parametrize(("factor", "unit"), [(1000, "uV"), (1, ""), (0.001, "V"), (0, "")])
 def test_heights_tell_the_unit(factor: float, unit: str) -> None:
-    assert (f"Are they in {unit}?" in doubted_unit(scaled(factor))) == bool(unit)
+    assert (f"Are they in {unit}?" in unit_problem(scaled(factor))) == bool(unit)
 
 
 def test_missing_samples_hide_no_unit() -> None:
     signal = scaled(1000).signal.copy()
     signal[:, :, 100:400] = np.nan
-    assert "uV" in doubted_unit(replace(RECORD, signal=signal))
-    assert not doubted_unit(replace(RECORD, signal=np.full_like(signal, np.nan)))
+    assert "uV" in unit_problem(replace(RECORD, signal=signal))
+    assert not unit_problem(replace(RECORD, signal=np.full_like(signal, np.nan)))
     signal[:, 1] = np.nan
-    assert "uV" in doubted_unit(replace(RECORD, signal=signal))
+    assert "uV" in unit_problem(replace(RECORD, signal=signal))
 
 
 def test_signals_without_millivolts_have_no_unit_to_doubt() -> None:
-    assert not doubted_unit(replace(scaled(1000), spec=replace(RECORD.spec, unit="normalised")))
+    assert not unit_problem(replace(scaled(1000), spec=replace(RECORD.spec, unit="normalised")))
 
 
 @pytest.mark.parametrize("target", ["set.npz", "set.csv", "set.parquet"])

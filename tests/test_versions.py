@@ -23,7 +23,7 @@ from ecgsynth import model_registry
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.mlflow_models import PARTS, local_file, tracking_uri
-from ecgsynth.synthesizer.mlflow_store import told
+from ecgsynth.synthesizer.mlflow_store import describe_error
 from ecgsynth.training.loop import train
 
 needs_mlflow = pytest.mark.skipif(
@@ -270,7 +270,7 @@ def test_store_whose_making_is_stopped_is_not_there(
     ],
 )
 def test_trouble_with_a_store_is_told_with_its_mend(problem: str, says: str) -> None:
-    sentence = told("sqlite:///a.sqlite3", Path("a.sqlite3"), problem)
+    sentence = describe_error("sqlite:///a.sqlite3", Path("a.sqlite3"), problem)
     assert says in sentence
     assert "\n" not in sentence
 
@@ -374,7 +374,7 @@ def test_store_that_fails_halfway_gets_the_run_later(
 def test_training_asks_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is locked or out of reach cannot stop it; what was trained is added afterwards."""
     monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
-    monkeypatch.setattr("ecgsynth.synthesizer.mlflow_models.opened", None)  # not to be called
+    monkeypatch.setattr("ecgsynth.synthesizer.mlflow_models.open_client", None)  # not to be called
     assert train(tiny_run(2), tmp_path / "run").card.examples_seen == 32
 
 

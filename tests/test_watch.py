@@ -214,7 +214,13 @@ def test_durations_are_said_as_people_say_them(seconds: float, said: str) -> Non
 
 def test_curves_of_a_run_name_its_figures_and_mark_its_alarms(run: Path, tmp_path: Path) -> None:
     drawn = draw_run(run, tmp_path / "run.svg").read_text()
-    for words in ("adversarial loss", "penalties", "critic right", "class told", "gradient norm"):
+    for words in (
+        "adversarial loss",
+        "penalties",
+        "critic right",
+        "class adherence",
+        "gradient norm",
+    ):
         assert f"<!-- {words}" in drawn, words
     assert "<!-- saturation -->" in drawn
     assert draw_run(run, tmp_path / "run.png").stat().st_size > 10_000

@@ -1,9 +1,9 @@
-"""What do synthetic beats add to a classifier of rare beats? `python -m benchmarks.augmentation`.
+r"""What do synthetic beats add to a classifier of rare beats? `python -m benchmarks.augmentation`.
 
 Trains the judge's classifier on real beats and on real beats filled up in several ways, at equal
 steps, and tells F1 on people of neither set:
 
-    python -m benchmarks.augmentation --generator flagship=mitbih-beats,runs/b,runs/c \\
+    python -m benchmarks.augmentation --generator flagship=mitbih-beats,runs/b,runs/c \
         --generator vanilla=recipe:vanilla-mitbih --train      # trains what has to be trained
     python -m benchmarks.augmentation --list                   # what is missing, and how long
     python -m benchmarks.augmentation                          # goes on; several may run at once
@@ -39,8 +39,8 @@ from benchmarks.augmentation.work import Pace, left, ready, work
 from ecgsynth.augmentation.patient_leakage import TEST_SIDES
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import MIN_ITEMS
-from ecgsynth.files import written_beside
-from ecgsynth.training.card import versions
+from ecgsynth.files import atomic_write
+from ecgsynth.training.card import package_versions
 
 
 def main(words: list[str] | None = None) -> None:
@@ -170,14 +170,14 @@ def final(study: Study) -> Results:
         )
     source, looks = study.recordings.test.source, study.folder / "looks.json"
     before: list[dict[str, Any]] = json.loads(looks.read_text()) if looks.is_file() else []
-    now = {"date": date.today().isoformat(), "side": source, "versions": versions()}
+    now = {"date": date.today().isoformat(), "side": source, "versions": package_versions()}
     if before:
         days = ", ".join(one["date"] for one in before)
         print(f"The test side of this study was looked at before: {days}.", file=sys.stderr)
     print(f"This looks at {name_of(source)}, once per shipped version.", file=sys.stderr)
     if now not in before:
-        with written_beside(looks) as beside:
-            beside.write_text(json.dumps([*before, now], indent=1) + "\n")
+        with atomic_write(looks) as temporary:
+            temporary.write_text(json.dumps([*before, now], indent=1) + "\n")
     told = ", ".join(f"{name} {number}" for name, number in now["versions"].items())
     print(f"{name_of(source)} was looked at on {now['date']} ({told}; {_models(study)}).")
     return Results(study, "test")

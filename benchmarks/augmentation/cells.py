@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.augmentation.options import Option, options
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 
 if TYPE_CHECKING:
     from benchmarks.augmentation.study import Study
@@ -131,12 +131,12 @@ def keep(
     digests = {}
     for side, probabilities in said.items():
         path = path_of(study, cell, f".{side}.npz")
-        with written_beside(path) as beside, beside.open("wb") as file:
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, said=probabilities.astype(np.float16))
         digests[side] = hashlib.sha256(path.read_bytes()).hexdigest()
     content = {"cell": asdict(cell), **facts, "sha256": digests}
-    with written_beside(path_of(study, cell, ".json")) as beside:
-        beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    with atomic_write(path_of(study, cell, ".json")) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def facts_of(study: Study, cell: Cell) -> dict[str, Any] | None:

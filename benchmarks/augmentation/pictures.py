@@ -12,7 +12,7 @@ from benchmarks.augmentation.figures import MACRO
 from benchmarks.augmentation.generators import FLAGSHIP, PLAIN
 from benchmarks.augmentation.results import Results
 from benchmarks.augmentation.tables import title
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 
 COLOURS = {
     "jitter": "#4477aa", "smote": "#228833", "gaussian": "#888888", FLAGSHIP: "#cc3311",
@@ -31,8 +31,8 @@ def draw(found: Results, folder: Path) -> list[Path]:
     for name, figure in pictures.items():
         for ending in (".svg", ".png"):
             target = folder / f"{name}{ending}"
-            with written_beside(target) as beside:
-                figure.savefig(beside, format=ending[1:], dpi=110, metadata=_undated(ending))
+            with atomic_write(target) as temporary:
+                figure.savefig(temporary, format=ending[1:], dpi=110, metadata=_undated(ending))
             written.append(target)
     return written
 

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import ecgsynth as es
-from benchmarks.augmentation.generators import checked
+from benchmarks.augmentation.generators import check_match
 from benchmarks.augmentation.options import options
 from benchmarks.augmentation.subsets import subset
 from benchmarks.augmentation.trainings import curve_training
 from ecgsynth.augmentation.gate import Gate
-from ecgsynth.augmentation.matching import checked as matched
-from ecgsynth.augmentation.sampling import draw
+from ecgsynth.augmentation.matching import check_match as matched
+from ecgsynth.augmentation.sampling import draw_accepted
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import Trial
 from ecgsynth.evaluation.baselines.samplers import class_gaussian
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
 from ecgsynth.training.card import classes_of
 
@@ -106,7 +106,7 @@ def model_of(study: Study, cell: Cell, real: Ecg) -> es.Synthesizer:
         return es.Synthesizer.load(study.generators[cell.arm].models[cell.generator])
     training = curve_training(study, cell.n, cell.subset)
     model = es.Synthesizer.load(training.folder)
-    checked(model, cell.arm, real, study.recordings.rare)
+    check_match(model, cell.arm, real, study.recordings.rare)
     theirs = {name: facts["items"] for name, facts in model.card.data["classes"].items()}
     ours = {name: facts["items"] for name, facts in classes_of(real).items()}
     if theirs != ours:  # a card tells numbers of items to a tenth
@@ -154,7 +154,7 @@ def _made(
         if not wanted:
             continue
         try:
-            pool[name], found = draw(
+            pool[name], found = draw_accepted(
                 model, name, wanted, real.spec, gate=gate, seed=seed, advance=told
             )
             notes[name] = {"wanted": wanted, "drawn": found.drawn, "accepted": found.accepted}
@@ -170,7 +170,7 @@ def _write(pool: Pool, notes: dict[str, dict[str, Any]], path: Path) -> None:
         steps = np.round(ecg.signal / STEP_MV)
         columns[f"{name}/signal"] = steps.clip(-32768, 32767).astype(np.int16)
         columns[f"{name}/context"] = np.asarray(ecg.context)
-    with written_beside(path) as beside, beside.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **columns)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import ecgsynth as es
 from benchmarks.augmentation.settings import Settings
-from ecgsynth.augmentation.patient_leakage import people, refuse_shared
+from ecgsynth.augmentation.patient_leakage import check_disjoint, hashed_people
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 
@@ -32,7 +32,8 @@ class Recordings:
 
     @classmethod
     def load(cls, settings: Settings) -> Recordings:
-        """
+        """The recordings that the study needs.
+
         Raises
         ------
         EcgsynthError: not there, cut in different ways, people on both sides.
@@ -57,10 +58,10 @@ class Recordings:
                 f"{self.train.source} has no beats of class {', '.join(empty) or 'but one'}; the "
                 "study needs a large class and rare ones."
             )
-        learned = people(self.train)
-        refuse_shared(learned, self.validation)
-        refuse_shared(learned, self.own_test)
-        refuse_shared(people(self.validation), self.test)
+        learned = hashed_people(self.train)
+        check_disjoint(learned, self.validation)
+        check_disjoint(learned, self.own_test)
+        check_disjoint(hashed_people(self.validation), self.test)
 
     @cached_property
     def own(self) -> NDArray[np.bool_]:

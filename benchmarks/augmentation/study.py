@@ -22,10 +22,10 @@ from benchmarks.augmentation.settings import Seeds, Settings
 from ecgsynth.augmentation.gate import Gate
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.reference_models.resnet import ResNet1D
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.signals.fingerprint import fingerprint
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.training.snapshots import flat
+from ecgsynth.training.snapshots import flatten_settings
 
 
 @dataclass
@@ -85,8 +85,8 @@ class Study:
                     "settings, or another --work."
                 )
             if now != before:
-                with written_beside(path) as beside:
-                    beside.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
+                with atomic_write(path) as temporary:
+                    temporary.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
 
     def check(self) -> None:
         """Load every generator once: what may not stand in the study is refused at the door.
@@ -146,7 +146,7 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]
     generators trained, but not exchanged."""
     if not before:
         return []
-    old, new = flat(dict(before)), flat(dict(now))
+    old, new = flatten_settings(dict(before)), flatten_settings(dict(now))
     told = []
     for key in sorted({*old} & {*new}):
         longer = key.endswith(".models") and new[key].startswith(old[key].removesuffix("]"))

@@ -23,13 +23,13 @@ from benchmarks.augmentation.generators import PLAIN, finished
 from benchmarks.augmentation.options import Option
 from benchmarks.augmentation.pools import pool_of, real_of, taken
 from benchmarks.augmentation.trainings import curve_training
-from ecgsynth.augmentation.baselines import armed
-from ecgsynth.augmentation.matching import beside
+from ecgsynth.augmentation.baselines import make_training_set
+from ecgsynth.augmentation.matching import add_columns
 from ecgsynth.evaluation.reference_models.classifiers import fit, predict
 from ecgsynth.evaluation.reference_models.resnet import ResNet1D
-from ecgsynth.progress import Advance, bar
-from ecgsynth.training.card import versions
-from ecgsynth.training.engine import refuse_wrong_bfloat16
+from ecgsynth.progress import Advance, share_bar
+from ecgsynth.training.card import package_versions
+from ecgsynth.training.engine import check_bfloat16
 
 if TYPE_CHECKING:
     from benchmarks.augmentation.study import Study
@@ -51,7 +51,7 @@ def work(study: Study, only: str = "") -> None:
 
     pace = Pace(study)
     (study.folder / "locks").mkdir(parents=True, exist_ok=True)
-    with bar("augmentation") as advance:
+    with share_bar("augmentation") as advance:
         while True:
             missing, later = left(study, only)
             able = [cell for cell in missing if ready(study, cell)]
@@ -102,10 +102,12 @@ def training_set(
     if cell.arm in PLAIN:
         shown = real
     elif cell.arm in ("jitter", "smote"):
-        shown = armed(real, cell.arm, cell.classifier, more)[0]  # type: ignore[arg-type]
+        shown = make_training_set(real, cell.arm, cell.classifier, more)[0]  # type: ignore[arg-type]
     else:
         pool = pool_of(study, cell, advance)
-        added = [beside(real, taken(pool, name, more[name]), name) for name in pool if more[name]]
+        added = [
+            add_columns(real, taken(pool, name, more[name]), name) for name in pool if more[name]
+        ]
         shown = es.concatenate([real, *added])
     after = shown.counts()
     told = {name: {"real": counts[name], "added": after[name] - counts[name]} for name in counts}
@@ -136,7 +138,7 @@ def make(study: Study, cell: Cell, advance: Callable[[str, float], None]) -> flo
         "seconds_of_beats": round(begun - began, 1),
         "steps": steps,
         "date": date.today().isoformat(),
-        "versions": versions(),
+        "versions": package_versions(),
     }
     cells.keep(study, cell, said, facts)
     return time.perf_counter() - began
@@ -153,7 +155,7 @@ def counting(precision: str) -> Iterator[None]:
     if precision != "bf16-mixed":
         yield
         return
-    refuse_wrong_bfloat16(Fabric(accelerator="cpu"), precision, ResNet1D(1, 2, 1.0))
+    check_bfloat16(Fabric(accelerator="cpu"), precision, ResNet1D(1, 2, 1.0))
 
     def whole(net: nn.Module, _given: Any, said: Any) -> Any:
         return tuple(x.float() for x in said) if isinstance(net, ResNet1D) else None

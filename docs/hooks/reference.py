@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from meanings import meaning_of
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from pydantic import BaseModel
@@ -28,13 +29,25 @@ ROOT = Path(__file__).parents[2]
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Decisions and commands join the navigation."""
-    decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-    names = [f"decisions/{path.name}" for path in decisions]
-    section(config, "Develop").append({"Decisions": names})
+    """Decisions, commands, and pages that mkdocs.yml does not name join the navigation."""
+    docs = ROOT / "docs"
+    named = set(places(config.nav))
+    develop = section(config, "Develop")
+    develop += sorted(path.name for path in docs.glob("*.md") if path.name not in named)
+    decisions = sorted((docs / "decisions").glob("*.md"))
+    develop.append({"Decisions": [f"decisions/{path.name}" for path in decisions]})
     pages = [{f"ecgsynth {name}": f"reference/{name}.md"} for name in commands()]
     section(config, "Reference").append({"Commands": pages})
     return config
+
+
+def places(entry: Any) -> Iterator[str]:
+    """Every page that a part of the navigation names."""
+    if isinstance(entry, str):
+        yield entry
+        return
+    for part in entry.values() if isinstance(entry, dict) else entry:
+        yield from places(part)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -149,8 +162,8 @@ def settings(kind: type[BaseModel], prefix: str = "", but: tuple[str, ...] = ())
     for name, field in kind.model_fields.items():
         if name in but:
             continue
-        default = "" if field.default is PydanticUndefined else f"`{field.default}`"
-        meaning = (field.description or "").replace("|", "\\|")
+        default = "" if field.default in (PydanticUndefined, "") else f"`{field.default}`"
+        meaning = meaning_of(kind, name).replace("|", "\\|")
         rows.append(f"| `{prefix}{name}` | {default} | {meaning} |")
     return ["\n".join(rows)]
 

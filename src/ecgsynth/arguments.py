@@ -1,4 +1,4 @@
-"""Arguments of public calls: what can be meant is taken, the rest is refused in one sentence.
+"""Checks of the arguments of public calls: a wrong one is refused in one sentence.
 
 Nothing is changed silently: True is no number, 2.7 is no count, and "2" is not 2.
 """
@@ -33,7 +33,7 @@ BREAKING = ("Cc", "Cs")
 """Unicode categories that are no part of a name: control characters, and halves of characters."""
 
 
-def shown(value: object) -> str:
+def quote(value: object) -> str:
     """A value as it stands in a sentence: short, in one line, whatever it is."""
     try:
         if isinstance(value, np.ndarray):
@@ -46,70 +46,70 @@ def shown(value: object) -> str:
     return " ".join(words.split())
 
 
-def whole(value: Any, name: str, least: int = 0, most: int = MOST) -> int:
+def check_integer(value: Any, name: str, least: int = 0, most: int = MOST) -> int:
     """A whole number, as an int.
 
     Raises
     ------
     EcgsynthError: it is of another kind, or beyond the limits.
     """
-    real = plain(value)
+    real = as_real_number(value)
     if isinstance(real, int) and least <= real <= most:
         return real
     to = "2^63 - 1" if most == MOST else f"{most:,}"
     raise EcgsynthError(
-        f"{name} must be a whole number between {least:,} and {to}; got {shown(value)}."
+        f"{name} must be a whole number between {least:,} and {to}; got {quote(value)}."
     )
 
 
-def number(value: Any, name: str, low: float = -np.inf, high: float = np.inf) -> float:
+def check_number(value: Any, name: str, low: float = -np.inf, high: float = np.inf) -> float:
     """A finite number within these limits, as a float.
 
     Raises
     ------
     EcgsynthError: it is of another kind, not finite, or beyond the limits.
     """
-    real = plain(value)
+    real = as_real_number(value)
     if real is not None and low <= real <= high and abs(real) <= LARGEST:
         return float(real)
     ends = f"{f' from {low:g}' if low > -np.inf else ''}{f' to {high:g}' if high < np.inf else ''}"
-    raise EcgsynthError(f"{name} must be a finite number{ends}; got {shown(value)}.")
+    raise EcgsynthError(f"{name} must be a finite number{ends}; got {quote(value)}.")
 
 
-def above_zero(value: Any, name: str) -> float:
+def check_positive(value: Any, name: str) -> float:
     """A finite number above 0, as a float.
 
     Raises
     ------
     EcgsynthError: it is of another kind, not finite, or not above 0.
     """
-    real = plain(value)
+    real = as_real_number(value)
     if real is None or not 0 < real <= LARGEST:
-        raise EcgsynthError(f"{name} must be a number above 0; got {shown(value)}.")
+        raise EcgsynthError(f"{name} must be a number above 0; got {quote(value)}.")
     return float(real)
 
 
-def rate(value: Any, name: str = "the sampling rate") -> float:
+def check_rate(value: Any, name: str = "the sampling rate") -> float:
     """A sampling rate, Hz.
 
     Raises
     ------
     EcgsynthError: it is no positive number, or a rate at which no ECG is recorded.
     """
-    real = plain(value)
+    real = as_real_number(value)
     if real is None or not 0 < real <= LARGEST:
         raise EcgsynthError(
-            f"{name} must be a positive number of Hz, as in fs=360; got {shown(value)}."
+            f"{name} must be a positive number of Hz, as in fs=360; got {quote(value)}."
         )
     if not SLOWEST <= real <= FASTEST:
         raise EcgsynthError(
             f"{name} is given in Hz, samples per second, from {SLOWEST:g} to {FASTEST:,.0f}; got "
-            f"{real:.4g}.{_meant(real)}"
+            f"{real:.4g}.{_rate_hint(real)}"
         )
     return float(real)
 
 
-def _meant(slow: float) -> str:
+def _rate_hint(slow: float) -> str:
     """The rate for which another number may stand: that of seconds a sample, or of kHz."""
     if slow >= SLOWEST or 1 / slow > FASTEST:
         return ""
@@ -118,7 +118,7 @@ def _meant(slow: float) -> str:
     return f" Are these kHz? Then give {1000 * slow:.4g}."
 
 
-def plain(value: Any) -> int | float | None:
+def as_real_number(value: Any) -> int | float | None:
     """A real number of Python's own kind; None of what is none, True and "2" among them."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
@@ -131,11 +131,11 @@ def plain(value: Any) -> int | float | None:
 
 def is_count(number: object) -> bool:
     """Whether this is a whole number, 0 or more."""
-    real = plain(number)
+    real = as_real_number(number)
     return isinstance(real, int) and real >= 0
 
 
-def flag(value: Any, name: str) -> bool:
+def check_flag(value: Any, name: str) -> bool:
     """True or False.
 
     Raises
@@ -143,16 +143,16 @@ def flag(value: Any, name: str) -> bool:
     EcgsynthError: it is neither.
     """
     if not isinstance(value, bool | np.bool_):
-        raise EcgsynthError(f"{name} is True or False; got {shown(value)}.")
+        raise EcgsynthError(f"{name} is True or False; got {quote(value)}.")
     return bool(value)
 
 
-def breaks(word: str) -> bool:
+def has_unprintable(word: str) -> bool:
     """Whether a word holds what no name holds: control characters, halves of characters."""
     return not word.isprintable() and any(unicodedata.category(c) in BREAKING for c in word)
 
 
-def text(value: Any, name: str) -> str:
+def check_text(value: Any, name: str) -> str:
     """A line of text.
 
     Raises
@@ -160,16 +160,16 @@ def text(value: Any, name: str) -> str:
     EcgsynthError: it is no string, or holds control characters or halves of characters.
     """
     if not isinstance(value, str):
-        raise EcgsynthError(f"{name} is a text; got {shown(value)}.")
-    if breaks(value):
+        raise EcgsynthError(f"{name} is a text; got {quote(value)}.")
+    if has_unprintable(value):
         raise EcgsynthError(
-            f"{name} holds a control character, a line break or half a character: {shown(value)}; "
+            f"{name} holds a control character, a line break or half a character: {quote(value)}; "
             "take it out."
         )
     return str(value)
 
 
-def listed(value: Any) -> list[Any] | None:
+def as_list(value: Any) -> list[Any] | None:
     """The parts of a list, an array or a stream; None of what is none or has no order."""
     try:
         return None if isinstance(value, str | bytes | Mapping | Set) else list(value)
@@ -177,7 +177,7 @@ def listed(value: Any) -> list[Any] | None:
         return None
 
 
-def names(value: Any, name: str, *, empty: bool = False) -> tuple[str, ...]:
+def check_names(value: Any, name: str, *, empty: bool = False) -> tuple[str, ...]:
     """A list of distinct names, each of which can stand in a line of a file.
 
     empty: whether the list may hold none.
@@ -186,23 +186,23 @@ def names(value: Any, name: str, *, empty: bool = False) -> tuple[str, ...]:
     ------
     EcgsynthError: it is no list, empty, or holds what is no name, or one name twice.
     """
-    found = listed(value)
+    found = as_list(value)
     if found is None:
-        raise EcgsynthError(f"{name} is a list of names, as in ['N', 'V']; got {shown(value)}.")
+        raise EcgsynthError(f"{name} is a list of names, as in ['N', 'V']; got {quote(value)}.")
     for one in found:
-        if not isinstance(one, str) or not one.strip() or breaks(one):
+        if not isinstance(one, str) or not one.strip() or has_unprintable(one):
             raise EcgsynthError(
-                f"{name} holds names of visible characters, and {shown(one)} is none; rename it."
+                f"{name} holds names of visible characters, and {quote(one)} is none; rename it."
             )
     if len(set(found)) != len(found):
         twice = next(one for one in found if found.count(one) > 1)
-        raise EcgsynthError(f"{name} must be distinct; {shown(twice)} is there twice.")
+        raise EcgsynthError(f"{name} must be distinct; {quote(twice)} is there twice.")
     if not found and not empty:
         raise EcgsynthError(f"{name} is empty; name at least one, or leave it out.")
     return tuple(str(one) for one in found)
 
 
-def choice(value: Any, name: str, known: Iterable[str]) -> str:
+def check_choice(value: Any, name: str, known: Iterable[str]) -> str:
     """One of the words that are known.
 
     Raises
@@ -211,11 +211,11 @@ def choice(value: Any, name: str, known: Iterable[str]) -> str:
     """
     known = list(known)
     if not isinstance(value, str) or value not in known:
-        raise EcgsynthError(f"{name} is no {shown(value)}.{did_you_mean(str(value), known)}")
+        raise EcgsynthError(f"{name} is no {quote(value)}.{did_you_mean(str(value), known)}")
     return str(value)
 
 
-def mapping(value: Any, name: str, example: str) -> dict[Any, Any]:
+def check_mapping(value: Any, name: str, example: str) -> dict[Any, Any]:
     """A mapping, as a dictionary.
 
     Raises
@@ -223,33 +223,34 @@ def mapping(value: Any, name: str, example: str) -> dict[Any, Any]:
     EcgsynthError: it is none.
     """
     if not isinstance(value, Mapping):
-        raise EcgsynthError(f"{name} is a mapping, as in {example}; got {shown(value)}.")
+        raise EcgsynthError(f"{name} is a mapping, as in {example}; got {quote(value)}.")
     return dict(value)
 
 
-def instance(value: Any, kind: type[T], what: str) -> T:
-    """An object of this kind; what: a sentence that says how one comes to it, without its end.
+def check_instance(value: Any, kind: type[T], what: str) -> T:
+    """An object of this kind; what: the first half of the message, how to get such an object.
 
     Raises
     ------
     EcgsynthError: it is of another kind.
     """
     if not isinstance(value, kind):
-        raise EcgsynthError(f"{what}; got {shown(value)}.")
+        raise EcgsynthError(f"{what}; got {quote(value)}.")
     return value
 
 
-def callback(value: Any, name: str) -> None:
-    """
+def check_callback(value: Any, name: str) -> None:
+    """Check that the value is a function, or None.
+
     Raises
     ------
     EcgsynthError: it is neither a function nor None.
     """
     if value is not None and not callable(value):
-        raise EcgsynthError(f"{name} is a function that is called meanwhile; got {shown(value)}.")
+        raise EcgsynthError(f"{name} is a function that is called meanwhile; got {quote(value)}.")
 
 
-def place(value: Any, name: str = "the path") -> Path:
+def check_path(value: Any, name: str = "the path") -> Path:
     """A path that a file system can be asked for.
 
     Raises
@@ -261,16 +262,16 @@ def place(value: Any, name: str = "the path") -> Path:
     except TypeError:
         path = None
     if not isinstance(path, str) or not path:
-        raise EcgsynthError(f"{name} is the name of a file or folder; got {shown(value)}.")
+        raise EcgsynthError(f"{name} is the name of a file or folder; got {quote(value)}.")
     try:
         os.stat(path)
     except ValueError:  # a NUL, or half a character
         raise EcgsynthError(
-            f"{name} {shown(path)} holds a character that no file name can hold; take it out."
+            f"{name} {quote(path)} holds a character that no file name can hold; take it out."
         ) from None
     except OSError as problem:
         if problem.errno not in NOT_THERE:
             raise EcgsynthError(
-                f"{name} {shown(path)} cannot be looked at ({problem.strerror}); name another."
+                f"{name} {quote(path)} cannot be looked at ({problem.strerror}); name another."
             ) from None
     return Path(path)

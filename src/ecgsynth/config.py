@@ -17,18 +17,18 @@ from pydantic import (
     model_validator,
 )
 
-from ecgsynth.arguments import plain
+from ecgsynth.arguments import as_real_number
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.recipes import put, read_recipe
 from ecgsynth.registry import DATASETS, MODELS, OBJECTIVES
-from ecgsynth.settings import Settings, Whole, make_settings
+from ecgsynth.settings import Settings, TopLevelSettings, make_settings
 
 
-class _Part(Settings):
+class _Section(Settings):
     model_config = ConfigDict(frozen=False, validate_assignment=True)
 
 
-class _Named(BaseModel):
+class NamedPart(BaseModel):
     """A registered thing and its own settings, side by side in the YAML; a name alone takes the
     settings that it has by itself, as in `objective=hinge`."""
 
@@ -37,7 +37,7 @@ class _Named(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _a_word(cls, given: Any) -> Any:
+    def _name_alone(cls, given: Any) -> Any:
         return {"name": given} if isinstance(given, str) else given
 
     @property
@@ -45,7 +45,7 @@ class _Named(BaseModel):
         return dict(self.__pydantic_extra__ or {})
 
 
-class Data(_Named):
+class Data(NamedPart):
     """Which recordings: `name`, `split`, and the data set's own settings."""
 
     split: str = Field("train", description="which part of the data set, by patient")
@@ -54,7 +54,7 @@ class Data(_Named):
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Training(_Part):
+class Training(_Section):
     """How long, how fast, how often. Progress is counted in examples (items) seen."""
 
     examples: int = Field(
@@ -118,15 +118,15 @@ class Training(_Part):
 
     @field_validator("augment", mode="before")
     @classmethod
-    def _a_chance(cls, value: Any) -> Any:
+    def _check_chance(cls, value: Any) -> Any:
         if isinstance(value, str) and value == "auto":
             return value
-        if plain(value) is not None and 0 <= value <= 1:
+        if as_real_number(value) is not None and 0 <= value <= 1:
             return value
         raise ValueError("is a chance from 0 to 1, or auto")
 
     @model_validator(mode="after")
-    def _one_length(self) -> Training:
+    def _check_length(self) -> Training:
         if self.epochs and "examples" in self.model_fields_set:
             raise ValueError(
                 "has both examples and epochs; leave one out, or set training.epochs=0"
@@ -134,7 +134,7 @@ class Training(_Part):
         return self
 
     @model_serializer(mode="wrap")
-    def _with_one_length(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _dump_one_length(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = dump(self)
         if self.epochs:
             del content["examples"]
@@ -150,7 +150,7 @@ class Training(_Part):
         return math.ceil(self.epochs * items) if self.epochs else self.examples
 
 
-class Run(Whole):
+class Run(TopLevelSettings):
     """A training, whole: what is in `run.yaml` of a run folder and in every card."""
 
     model_config = ConfigDict(frozen=False, validate_assignment=True)
@@ -159,8 +159,8 @@ class Run(Whole):
     description: str = Field("", description="a line for `ecgsynth list recipes`")
     seed: int = Field(0, ge=0, lt=2**63, description="same seed, same training")
     data: Data
-    model: _Named
-    objective: _Named
+    model: NamedPart
+    objective: NamedPart
     training: Training = Training()
     quick: dict[str, Any] = Field(default_factory=dict, description="overrides of --quick")
     tune: dict[str, Any] = Field(default_factory=dict, description="what `tune` searches")
@@ -168,7 +168,7 @@ class Run(Whole):
 
     @field_validator("name")
     @classmethod
-    def _a_folder(cls, name: str) -> str:
+    def _check_name(cls, name: str) -> str:
         if not name.strip(". ") or any(mark in name for mark in "/\\") or not name.isprintable():
             raise ValueError("names a folder of runs/ and holds no / or \\")
         return name
@@ -204,7 +204,7 @@ class Run(Whole):
         return make_settings(kind, self.model.settings | more, f"model '{self.model.name}'")
 
     def objective_settings(self, **more: Any) -> Any:
-        """The objective's settings, checked beside the model; imports both and with them torch."""
+        """The objective's settings, checked with the model; imports both and with them torch."""
         objective, name = OBJECTIVES.get(self.objective.name), f"objective '{self.objective.name}'"
         adversarial = MODELS.get(self.model.name).adversarial
         if objective.adversarial != adversarial:

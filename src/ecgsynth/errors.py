@@ -23,7 +23,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters and halves of characters."""
 
 
-def masked(text: str, uri: str = "") -> str:
+def mask_passwords(text: str, uri: str = "") -> str:
     """The text with `***` in place of the passwords of all URIs in it.
 
     uri: one that is in use; its password is hidden wherever it stands, as a library may write a
@@ -54,8 +54,10 @@ class EcgsynthError(Exception):
     it is one line that any terminal can show.
     """
 
-    def __init__(self, *said: object) -> None:
-        super().__init__(*(_line(masked(one)) if isinstance(one, str) else one for one in said))
+    def __init__(self, *sentences: object) -> None:
+        super().__init__(
+            *(_line(mask_passwords(one)) if isinstance(one, str) else one for one in sentences)
+        )
 
 
 def _line(text: str) -> str:
@@ -74,7 +76,7 @@ class DamagedFileError(EcgsynthError):
     """A file is missing, cut short or corrupt, and no setting would mend it."""
 
 
-def wants_memory(problem: BaseException) -> bool:
+def is_out_of_memory(problem: BaseException) -> bool:
     """Whether an error means that there was too little memory; PyTorch and oneDNN have no
     type for it."""
     words = ("allocate memory", "out of memory", "could not create a primitive")
@@ -82,7 +84,7 @@ def wants_memory(problem: BaseException) -> bool:
 
 
 INWARD = (AttributeError, IndexError, RecursionError, TypeError)
-"""What Python says in these speaks to those who wrote the program, not to those who use it."""
+"""Messages of these are meant for programmers, not for users."""
 
 
 def reason_of(problem: object) -> str:

@@ -1,4 +1,4 @@
-"""Writing that leaves nothing half-done: write beside, then rename."""
+"""Atomic writes: write a temporary file next to the target, then rename it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from safetensors import SafetensorError
 from ecgsynth.errors import EcgsynthError
 
 DEEPEST = 200
-"""Folders in each other; a thousand are more than Python can walk through."""
+"""Most nested folders; Python cannot walk through a thousand."""
 
 STALE_S = 3600.0
-"""What a killed process left beside a target is cleared when nothing in it grew for so long."""
+"""Seconds after which the temporary file of a killed process is deleted."""
 
 
 @contextmanager
-def written_beside(target: str | Path) -> Iterator[Path]:
-    """A path beside `target` to write a file or folder to; it takes the name when all went well.
+def atomic_write(target: str | Path) -> Iterator[Path]:
+    """A temporary path next to `target`; it is renamed to `target` when the block succeeds.
 
-    On any error, Ctrl-C included, what was begun is removed and an older `target` stays whole.
+    On any error, Ctrl-C included, the temporary path is removed and an older `target` stays.
     A folder `target` that is there already receives the new files, one rename each.
 
     Raises
@@ -41,28 +41,28 @@ def written_beside(target: str | Path) -> Iterator[Path]:
     if not target.name:
         raise EcgsynthError(f"{target} is the root of all files; name one in it.")
     _clear_stale(target)
-    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         make_folder(target.parent)
-        yield beside
-        if beside.is_file():  # some writers make files that only their owner may read
-            beside.chmod(0o666 & ~_umask())
-        if beside.is_dir() and target.is_dir():
-            for file in sorted(beside.iterdir()):
+        yield temporary
+        if temporary.is_file():  # some writers make files that only their owner may read
+            temporary.chmod(0o666 & ~_umask())
+        if temporary.is_dir() and target.is_dir():
+            for file in sorted(temporary.iterdir()):
                 os.replace(file, target / file.name)
         else:
-            os.replace(beside, target)
+            os.replace(temporary, target)
     except (OSError, SafetensorError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise EcgsynthError(
             f"{target} could not be written ({reason}); free some space or choose another place."
         ) from problem
     finally:
-        if beside.is_dir():
-            shutil.rmtree(beside, ignore_errors=True)
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
         else:
-            with suppress(OSError):  # the first error is the one to tell
-                beside.unlink(missing_ok=True)
+            with suppress(OSError):  # the first error is the one to report
+                temporary.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:
@@ -78,7 +78,7 @@ def make_folder(folder: Path) -> None:
         one.mkdir(exist_ok=True)
 
 
-def at_home(path: str | Path) -> Path:
+def expand_home(path: str | Path) -> Path:
     """A path with its `~` or `~user` written out.
 
     Raises
@@ -98,8 +98,8 @@ def holds_files(folder: Path) -> bool:
     return folder.is_dir() and any(not one.name.startswith(".") for one in folder.iterdir())
 
 
-def writable(target: str | Path) -> None:
-    """Say before long work what `written_beside` would say after it.
+def check_writable(target: str | Path) -> None:
+    """Check before long work that `atomic_write` can write there.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def writable(target: str | Path) -> None:
     if target.is_dir():
         raise EcgsynthError(f"{target} is a folder; name a file in it.")
     try:
-        with tempfile.TemporaryFile(dir=_nearest(target.parent)):
+        with tempfile.TemporaryFile(dir=_nearest_existing(target.parent)):
             pass
     except OSError as problem:
         raise EcgsynthError(
@@ -117,13 +117,13 @@ def writable(target: str | Path) -> None:
         ) from None
 
 
-def _nearest(folder: Path) -> Path:
-    """The folder itself, or what is there of the way to it."""
+def _nearest_existing(folder: Path) -> Path:
+    """The folder itself, or its nearest parent that exists."""
     return next(one for one in (folder, *folder.absolute().parents) if one.exists())
 
 
 def _clear_stale(target: Path) -> None:
-    """Remove what processes that were killed left beside this target, not what others write now."""
+    """Remove the temporary files of killed processes, but not those that others write now."""
     with suppress(OSError):
         for left in target.parent.glob(f".{escape(target.name)}.*.part"):
             newest = max(path.stat().st_mtime for path in [left, *left.glob("*")])

@@ -1,4 +1,4 @@
-"""Several processes that train one model together: how many, and what each has of a batch."""
+"""Distributed training: the number of processes, and each one's share of a batch."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def first_here() -> bool:
-    """Whether this process speaks for its machine; the others would say the same again."""
+def is_main_process() -> bool:
+    """Whether this process reports for its machine; the others would only repeat it."""
     return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
-def count() -> int:
+def process_count() -> int:
     """How many processes train together, on all machines; 1 outside such a training."""
     from torch import distributed
 
@@ -22,13 +22,13 @@ def count() -> int:
     return distributed.get_world_size() if together else 1
 
 
-def mine(whole: Tensor) -> Tensor:
-    """This process's rows of what was drawn for the whole batch.
+def local_rows(whole: Tensor) -> Tensor:
+    """Rows of this process, of what was drawn for the whole batch.
 
     Every process draws all of it from the same random generator, so that a batch is the same
     whatever their number.
     """
     from torch import distributed
 
-    many = count()
+    many = process_count()
     return whole.chunk(many)[distributed.get_rank()] if many > 1 else whole

@@ -1,4 +1,4 @@
-"""Bars on the terminal: of shares, for work that says how far it is, and of things counted."""
+"""Progress bars on the terminal: by share of the work, and by count."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ class Steps:
 
     Parameters
     ----------
-    advance: is told of every part as it begins. total: cost of all parts. done: of those behind.
+    advance: called when a part begins. total: cost of all parts. done: cost of finished parts.
     """
 
     def __init__(self, advance: Advance, total: float, done: float = 0.0) -> None:
         self.advance, self.total, self.done = advance, total, done
 
     def begin(self, what: str, cost: float) -> None:
-        """A part begins; the ones before it are done."""
+        """Begin a part; the ones before it are finished."""
         self.advance(what, min(self.done / self.total, 1.0))
         self.done += cost
 
     def skip(self, cost: float) -> None:
-        """A part that is not needed after all."""
+        """Skip a part that is not needed."""
         self.done += cost
 
 
-def console() -> Console:
+def stderr_console() -> Console:
     """Standard error: results that may be piped go to standard output."""
     from rich.console import Console
 
@@ -45,7 +45,7 @@ def console() -> Console:
 
 
 @contextmanager
-def bar(what: str) -> Iterator[Advance]:
+def share_bar(what: str) -> Iterator[Advance]:
     """A bar with time spent and left on standard error; nothing where that is no terminal."""
     from rich.progress import (
         BarColumn,
@@ -60,12 +60,12 @@ def bar(what: str) -> Iterator[Advance]:
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
         TextColumn("left"), TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=console(), transient=True) as progress:
+    with Progress(*columns, console=stderr_console(), transient=True) as progress:
         task = progress.add_task(what, total=1.0)
         yield lambda now, share: progress.update(task, description=now, completed=share)
 
 
-def counting(unit: str) -> Progress:
+def count_bar(unit: str) -> Progress:
     """A bar with count, rate and time left."""
     from rich.progress import (
         BarColumn,
@@ -83,11 +83,11 @@ def counting(unit: str) -> Progress:
 
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(),
-        TimeRemainingColumn(), console=console(), transient=True,
+        TimeRemainingColumn(), console=stderr_console(), transient=True,
     )  # fmt: skip
 
 
 def recordings(items: Iterable[Item], total: int) -> Iterator[Item]:
     """The recordings as they are read, with a bar."""
-    with counting("recordings") as progress:
+    with count_bar("recordings") as progress:
         yield from progress.track(items, total, description="reading recordings")

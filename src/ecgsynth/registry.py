@@ -1,9 +1,9 @@
-"""Names for swappable things: data sets, models, objectives, metrics and file formats.
+"""Registries of interchangeable things: data sets, models, objectives, metrics and file formats.
 
-A decorator registers. `registered.json` beside this file lists every name with its module and its
+A decorator registers. `registered.json` in the same folder lists every name with its module and its
 sentence, so that nothing is imported, and no source is read, to know what there is: listing models
 loads no torch. `python -m ecgsynth.registry` writes the list anew after something was added; a test
-holds it to the decorators. Packages that are not ours add theirs through entry points of the group
+holds it to the decorators. Other packages add things through entry points of the group
 `ecgsynth.<folder>`.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from pkgutil import walk_packages
 from typing import Any, TypeVar
 
-from ecgsynth.arguments import shown
+from ecgsynth.arguments import quote
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Registry:
     ----------
     kind: what a person calls one of them, as in "no model named ...".
     folder: the sub-package whose files and packages register them.
-    group: of the entry points through which other packages add theirs; the folder when left out.
+    group: of the entry points through which other packages add things; the folder when left out.
     """
 
     def __init__(self, kind: str, folder: str, group: str = "") -> None:
@@ -91,7 +91,7 @@ class Registry:
         EcgsynthError: there is none of that name.
         """
         if not isinstance(name, str):
-            raise EcgsynthError(f"a {self.kind} is named by a text; got {shown(name)}.")
+            raise EcgsynthError(f"a {self.kind} is named by a text; got {quote(name)}.")
         if name not in self._objects:
             if name in self._plugins:
                 self.register(name)(self._plugins[name].load())
@@ -99,7 +99,7 @@ class Registry:
                 importlib.import_module(f"ecgsynth.{self.folder}.{self._listed[name][0]}")
         if name not in self._objects:
             raise EcgsynthError(
-                f"no {self.kind} named {shown(name)}."
+                f"no {self.kind} named {quote(name)}."
                 f"{self._unlisted(name) or did_you_mean(name, self.names())}"
             )
         return self._objects[name]
@@ -125,7 +125,7 @@ class Registry:
         package = f"ecgsynth.{self.folder}"
         for module in sorted(one.name for one in walk_packages(self._places(), f"{package}.")):
             importlib.import_module(module)
-        homes = {name: _home(thing) for name, thing in self._objects.items()}
+        homes = {name: _module_of(thing) for name, thing in self._objects.items()}
         return {
             name: [home.removeprefix(f"{package}."), self._sentence(name)]
             for name, home in sorted(homes.items())
@@ -138,7 +138,7 @@ class Registry:
         return [*((spec and spec.submodule_search_locations) or [])]
 
     def _unlisted(self, name: str) -> str:
-        """A hint where a file of that name is there and nobody listed what it registers."""
+        """A hint where a file of that name is there and what it registers is not listed."""
         if not name.isidentifier() or len(name) > LONGEST:
             return ""
         for place in self._places():
@@ -151,16 +151,16 @@ class Registry:
         return ""
 
     def _sentence(self, name: str) -> str:
-        """The first line of what a thing says of itself, or its file does."""
+        """The first line of the docstring of a thing, or of its file."""
         thing = self._objects.get(name)
-        module = importlib.import_module(_home(thing)) if thing is not None else None
+        module = importlib.import_module(_module_of(thing)) if thing is not None else None
         title = None if isinstance(thing, type) else getattr(thing, "title", None)
         texts = (title, thing.__doc__, getattr(module, "__doc__", None))
         return next((text.strip().split("\n")[0] for text in texts if text), "")
 
     @property
     def _listed(self) -> dict[str, list[str]]:
-        return _list().get(self.folder, {})
+        return _read_list().get(self.folder, {})
 
     @cached_property
     def _plugins(self) -> dict[str, Any]:
@@ -168,15 +168,15 @@ class Registry:
 
 
 @cache
-def _list() -> dict[str, dict[str, list[str]]]:
-    """The list as it was written."""
+def _read_list() -> dict[str, dict[str, list[str]]]:
+    """The content of `registered.json`."""
     found: dict[str, dict[str, list[str]]] = json.loads(
         files("ecgsynth").joinpath(LIST).read_text(encoding="utf-8")
     )
     return found
 
 
-def _home(thing: Any) -> str:
+def _module_of(thing: Any) -> str:
     """The module that a thing was written in; of a metric that of its function."""
     return str(getattr(getattr(thing, "measure", thing), "__module__", ""))
 
@@ -194,11 +194,13 @@ FORMATS = Registry("format", "formats")
 ALL = (DATASETS, MODELS, OBJECTIVES, METRICS, FORMATS)
 
 
-def listed() -> str:
-    """The text of the list as it should be: JSON, a line a name."""
+def registry_json() -> str:
+    """The text of `registered.json` as it should be, a line a name."""
     kinds = []
     for kind in ALL:
-        rows = [f"  {json.dumps(name)}: {json.dumps(said)}" for name, said in kind.found().items()]
+        rows = [
+            f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in kind.found().items()
+        ]
         kinds.append(f' "{kind.folder}": {{\n' + ",\n".join(rows) + "\n }")
     return "{\n" + ",\n".join(kinds) + "\n}\n"
 

@@ -1,4 +1,4 @@
-"""Settings: what a user may set, checked; what does not fit is one sentence."""
+"""Settings that a user may set: they are checked, and an error is one sentence."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pydantic import (
     field_validator,
 )
 
-from ecgsynth.arguments import rate, shown
+from ecgsynth.arguments import check_rate, quote
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
-Rate = Annotated[float, Field(gt=0), AfterValidator(rate)]
+Rate = Annotated[float, Field(gt=0), AfterValidator(check_rate)]
 """A sampling rate, Hz."""
 
 
@@ -32,9 +32,9 @@ class Settings(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _nothing_changed(cls, value: Any, info: ValidationInfo) -> Any:
+    def _refuse_conversions(cls, value: Any, info: ValidationInfo) -> Any:
         kind = cls.model_fields[info.field_name or ""].annotation
-        if _holds_truth(value) and not _takes_truth(kind):
+        if _contains_bool(value) and not _accepts_bool(kind):
             raise ValueError("does not take True or False (a name that YAML reads so needs quotes)")
         if isinstance(value, bytes | bytearray):
             raise ValueError("does not take bytes")
@@ -49,8 +49,8 @@ class Settings(BaseModel):
             raise EcgsynthError(explain(problem, type(self), "the settings")) from None
 
 
-class Whole(Settings):
-    """Settings that are not part of others, and are said to be wrong as a whole.
+class TopLevelSettings(Settings):
+    """Settings that are not part of others, and are reported as a whole.
 
     Raises
     ------
@@ -61,11 +61,11 @@ class Whole(Settings):
         try:
             super().__init__(**content)
         except ValidationError as problem:
-            raise EcgsynthError(explain_nested(problem, type(self), self._called())) from None
+            raise EcgsynthError(explain_nested(problem, type(self), self._title())) from None
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """What a mapping of words to values says.
+        """The settings that a mapping of names to values holds.
 
         Raises
         ------
@@ -73,28 +73,28 @@ class Whole(Settings):
         """
         if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
             raise EcgsynthError(
-                f"{cls._called()} is a mapping of words to values; got {shown(content)}."
+                f"{cls._title()} is a mapping of words to values; got {quote(content)}."
             )
         return cls(**content)
 
     @classmethod
-    def _called(cls) -> str:
+    def _title(cls) -> str:
         return "the recipe"
 
 
-def _holds_truth(value: Any) -> bool:
+def _contains_bool(value: Any) -> bool:
     if isinstance(value, Mapping):
-        return any(map(_holds_truth, (*value.keys(), *value.values())))
+        return any(map(_contains_bool, (*value.keys(), *value.values())))
     if isinstance(value, list | tuple):
-        return any(map(_holds_truth, value))
+        return any(map(_contains_bool, value))
     return isinstance(value, bool | np.bool_)
 
 
-def _takes_truth(kind: Any) -> bool:
+def _accepts_bool(kind: Any) -> bool:
     """Whether True or False may stand in such a field."""
     if kind in (bool, Any) or (isinstance(kind, type) and issubclass(kind, BaseModel)):
         return True
-    return any(_takes_truth(one) for one in get_args(kind))
+    return any(_accepts_bool(one) for one in get_args(kind))
 
 
 def make_settings(kind: type[Any], values: Mapping[str, Any], owner: str) -> Any:
@@ -112,29 +112,31 @@ def make_settings(kind: type[Any], values: Mapping[str, Any], owner: str) -> Any
 
 def explain(problem: ValidationError, kind: type[Any], owner: str) -> str:
     """A pydantic error as one sentence."""
-    error = first_of(problem)
+    error = _most_helpful_error(problem)
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         known = kind.model_fields
         return f"{owner} has no setting '{where}'.{did_you_mean(str(error['loc'][-1]), known)}"
     if error["type"] == "missing" and isinstance(error["loc"][-1], int):
-        where, given = where.rpartition(".")[0], shown(error["input"])
+        where, given = where.rpartition(".")[0], quote(error["input"])
         return f"{owner}: '{where}' takes more values than that (got {given})."
     if error["type"] == "missing":
-        return f"{owner} needs '{where}'; write {where}=... beside the others."
+        return f"{owner} needs '{where}'; write {where}=... with the others."
     if error["type"] == "tuple_type" and isinstance(error["input"], str):
-        first = shown(error["input"])[1:-1]
+        first = quote(error["input"])[1:-1]
         return f"{owner}: '{where}' takes a list in brackets, as in [{first}, ...]."
-    said = error["msg"].removeprefix("Value error, ")
-    said = re.sub(r" or instance of \w+", "", said)  # names of classes are no words of a recipe
+    sentence = error["msg"].removeprefix("Value error, ")
+    sentence = re.sub(
+        r" or instance of \w+", "", sentence
+    )  # names of classes are no words of a recipe
     if not where:  # several settings do not go together: the sentence names them
-        return f"{owner}: {said}."
-    return f"{owner}: '{where}' {said[:1].lower()}{said[1:]} (got {shown(error['input'])})."
+        return f"{owner}: {sentence}."
+    return f"{owner}: '{where}' {sentence[:1].lower()}{sentence[1:]} (got {quote(error['input'])})."
 
 
 def explain_nested(problem: ValidationError, kind: type[BaseModel], owner: str) -> str:
     """A pydantic error of nested settings as one sentence; the words of its section are known."""
-    error = first_of(problem)
+    error = _most_helpful_error(problem)
     section: Any = kind
     for part in error["loc"][:-1]:
         inside = section
@@ -148,7 +150,7 @@ def explain_nested(problem: ValidationError, kind: type[BaseModel], owner: str) 
     return explain(problem, section if is_model else kind, owner)
 
 
-def first_of(problem: ValidationError) -> Any:
-    """The error to tell of several: a misspelt word before the word that it leaves missing."""
+def _most_helpful_error(problem: ValidationError) -> Any:
+    """The error to report of several: a misspelt name before the setting that is then missing."""
     errors = problem.errors()
     return next((e for e in errors if e["type"] in ("extra_forbidden", "invalid_key")), errors[0])

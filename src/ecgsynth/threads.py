@@ -17,16 +17,16 @@ CALM = {"OMP_WAIT_POLICY": "passive", "KMP_BLOCKTIME": "0", "OPENBLAS_THREAD_TIM
 """How OpenMP (of GNU and of LLVM and Intel) and OpenBLAS are asked to wait without spinning."""
 
 COUNT = "OMP_NUM_THREADS"
-"""How a user says a number, which is then the number."""
+"""The variable with which a user sets the number."""
 
 OURS = "ECGSYNTH_THREADS"
-"""Set beside `COUNT` where the number is not the user's."""
+"""Set together with `COUNT` where the number is not the user's."""
 
 LOOK_S = 0.1
 """For so long is looked which cores are busy."""
 
 
-def settle() -> None:
+def set_thread_environment() -> None:
     """Set the environment from which libraries read how they wait and how many threads they take.
 
     Before the first of them is imported. What the user has set stays.
@@ -34,28 +34,28 @@ def settle() -> None:
     for name, value in CALM.items():
         os.environ.setdefault(name, value)
     if COUNT not in os.environ:
-        os.environ[COUNT] = os.environ[OURS] = str(cores())
+        os.environ[COUNT] = os.environ[OURS] = str(available_cores())
 
 
-def named() -> bool:
-    """Whether the user says how many threads there are."""
+def user_set_count() -> bool:
+    """Whether the user has set the number of threads."""
     return COUNT in os.environ and OURS not in os.environ
 
 
 @contextmanager
-def limited() -> Iterator[None]:
+def limit_threads() -> Iterator[None]:
     """Within it PyTorch, scikit-learn and NumPy take no more threads than cores are free now.
 
     A number that the user has set stays, and none is raised. It holds in the thread that enters.
     """
-    if named():
+    if user_set_count():
         yield
         return
     import sklearn.ensemble  # noqa: F401  (only libraries that are loaded are counted)
     import torch
     from threadpoolctl import ThreadpoolController
 
-    count, pools, before = free(), ThreadpoolController(), torch.get_num_threads()
+    count, pools, before = idle_cores(), ThreadpoolController(), torch.get_num_threads()
     limits = {
         kind: min([count, *(one["num_threads"] for one in pools.select(user_api=kind).info())])
         for kind in ("openmp", "blas")
@@ -68,54 +68,54 @@ def limited() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def cores() -> int:
+def available_cores() -> int:
     """Cores that this process may use, by its affinity and the quota of its container."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return int(max(1, min(count or 1, _quota())))
+    return int(max(1, min(count or 1, _cgroup_quota())))
 
 
-def free() -> int:
-    """Cores that this process may use and nobody uses now; at least one."""
-    first, seen = _idle(), time.monotonic()
+def idle_cores() -> int:
+    """Cores that this process may use and that are idle now; at least one."""
+    first, seen = _idle_ticks(), time.monotonic()
     if first is None:
         busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-        return max(1, min(cores(), round(cores() - busy)))
+        return max(1, min(available_cores(), round(available_cores() - busy)))
     time.sleep(LOOK_S)
-    last, ticks = _idle(), (time.monotonic() - seen) * os.sysconf("SC_CLK_TCK")
+    last, ticks = _idle_ticks(), (time.monotonic() - seen) * os.sysconf("SC_CLK_TCK")
     idle = sum((last or first)[name] - first[name] for name in first) / ticks
-    return max(1, min(cores(), round(idle)))
+    return max(1, min(available_cores(), round(idle)))
 
 
-def _idle() -> Mapping[str, int] | None:
+def _idle_ticks() -> Mapping[str, int] | None:
     """Ticks in which each core that we may use had nothing to do; None where that is not known."""
     try:
-        mine = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+        own = {f"cpu{number}" for number in os.sched_getaffinity(0)}
         lines = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
-        idle = {line[0]: int(line[4]) + int(line[5]) for line in lines if line[0] in mine}
+        idle = {line[0]: int(line[4]) + int(line[5]) for line in lines if line[0] in own}
     except (AttributeError, OSError, ValueError, IndexError):
         return None
     return idle or None
 
 
-def _quota() -> float:
+def _cgroup_quota() -> float:
     """Cores' worth of time that the control groups of this process have; infinite without one."""
     least = float("inf")
     try:
-        mine = Path("/proc/self/cgroup").read_text().splitlines()
+        own = Path("/proc/self/cgroup").read_text().splitlines()
     except OSError:
         return least
-    for line in mine:
+    for line in own:
         _, kinds, place = line.split(":", 2)
         if kinds and "cpu" not in kinds.split(","):
             continue
         root = Path("/sys/fs/cgroup") / ("" if not kinds else "cpu")
         for folder in (root / place.strip("/"), *(root / place.strip("/")).parents):
             if folder.is_relative_to(root):
-                least = min(least, _share(folder))
+                least = min(least, _group_quota(folder))
     return least
 
 
-def _share(folder: Path) -> float:
+def _group_quota(folder: Path) -> float:
     """The quota of one control group, of version 2 or 1."""
     try:
         if (folder / "cpu.max").is_file():

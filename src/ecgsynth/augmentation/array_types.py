@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import plain, shown
+from ecgsynth.arguments import as_real_number, quote
 from ecgsynth.errors import EcgsynthError
 
 Key = str | bool | int | float
@@ -19,7 +19,7 @@ Key = str | bool | int | float
 
 
 @dataclass(frozen=True)
-class Given:
+class LabelledArrays:
     """Items and their classes.
 
     X: [item, sample] or [item, lead, sample], floating point. y: [item], as an array. keys: the
@@ -34,8 +34,9 @@ class Given:
     y_was: Any
 
     @classmethod
-    def of(cls, X: Any, y: Any, whole: bool = False) -> Given:
-        """
+    def of(cls, X: Any, y: Any, whole: bool = False) -> LabelledArrays:
+        """Recognise the arrays that were given.
+
         whole: whether X may hold whole numbers too, which are then read as such mV.
 
         Raises
@@ -53,31 +54,31 @@ class Given:
         if not rows.size:
             raise EcgsynthError(f"X has shape {rows.shape} and holds nothing; give items.")
         answers = _array(y, "y") if y is not None else np.zeros(0, int)
-        if answers.ndim == 2 and answers.shape[1] == 1 and _of_pandas(y):
+        if answers.ndim == 2 and answers.shape[1] == 1 and _is_pandas(y):
             answers = answers[:, 0]
         if answers.shape != (len(rows),) or answers.dtype.kind not in "iufUOTb":
             raise EcgsynthError(
                 f"y has shape {answers.shape} of {answers.dtype} for {len(rows)} items; give one "
                 "name or whole number an item."
             )
-        listed = [_key(one) for one in answers.tolist()]
-        if len({_kind(key) for key in listed}) > 1:
+        listed = [_label_key(one) for one in answers.tolist()]
+        if len({_label_type(key) for key in listed}) > 1:
             raise EcgsynthError("y mixes names and numbers; give one name or whole number an item.")
         keys = sorted(set(listed))
         place = {key: k for k, key in enumerate(keys)}
         return cls(rows, answers, keys, np.array([place[key] for key in listed]), X, y)
 
-    def followed_by(self, X: NDArray, number: NDArray[np.int64]) -> tuple[Any, Any]:
+    def append(self, X: NDArray, number: NDArray[np.int64]) -> tuple[Any, Any]:
         """What was given with these items behind it, in the kind that it had.
 
         X: [item, ...] as `self.X`. number: [item] which of the keys each of them is.
         """
         X = X.reshape(len(X), *self.X.shape[1:]).astype(self.X.dtype)
-        return self._rows_with(X), self._answers_with([self.keys[k] for k in number])
+        return self._rows_with(X), self._labels_with([self.keys[k] for k in number])
 
     def _rows_with(self, X: NDArray) -> Any:
         was = self.X_was
-        if not _of_pandas(was):
+        if not _is_pandas(was):
             return np.concatenate([self.X, X])
         import pandas as pd
 
@@ -87,14 +88,14 @@ class Given:
         more = pd.concat(columns, axis=1).set_axis(was.columns, axis=1)
         return pd.concat([was if floating else was.astype(self.X.dtype), more], ignore_index=True)
 
-    def _answers_with(self, said: Sequence[Key]) -> Any:
+    def _labels_with(self, labels: Sequence[Key]) -> Any:
         was: Any = self.y_was
-        if not _of_pandas(was):
-            return np.concatenate([self.y, np.array(said, self.y.dtype)])
+        if not _is_pandas(was):
+            return np.concatenate([self.y, np.array(labels, self.y.dtype)])
         import pandas as pd
 
         series = was.iloc[:, 0] if isinstance(was, pd.DataFrame) else pd.Series(was)
-        more: Any = pd.Series(said, dtype=series.dtype, name=series.name)
+        more: Any = pd.Series(labels, dtype=series.dtype, name=series.name)
         both = pd.concat([series, more], ignore_index=True)
         if isinstance(was, pd.DataFrame):
             return both.to_frame()
@@ -105,7 +106,7 @@ class Given:
 
 def _array(given: Any, name: str) -> NDArray:
     try:
-        if _of_pandas(given) and given.ndim == 2:
+        if _is_pandas(given) and given.ndim == 2:
             kinds = [getattr(kind, "numpy_dtype", kind) for kind in given.dtypes]
             if all(kind.kind in "fiu" for kind in kinds):  # NaN where a number is missing
                 return np.asarray(given.to_numpy(np.result_type(*kinds), na_value=np.nan))
@@ -113,10 +114,10 @@ def _array(given: Any, name: str) -> NDArray:
     except EcgsynthError:
         raise
     except Exception:  # ragged, or of another library and no array
-        raise EcgsynthError(f"{name} is no array; got {shown(given)}.") from None
+        raise EcgsynthError(f"{name} is no array; got {quote(given)}.") from None
 
 
-def _of_pandas(given: object) -> bool:
+def _is_pandas(given: object) -> bool:
     """Whether it comes from pandas, which is not loaded for the question."""
     pd = sys.modules.get("pandas")
     if pd is None:
@@ -125,7 +126,7 @@ def _of_pandas(given: object) -> bool:
     return isinstance(given, kinds)
 
 
-def _key(one: Any) -> Key:
+def _label_key(one: Any) -> Key:
     """A class as a plain value.
 
     Raises
@@ -136,21 +137,21 @@ def _key(one: Any) -> Key:
         return str(one)
     if isinstance(one, bool | np.bool_):
         return bool(one)
-    number = plain(one)
+    number = as_real_number(one)
     if number is None or np.isnan(number) or number % 1:
-        raise EcgsynthError(f"y holds {shown(one)}; give one name or whole number an item.")
+        raise EcgsynthError(f"y holds {quote(one)}; give one name or whole number an item.")
     return number
 
 
-def _kind(key: Any) -> type | None:
+def _label_type(key: Any) -> type | None:
     """What sort of class it is; None of what is none."""
     for kind in (str, bool, np.bool_):
         if isinstance(key, kind):
             return bool if kind is np.bool_ else kind
-    return None if plain(key) is None else float
+    return None if as_real_number(key) is None else float
 
 
-def key_among(given: Any, keys: Iterable[Any]) -> Any:
+def find_label(given: Any, keys: Iterable[Any]) -> Any:
     """The class that is meant; "2" is not 2, and True is not 1.
 
     Raises
@@ -158,8 +159,8 @@ def key_among(given: Any, keys: Iterable[Any]) -> Any:
     EcgsynthError: there are no items of it.
     """
     for key in keys:
-        if _kind(given) == _kind(key) and given == key:
+        if _label_type(given) == _label_type(key) and given == key:
             return key
     raise EcgsynthError(
-        f"no items of class {shown(given)} are given; there are {', '.join(map(repr, keys))}."
+        f"no items of class {quote(given)} are given; there are {', '.join(map(repr, keys))}."
     )

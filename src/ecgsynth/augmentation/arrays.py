@@ -1,4 +1,4 @@
-"""The door for arrays: `augment(X, y, fs=360, times={"S": 4})`, and for an `Ecg`."""
+"""Augmentation of arrays, `augment(X, y, fs=360, times={"S": 4})`, and of an `Ecg`."""
 
 # ruff: noqa: N803 (X and y are what scikit-learn calls them)
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ecgsynth.arguments import names, number, shown, whole
-from ecgsynth.augmentation.array_types import Given, key_among
-from ecgsynth.augmentation.augmenter import augmented
+from ecgsynth.arguments import check_integer, check_names, check_number, quote
+from ecgsynth.augmentation.array_types import LabelledArrays, find_label
+from ecgsynth.augmentation.augmenter import augment_set
 from ecgsynth.augmentation.plan import Gating, Plan
 from ecgsynth.datasets import make_settings
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.synthesizer.request import checked_seed
+from ecgsynth.synthesizer.request import check_seed
 
 Model = Synthesizer | str | Path
 
@@ -95,24 +95,24 @@ def augment(
     EcgsynthError: shapes, classes, rates or windows that do not fit, a unit that is doubtful,
         nothing that the gate lets through.
     """
-    asked = Asked(model, times, counts, gate, seed)
+    asked = AugmentRequest(model, times, counts, gate, seed)
     if not isinstance(X, Ecg):
-        given = Given.of(X, y)
-        return filled(given, asked, fs=fs, classes=classes, unit=unit, r_sample=r_sample)
-    said = {"y": y, "fs": fs, "classes": classes, "r_sample": r_sample}
-    for name in [name for name, value in said.items() if value is not None] + ["unit"] * (
+        given = LabelledArrays.of(X, y)
+        return augment_arrays(given, asked, fs=fs, classes=classes, unit=unit, r_sample=r_sample)
+    arguments = {"y": y, "fs": fs, "classes": classes, "r_sample": r_sample}
+    for name in [name for name, value in arguments.items() if value is not None] + ["unit"] * (
         unit != "mV"
     ):
         raise EcgsynthError(f"an Ecg has classes, rate, unit and R of its own; leave {name} out.")
     if not len(X):
         raise EcgsynthError("the real set is empty; give one with items.")
     models, plan = asked.plan(X, {name: name for name in X.spec.classes})
-    return augmented(X, plan, models).ecg
+    return augment_set(X, plan, models).ecg
 
 
-def filled(
-    given: Given,
-    asked: Asked,
+def augment_arrays(
+    given: LabelledArrays,
+    asked: AugmentRequest,
     *,
     fs: float | None,
     leads: int = 1,
@@ -125,18 +125,18 @@ def filled(
     leads: of two-dimensional rows, in which they stand one after another.
     """
     if fs is None:
-        raise EcgsynthError("arrays do not tell their sampling rate; give it, as in fs=360.")
+        raise EcgsynthError("arrays have no sampling rate; give it, as in fs=360.")
     shaped = given.X if given.X.ndim == 3 else given.X.reshape(len(given.X), leads, -1)
-    labels = _named(given.keys, classes)
+    labels = _model_labels(given.keys, classes)
     spec = _spec(shaped.shape, fs, labels, unit, r_sample, asked.model)
     label = one_hot(given.number, len(labels))
     real = Ecg(shaped, spec, label, patient=np.full(len(shaped), "unknown"), source="arrays")
     models, plan = asked.plan(real, labels)
-    new = augmented(real, plan, models).ecg[len(real) :]
-    return given.followed_by(new.signal, new.labels_id)
+    new = augment_set(real, plan, models).ecg[len(real) :]
+    return given.append(new.signal, new.labels_id)
 
 
-def _named(
+def _model_labels(
     keys: Sequence[Any], classes: Sequence[str] | Mapping[Any, str] | None
 ) -> dict[Any, str]:
     """Each class of `y`, in rising order, with the model's name of it."""
@@ -144,22 +144,24 @@ def _named(
     if isinstance(classes, Mapping):
         known = dict(classes)
     elif classes is not None:
-        known = {name if words else k: name for k, name in enumerate(names(classes, "classes"))}
+        known = {
+            name if words else k: name for k, name in enumerate(check_names(classes, "classes"))
+        }
     elif words:
         known = {key: key for key in keys}
     else:
         raise EcgsynthError(
-            "y holds numbers; say which class each is, as in classes=('N', 'S', 'V', 'F')."
+            "y holds numbers; name the class of each, as in classes=('N', 'S', 'V', 'F')."
         )
     for key in keys:
         if key not in known:
             raise EcgsynthError(
                 f"y holds {key!r}, which `classes` does not name; it names "
-                f"{', '.join(map(shown, known))}."
+                f"{', '.join(map(quote, known))}."
             )
         if not isinstance(known[key], str):
             raise EcgsynthError(
-                f"`classes` gives {key!r} the name {shown(known[key])}; give a text."
+                f"`classes` gives {key!r} the name {quote(known[key])}; give a text."
             )
     return {key: known[key] for key in keys}
 
@@ -169,7 +171,9 @@ def _spec(
     unit: Literal["mV", "normalised"], r_sample: int | None, model: Model | Mapping[Any, Model],
 ) -> Spec:  # fmt: skip
     """What arrays leave unsaid is as the model has it: the leads, and the band."""
-    made = _loaded(next(iter(model.values()), None) if isinstance(model, Mapping) else model).spec
+    made = _load_model(
+        next(iter(model.values()), None) if isinstance(model, Mapping) else model
+    ).spec
     if shape[1] != len(made.leads):
         raise EcgsynthError(
             f"X has {shape[1]} leads, and the model makes {len(made.leads)} "
@@ -180,8 +184,8 @@ def _spec(
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is asked for beside the real items; as the arguments of `augment`."""
+class AugmentRequest:
+    """The synthetic items that a caller asks for: the arguments of `augment`."""
 
     model: Model | Mapping[Any, Model]
     times: float | Mapping[Any, float] | None
@@ -200,14 +204,14 @@ class Asked:
             if isinstance(self.model, Mapping) and key not in self.model:
                 raise EcgsynthError(f"`model` names no generator for class {key!r}; add one.")
             one = self.model[key] if isinstance(self.model, Mapping) else self.model
-            loaded = _loaded(one)
+            loaded = _load_model(one)
             made = isinstance(one, Synthesizer)
             name = loaded.card.id or loaded.card.name if made else str(one)
             models.setdefault(name, loaded)
             label = labels[key] if labels[key] != str(key) else ""
             shares[str(key)] = {"model": name, "label": label, **what}
         content = {
-            "name": "arguments", "seed": checked_seed(self.seed), "classes": shares,
+            "name": "arguments", "seed": check_seed(self.seed), "classes": shares,
             "gate": self._gate(),
         }  # fmt: skip
         return models, Plan.from_dict(content)
@@ -221,22 +225,22 @@ class Asked:
             if len(labels) < 2:
                 raise EcgsynthError(
                     "a number of times fills up every class but the largest, and there is one "
-                    f"alone; say which, as in times={{{next(iter(labels), '')!r}: {shown(times)}}}."
+                    f"alone; name it, as in times={{{next(iter(labels), '')!r}: {quote(times)}}}."
                 )
             sizes = real.counts()
             largest = max(sizes, key=lambda name: sizes[name])
             times = {key: times for key in labels if str(key) != largest and sizes[str(key)]}
         if times is None and not isinstance(self.counts, Mapping):
             raise EcgsynthError(
-                f"counts go by class, as in counts={{'S': 500}}; got {shown(self.counts)}."
+                f"counts go by class, as in counts={{'S': 500}}; got {quote(self.counts)}."
             )
         asked: dict[Any, dict[str, float]] = {}
         for given, number_of in (times if times is not None else self.counts or {}).items():
-            key = key_among(given, labels)
+            key = find_label(given, labels)
             if times is None:
-                asked[key] = {"count": whole(number_of, f"the count of class {key!r}")}
+                asked[key] = {"count": check_integer(number_of, f"the count of class {key!r}")}
             else:
-                asked[key] = {"times": number(number_of, f"times of class {key!r}")}
+                asked[key] = {"times": check_number(number_of, f"times of class {key!r}")}
         return asked
 
     def _gate(self) -> Gating:
@@ -245,19 +249,19 @@ class Asked:
         if not isinstance(self.gate, bool | Mapping):
             raise EcgsynthError(
                 "gate is True, False or a mapping, as in {'adherence': False}; got "
-                f"{shown(self.gate)}."
+                f"{quote(self.gate)}."
             )
         words = {"enabled": self.gate} if isinstance(self.gate, bool) else dict(self.gate)
         gate: Gating = make_settings(Gating, words, "the gate")
         return gate
 
 
-def _loaded(model: Model | None) -> Synthesizer:
+def _load_model(model: Model | None) -> Synthesizer:
     if isinstance(model, Synthesizer):
         return model
     if not isinstance(model, str | Path):
         raise EcgsynthError(
             "model is a shipped model's name, a file, a run or a Synthesizer, by class where they "
-            f"differ; got {shown(model)}."
+            f"differ; got {quote(model)}."
         )
     return Synthesizer.load(model)

@@ -1,4 +1,4 @@
-"""A plan carried out: real and accepted synthetic items as one set, and the record of it."""
+"""Carry out a plan: real and accepted synthetic items as one set, with a manifest."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from typing import Any
 import numpy as np
 
 from ecgsynth.augmentation.gate import Gate
-from ecgsynth.augmentation.matching import PERSON, beside, checked
+from ecgsynth.augmentation.matching import PERSON, add_columns, check_match
 from ecgsynth.augmentation.plan import Plan
-from ecgsynth.augmentation.sampling import Acceptance, draw
+from ecgsynth.augmentation.sampling import Acceptance, draw_accepted
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.formats import write
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
 from ecgsynth.signals.fingerprint import fingerprint
-from ecgsynth.signals.units import refuse_no_ecg
+from ecgsynth.signals.units import check_is_ecg
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.find import find_model
-from ecgsynth.threads import limited
-from ecgsynth.training.card import versions
+from ecgsynth.threads import limit_threads
+from ecgsynth.training.card import package_versions
 
 log = logging.getLogger("ecgsynth")
 
@@ -34,7 +34,7 @@ MOST_BYTES = 5_120_000_000
 
 
 @dataclass(frozen=True)
-class Augmented:
+class AugmentedSet:
     """What came of a plan.
 
     Attributes
@@ -51,26 +51,26 @@ class Augmented:
     def save(self, target: str | Path, format: str | None = None) -> Path:
         """Write the set in a format, that of the ending when left out, and the manifest beside
         it; returns where the manifest is."""
-        beside_it = manifest_of(target)
-        with written_beside(beside_it) as part:  # it takes its name when the set has its own
+        beside_it = manifest_path(target)
+        with atomic_write(beside_it) as part:  # it takes its name when the set has its own
             part.write_text(json.dumps(self.manifest, indent=1) + "\n", encoding="utf-8")
             write(self.ecg, target, format)
         return beside_it
 
 
-def manifest_of(target: str | Path) -> Path:
+def manifest_path(target: str | Path) -> Path:
     """Where the manifest of a set at `target` is."""
     path = Path(target)
     return path.with_name(f"{path.name}.manifest.json")
 
 
-@limited()
-def augmented(
+@limit_threads()
+def augment_set(
     real: Ecg,
     plan: Plan,
     models: Mapping[str, Synthesizer] | None = None,
     advance: Callable[[str, float], None] | None = None,
-) -> Augmented:
+) -> AugmentedSet:
     """Carry out a plan on a real set.
 
     Parameters
@@ -85,16 +85,16 @@ def augmented(
         one set, nothing that the gate lets through.
     """
     shares = plan.shares
-    refuse_unreal(real)
+    check_real_set(real)
     loaded: dict[str, Synthesizer] = dict(models or {})
     for name, share in shares.items():
         _check_class(real, name)
         if share.model not in loaded:
             loaded[share.model] = Synthesizer.load(share.model)
-        _check_made(loaded[share.model], share.label or name)
+        _check_model_class(loaded[share.model], share.label or name)
     notes: list[str] = []
     for share in shares.values():
-        notes += checked(loaded[share.model].spec, real.spec, loaded[share.model].card.name)
+        notes += check_match(loaded[share.model].spec, real.spec, loaded[share.model].card.name)
     notes = list(dict.fromkeys(notes))
     for note in notes:
         log.warning(note)
@@ -117,17 +117,17 @@ def augmented(
     parts, acceptance = [], {}
     for done, (name, count) in enumerate(wanted.items()):
 
-        def told(share: float, done: int = done, name: str = name) -> None:
+        def report_progress(share: float, done: int = done, name: str = name) -> None:
             if advance:
                 advance(f"drawing {name}", (done + share) / len(wanted))
 
-        items, acceptance[name] = draw(
+        items, acceptance[name] = draw_accepted(
             loaded[shares[name].model], name, count, real.spec, label=shares[name].label,
-            gate=gate, seed=plan.seed, advance=told,
+            gate=gate, seed=plan.seed, advance=report_progress,
         )  # fmt: skip
-        parts.append(beside(real, items, name))
+        parts.append(add_columns(real, items, name))
     used = {shares[name].model: loaded[shares[name].model] for name in wanted}
-    mixed = _mixed(real, parts, used)
+    mixed = _join_parts(real, parts, used)
     manifest = {
         "plan": plan.to_dict(),
         "input": {
@@ -137,27 +137,27 @@ def augmented(
             "people": 0 if real.patient is None else len(np.unique(real.patient)),
         },
         "classes": {
-            name: {"real": counts[name], "synthetic": _accepted(acceptance, name)}
+            name: {"real": counts[name], "synthetic": _accepted_count(acceptance, name)}
             for name in real.spec.classes
         },
         "acceptance": {
             name: asdict(found) | {"rate": found.rate} for name, found in acceptance.items()
         },
         "classifier": gate.judge.name if gate is not None and gate.judge is not None else None,
-        "models": {name: _facts_of(name, model) for name, model in used.items()},
+        "models": {name: _model_facts(name, model) for name, model in used.items()},
         "seed": plan.seed,
         "notes": notes,
-        "versions": versions(),
+        "versions": package_versions(),
     }
-    return Augmented(mixed, acceptance, manifest)
+    return AugmentedSet(mixed, acceptance, manifest)
 
 
-def _accepted(acceptance: Mapping[str, Acceptance], name: str) -> int:
+def _accepted_count(acceptance: Mapping[str, Acceptance], name: str) -> int:
     return acceptance[name].accepted if name in acceptance else 0
 
 
-def _mixed(real: Ecg, parts: list[Ecg], models: Mapping[str, Synthesizer]) -> Ecg:
-    """One set that says of itself how many of its items are synthetic, and by which card."""
+def _join_parts(real: Ecg, parts: list[Ecg], models: Mapping[str, Synthesizer]) -> Ecg:
+    """Join the parts; the card of the set counts the synthetic items of every model."""
     if not parts:
         return real
     if real.patient is None:  # the synthetic ones have a name, so these need one
@@ -181,8 +181,8 @@ def _mixed(real: Ecg, parts: list[Ecg], models: Mapping[str, Synthesizer]) -> Ec
     )
 
 
-def refuse_unreal(real: Ecg) -> None:
-    """Refuse what nothing synthetic can stand beside.
+def check_real_set(real: Ecg) -> None:
+    """Check that a real set can be augmented.
 
     Raises
     ------
@@ -201,7 +201,7 @@ def refuse_unreal(real: Ecg) -> None:
         )
     if real.synthetic:
         log.warning("The set given as real is synthetic itself (%s).", real.source)
-    refuse_no_ecg(real, "the real")
+    check_is_ecg(real, "the real")
 
 
 def _check_class(real: Ecg, name: str) -> None:
@@ -221,12 +221,12 @@ def _check_class(real: Ecg, name: str) -> None:
         )
 
 
-def _check_made(model: Synthesizer, label: str) -> None:
-    """Refuse a class that the model does not make; the model says so itself."""
+def _check_model_class(model: Synthesizer, label: str) -> None:
+    """Refuse a class that the model does not make (the model raises the error)."""
     model.stream(1, label)
 
 
-def _facts_of(name: str, model: Synthesizer) -> dict[str, Any]:
+def _model_facts(name: str, model: Synthesizer) -> dict[str, Any]:
     """Card id of a model, and its file's hash where it came from a file."""
     facts: dict[str, Any] = {"card": model.card.id or model.card.name}
     try:

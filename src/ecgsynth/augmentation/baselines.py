@@ -19,7 +19,7 @@ NEIGHBOURS = 5
 """Of SMOTE, as published."""
 
 
-def armed(
+def make_training_set(
     train: Ecg, arm: Arm, seed: int = 0, more: Mapping[str, int] | None = None
 ) -> tuple[Ecg, bool]:
     """The training set of an arm, and whether the loss is class-weighted.
@@ -45,7 +45,7 @@ def armed(
     if more is None:
         more = {name: max(counts.values()) - count for name, count in counts.items()}
     parts = [bare]
-    make = _jittered if arm == "jitter" else _interpolated
+    make = _oversample if arm == "jitter" else _smote
     for name, count in more.items():
         if count:
             random = np.random.default_rng([seed, *name.encode()])
@@ -53,7 +53,7 @@ def armed(
     return concatenate(parts), False
 
 
-def _jittered(part: Ecg, count: int, random: np.random.Generator, sd: float) -> Ecg:
+def _oversample(part: Ecg, count: int, random: np.random.Generator, sd: float) -> Ecg:
     import torch
 
     from ecgsynth.training.data.augment import augment
@@ -65,7 +65,7 @@ def _jittered(part: Ecg, count: int, random: np.random.Generator, sd: float) -> 
     return replace(chosen, signal=signal.astype(np.float32))
 
 
-def _interpolated(part: Ecg, count: int, random: np.random.Generator, sd: float) -> Ecg:
+def _smote(part: Ecg, count: int, random: np.random.Generator, sd: float) -> Ecg:
     """New items between old ones; to SMOTE, which balances two classes, as many zeros as are wanted
     stand for the other."""
     try:
@@ -78,7 +78,7 @@ def _interpolated(part: Ecg, count: int, random: np.random.Generator, sd: float)
         raise EcgsynthError(
             f"SMOTE needs more than {NEIGHBOURS} items of a class; one has {len(part)}."
         )
-    context = _known(np.array(part.context))
+    context = _fill_missing(np.array(part.context))
     rows = np.concatenate([part.signal.reshape(len(part), -1) / sd, context], 1)
     total = len(part) + count
     both = np.concatenate([rows, np.zeros((total, rows.shape[1]), rows.dtype)])
@@ -92,7 +92,7 @@ def _interpolated(part: Ecg, count: int, random: np.random.Generator, sd: float)
     return replace(rest, signal=signal, context=between)
 
 
-def _known(context: NDArray[np.float32]) -> NDArray[np.float32]:
+def _fill_missing(context: NDArray[np.float32]) -> NDArray[np.float32]:
     """[item, context] with the column's median for what is not known."""
     for column in context.T:
         known = column[np.isfinite(column)]

@@ -1,4 +1,4 @@
-"""Fixed classifiers trained on any set, and kept away from people that they learned from."""
+"""Classifiers of a fixed kind, trained on any set and tested on other people only."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ecgsynth.augmentation.baselines import Arm, armed
+from ecgsynth.augmentation.baselines import Arm, make_training_set
 from ecgsynth.augmentation.novelty import KIND, Detector, facts_of
 from ecgsynth.augmentation.patient_leakage import (
     TEST_SIDES,
-    people,
-    refuse_shared,
-    shown,
-    synthetic_items,
-    usable,
+    at_classifier_rate,
+    check_disjoint,
+    count_synthetic,
+    hashed_people,
+    usable_items,
 )
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.inputs import relabelled
 from ecgsynth.evaluation.reference_models.classifiers import STEPS, fit
 from ecgsynth.evaluation.reference_models.instruments import COMPONENTS, Instrument, made
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.threads import limited
+from ecgsynth.threads import limit_threads
 
 log = logging.getLogger("ecgsynth")
 
 
-@limited()
-def learn(
+@limit_threads()
+def train_classifier(
     train: Ecg,
     validation: Ecg | None = None,
     *,
@@ -42,88 +42,90 @@ def learn(
     Parameters
     ----------
     validation: real items of other people, whose score chooses the weights that are kept.
-    arm: what is done about rare classes; see `arms.armed`. advance: called with the steps done.
+    arm: what is done about rare classes; see `baselines.make_training_set`.
+    advance: called with the steps done.
 
     Raises
     ------
-    EcgsynthError: fewer than two classes, a class without items, people on both sides, signals
+    EcgsynthError: fewer than two classes, a class without items, people in both sets, signals
         that are no ECG in their unit or not cut alike.
     """
-    train = usable(train, "the training")
+    train = usable_items(train, "the training")
     warn_of_test_side(train, "is learned from")
     empty = [name for name, count in train.counts().items() if not count]
     if len(train.spec.classes) < 2 or empty:
         named = f"class {', '.join(empty)} has no items" if empty else "there is one class at most"
         raise EcgsynthError(
-            f"nothing can be told apart: {named}; leave it out, as in classes=[N,S,V]."
+            f"a classifier needs two classes with items, and {named}; leave it out, as in "
+            "classes=[N,S,V]."
         )
     if len(train) < COMPONENTS:
         raise EcgsynthError(f"a classifier needs {COMPONENTS} items; the set has {len(train)}.")
     if validation is not None:
-        refuse_shared(people(train), validation)
+        check_disjoint(hashed_people(train), validation)
         warn_of_test_side(validation, "chooses the weights")
-        validation, _ = shown(validation, train.spec, "the validation")
+        validation, _ = at_classifier_rate(validation, train.spec, "the validation")
         validation = of_classes(validation, train.spec.classes, "validation").quantised()
     facts = {
         "source": train.source,
         "counts": train.counts(),
-        "synthetic": synthetic_items(train),
-        "people": people(train),
+        "synthetic": count_synthetic(train),
+        "people": hashed_people(train),
         "arm": arm,
         "steps": steps,
         "seed": seed,
         "validation": validation.source if validation is not None else None,
     }
-    filled, weighted = armed(train.quantised(), arm, seed)
+    filled, weighted = make_training_set(train.quantised(), arm, seed)
     net = fit(filled, validation, weighted=weighted, steps=steps, seed=seed, advance=advance)
     return made(net, train, facts)
 
 
-@limited()
-def detect(train: Ecg, label: str = "N", seed: int = 0) -> Detector:
+@limit_threads()
+def train_detector(train: Ecg, label: str = "N", seed: int = 0) -> Detector:
     """Fit the one-class detector on the items of one class of a set.
 
     Raises
     ------
     EcgsynthError: as `Detector.fit`; signals that are no ECG in their unit.
     """
-    train = usable(train, "the training")
+    train = usable_items(train, "the training")
     warn_of_test_side(train, "is learned from")
-    facts = {"source": train.source, "people": people(train), "seed": seed}
-    return Detector.fit(train, label, facts | {"synthetic": synthetic_items(train)}, seed)
+    facts = {"source": train.source, "people": hashed_people(train), "seed": seed}
+    return Detector.fit(train, label, facts | {"synthetic": count_synthetic(train)}, seed)
 
 
-def test_set(knower: Instrument | Detector, test: Ecg) -> tuple[Ecg, list[str]]:
+def prepare_test_set(classifier: Instrument | Detector, test: Ecg) -> tuple[Ecg, list[str]]:
     """The test items as the classifier can look at them, and what was done to them, in sentences.
 
     Raises
     ------
     EcgsynthError: signals that are no ECG in their unit or not cut alike, no class is shared,
-        people on both sides.
+        people in both sets.
     """
-    spec, notes = knower.spec, []
-    refuse_shared(knower.facts["people"], test)
+    spec, notes = classifier.spec, []
+    check_disjoint(classifier.facts["people"], test)
     if test.source in TEST_SIDES:
         notes.append("DS2 was looked at: once per shipped version.")
         log.warning("This looks at DS2, the test side: once per shipped version.")
-    if synthetic_items(test):
+    if count_synthetic(test):
         notes.append("Synthetic items are among those that are tested on.")
         log.warning(notes[-1])
-    test, more = shown(test, spec, "the test")
+    test, more = at_classifier_rate(test, spec, "the test")
     notes += more
-    if isinstance(knower, Detector):
-        own, counts = knower.facts["label"], test.counts()
+    if isinstance(classifier, Detector):
+        own, counts = classifier.facts["label"], test.counts()
         if not counts.get(own) or not any(n for name, n in counts.items() if name != own):
-            told = ", ".join(f"{count} {name}" for name, count in counts.items())
+            counts_text = ", ".join(f"{count} {name}" for name, count in counts.items())
             raise EcgsynthError(
                 f"a detector of class {own} is tested on items of {own} and of other classes; "
-                f"these are {told}."
+                f"these are {counts_text}."
             )
         return test.quantised(), notes
     absent = {n: c for n, c in test.counts().items() if c and n not in spec.classes}
     if absent:
-        told = ", ".join(f"{count} {name}" for name, count in absent.items())
-        notes.append(f"Left out, as the classifier has no such class: {told}.")
+        counts_text = ", ".join(f"{count} {name}" for name, count in absent.items())
+        notes.append(f"Left out, as the classifier has no such class: {counts_text}.")
     test = of_classes(test, spec.classes, "test")
     missing = [name for name, count in test.counts().items() if not count]
     if missing:
@@ -147,12 +149,12 @@ def of_classes(ecg: Ecg, classes: tuple[str, ...], what: str) -> Ecg:
 
 
 def warn_of_test_side(ecg: Ecg, what: str) -> None:
-    """Say so where the test side is used for something else than a test."""
+    """Warn where the test people (DS2) are used for something else than a test."""
     if ecg.source in TEST_SIDES:
         log.warning("DS2, the test side, %s: no figure on it will count.", what)
 
 
-def load(path: Path) -> Instrument | Detector:
+def load_classifier(path: Path) -> Instrument | Detector:
     """A classifier or detector from its file.
 
     Raises
@@ -165,6 +167,7 @@ def load(path: Path) -> Instrument | Detector:
     found = Detector.load(path) if facts_of(path).get("kind") == KIND else Instrument.load(path)
     if "people" not in found.facts:
         raise EcgsynthError(
-            f"{path} does not say whom it learned from; train it with `classify train`."
+            f"{path} does not name the people that it was trained on; train it again "
+            "with `classify train`."
         )
     return found

@@ -1,4 +1,4 @@
-"""What a synthetic item must be like, class by class: ranges that real items fill themselves."""
+"""Criteria of the quality gate: for every class, the ranges that its real items fill."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ecgsynth.evaluation.reference_models.classifiers import fit, predict
 from ecgsynth.evaluation.reference_models.delineation import SHORTEST_S, delineate
 from ecgsynth.evaluation.reference_models.instruments import instrument
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.fiducials import measure, out_of_reach
+from ecgsynth.signals.fiducials import measure, unmeasurable
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
@@ -24,7 +24,7 @@ from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 Values = dict[str, NDArray[np.float64]]
 """Name of a measurement -> [item]; NaN where it cannot be taken."""
 
-Say = Callable[[Ecg], NDArray[np.floating]]
+Predict = Callable[[Ecg], NDArray[np.floating]]
 """Items -> [item, class] probabilities."""
 
 STILL = 1e-3
@@ -54,13 +54,13 @@ NEAR, FAR = 0.002, 0.02
 copy, and up to which it is never an outlier: so much lies between items that are alike."""
 
 FEW, LOOSE = 20, 0.15
-"""Fewer items tell no narrow range: this share of its size is left to either side."""
+"""With fewer items a range is uncertain; it is widened on both ends by this share of its size."""
 
 DRAWN = 2000
 """Contexts of a class that are drawn to know their range."""
 
 MOST_FAIL = 0.1
-"""Where a measurement fails on a larger share of real items, its failing says nothing."""
+"""Where a measurement fails on a larger share of real items, its failure is no evidence."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def intervals(ecg: Ecg) -> Values:
     assert ecg.context is not None
     columns = zip(ecg.spec.context, ecg.context.T.astype(np.float64), strict=True)
     found = {name: column for name, column in columns if np.isfinite(column).any()}
-    if holds_qrs(ecg.spec):
+    if can_measure_qrs(ecg.spec):
         spec = ecg.spec
         lead = next((spec.leads.index(name) for name in ("II", "MLII") if name in spec.leads), 0)
         signal = np.ascontiguousarray(ecg.quantised().signal[:, lead])
@@ -151,26 +151,26 @@ def intervals(ecg: Ecg) -> Values:
     return found
 
 
-def holds_qrs(spec: Spec) -> bool:
+def can_measure_qrs(spec: Spec) -> bool:
     """Whether the QRS duration can be measured in such items."""
-    return spec.unit == "mV" and spec.seconds >= SHORTEST_S and "qrs" not in out_of_reach(spec)
+    return spec.unit == "mV" and spec.seconds >= SHORTEST_S and "qrs" not in unmeasurable(spec)
 
 
-def shift_of(spec: Spec) -> int:
+def copy_shift(spec: Spec) -> int:
     """Samples by which a copy may be moved and is still one."""
     return min(max(1, round(SHIFT_S * spec.fs)), (spec.samples - 1) // 2)
 
 
 def distance(items: Ecg, real: Ecg) -> NDArray[np.float64]:
     """[item] distance to the nearest real one, moved by up to 3 ms (see `privacy.nearest`)."""
-    return nearest(items.signal, real.signal, shift_of(real.spec))[0]
+    return nearest(items.signal, real.signal, copy_shift(real.spec))[0]
 
 
 def spacing(real: Ecg, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """[row] distance of these real items to the nearest other one, measured alike."""
     from sklearn.neighbors import NearestNeighbors
 
-    shift = shift_of(real.spec)
+    shift = copy_shift(real.spec)
     stop = real.spec.samples - shift
     flat = real.signal[..., shift:stop].reshape(len(real), -1)
     search = NearestNeighbors(n_neighbors=2).fit(flat)
@@ -183,11 +183,13 @@ def spacing(real: Ecg, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     return best
 
 
-def edges(real: Ecg, rows: NDArray[np.int64], near: float, far: float) -> tuple[float, float]:
+def distance_limits(
+    real: Ecg, rows: NDArray[np.int64], near: float, far: float
+) -> tuple[float, float]:
     """Distances below which an item is a copy, and above which it is an outlier.
 
     near, far: quantiles of the spacing of these real items. Twins among them do not count below:
-    beside them a copy would be as far from a real item as real ones are from each other.
+    with them a copy would be as far from a real item as real ones are from each other.
     """
     apart = spacing(real, rows)
     height = float(np.median(np.ptp(real.signal[rows], axis=2).max(1)))
@@ -198,21 +200,23 @@ def edges(real: Ecg, rows: NDArray[np.int64], near: float, far: float) -> tuple[
 
 
 @dataclass(frozen=True)
-class Judge:
+class ClassJudge:
     """An independent classifier, and which of its classes each class of the set is.
 
-    name: what it is. say: items to probabilities. column: class of the set -> its column.
-    held_out: [item, class] what it says of the real items without having learned from them;
-        None where it may say it of any of them.
+    name: what it is. predict: items to probabilities. column: class of the set -> its column.
+    held_out: [item, class] its probabilities for the real items, each from a network that was not
+        trained on it; None where it was trained on none of them.
     """
 
     name: str
-    say: Say
+    predict: Predict
     column: Mapping[str, int]
     held_out: NDArray[np.floating] | None = None
 
 
-def judge(real: Ecg, labels: Mapping[str, str], kind: str, steps: int, seed: int) -> Judge:
+def make_judge(
+    real: Ecg, labels: Mapping[str, str], kind: str, steps: int, seed: int
+) -> ClassJudge:
     """The shipped classifier that knows such items, or one fitted on them.
 
     labels: class of the set -> what the generator calls it; such names, and WFDB's beat codes,
@@ -228,7 +232,7 @@ def judge(real: Ecg, labels: Mapping[str, str], kind: str, steps: int, seed: int
         asked = {own: _class_of(labels.get(own, own), names) for own in real.spec.classes}
         column = {own: names.index(name) for own, name in asked.items() if name}
         if set(labels) <= set(column):
-            return Judge("the shipped classifier", known.predict, column)
+            return ClassJudge("the shipped classifier", known.predict, column)
     if kind == "shipped":
         raise EcgsynthError(
             "the shipped classifier does not know such items or not all of their classes; set "
@@ -236,10 +240,10 @@ def judge(real: Ecg, labels: Mapping[str, str], kind: str, steps: int, seed: int
         )
     if sum(count > 0 for count in real.counts().values()) < 2:
         raise EcgsynthError(
-            "a classifier needs items of two classes to tell apart; give the whole real set, or "
+            "a classifier needs items of two classes; give the whole real set, or "
             "set gate.adherence=false."
         )
-    return _fitted(real, steps, seed)
+    return _fit_judge(real, steps, seed)
 
 
 def _class_of(name: str, known: tuple[str, ...]) -> str:
@@ -248,7 +252,7 @@ def _class_of(name: str, known: tuple[str, ...]) -> str:
     return name if name in known else other if other in known else ""
 
 
-def _fitted(real: Ecg, steps: int, seed: int) -> Judge:
+def _fit_judge(real: Ecg, steps: int, seed: int) -> ClassJudge:
     """Two networks, each of one half of the time blocks; real items are judged by the other's."""
     grid, nets = real.quantised(), []
     held_out = np.full((len(real), len(real.spec.classes)), np.nan)
@@ -261,25 +265,25 @@ def _fitted(real: Ecg, steps: int, seed: int) -> Judge:
         nets.append(fit(grid[learn], None, steps=steps, seed=seed))
         held_out[held] = predict(nets[-1], grid[held])
 
-    def say(ecg: Ecg) -> NDArray[np.floating]:
+    def probabilities_of(ecg: Ecg) -> NDArray[np.floating]:
         return np.mean([predict(net, ecg) for net in nets], 0)
 
     column = {name: k for k, name in enumerate(real.spec.classes)}
-    return Judge("a classifier fitted on the real items", say, column, held_out)
+    return ClassJudge("a classifier fitted on the real items", probabilities_of, column, held_out)
 
 
-def chance(judge: Judge, ecg: Ecg, name: str) -> NDArray[np.float64]:
+def class_probability(judge: ClassJudge, ecg: Ecg, name: str) -> NDArray[np.float64]:
     """[item] probability of a class of the set, among those that the set has."""
-    said = np.asarray(judge.say(ecg.quantised()), np.float64)
-    return share_of(said, judge.column, name, ecg.spec.multilabel)
+    probability = np.asarray(judge.predict(ecg.quantised()), np.float64)
+    return normalised_probability(probability, judge.column, name, ecg.spec.multilabel)
 
 
-def share_of(
-    said: NDArray, column: Mapping[str, int], name: str, multilabel: bool
+def normalised_probability(
+    probability: NDArray, column: Mapping[str, int], name: str, multilabel: bool
 ) -> NDArray[np.float64]:
     """[item] probability of one class; of items with one class as a share of the set's classes."""
-    own = said[:, column[name]]
+    own = probability[:, column[name]]
     if multilabel:
         return own
-    every = said[:, sorted(set(column.values()))].sum(1)
+    every = probability[:, sorted(set(column.values()))].sum(1)
     return own / np.maximum(every, 1e-12)

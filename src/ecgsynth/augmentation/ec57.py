@@ -1,4 +1,4 @@
-"""What a classifier is worth on other people: the figures of ANSI/AAMI EC57, and their doubts."""
+"""Figures of a classifier on other people, by ANSI/AAMI EC57, with intervals over people."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ BINS = 15
 """Of confidence, equally wide; as Guo et al., ICML 2017."""
 
 LARGE_RECORD = "232"
-"""The MIT-BIH record that gives three quarters of the S beats of DS2: S is told without it too."""
+"""The MIT-BIH record with three quarters of the S beats of DS2; S is also reported without it."""
 
 ONE_PATIENT = "one patient"
 
 
-def report(test: Ecg, said: NDArray[np.floating]) -> dict[str, Any]:
+def report(test: Ecg, probability: NDArray[np.floating]) -> dict[str, Any]:
     """Every figure of a classifier on a test set, JSON-able.
 
     Per class: items, people, the largest one's share, sensitivity, positive predictivity, F1 and
@@ -31,36 +31,36 @@ def report(test: Ecg, said: NDArray[np.floating]) -> dict[str, Any]:
     class). Macro F1 over N, S, V and over all classes; confusion matrix; calibration; records; VEB
     and SVEB by the rules of EC57 (`ectopic`). Of items that carry several classes: AUROC alone.
 
-    test: [item] with the classifier's classes. said: [item, class] probabilities.
+    test: [item] with the classifier's classes. probability: [item, class].
     """
-    estimates = scores(test, said[None])
+    estimates = scores(test, probability[None])
     found: dict[str, Any] = {
         "source": test.source,
         "items": len(test),
         "people": _people(test),
-        "classes": _classes(test, said, estimates),
+        "classes": _classes(test, probability, estimates),
         "macro": _macro(test, estimates),
     }
     if test.spec.multilabel:
         return found
-    found["confusion"] = confusion(test, said).tolist()
-    found["calibration"] = calibration(test, said)
-    found["records"] = _records(test, said)
-    found["ec57"] = ectopic(test, said)
+    found["confusion"] = confusion(test, probability).tolist()
+    found["calibration"] = calibration(test, probability)
+    found["records"] = _records(test, probability)
+    found["ec57"] = ectopic(test, probability)
     if test.record is not None and "S" in test.spec.classes and LARGE_RECORD in test.record:
         rest = test.record != LARGE_RECORD
-        some = scores(test[rest], said[None, rest])
+        some = scores(test[rest], probability[None, rest])
         found["without_232"] = {
-            "S": _classes(test[rest], said[rest], some)["S"],
+            "S": _classes(test[rest], probability[rest], some)["S"],
             "macro": _macro(test[rest], some),
         }
     return found
 
 
-def confusion(test: Ecg, said: NDArray[np.floating]) -> NDArray[np.int64]:
-    """[true class, said class] items."""
+def confusion(test: Ecg, probability: NDArray[np.floating]) -> NDArray[np.int64]:
+    """[true class, predicted class] items."""
     count = len(test.spec.classes)
-    cell = test.labels_id * count + said.argmax(1)
+    cell = test.labels_id * count + probability.argmax(1)
     return np.bincount(cell, minlength=count * count).reshape(count, count)
 
 
@@ -68,13 +68,13 @@ ECTOPIC = {"VEB": ("V", "FQ"), "SVEB": ("S", "Q")}
 """What EC57 scores -> its class, and the true classes of which a false alarm is no error."""
 
 
-def ectopic(test: Ecg, said: NDArray[np.floating]) -> dict[str, Any]:
+def ectopic(test: Ecg, probability: NDArray[np.floating]) -> dict[str, Any]:
     """VEB and SVEB by the rules of ANSI/AAMI EC57: counts, gross and average statistics.
 
     A fusion or unclassifiable beat that is called V enters no figure of VEB, an unclassifiable one
     that is called S none of SVEB. `sensitivity` TP / (TP + FN), `predictivity` TP / (TP + FP),
     `false_positive_rate` FP / (FP + TN). Gross: of the sums over all records. Average: the mean of
-    the records that have the figure; `records` says of how many it is. Every beat was found, so
+    the records that have the figure; `records` is their number. Every beat was found, so
     nothing is missed or extra. EC57 has no false positive rate of SVEB; it is made as that of VEB.
     """
     names = test.record if test.record is not None else test.patient
@@ -83,9 +83,11 @@ def ectopic(test: Ecg, said: NDArray[np.floating]) -> dict[str, Any]:
     for name, (label, left_out) in ECTOPIC.items():
         if label not in test.spec.classes:
             continue
-        counts = _counts(confusion(test, said), test.spec.classes, label, left_out)
+        counts = _counts(confusion(test, probability), test.spec.classes, label, left_out)
         each = [
-            _rates(_counts(confusion(test[at], said[at]), test.spec.classes, label, left_out))
+            _rates(
+                _counts(confusion(test[at], probability[at]), test.spec.classes, label, left_out)
+            )
             for at in rows
         ]
         figures = {}
@@ -113,18 +115,18 @@ def _counts(
 def _rates(counts: dict[str, int]) -> dict[str, float | None]:
     hit, miss, false, right = (counts[name] for name in ("TP", "FN", "FP", "TN"))
     return {
-        "sensitivity": _share(hit, hit + miss), "predictivity": _share(hit, hit + false),
-        "false_positive_rate": _share(false, false + right),
+        "sensitivity": _ratio(hit, hit + miss), "predictivity": _ratio(hit, hit + false),
+        "false_positive_rate": _ratio(false, false + right),
     }  # fmt: skip
 
 
-def calibration(test: Ecg, said: NDArray[np.floating]) -> dict[str, Any]:
+def calibration(test: Ecg, probability: NDArray[np.floating]) -> dict[str, Any]:
     """Expected calibration error and the table that it comes from.
 
     Of the likeliest class: how sure the classifier is, and how often it is right, by bins of
     confidence; the error is the mean gap, weighted by items (Guo et al., ICML 2017).
     """
-    sure, right = said.max(1), said.argmax(1) == test.labels_id
+    sure, right = probability.max(1), probability.argmax(1) == test.labels_id
     place = np.minimum((sure * BINS).astype(np.int64), BINS - 1)
     items = np.bincount(place, minlength=BINS)
     some = np.maximum(items, 1)
@@ -140,7 +142,7 @@ def calibration(test: Ecg, said: NDArray[np.floating]) -> dict[str, Any]:
 
 
 def novelty(detector: Detector, test: Ecg) -> dict[str, Any]:
-    """How well a one-class detector tells each other class from its own: AUROC with an interval."""
+    """AUROC of a one-class detector: its own class against every other, with an interval."""
     score, own = detector.score(test), detector.facts["label"]
     facts, label = test.people_per_class(), np.asarray(test.label)
     found: dict[str, Any] = {
@@ -153,7 +155,7 @@ def novelty(detector: Detector, test: Ecg) -> dict[str, Any]:
         if name == own or not (~normal[rows]).any() or not normal[rows].any():
             continue
         estimate = _auroc(~normal[rows], score[rows], test[rows], facts[name])
-        found["classes"][name] = facts[name] | {"auroc": _told(estimate)}
+        found["classes"][name] = facts[name] | {"auroc": _estimate_json(estimate)}
     return found
 
 
@@ -162,7 +164,7 @@ def _macro(test: Ecg, estimates: dict[str, Estimate]) -> dict[str, Any]:
     counts, found = test.counts(), {}
     for group, name, over in (("NSV", "macro NSV", "NSV"), ("all", "all", test.spec.classes)):
         if name in estimates and all(counts[one] for one in over):
-            found[group] = _told(estimates[name])
+            found[group] = _estimate_json(estimates[name])
     return found
 
 
@@ -171,18 +173,18 @@ def _people(test: Ecg) -> int | None:
 
 
 def _classes(
-    test: Ecg, said: NDArray[np.floating], estimates: dict[str, Estimate]
+    test: Ecg, probability: NDArray[np.floating], estimates: dict[str, Estimate]
 ) -> dict[str, dict[str, Any]]:
-    table = None if test.spec.multilabel else confusion(test, said)
+    table = None if test.spec.multilabel else confusion(test, probability)
     found = {}
     for k, (name, facts) in enumerate(test.people_per_class().items()):
         row: dict[str, Any] = dict(facts)
         truth = np.asarray(test.label)[:, k] > 0
-        row["auroc"] = _told(_auroc(truth, said[:, k], test, facts))
+        row["auroc"] = _estimate_json(_auroc(truth, probability[:, k], test, facts))
         if table is not None:
-            row["sensitivity"] = _share(table[k, k], table[k].sum())
-            row["predictivity"] = _share(table[k, k], table[:, k].sum())
-            row["f1"] = _told(estimates[name]) if facts["items"] else None
+            row["sensitivity"] = _ratio(table[k, k], table[k].sum())
+            row["predictivity"] = _ratio(table[k, k], table[:, k].sum())
+            row["f1"] = _estimate_json(estimates[name]) if facts["items"] else None
         found[name] = row
     return found
 
@@ -196,18 +198,18 @@ def _auroc(truth: NDArray, score: NDArray, test: Ecg, facts: dict[str, float]) -
     return auc_over(truth, [score], [units(test)])
 
 
-def _records(test: Ecg, said: NDArray[np.floating]) -> list[dict[str, Any]]:
+def _records(test: Ecg, probability: NDArray[np.floating]) -> list[dict[str, Any]]:
     """Per record (or person): items, share that is right, and both rates of every class there."""
     names = test.record if test.record is not None else test.patient
     found = []
     for name in np.unique(names) if names is not None else ():
         rows = np.flatnonzero(names == name)
-        table = confusion(test[rows], said[rows])
+        table = confusion(test[rows], probability[rows])
         classes = {
             one: {
                 "items": int(table[k].sum()),
-                "sensitivity": _share(table[k, k], table[k].sum()),
-                "predictivity": _share(table[k, k], table[:, k].sum()),
+                "sensitivity": _ratio(table[k, k], table[k].sum()),
+                "predictivity": _ratio(table[k, k], table[:, k].sum()),
             }
             for k, one in enumerate(test.spec.classes)
         }
@@ -216,11 +218,11 @@ def _records(test: Ecg, said: NDArray[np.floating]) -> list[dict[str, Any]]:
     return found
 
 
-def _share(part: int, whole: int) -> float | None:
+def _ratio(part: int, whole: int) -> float | None:
     return float(part / whole) if whole else None
 
 
-def _told(estimate: Estimate) -> dict[str, Any] | None:
+def _estimate_json(estimate: Estimate) -> dict[str, Any] | None:
     """The estimate as JSON; None where it has no value."""
     if not np.isfinite(estimate.value):
         return None

@@ -1,4 +1,4 @@
-"""The quality gate: which synthetic items of a class may stand beside the real ones."""
+"""The quality gate: it decides which synthetic items of a class join the real ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.augmentation import criteria
-from ecgsynth.augmentation.criteria import Judge, Range
+from ecgsynth.augmentation.criteria import ClassJudge, Range
 from ecgsynth.augmentation.plan import Gating
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import MIN_ITEMS
@@ -47,7 +47,7 @@ class Gate:
     settings: Gating
     real: Mapping[str, Ecg]
     bounds: Mapping[str, Bounds]
-    judge: Judge | None
+    judge: ClassJudge | None
 
     @classmethod
     def fit(
@@ -62,7 +62,7 @@ class Gate:
         Parameters
         ----------
         real: the whole set, of which the classifier learns where none is shipped.
-        classes: those that will be filled up; a mapping says what the generator calls them.
+        classes: those that will be filled up; a mapping gives the generator's names of them.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class Gate:
         judge = None
         if settings.adherence:
             kind, steps = settings.classifier, settings.steps
-            judge = criteria.judge(real, labels, kind, steps, seed)
+            judge = criteria.make_judge(real, labels, kind, steps, seed)
         prior = ContextPrior.fit(real, np.zeros(len(real), np.int64))
         parts, bounds = {}, {}
         for name in labels:
@@ -87,11 +87,13 @@ class Gate:
             parts[name] = real[rows]
             random = np.random.default_rng([seed, *name.encode()])
             some = np.sort(random.permutation(len(rows))[:MEASURED])
-            said = None
+            held_out = None
             if judge is not None and judge.held_out is not None:
-                said = judge.held_out[rows[some]]
+                held_out = judge.held_out[rows[some]]
             contexts = criteria.usual_contexts(prior, parts[name], name)
-            bounds[name] = _bounds(parts[name], some, name, settings, contexts, judge, said)
+            bounds[name] = _measure_bounds(
+                parts[name], some, name, settings, contexts, judge, held_out
+            )
         return cls(settings, parts, bounds, judge)
 
     def passes(self, items: Ecg, name: str) -> dict[str, NDArray[np.bool_]]:
@@ -102,10 +104,12 @@ class Gate:
         items = replace(items, signal=np.where(finite[:, None, None], items.signal, 0.0))
         found = {"quality": finite}  # no setting lets NaN through
         if settings.quality:
-            found["quality"] = finite & _inside(bounds.quality, criteria.quality(items), len(items))
+            found["quality"] = finite & _all_in_range(
+                bounds.quality, criteria.quality(items), len(items)
+            )
         if settings.intervals:
             values = criteria.intervals(items)
-            found["intervals"] = _inside(bounds.intervals, values, len(items))
+            found["intervals"] = _all_in_range(bounds.intervals, values, len(items))
         if settings.copies or settings.outliers:
             far = criteria.distance(items, self.real[name])
             if settings.copies:
@@ -113,29 +117,30 @@ class Gate:
             if settings.outliers:
                 found["outliers"] = far <= bounds.far
         if self.judge is not None:
-            found["adherence"] = criteria.chance(self.judge, items, name) >= bounds.least
+            found["adherence"] = criteria.class_probability(self.judge, items, name) >= bounds.least
         return found
 
 
-def _inside(
+def _all_in_range(
     ranges: Mapping[str, Range], values: Mapping[str, NDArray[np.float64]], count: int
 ) -> NDArray[np.bool_]:
-    """[item] whether every measurement that both sides have lies in its range."""
+    """[item] whether every measurement that has a range lies in it."""
     held = [ranges[name].holds(values[name]) for name in ranges if name in values]
     return np.logical_and.reduce([np.ones(count, bool), *held])
 
 
-def _bounds(
+def _measure_bounds(
     part: Ecg,
     some: NDArray[np.int64],
     name: str,
     settings: Gating,
     contexts: criteria.Values,
-    judge: Judge | None,
-    said: NDArray | None,
+    judge: ClassJudge | None,
+    held_out: NDArray | None,
 ) -> Bounds:
     """Of the real items of a class; some: rows that are measured; contexts: usual ones;
-    said: [row, class], what the classifier said of these without having learned from them."""
+    held_out: [row, class], the probabilities of these by a classifier that was not trained on
+    them."""
     measured = part[some]
 
     def ranges(values: Mapping[str, NDArray[np.float64]]) -> dict[str, Range]:
@@ -143,12 +148,12 @@ def _bounds(
 
     near, far, least = 0.0, np.inf, 0.0
     if settings.copies or settings.outliers:
-        near, far = criteria.edges(part, some, settings.near, settings.far)
+        near, far = criteria.distance_limits(part, some, settings.near, settings.far)
     if judge is not None:
         own = (
-            criteria.chance(judge, measured, name)
-            if said is None
-            else criteria.share_of(said, judge.column, name, part.spec.multilabel)
+            criteria.class_probability(judge, measured, name)
+            if held_out is None
+            else criteria.normalised_probability(held_out, judge.column, name, part.spec.multilabel)
         )
         # One that learned from these very items is surer of them than of any new one, real or not:
         # no item is refused in which it sees the class before all others together.

@@ -1,4 +1,4 @@
-"""Synthetic items cut, resampled and named as the real ones that they will stand beside."""
+"""Synthetic items cut, resampled and named like the real items that they join."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PERSON = "GAN_"
 """The patient of a synthetic item is this and its class: never one of the real ones."""
 
 
-def checked(made: Spec, real: Spec, model: str) -> list[str]:
+def check_match(made: Spec, real: Spec, model: str) -> list[str]:
     """What will be done to items of `made` to stand among items of `real`, in sentences.
 
     model: what the generator is called.
@@ -36,7 +36,7 @@ def checked(made: Spec, real: Spec, model: str) -> list[str]:
             f"{model} makes {', '.join(made.leads)}, not lead {absent[0]} of the real set; take a "
             "model of the same leads."
         )
-    first = _first(made, real)
+    first = _window_start(made, real)
     if first is None:
         raise EcgsynthError(
             f"the window of the real set ({_window(real)}) does not lie within that of {model} "
@@ -53,12 +53,12 @@ def checked(made: Spec, real: Spec, model: str) -> list[str]:
     return notes
 
 
-def brought(items: Ecg, real: Spec, name: str) -> Ecg:
+def match_items(items: Ecg, real: Spec, name: str) -> Ecg:
     """The items in the real set's leads, rate, window and vocabulary, as class `name`.
 
     A context that the generator does not know is NaN.
     """
-    first = _first(items.spec, real)
+    first = _window_start(items.spec, real)
     assert first is not None
     context = np.full((len(items), len(real.context)), np.nan, np.float32)
     for column, what in enumerate(real.context):
@@ -66,7 +66,7 @@ def brought(items: Ecg, real: Spec, name: str) -> Ecg:
             assert items.context is not None
             context[:, column] = items.context[:, items.spec.context.index(what)]
     at = at_rate(items, real.fs)
-    # Lengths are rounded where rates differ: a sample that is missing is the one beside it.
+    # Lengths are rounded where rates differ: a sample that is missing is its neighbour.
     window = np.clip(first + np.arange(real.samples), 0, at.spec.samples - 1)
     leads = [items.spec.leads.index(lead) for lead in real.leads]
     valid = items.valid
@@ -84,7 +84,7 @@ def brought(items: Ecg, real: Spec, name: str) -> Ecg:
     )
 
 
-def beside(real: Ecg, items: Ecg, name: str) -> Ecg:
+def add_columns(real: Ecg, items: Ecg, name: str) -> Ecg:
     """The items with every column that the real set has; their person is `GAN_<class>`."""
     count = len(items)
     who = np.full(count, PERSON + name)
@@ -102,7 +102,7 @@ def beside(real: Ecg, items: Ecg, name: str) -> Ecg:
     return replace(items, **columns)  # type: ignore[arg-type]
 
 
-def _first(made: Spec, real: Spec) -> int | None:
+def _window_start(made: Spec, real: Spec) -> int | None:
     """Sample of the resampled items at which the real window begins; None where it is not held."""
     ratio = real.fs / made.fs
     samples = math.ceil(made.samples * ratio)

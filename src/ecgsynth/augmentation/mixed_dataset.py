@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ecgsynth.arguments import MOST, is_count, plain, shown
-from ecgsynth.arguments import names as listed
+from ecgsynth.arguments import MOST, as_real_number, is_count, quote
+from ecgsynth.arguments import check_names as listed
 from ecgsynth.augmentation.arrays import DEFAULT_MODEL, Model
-from ecgsynth.augmentation.augmenter import refuse_unreal
-from ecgsynth.augmentation.matching import brought, checked
+from ecgsynth.augmentation.augmenter import check_real_set
+from ecgsynth.augmentation.matching import check_match, match_items
 from ecgsynth.errors import EcgsynthError, NotThereError
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.synthesizer import BLOCK, Synthesizer
@@ -56,11 +56,11 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
             raise EcgsynthError(
                 "the real set is an Ecg, as es.read and es.load give it; for arrays see es.augment."
             )
-        if plain(ratio) is None or not 0 <= ratio <= 1:
+        if as_real_number(ratio) is None or not 0 <= ratio <= 1:
             raise EcgsynthError(
-                f"the ratio is a share of synthetic items, 0 to 1; got {shown(ratio)}."
+                f"the ratio is a share of synthetic items, 0 to 1; got {quote(ratio)}."
             )
-        refuse_unreal(real)
+        check_real_set(real)
         bad = ~np.isfinite(real.signal).all((1, 2))
         if not real.spec.multilabel:
             bad |= real.labels_id < 0
@@ -70,7 +70,7 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
                 "them out, as in real[kept]."
             )
         if not is_count(seed):
-            raise EcgsynthError(f"a seed is a whole number from 0 on; got {shown(seed)}.")
+            raise EcgsynthError(f"a seed is a whole number from 0 on; got {quote(seed)}.")
         if not isinstance(model, Ecg | Synthesizer):
             model = Synthesizer.load(model)
         makes: tuple[str, ...] = () if isinstance(model, Ecg) else tuple(model.prior.classes)
@@ -88,11 +88,13 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
         if not names:
             what = "the model" if makes else "the empty set"
             raise EcgsynthError(f"the real set shares no class with {what} that is drawn from.")
-        checked(model.spec, real.spec, "the model" if isinstance(model, Synthesizer) else "the set")
+        check_match(
+            model.spec, real.spec, "the model" if isinstance(model, Synthesizer) else "the set"
+        )
         self.real, self.model, self.ratio, self.seed = real, model, float(ratio), int(seed)
         self.names = names
         self.pool = (
-            {name: brought(model.of_class(name), real.spec, name).signal for name in names}
+            {name: match_items(model.of_class(name), real.spec, name).signal for name in names}
             if isinstance(model, Ecg)
             else {}
         )
@@ -103,11 +105,11 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
     def set_epoch(self, epoch: int) -> None:
         """Other synthetic items in other places; call it before each pass, as with samplers."""
         if not is_count(epoch) or epoch > MOST:
-            raise EcgsynthError(f"epochs are whole numbers, counted from 0; got {shown(epoch)}.")
+            raise EcgsynthError(f"epochs are whole numbers, counted from 0; got {quote(epoch)}.")
         self.epoch.fill_(int(epoch))
-        self._begin(int(epoch))
+        self._plan_epoch(int(epoch))
 
-    def _begin(self, epoch: int) -> None:
+    def _plan_epoch(self, epoch: int) -> None:
         self.begun = epoch
         words = np.random.SeedSequence([self.seed, epoch]).generate_state(2, np.uint32)
         self.epoch_seed = int(words[0]) << 31 | int(words[1]) >> 1
@@ -122,17 +124,17 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
         return len(self.real)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        number = plain(index)
+        number = as_real_number(index)
         if not isinstance(number, int) or not -len(self) <= number < len(self):
-            raise NotThereError(f"no item {shown(index)}: the set holds {len(self):,}, from 0.")
+            raise NotThereError(f"no item {quote(index)}: the set holds {len(self):,}, from 0.")
         index = number
         if self.begun != (epoch := int(self.epoch)):
-            self._begin(epoch)
+            self._plan_epoch(epoch)
         index %= len(self)
         real = self.real
         if self.synthetic[index]:
             name = self.names[int(self.number[index]) % len(self.names)]
-            signal, number = self._made(index, name), real.spec.class_index(name)
+            signal, number = self._synthetic_item(index, name), real.spec.class_index(name)
             row = one_hot([number], len(real.spec.classes))[0]
         else:
             assert real.label is not None
@@ -143,7 +145,7 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
             label = torch.tensor(int(row.argmax()))
         return torch.from_numpy(np.array(signal)), label
 
-    def _made(self, index: int, name: str) -> NDArray[np.float32]:
+    def _synthetic_item(self, index: int, name: str) -> NDArray[np.float32]:
         """[lead, sample] of a synthetic item, as the real ones are cut."""
         if name in self.pool:
             return self.pool[name][int(self.drawn[index] * len(self.pool[name]))]
@@ -154,5 +156,5 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
                 BLOCK * (block + 1), self.names, self.epoch_seed, start=BLOCK * block
             )
             made = concatenate(list(stream))
-            self.blocks[block] = brought(made, self.real.spec, name).signal
+            self.blocks[block] = match_items(made, self.real.spec, name).signal
         return self.blocks[block][place]

@@ -1,4 +1,4 @@
-"""A detector that has seen one class alone: what is unlike it scores high."""
+"""A one-class detector (novelty detection): items unlike its class score high."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.reference_models.classifiers import rr_features
 from ecgsynth.evaluation.reference_models.instruments import embed
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 
@@ -31,7 +31,7 @@ FLOOR = 1e-3
 @dataclass(frozen=True)
 class Detector:
     """A mixture of normal distributions in the space of the instrument (Bishop 1994; the density as
-    a score of novelty), with the RR features beside it.
+    a score of novelty), together with the RR features.
 
     The instrument itself was trained on all classes of real beats; only the density is of one.
 
@@ -93,12 +93,13 @@ class Detector:
 
         tensors = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
         facts = json.dumps(self.facts | {"spec": self.spec.to_json()})
-        with written_beside(path) as beside:
-            save_file(tensors, beside, {"facts": facts})
+        with atomic_write(path) as temporary:
+            save_file(tensors, temporary, {"facts": facts})
 
     @classmethod
     def load(cls, path: Path) -> Detector:
-        """
+        """Read a detector from its file.
+
         Raises
         ------
         EcgsynthError: the file is damaged.
@@ -120,8 +121,8 @@ _ARRAYS = ("centre", "scale", "weights", "means", "precision")
 
 
 def _points(ecg: Ecg, spec: Spec) -> NDArray[np.float64]:
-    """[item, coordinate]: where the instrument sees an item, and its RR where items of `spec` tell
-    theirs; one that does not counts as at a usual pace."""
+    """[item, coordinate]: where the instrument sees an item, and its RR where items of `spec` have
+    one; an item without RR counts as one at the usual rate."""
     points = embed(ecg.quantised())
     if {"rr_before_s", "rr_after_s"} & set(spec.context):
         points = np.concatenate([points, rr_features(ecg)], 1)
@@ -129,11 +130,11 @@ def _points(ecg: Ecg, spec: Spec) -> NDArray[np.float64]:
 
 
 def facts_of(path: Path) -> dict[str, Any]:
-    """How a classifier's file says that it was made.
+    """How a classifier was made, from its file.
 
     Raises
     ------
-    EcgsynthError: the file is damaged or says nothing.
+    EcgsynthError: the file is damaged or does not state it.
     """
     from safetensors import SafetensorError, safe_open
 

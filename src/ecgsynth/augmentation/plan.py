@@ -14,7 +14,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import read
 from ecgsynth.recipes import read_recipe
 from ecgsynth.registry import DATASETS
-from ecgsynth.settings import Settings, Whole
+from ecgsynth.settings import Settings, TopLevelSettings
 from ecgsynth.signals.ecg import Ecg
 
 
@@ -93,7 +93,7 @@ class Gating(Settings):
     steps: int = Field(400, ge=1, description="training steps of a fitted classifier")
 
 
-class Plan(Whole):
+class Plan(TopLevelSettings):
     """An augmentation, whole: what `ecgsynth augment` reads, and what the manifest keeps."""
 
     name: str = Field("plan", min_length=1)

@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ecgsynth.arguments import is_count, listed, shown, whole
-from ecgsynth.augmentation.array_types import Given, key_among
-from ecgsynth.augmentation.arrays import DEFAULT_MODEL, Asked, Model, filled
+from ecgsynth.arguments import as_list, check_integer, is_count, quote
+from ecgsynth.augmentation.array_types import LabelledArrays, find_label
+from ecgsynth.augmentation.arrays import DEFAULT_MODEL, AugmentRequest, Model, augment_arrays
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.synthesizer.request import checked_seed
+from ecgsynth.synthesizer.request import check_seed
 
 
 class SyntheticSampler(BaseEstimator):
@@ -60,7 +60,8 @@ class SyntheticSampler(BaseEstimator):
         self.random_state = random_state
 
     def set_params(self, **params: Any) -> SyntheticSampler:
-        """
+        """Set parameters by name, as scikit-learn does.
+
         Raises
         ------
         EcgsynthError: there is no such parameter.
@@ -76,7 +77,7 @@ class SyntheticSampler(BaseEstimator):
 
     def fit(self, X: Any, y: Any) -> SyntheticSampler:
         """Only look at what would be asked for."""
-        self._wanted(self._given(X, y))
+        self._items_to_add(self._read_arrays(X, y))
         return self
 
     def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
@@ -88,22 +89,22 @@ class SyntheticSampler(BaseEstimator):
         ------
         EcgsynthError: as `augment`; a strategy that asks for fewer items than there are.
         """
-        given = self._given(X, y)
-        wanted = {key: count for key, count in self._wanted(given).items() if count}
+        given = self._read_arrays(X, y)
+        wanted = {key: count for key, count in self._items_to_add(given).items() if count}
         if not wanted:
-            return given.followed_by(given.X[:0], given.number[:0])
-        asked = Asked(self.model, None, wanted, self.gate, self._seed())
-        return filled(
+            return given.append(given.X[:0], given.number[:0])
+        asked = AugmentRequest(self.model, None, wanted, self.gate, self._seed())
+        return augment_arrays(
             given, asked, fs=self.fs, leads=self.leads, classes=self.classes, unit=self.unit,
             r_sample=self.r_sample,
         )  # fmt: skip
 
     def _seed(self) -> int:
-        return 0 if self.random_state is None else checked_seed(self.random_state)
+        return 0 if self.random_state is None else check_seed(self.random_state)
 
-    def _given(self, X: Any, y: Any) -> Given:
+    def _read_arrays(self, X: Any, y: Any) -> LabelledArrays:
         """The items, and what a scikit-learn estimator keeps of them."""
-        leads, given = whole(self.leads, "leads", 1), Given.of(X, y, whole=True)
+        leads, given = check_integer(self.leads, "leads", 1), LabelledArrays.of(X, y, whole=True)
         if given.X.ndim != 2 or given.X.shape[1] % leads:
             raise EcgsynthError(
                 f"X has shape {given.X.shape}, and rows of {leads} leads one after another are "
@@ -115,28 +116,28 @@ class SyntheticSampler(BaseEstimator):
             self.feature_names_in_ = np.array(columns, object)
         return given
 
-    def _wanted(self, given: Given) -> dict[Any, int]:
+    def _items_to_add(self, given: LabelledArrays) -> dict[Any, int]:
         """Class -> synthetic items, by the strategy; kept as `sampling_strategy_`."""
         sizes = np.bincount(given.number)
         have = dict(zip(given.keys, sizes.tolist(), strict=True))
         most, strategy = max(have.values()), self.sampling_strategy
         if isinstance(strategy, Mapping):
-            targets = {key_among(key, have): target for key, target in strategy.items()}
+            targets = {find_label(key, have): target for key, target in strategy.items()}
         elif isinstance(strategy, str) and strategy in ("auto", "not majority"):
             targets = {key: most for key in have if key != given.keys[sizes.argmax()]}
         elif isinstance(strategy, str) and strategy == "minority":
             targets = {given.keys[sizes.argmin()]: most}
-        elif (chosen := listed(strategy)) is not None:
-            targets = {key_among(key, have): most for key in chosen}
+        elif (chosen := as_list(strategy)) is not None:
+            targets = {find_label(key, have): most for key in chosen}
         else:
             raise EcgsynthError(
-                f"sampling_strategy {shown(strategy)} is not known; take 'auto', 'not majority', "
+                f"sampling_strategy {quote(strategy)} is not known; take 'auto', 'not majority', "
                 "'minority', a list of classes, or {class: items in all}."
             )
         for key, target in targets.items():
             if not is_count(target):
                 raise EcgsynthError(
-                    f"sampling_strategy asks for {shown(target)} items of class {key!r}; give a "
+                    f"sampling_strategy asks for {quote(target)} items of class {key!r}; give a "
                     "whole number."
                 )
             if target < have[key]:

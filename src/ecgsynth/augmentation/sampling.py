@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecgsynth.augmentation.gate import Gate
-from ecgsynth.augmentation.matching import brought
+from ecgsynth.augmentation.matching import match_items
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.spec import Spec
@@ -46,7 +46,7 @@ def class_seed(seed: int, name: str) -> int:
     return int(words[0]) << 31 | int(words[1]) >> 1
 
 
-def draw(
+def draw_accepted(
     model: Synthesizer,
     name: str,
     wanted: int,
@@ -66,8 +66,8 @@ def draw(
 
     Returns
     -------
-    The items, fewer where `gate.settings.most` times as many did not hold enough (the log says
-    so), and what became of the class.
+    The items, fewer where `gate.settings.most` times as many did not hold enough (with a
+    warning), and what became of the class.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def draw(
     for start in range(0, limit, AT_ONCE):
         stop = min(start + AT_ONCE, limit)
         made = concatenate(list(model.stream(limit, label or name, own, start=start, stop=stop)))
-        items = brought(made, real, name)
+        items = match_items(made, real, name)
         verdict = gate.passes(items, name) if gate else {}
         good = np.logical_and.reduce([np.ones(len(items), bool), *verdict.values()])
         rows = np.flatnonzero(good)[: wanted - accepted]

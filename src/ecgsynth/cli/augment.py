@@ -9,7 +9,7 @@ import typer
 from ecgsynth.cli.targets import Force, checked_targets
 
 if TYPE_CHECKING:
-    from ecgsynth.augmentation.augmenter import Augmented
+    from ecgsynth.augmentation.augmenter import AugmentedSet
 
 
 def augment(
@@ -31,12 +31,12 @@ def augment(
     """
     from pathlib import Path
 
-    from ecgsynth.augmentation.augmenter import manifest_of
+    from ecgsynth.augmentation.augmenter import manifest_path
     from ecgsynth.augmentation.plan import Plan
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.formats import check_target
     from ecgsynth.formats.contract import usual_ending
-    from ecgsynth.progress import bar
+    from ecgsynth.progress import share_bar
     from ecgsynth.recipes import read_recipe
 
     told = [one for one in overrides or [] if one.partition("=")[0].split(".")[0] == "data"]
@@ -54,15 +54,15 @@ def augment(
     if plan.data.file and Path(target).resolve() == Path(plan.data.file).resolve():
         raise EcgsynthError(f"{target} is the real set itself; name another file with --to.")
     check_target(target)
-    checked_targets(target, manifest_of(target), force=force)
+    checked_targets(target, manifest_path(target), force=force)
     if dry_run:
         typer.echo(plan.to_yaml())
         typer.echo(f"# would write {target}")
         return
-    from ecgsynth.augmentation.augmenter import augmented
+    from ecgsynth.augmentation.augmenter import augment_set
 
-    with bar("augmenting") as advance:
-        done = augmented(plan.data.load(), plan, advance=advance)
+    with share_bar("augmenting") as advance:
+        done = augment_set(plan.data.load(), plan, advance=advance)
     manifest = done.save(target)
     show(done)
     counts = [facts["synthetic"] for facts in done.manifest["classes"].values()]
@@ -70,7 +70,7 @@ def augment(
     typer.echo(f"manifest: {manifest}")
 
 
-def show(done: Augmented) -> None:
+def show(done: AugmentedSet) -> None:
     """Counts and acceptance as a table: a row per class, a column per criterion."""
     from ecgsynth.cli.console import table
 

@@ -21,7 +21,7 @@ app = typer.Typer(help="Train a classifier on a set, test it on other people.",
 
 
 @app.command("train")
-def learn(
+def train_classifier(
     source: Annotated[str, typer.Argument(metavar="SET", help="NAME:SPLIT, or a file or folder of "
                                           "real, synthetic or mixed items.")],
     to: Annotated[Path, typer.Option("--to", help="The classifier, .safetensors.")],
@@ -43,11 +43,11 @@ def learn(
 
     A detector: ecgsynth classify train mitbih:train --one-class --to novelty.safetensors
     """
-    from ecgsynth.augmentation.classifiers import detect
-    from ecgsynth.augmentation.classifiers import learn as learned
+    from ecgsynth.augmentation.classifiers import train_classifier as learned
+    from ecgsynth.augmentation.classifiers import train_detector
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.evaluation.real_sets import load_real
-    from ecgsynth.progress import bar
+    from ecgsynth.progress import share_bar
 
     if to.suffix != ".safetensors":
         raise EcgsynthError(f"a classifier is a .safetensors file; {to} does not end so.")
@@ -60,11 +60,11 @@ def learn(
     ecg = _loaded(source, overrides or [])
     told = ", ".join(f"{name} {count:,}" for name, count in ecg.counts().items())
     if one_class:
-        detect(ecg, "N", seed).save(to)
+        train_detector(ecg, "N", seed).save(to)
         typer.echo(f"detector: {to} knows class N of {told}")
     else:
         choice = load_real(validation, ecg.spec) if validation else None
-        with bar("training") as advance:
+        with share_bar("training") as advance:
             learned(
                 ecg, choice, arm=arm, steps=steps, seed=seed,  # type: ignore[arg-type]
                 advance=lambda step: advance("training", step / steps),
@@ -87,18 +87,18 @@ def examine(
     """
     from json import dumps
 
-    from ecgsynth.augmentation.classifiers import load, test_set
+    from ecgsynth.augmentation.classifiers import load_classifier, prepare_test_set
     from ecgsynth.augmentation.ec57 import novelty, report
     from ecgsynth.augmentation.novelty import Detector
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.evaluation.real_sets import load_real
-    from ecgsynth.files import written_beside
+    from ecgsynth.files import atomic_write
 
     if json is not None and json.suffix != ".json":
         raise EcgsynthError(f"--json names a file that ends in .json; {json} does not.")
     checked_targets(*filter(None, [json]), force=force)
-    knower = load(classifier)
-    ecg, notes = test_set(knower, load_real(on, knower.spec))
+    knower = load_classifier(classifier)
+    ecg, notes = prepare_test_set(knower, load_real(on, knower.spec))
     if isinstance(knower, Detector):
         found = novelty(knower, ecg)
         _show_novelty(found)
@@ -110,8 +110,8 @@ def examine(
     for note in notes:
         typer.echo(note)
     if json is not None:
-        with written_beside(json) as beside:
-            beside.write_text(dumps(found, indent=1) + "\n", encoding="utf-8")
+        with atomic_write(json) as temporary:
+            temporary.write_text(dumps(found, indent=1) + "\n", encoding="utf-8")
         typer.echo(f"figures: {json}")
 
 

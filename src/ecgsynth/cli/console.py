@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 def counted(chunks: Iterable[Ecg], total: int, what: str) -> Iterator[Ecg]:
     """The chunks as they come, with a bar of items."""
-    from ecgsynth.progress import counting
+    from ecgsynth.progress import count_bar
 
-    with counting("items") as bar:
+    with count_bar("items") as bar:
         task = bar.add_task(what, total=total)
         for chunk in chunks:
             yield chunk

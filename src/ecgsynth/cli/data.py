@@ -77,10 +77,10 @@ def check(
 
 def _shared(people: set[str], each: list[int]) -> tuple[str, str]:
     """How many patients share a class, and the largest one's part; each: items of a patient."""
-    from ecgsynth.datasets import NOT_TOLD
+    from ecgsynth.datasets import NOT_STATED
 
-    if people == {NOT_TOLD}:
-        return NOT_TOLD, ""
+    if people == {NOT_STATED}:
+        return NOT_STATED, ""
     return str(len(each)), f"{max(each) / sum(each):.0%}"
 
 

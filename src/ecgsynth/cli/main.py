@@ -35,9 +35,9 @@ from ecgsynth.cli import (
     watch,
 )
 from ecgsynth.cli.targets import WritesEcg
-from ecgsynth.errors import EcgsynthError, masked, wants_memory
-from ecgsynth.processes import first_here
-from ecgsynth.threads import settle
+from ecgsynth.errors import EcgsynthError, is_out_of_memory, mask_passwords
+from ecgsynth.processes import is_main_process
+from ecgsynth.threads import set_thread_environment
 
 app = typer.Typer(
     name="ecgsynth",
@@ -78,7 +78,7 @@ def _root(
 def main() -> None:
     """Run the command; problems that a user can mend become one sentence and exit code 2,
     faults of ecgsynth one and exit code 70."""
-    settle()
+    set_thread_environment()
     _log()
     # A `kill` without -9, or a terminal that is closed, unwinds like Ctrl-C, so that nothing
     # half-written is left.
@@ -96,7 +96,7 @@ def main() -> None:
     try:
         app()
     except EcgsynthError as problem:
-        _fail(str(problem) if first_here() else "")  # the others met the same
+        _fail(str(problem) if is_main_process() else "")  # the others met the same
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
@@ -107,7 +107,7 @@ def main() -> None:
         reason = problem.strerror or str(problem) or type(problem).__name__
         _fail(f"{problem.filename or 'a file'} could not be read or written ({reason}).")
     except Exception as problem:
-        if wants_memory(problem):
+        if is_out_of_memory(problem):
             _fail("not enough memory; take a smaller model or training.batch.")
         if os.environ.get(SHOW):
             raise
@@ -135,20 +135,20 @@ class _Masked(logging.Formatter):
     """Libraries too may log a URI with its password."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return masked(super().format(record))
+        return mask_passwords(super().format(record))
 
 
 def _log() -> None:
     """Warnings as sentences on standard error, of the first of several processes alone."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Masked("%(levelname)s: %(message)s"))
-    level = logging.WARNING if first_here() else logging.CRITICAL
+    level = logging.WARNING if is_main_process() else logging.CRITICAL
     logging.basicConfig(handlers=[handler], level=level)
 
 
 def _fail(sentence: str, code: int = 2) -> NoReturn:
     """End with a sentence on one line; what steers a terminal is shown and not obeyed."""
     if sentence:
-        shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in masked(sentence))
+        shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in mask_passwords(sentence))
         typer.echo(f"ecgsynth: {shown}", err=True)
     sys.exit(code)

@@ -22,10 +22,10 @@ def plot(
     Example: ecgsynth plot pvc.npz --to sheet.pdf
     """
     from ecgsynth.formats import read
-    from ecgsynth.signals.paper import draw, one_a_sheet
-    from ecgsynth.signals.paper.sheet import checked_target
+    from ecgsynth.signals.paper import draw, fills_sheet
+    from ecgsynth.signals.paper.sheet import check_picture_path
 
-    checked_targets(checked_target(to), force=force)
+    checked_targets(check_picture_path(to), force=force)
     if (Path(what) / "metrics.jsonl").is_file():
         from ecgsynth.training.monitoring.curves import draw_run
 
@@ -33,7 +33,7 @@ def plot(
     else:
         ecg = read(what)
         draw(ecg, to, items=item, title=title or None)
-        if one_a_sheet(ecg.spec) and item is None and len(ecg) > 1:
+        if fills_sheet(ecg.spec) and item is None and len(ecg) > 1:
             typer.echo(
                 f"of {len(ecg):,} records the first; --item names another, 0 to {len(ecg) - 1}"
             )

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperOption
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import holds_files, writable
+from ecgsynth.files import check_writable, holds_files
 
 FORMATS, USUAL = "{formats}", "{usual}"
 """Stand in the help of an option for the files that the registered formats write, and for the
@@ -60,7 +60,7 @@ def checked_targets(*targets: str | Path, force: bool = False) -> None:
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise EcgsynthError(f"{path} is neither a file nor a folder; choose another --to.")
         folder = path.is_dir() or str(target).endswith("/")
-        writable(path / "RECORDS" if folder else path)
+        check_writable(path / "RECORDS" if folder else path)
 
 
 def _taken(path: Path) -> bool:

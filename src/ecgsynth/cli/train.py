@@ -24,7 +24,7 @@ def train(
     """
     from ecgsynth.config import Run
     from ecgsynth.errors import EcgsynthError
-    from ecgsynth.processes import first_here
+    from ecgsynth.processes import is_main_process
 
     run = Run.read(recipe, *(overrides or []))
     if quick:
@@ -42,11 +42,11 @@ def train(
         typer.echo(run.to_yaml())
         typer.echo(f"# would train into {folder}")
         return
-    track = track and first_here()
+    track = track and is_main_process()
     if track:
         _try_store()
     train_with_bar(run, folder, resume)
-    if first_here():
+    if is_main_process():
         typer.echo(f"model: {folder / 'model.safetensors'}")
         typer.echo(f"try:   ecgsynth generate {folder} --count 100 --to {folder}/beats.npz")
     if track:
@@ -62,28 +62,28 @@ def _try_store() -> None:
     """
     from ecgsynth import model_registry
     from ecgsynth.errors import EcgsynthError
-    from ecgsynth.progress import console
-    from ecgsynth.synthesizer.mlflow_models import installed
+    from ecgsynth.progress import stderr_console
+    from ecgsynth.synthesizer.mlflow_models import check_mlflow
 
-    installed()
+    check_mlflow()
     try:
         model_registry.versions()
     except EcgsynthError as problem:
-        console().print(f"the training goes on without its store: {problem}")
+        stderr_console().print(f"the training goes on without its store: {problem}")
 
 
 def _register(folder: Path) -> None:
     """The run as a version; where the store is away the run is whole all the same."""
     from ecgsynth import model_registry
-    from ecgsynth.errors import EcgsynthError, masked
-    from ecgsynth.progress import console
+    from ecgsynth.errors import EcgsynthError, mask_passwords
+    from ecgsynth.progress import stderr_console
+    from ecgsynth.synthesizer.mlflow_models import tracking_uri
 
     try:
-        typer.echo(
-            f"kept:  {model_registry.add(folder)} in {masked(model_registry.tracking_uri())}"
-        )
+        store = mask_passwords(tracking_uri())
+        typer.echo(f"kept:  {model_registry.add(folder)} in {store}")
     except EcgsynthError as problem:
-        console().print(
+        stderr_console().print(
             f"not registered: {problem} The run is whole; "
             f"`ecgsynth versions add {folder}` does it later."
         )
@@ -100,12 +100,12 @@ def _again(content: dict, overrides: list[str]) -> dict:
 
 def train_with_bar(run, folder: Path, resume: bool = False):  # type: ignore[no-untyped-def]
     """Train with a bar of examples, losses and rate; returns the synthesizer."""
-    from ecgsynth.processes import first_here
-    from ecgsynth.progress import console, counting
+    from ecgsynth.processes import is_main_process
+    from ecgsynth.progress import count_bar, stderr_console
     from ecgsynth.training.loop import train as train_run
 
-    bar = counting("examples")
-    bar.disable = not first_here()
+    bar = count_bar("examples")
+    bar.disable = not is_main_process()
     with bar:
         task = bar.add_task("reading the recordings", total=None)
 
@@ -120,6 +120,8 @@ def train_with_bar(run, folder: Path, resume: bool = False):  # type: ignore[no-
         try:
             return train_run(run, folder, resume=resume, report=report)
         except KeyboardInterrupt:
-            if first_here() and (folder / "resume.safetensors").is_file():
-                console().print(f"stopped; the same command with --resume goes on in {folder}.")
+            if is_main_process() and (folder / "resume.safetensors").is_file():
+                stderr_console().print(
+                    f"stopped; the same command with --resume goes on in {folder}."
+                )
             raise

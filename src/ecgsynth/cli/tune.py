@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ecgsynth.tuning import Tuned
+    from ecgsynth.tuning import TuningResult
 
 SHOWN = 10
 """Trials in the table."""
@@ -29,13 +29,13 @@ def tune(
     Example: ecgsynth tune vanilla-mitbih --trials 30 --to studies/vanilla --processes 2
     """
     from ecgsynth.config import Run
-    from ecgsynth.progress import bar
+    from ecgsynth.progress import share_bar
     from ecgsynth.tuning import tune as search
 
     run = Run.read(recipe, *(overrides or []))
     folder = to or Path("studies") / run.name
     try:
-        with bar("starting") as advance:
+        with share_bar("starting") as advance:
             found = search(
                 run, folder, trials, processes=processes, seconds=seconds, resume=resume,
                 advance=advance,
@@ -49,7 +49,7 @@ def tune(
     typer.echo(f"try:     ecgsynth train {folder / 'best.yaml'}")
 
 
-def show(found: Tuned) -> None:
+def show(found: TuningResult) -> None:
     """The best trials as a table."""
     from ecgsynth.cli.console import table
 

@@ -37,7 +37,7 @@ def turing(
     """
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.evaluation.blind_reading import checked_count, reading_page
-    from ecgsynth.files import written_beside
+    from ecgsynth.files import atomic_write
 
     if score:
         _show(Path(what), score)
@@ -51,8 +51,8 @@ def turing(
     classes = list(dict.fromkeys(name.strip() for name in label.split(",") if name.strip()))
     made = _made(what, count, classes, seed)
     page = reading_page(made, _real(against, made), count, classes, seed, show_real)
-    with written_beside(to) as beside:
-        beside.write_text(page, encoding="utf-8")
+    with atomic_write(to) as temporary:
+        temporary.write_text(page, encoding="utf-8")
     typer.echo(f"{count} strips, half of them real: {to}")
 
 
@@ -75,10 +75,10 @@ def _made(what: str, count: int, classes: list[str], seed: int) -> Ecg:
 def _real(against: str, made: Ecg) -> Ecg:
     """A registered data set cut like the synthetic items, or a file."""
     from ecgsynth.evaluation.real_sets import load_real
-    from ecgsynth.progress import console
+    from ecgsynth.progress import stderr_console
 
     if against in ("mitbih:test", "mitbih:test-literature"):
-        console().print("This looks at DS2, the test side: once per shipped version.")
+        stderr_console().print("This looks at DS2, the test side: once per shipped version.")
     return load_real(against, made.spec)
 
 

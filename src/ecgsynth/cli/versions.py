@@ -31,10 +31,11 @@ def add(
     Example: ecgsynth versions add runs/mine --name mitbih-beats
     """
     from ecgsynth import model_registry as versions
-    from ecgsynth.errors import masked
+    from ecgsynth.errors import mask_passwords
+    from ecgsynth.synthesizer.mlflow_models import tracking_uri
 
     made = versions.add(run, name, report)
-    typer.echo(f"{made} in {masked(versions.tracking_uri())}")
+    typer.echo(f"{made} in {mask_passwords(tracking_uri())}")
     typer.echo(f"try: ecgsynth versions promote {quote(str(made))}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ecgsynth.arguments import shown
+from ecgsynth.arguments import quote
 from ecgsynth.errors import DamagedFileError, EcgsynthError, did_you_mean
 from ecgsynth.registry import DATASETS
 from ecgsynth.settings import Settings as Settings
@@ -13,13 +13,13 @@ from ecgsynth.settings import make_settings as make_settings
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 
-NOT_TOLD = "not told"
+NOT_STATED = "not stated"
 """In the place of a patient in an `Inventory`, where a set names none."""
 
 
 @dataclass
 class Inventory:
-    """What `ecgsynth data check` tells.
+    """What `ecgsynth data check` reports.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Inventory:
     counts: dict[tuple[str, str, str], int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def put_aside(self, record: str, problem: EcgsynthError) -> None:
+    def add_unused(self, record: str, problem: EcgsynthError) -> None:
         """A record that is not used, as damaged or as left out."""
         damaged = isinstance(problem, DamagedFileError)
         (self.damaged if damaged else self.left_out)[record] = str(problem)
@@ -86,21 +86,21 @@ def load(name: str, split: str | None = None, **settings: Any) -> Ecg:
     if isinstance(name, str) and ":" in name:
         if split is not None:
             raise EcgsynthError(
-                f"the split is named twice, in {shown(name)} and as {shown(split)}; leave one out."
+                f"the split is named twice, in {quote(name)} and as {quote(split)}; leave one out."
             )
         name, split = name.split(":", 1)
     dataset: Dataset = DATASETS.get(name)
     split = dataset.splits[0] if split is None else split
     if not isinstance(split, str) or split not in dataset.splits:
         raise EcgsynthError(
-            f"the data set '{name}' has no split {shown(split)}."
+            f"the data set '{name}' has no split {quote(split)}."
             f"{did_you_mean(split, dataset.splits)}"
         )
     return dataset.load(split, make_settings(dataset.Settings, settings, f"data set '{name}'"))
 
 
 def is_public(source: str) -> bool:
-    """Whether a source (of an `Ecg`) names a registered data set that anybody may see."""
+    """Whether a source (of an `Ecg`) names a registered data set whose signals are public."""
     try:
         return bool(DATASETS.get(source.partition(":")[0]).public)
     except (EcgsynthError, AttributeError):

@@ -15,7 +15,7 @@ from ecgsynth.datasets.rr import rr_at
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals import filters
 from ecgsynth.signals.recording import Recording
-from ecgsynth.signals.segments import cut
+from ecgsynth.signals.segments import cut_windows
 from ecgsynth.signals.spec import Spec
 
 log = logging.getLogger("ecgsynth")
@@ -131,7 +131,7 @@ def cut_beats(
     if signal.shape[-1] < pre + post:
         raise EcgsynthError(f"{name} is shorter than one window; set a smaller one.")
     centre = np.round(at * (fs / recording.fs)).astype(np.int64)
-    windows, inside = cut(signal, centre, pre, post)
+    windows, inside = cut_windows(signal, centre, pre, post)
     if cutting.samples:
         windows = filters.resample_length(windows, cutting.samples)
     length = signal.shape[-1]

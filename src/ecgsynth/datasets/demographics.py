@@ -1,4 +1,4 @@
-"""Age and sex of the people of a data set, as far as it tells them."""
+"""Age and sex of the people of a data set, as far as it states them."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from ecgsynth.formats.wfdb.header import read_header
 from ecgsynth.registry import DATASETS
 
 Person = tuple[float | None, str | None]
-"""(age in years, "F" or "M"); None where it is not told."""
+"""(age in years, "F" or "M"); None where it is not stated."""
 
 OLDEST = 150.0
-"""Years; what lies above is no age (PTB-XL says 300 for 90 and over, which its reader mends)."""
+"""Years; what is above is no age (PTB-XL writes 300 for 90 and over; its reader corrects that)."""
 
 
 def people(source: str) -> dict[str, Person]:
     """Patient -> (age, sex) of a set by its `Ecg.source`, such as "mitbih:heldout".
 
-    Asks the data set's static method `people`; {} where there is no such data set, where it tells
-    nothing of its people, or where its recordings are not here.
+    Asks the data set's static method `people`; {} where there is no such data set, where it states
+    nothing about its people, or where its recordings are not here.
     """
     try:
-        told = getattr(DATASETS.get(source.partition(":")[0]), "people", None)
-        return told() if told is not None else {}
+        read_people = getattr(DATASETS.get(source.partition(":")[0]), "people", None)
+        return read_people() if read_people is not None else {}
     except EcgsynthError:
         return {}
 
 
-def of_headers(folder: Path, patient_of: Mapping[str, str]) -> dict[str, Person]:
+def people_of_headers(folder: Path, patient_of: Mapping[str, str]) -> dict[str, Person]:
     """Age and sex from the comments of WFDB headers.
 
     patient_of: name of a record -> its patient. Of a patient with several records, the first that
-    tells something counts; a header that is missing or damaged tells nothing.
+    states something counts; a header that is missing or damaged is ignored.
     """
     found: dict[str, Person] = {}
     for record, patient in patient_of.items():
@@ -42,13 +42,13 @@ def of_headers(folder: Path, patient_of: Mapping[str, str]) -> dict[str, Person]
             comments = read_header(folder / record).comments
         except EcgsynthError:
             continue
-        person = of_comments(" \n".join(comments))
+        person = person_of_comments(" \n".join(comments))
         if person != (None, None) and patient not in found:
             found[patient] = person
     return found
 
 
-def of_comments(text: str) -> Person:
+def person_of_comments(text: str) -> Person:
     """Age and sex from header comments: "69 M 1085 1629 x1", "<age>: 51", "Sex: female"."""
     short = re.match(r"\s*(-?\d+)\s+([MF])\b", text)
     if short:

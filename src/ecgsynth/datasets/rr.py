@@ -12,7 +12,7 @@ from ecgsynth.signals.segments import rr_intervals
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 
 LONGEST_S = 10.0
-"""Beats that lie further apart, s, are no neighbours: nobody annotated what is between them. The
+"""Beats that lie further apart, s, are no neighbours: what is between them was not annotated. The
 longest pause between two beats of MIT-BIH is 5.9 s (record 232, a sick sinus node)."""
 
 GAP_S = 0.2

@@ -18,7 +18,7 @@ from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.noise import add_noise
 from ecgsynth.signals.recording import Annotations, Recording
-from ecgsynth.signals.segments import with_mean_of_part
+from ecgsynth.signals.segments import with_partial_mean
 from ecgsynth.signals.spec import Spec
 from ecgsynth.simulator import records
 from ecgsynth.simulator.heart import Heart
@@ -116,7 +116,7 @@ def _person(patient: int, split: str, settings: Simulated.Settings) -> Ecg:
     rows = _part(beats, split)
     if split in PARTS:
         own = np.zeros(len(rows), np.int8)
-        beats["rr"][rows] = with_mean_of_part(beats["rr"][rows], own)
+        beats["rr"][rows] = with_partial_mean(beats["rr"][rows], own)
     column = np.array([
         settings.classes.index(name) if name in settings.classes else -1
         for name in records.CLASSES

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import MissingRecordingsError
-from ecgsynth.files import at_home, make_folder
+from ecgsynth.files import expand_home, make_folder
 
 log = logging.getLogger("ecgsynth")
 
@@ -28,7 +28,7 @@ def data_root() -> Path:
     """`ECGSYNTH_DATA`, or the user's cache folder."""
     named = os.environ.get("ECGSYNTH_DATA")
     if named:
-        return at_home(named)
+        return expand_home(named)
     from platformdirs import user_cache_path
 
     return user_cache_path("ecgsynth") / "data"
@@ -87,14 +87,14 @@ def cached_arrays(
     arrays, facts = build()
     try:
         make_folder(folder.parent)
-        beside = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
         try:
             for part, array in arrays.items():
-                np.save(beside / f"{part}.npy", array)
-            (beside / "facts.json").write_text(json.dumps({"arrays": [*arrays], "facts": facts}))
-            beside.rename(folder)
+                np.save(temporary / f"{part}.npy", array)
+            (temporary / "facts.json").write_text(json.dumps({"arrays": [*arrays], "facts": facts}))
+            temporary.rename(folder)
         finally:
-            shutil.rmtree(beside, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
     except OSError as problem:
         if not folder.is_dir():  # another process may have been first; that is as good
             log.warning("the parsed recordings could not be cached in %s: %s", folder, problem)

@@ -13,7 +13,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import pick
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.rates import at_rate
-from ecgsynth.signals.units import doubted_scale, doubted_unit
+from ecgsynth.signals.units import scale_problem, unit_problem
 
 log = logging.getLogger("ecgsynth")
 
@@ -117,7 +117,7 @@ def _sound(ecg: Ecg) -> NDArray[np.bool_]:
 
 def _doubt_unit(ecg: Ecg, what: str, notes: list[str]) -> None:
     """Say so where signals in mV are as high as if in uV, as low as if in V, or were scaled."""
-    if doubt := doubted_unit(ecg) or doubted_scale(ecg):
+    if doubt := unit_problem(ecg) or scale_problem(ecg):
         _say(
             notes,
             f"THE UNIT IS DOUBTFUL: the {what} {doubt} and judge again: until then every figure "

@@ -10,7 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from ecgsynth.arguments import callback, flag, instance, names, place, shown, whole
+from ecgsynth.arguments import (
+    check_callback,
+    check_flag,
+    check_instance,
+    check_integer,
+    check_names,
+    check_path,
+    quote,
+)
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError
 from ecgsynth.evaluation import Estimate, Metric, Trial, members
 from ecgsynth.evaluation.baselines import statistics
@@ -30,11 +38,11 @@ from ecgsynth.evaluation.pace import LOADING_S, cost, total
 from ecgsynth.evaluation.real_sets import load_real
 from ecgsynth.evaluation.report import Report, Row
 from ecgsynth.evaluation.training_set import TrainingSet, training_set
-from ecgsynth.progress import Advance, Steps, bar
+from ecgsynth.progress import Advance, Steps, share_bar
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
-from ecgsynth.threads import limited
+from ecgsynth.threads import limit_threads
 
 log = logging.getLogger("ecgsynth")
 
@@ -57,7 +65,7 @@ NEEDS_WORDS = {
 }
 
 
-@limited()
+@limit_threads()
 def evaluate(
     synthetic: Ecg,
     against: Ecg | str | None = None,
@@ -89,24 +97,24 @@ def evaluate(
     ------
     EcgsynthError: an unknown metric or set, shapes that differ, signals that hold NaN.
     """
-    callback(advance, "advance")
+    check_callback(advance, "advance")
     if advance is None:
-        with bar("judging") as shown:
+        with share_bar("judging") as shown:
             return evaluate(
                 synthetic, against, train, new_patients, metrics, quick=quick, full=full,
                 controls=controls, seed=seed, advance=shown,
             )  # fmt: skip
-    instance(synthetic, Ecg, "what is judged is an Ecg, as es.read and generate give it")
-    flag(controls, "controls")
-    if flag(quick, "quick") and flag(full, "full"):
+    check_instance(synthetic, Ecg, "what is judged is an Ecg, as es.read and generate give it")
+    check_flag(controls, "controls")
+    if check_flag(quick, "quick") and check_flag(full, "full"):
         raise EcgsynthError("an evaluation is quick or full, not both; leave one of them out.")
     chosen = [
         METRICS.get(name)
-        for name in (METRICS.names() if metrics is None else names(metrics, "metrics"))
+        for name in (METRICS.names() if metrics is None else check_names(metrics, "metrics"))
     ]
     against, new_patients = _given(against, "against"), _given(new_patients, "new_patients")
     train = train if isinstance(train, TrainingSet) else _given(train, "train")
-    seed = whole(seed, "the seed")
+    seed = check_integer(seed, "the seed")
     notes: list[str] = []
     synthetic = checked(synthetic, notes)
     advance("loading the real sets", 0.0)
@@ -160,11 +168,11 @@ def _given(part: Any, name: str) -> Ecg | str | None:
     if not isinstance(part, str | os.PathLike):
         raise EcgsynthError(
             f"{name} is an Ecg, a data set's split as in 'mitbih:heldout', or a file; got "
-            f"{shown(part)}."
+            f"{quote(part)}."
         )
     if part == "":
         return None
-    place(part, name)
+    check_path(part, name)
     return os.fspath(part)
 
 
@@ -302,7 +310,7 @@ def _reasons(cells: Mapping[str, Estimate]) -> str:
     return "; ".join(told[:TOLD] + more)
 
 
-@limited()
+@limit_threads()
 def calibrate(
     against: Ecg | str,
     train: Ecg | str,
@@ -322,7 +330,7 @@ def calibrate(
     Returns the statistics of the real set and what was measured.
     """
     if advance is None:
-        with bar("calibrating") as shown:
+        with share_bar("calibrating") as shown:
             return calibrate(
                 against, train, like, count, quick=quick, draws=draws, seed=seed, advance=shown
             )  # fmt: skip

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ecgsynth.arguments import instance, place, shown
+from ecgsynth.arguments import check_instance, check_path, quote
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import writable
+from ecgsynth.files import check_writable
 from ecgsynth.formats import contract, stream
 from ecgsynth.formats.contract import Format as Format
 from ecgsynth.formats.folders import folder_of
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
-from ecgsynth.signals.units import doubted_scale, doubted_unit
+from ecgsynth.signals.units import scale_problem, unit_problem
 
 log = logging.getLogger("ecgsynth")
 
@@ -30,7 +30,7 @@ def write(ecg: Ecg | Iterable[Ecg], target: str | Path, format: str | None = Non
     EcgsynthError: unknown ending or format; the target cannot be written; the format cannot hold
         such items; a name is no text.
     """
-    path = place(target, "the target")
+    path = check_path(target, "the target")
     kind = format_for(str(target), format)
     first, chunks = stream.begin([ecg] if isinstance(ecg, Ecg) else _each(ecg))
     contract.refuse_place(kind, path.resolve())
@@ -59,8 +59,8 @@ def _each(parts: Iterable[Ecg]) -> Iterator[Ecg]:
     except Exception:  # a 0-d array says that it is iterable
         stream = None
     if stream is None:
-        raise EcgsynthError(f"{what}; got {shown(parts)}.")
-    return (instance(part, Ecg, what) for part in stream)
+        raise EcgsynthError(f"{what}; got {quote(parts)}.")
+    return (check_instance(part, Ecg, what) for part in stream)
 
 
 def _only(first: Ecg, chunks: Iterable[Ecg], kind: type[Format]) -> Iterator[Ecg]:
@@ -121,12 +121,12 @@ def check_target(target: str | Path, spec: Spec | None = None, count: int | None
     EcgsynthError: unknown ending, a place where nothing can be written, a folder of others; the
         format cannot hold such items.
     """
-    path = place(target, "the target")
+    path = check_path(target, "the target")
     kind = format_for(str(target))
     contract.refuse_place(kind, path.resolve())
     if spec is not None:
         contract.refuse(kind, spec, count)
-    writable(path / kind.own_file if kind.container == "folder" else path)
+    check_writable(path / kind.own_file if kind.container == "folder" else path)
 
 
 def read(path: str | Path, format: str | None = None) -> Ecg:
@@ -139,7 +139,7 @@ def read(path: str | Path, format: str | None = None) -> Ecg:
     EcgsynthError: it is not there, of an unknown ending, or damaged.
     """
     ecg = read_silently(path, format)
-    if doubt := doubted_unit(ecg) or doubted_scale(ecg):
+    if doubt := unit_problem(ecg) or scale_problem(ecg):
         log.warning("THE UNIT IS DOUBTFUL: of %s the %s.", path, doubt)
     return ecg
 
@@ -151,7 +151,7 @@ def read_silently(path: str | Path, format: str | None = None) -> Ecg:
     ------
     EcgsynthError: as there.
     """
-    if not place(path).exists():
+    if not check_path(path).exists():
         header = Path(f"{path}.hea")  # a WFDB record is known by its name without an ending
         if not header.is_file():
             raise EcgsynthError(f"there is no file or folder {path}.")

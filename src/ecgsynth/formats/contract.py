@@ -67,7 +67,7 @@ class Format(Protocol):
     @staticmethod
     def write(chunks: Iterable[Ecg], target: Path) -> None:
         """Write chunks of one spec as they come; nothing is left behind on an error
-        (`ecgsynth.files.written_beside`). What is not kept has been taken off them."""
+        (`ecgsynth.files.atomic_write`). What is not kept has been taken off them."""
         ...
 
     @staticmethod

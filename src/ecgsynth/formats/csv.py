@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.formats import cells, stream
 from ecgsynth.formats.contract import KEEPABLE, Format
-from ecgsynth.formats.foreign.columns import Columns
-from ecgsynth.formats.foreign.items import items_of
+from ecgsynth.formats.foreign.columns import ColumnTable
+from ecgsynth.formats.foreign.items import read_items
 from ecgsynth.formats.foreign.tables import CsvCells
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
@@ -61,7 +61,7 @@ class Csv(Format):
         from pyarrow.csv import CSVWriter, WriteOptions
 
         first, chunks = stream.begin(chunks)
-        with written_beside(target) as beside, open(beside, "wb") as file:
+        with atomic_write(target) as beside, open(beside, "wb") as file:
             for line in (
                 f"# {stream.statement(first)}",
                 FACTS + cells.json_line(json.dumps(stream.facts(first))),
@@ -109,7 +109,7 @@ class Csv(Format):
             key: "".join(x[len(key) :] for x in head if x.startswith(key)) for key in (FACTS, CARD)
         }
         if not said[FACTS]:
-            return items_of(Columns(path, CsvCells(path)))
+            return read_items(ColumnTable(path, CsvCells(path)))
         spec, source, columns = stream.read_facts(said[FACTS], path)
         if spec.samples * len(spec.leads) > len(header):
             raise stream.damaged(path, "it has fewer columns than its header says samples")

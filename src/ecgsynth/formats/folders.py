@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.formats import stream
 from ecgsynth.formats.contract import Format
 from ecgsynth.signals.ecg import Ecg, concatenate
@@ -38,7 +38,7 @@ def _write(kind: type[Format], chunks: Iterable[Ecg], target: Path) -> None:
     target = target.resolve()
     older = _listed(target)
     names: list[str] = []
-    with written_beside(target) as beside:
+    with atomic_write(target) as beside:
         beside.mkdir()
         for chunk in chunks:
             for row in range(len(chunk)):

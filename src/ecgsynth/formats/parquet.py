@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.formats import cells, stream
 from ecgsynth.formats.contract import Format
-from ecgsynth.formats.foreign.columns import Columns
-from ecgsynth.formats.foreign.items import items_of
+from ecgsynth.formats.foreign.columns import ColumnTable
+from ecgsynth.formats.foreign.items import read_items
 from ecgsynth.formats.foreign.tables import ParquetCells
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
@@ -61,8 +61,8 @@ class Parquet(Format):
         texts = [name for name in ("label", "patient", "record") if name in schema.names]
         rows = max(1, GROUP_BYTES // (4 * spec.samples * len(spec.leads)))
         with (
-            written_beside(target) as beside,
-            ParquetWriter(beside, schema, compression="zstd", use_dictionary=texts) as writer,
+            atomic_write(target) as temporary,
+            ParquetWriter(temporary, schema, compression="zstd", use_dictionary=texts) as writer,
         ):
             for group in stream.regroup(chunks, rows):
                 writer.write_table(_table(group).replace_schema_metadata(metadata))
@@ -82,7 +82,7 @@ class Parquet(Format):
         try:
             metadata = read_schema(path).metadata or {}
             if b"ecgsynth" not in metadata:
-                return items_of(Columns(path, ParquetCells(path)))
+                return read_items(ColumnTable(path, ParquetCells(path)))
             said = {k.decode(): v.decode() for k, v in metadata.items()}
             table = read_table(path, partitioning=None)
         except (pa.ArrowException, OSError, ValueError) as problem:

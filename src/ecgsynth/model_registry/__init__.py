@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.model_registry.facts import describe, figures_of, kept_of
+from ecgsynth.model_registry.facts import figures_of, files_to_keep, log_facts
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.find import find_model
 from ecgsynth.synthesizer.mlflow_models import (
     SHA,
-    absent,
-    digest,
+    file_sha256,
+    find_registered,
+    is_not_found,
     local_file,
-    opened,
-    registered,
+    open_client,
     tracking_uri,
     version_of,
     versions_of,
@@ -70,14 +70,14 @@ def add(run: str | Path, name: str = "", report: Path | None = None) -> Version:
     """
     path = find_model(run)
     card = Synthesizer.load(path).card
-    name, sha = name or card.name, digest(path)
+    name, sha = name or card.name, file_sha256(path)
     if not NAME.fullmatch(name):
         raise EcgsynthError(
             f"'{name}' cannot name a model; take letters, digits, '_', '-', '.' and spaces, with "
             "--name."
         )
     figures = figures_of(report) if report else {}
-    with opened() as client:
+    with open_client() as client:
         known = {model.name for model in client.search_registered_models(max_results=1000)}
         if name in known:
             for one in versions_of(client, name):
@@ -87,9 +87,9 @@ def add(run: str | Path, name: str = "", report: Path | None = None) -> Version:
         tracked = client.create_run(_experiment(client), run_name=card.id or card.name)
         number = tracked.info.run_id
         try:
-            describe(client, number, card, figures, path.parent)
+            log_facts(client, number, card, figures, path.parent)
             folder = Path(run) if Path(run).is_dir() else None
-            for file in (path, report, *kept_of(folder)):
+            for file in (path, report, *files_to_keep(folder)):
                 if file is not None:
                     place = None if file.parent == folder or file in (path, report) else "samples"
                     client.log_artifact(number, str(file), place)
@@ -108,9 +108,9 @@ def add(run: str | Path, name: str = "", report: Path | None = None) -> Version:
 
 def versions(name: str = "") -> list[Version]:
     """All versions of a model, or of all models."""
-    with opened() as client:
+    with open_client() as client:
         models = client.search_registered_models(max_results=1000)
-        names = [registered(client, name).name] if name else sorted(m.name for m in models)
+        names = [find_registered(client, name).name] if name else sorted(m.name for m in models)
         return [_version(client, one) for name in names for one in versions_of(client, name)]
 
 
@@ -126,9 +126,9 @@ def promote(reference: str, alias: str = PRODUCTION) -> tuple[Version, int | Non
             f"'{alias}' cannot be an alias; take letters, digits, '_' and '-', as in candidate, "
             "but not latest or v1, which MLflow keeps for itself."
         )
-    with opened() as client:
+    with open_client() as client:
         new = version_of(client, reference)
-        model = registered(client, new.name)
+        model = find_registered(client, new.name)
         old = model.aliases.get(alias)
         if old is not None and str(old) != str(new.version):
             before = [*_history(model.tags, alias), int(old)]
@@ -146,9 +146,9 @@ def rollback(name: str, alias: str = PRODUCTION) -> tuple[Version, int]:
     ------
     EcgsynthError: no such model or alias, or no version had it before.
     """
-    with opened() as client:
+    with open_client() as client:
         now = int(version_of(client, f"{name}@{alias}").version)
-        model = registered(client, name)
+        model = find_registered(client, name)
         there = {int(one.version) for one in versions_of(client, name)}
         before = [number for number in _history(model.tags, alias) if number in there]
         while before and before[-1] == now:  # a promotion that broke off after its first half
@@ -170,7 +170,7 @@ def compare(references: list[str]) -> tuple[list[Version], dict[str, list[str]]]
     ------
     EcgsynthError: there is no such version.
     """
-    with opened() as client:
+    with open_client() as client:
         found = [_version(client, version_of(client, one)) for one in references]
     keys = dict.fromkeys(key for one in found for key in one.facts)
     rows = {key: [one.facts.get(key, "") for one in found] for key in keys}
@@ -178,7 +178,7 @@ def compare(references: list[str]) -> tuple[list[Version], dict[str, list[str]]]
 
 
 def _experiment(client: MlflowClient) -> str:
-    """The experiment of all runs; a local store keeps its files beside its database."""
+    """The experiment of all runs; a local store keeps its files next to its database."""
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is not None:
         return str(found.experiment_id)
@@ -189,10 +189,12 @@ def _experiment(client: MlflowClient) -> str:
 
 def _version(client: MlflowClient, one: ModelVersion) -> Version:
     """A version with what is known of its run."""
-    aliases = registered(client, one.name).aliases
+    aliases = find_registered(client, one.name).aliases
     facts = {"card": one.tags.get("ecgsynth.card", ""), **_facts(client, str(one.run_id))}
-    mine = tuple(sorted(n for n, number in aliases.items() if str(number) == str(one.version)))
-    return Version(one.name, int(one.version), mine, one.creation_timestamp / 1000, facts)
+    own_aliases = tuple(
+        sorted(n for n, number in aliases.items() if str(number) == str(one.version))
+    )
+    return Version(one.name, int(one.version), own_aliases, one.creation_timestamp / 1000, facts)
 
 
 def _facts(client: MlflowClient, number: str) -> dict[str, str]:
@@ -202,7 +204,7 @@ def _facts(client: MlflowClient, number: str) -> dict[str, str]:
     try:
         run = client.get_run(number).data
     except MlflowException as problem:
-        if not absent(problem):
+        if not is_not_found(problem):
             raise
         return {}
     tags = {key: text for key, text in run.tags.items() if not key.startswith("mlflow.")}

@@ -17,7 +17,7 @@ from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.synthesizer import Card
 from ecgsynth.training.monitoring.tracking import read_metrics
-from ecgsynth.training.snapshots import flat
+from ecgsynth.training.snapshots import flatten_settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,14 +32,16 @@ AT_ONCE = 1000
 DATA = "ecgsynth.data.sha256"
 
 
-def describe(
+def log_facts(
     client: MlflowClient, number: str, card: Card, figures: Mapping[str, float], folder: Path
 ) -> None:
     """Settings, origin and figures of a run."""
     from mlflow.entities import Param, RunTag
 
-    settings = flat(card.run) or {f"members.{k}": one["id"] for k, one in card.members.items()}
-    params = [Param(_clean(key), value[:6000]) for key, value in settings.items()]
+    settings = flatten_settings(card.run) or {
+        f"members.{k}": one["id"] for k, one in card.members.items()
+    }
+    params = [Param(_mlflow_key(key), value[:6000]) for key, value in settings.items()]
     for k in range(0, len(params), 100):
         client.log_batch(number, params=params[k : k + 100])
     tags = {
@@ -67,10 +69,10 @@ def _metrics(card: Card, figures: Mapping[str, float], folder: Path) -> Iterator
     for line in (lines[row] for row in rows):
         for key, value in line.items():
             if key != "examples" and isinstance(value, int | float) and np.isfinite(value):
-                yield Metric(_clean(key), float(value), now, int(line["examples"]))
+                yield Metric(_mlflow_key(key), float(value), now, int(line["examples"]))
     yield Metric("examples", float(card.examples_seen), now, card.examples_seen)
     for key, value in figures.items():
-        yield Metric(_clean(key), value, now, card.examples_seen)
+        yield Metric(_mlflow_key(key), value, now, card.examples_seen)
 
 
 def data_hash(run: Run) -> str:
@@ -119,14 +121,14 @@ def figures_of(report: Path) -> dict[str, float]:
         ) from None
 
 
-def kept_of(folder: Path | None) -> list[Path]:
-    """What of a run folder is kept beside the model."""
+def files_to_keep(folder: Path | None) -> list[Path]:
+    """What of a run folder is kept with the model."""
     if folder is None:
         return []
     names = [folder / "run.yaml", folder / "metrics.jsonl"]
     return [file for file in (*names, *sorted(folder.glob("samples/*.png"))[-1:]) if file.is_file()]
 
 
-def _clean(key: str) -> str:
+def _mlflow_key(key: str) -> str:
     """A name as MLflow allows it."""
     return re.sub(r"[^\w\-. /:]", "_", key)

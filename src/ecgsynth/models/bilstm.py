@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ecgsynth.condition import Condition
 from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
-from ecgsynth.models.layers import PlainCondition, Verdict, start_like_keras
+from ecgsynth.models.layers import CriticHead, PlainCondition, start_like_keras
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.spec import Spec
 
@@ -28,7 +28,7 @@ class BiLSTM(OneStep):
     LeakyReLU slopes (.3) as there. Inferred: the slope. The noise is a series, 12 numbers for
     every four samples; a length that four does not divide is cut from the next that it does.
 
-    Mended: `bounded` off leaves out the tanh, which no voltage above the scale's end can pass;
+    Changed: `bounded` off leaves out the tanh, which no voltage above the scale's end can pass;
     `conditional` joins label and context to every moment of the noise and of what the critic sees.
     """
 
@@ -39,7 +39,7 @@ class BiLSTM(OneStep):
         per direction. critic_width: channels of the critic's first layer.
         bounded: whether a tanh ends the generator, as published.
         conditional: whether label and context are given to generator and critic.
-        class_head: whether the critic tells the classes; it is then not shown the label.
+        class_head: whether the critic classifies the items; it then does not see the label.
         """
 
         latent: int = Field(12, ge=1)
@@ -86,7 +86,7 @@ class Generator(nn.Module):
 
     def forward(self, latent: Tensor, condition: Condition) -> Tensor:
         noise = latent.reshape(len(latent), -1, self.moments)
-        x, _ = self.lstm(self.condition.beside(noise, condition).transpose(1, 2))
+        x, _ = self.lstm(self.condition.join_to_signal(noise, condition).transpose(1, 2))
         return self.refine(x.transpose(1, 2))[..., : self.samples]
 
 
@@ -104,7 +104,7 @@ class Critic(nn.Module):
             *_conv(2 * width, 4 * width), *_conv(4 * width, 8 * width),
             nn.MaxPool1d(2, ceil_mode=True), nn.Flatten(),
         )  # fmt: skip
-        self.verdict = Verdict(8 * width * -(-spec.samples // 4), spec, settings.class_head)
+        self.verdict = CriticHead(8 * width * -(-spec.samples // 4), spec, settings.class_head)
         self.apply(start_like_keras)
 
     def view(self, signal: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ class Critic(nn.Module):
         return signal
 
     def forward(self, view: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]:
-        return self.verdict(self.layers(self.condition.beside(view, condition)))
+        return self.verdict(self.layers(self.condition.join_to_signal(view, condition)))
 
 
 def _conv(inputs: int, outputs: int) -> list[nn.Module]:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from ecgsynth.condition import Condition
 from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
-from ecgsynth.models.layers import PlainCondition, Verdict
+from ecgsynth.models.layers import CriticHead, PlainCondition
 from ecgsynth.models.transformer import EncoderBlock
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.spec import Spec
@@ -29,7 +29,7 @@ class BioSGAN(OneStep):
     may hold several classes, any number of leads and samples will do, and the attention divides by
     the root of a head's width, as Vaswani et al. do, instead of the whole width's.
 
-    Mended: `positions`. The published generator tells its blocks nothing of time but by the bias
+    Changed: `positions`. The published generator gives its blocks no position but by the bias
     of its first layer; with the option, every token begins with the sinusoids of its place.
     `patch`: the published tokens are single samples, so that attention has to find out what beats
     look like from points; tokens of several samples, as TTS-GAN's critic has them, are cheaper by
@@ -47,7 +47,7 @@ class BioSGAN(OneStep):
         patch: samples a token; what is left of the last one is cut off.
         width, heads, depth, dropout: of the generator's blocks. critic_*: of the critic's.
         positions: whether the generator's tokens begin with their place in time.
-        class_head: whether the critic tells the classes too.
+        class_head: whether the critic also classifies the items.
         """
 
         latent: int = Field(100, ge=1)
@@ -120,7 +120,7 @@ class Generator(nn.Module):
 class Critic(nn.Module):
     """(signal, Condition) -> (logit [batch], class logits [batch, class] or None).
 
-    It is not shown the label, which it has to tell; the context it is.
+    It sees the context, but not the label, which it has to predict.
     """
 
     def __init__(self, settings: BioSGAN.Settings, spec: Spec) -> None:
@@ -134,14 +134,14 @@ class Critic(nn.Module):
         self.blocks = nn.Sequential(
             *(EncoderBlock(width, settings.critic_heads) for _ in range(settings.critic_depth))
         )
-        self.verdict = Verdict(width, spec, settings.class_head, norm=True)
+        self.verdict = CriticHead(width, spec, settings.class_head, norm=True)
 
     def view(self, signal: Tensor) -> Tensor:
         """The signal itself."""
         return signal
 
     def forward(self, view: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]:
-        x = self.context.beside(view, condition)
+        x = self.context.join_to_signal(view, condition)
         x = F.pad(x, (0, -x.shape[-1] % self.patch)).unflatten(2, (-1, self.patch))
         x = self.embed(x.transpose(1, 2).flatten(2))  # [batch, token, width]
         x = torch.cat([self.token.expand(len(x), -1, -1), x], 1) + self.place

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ecgsynth.condition import Condition
 from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
-from ecgsynth.models.layers import PlainCondition, Verdict, start_like_keras
+from ecgsynth.models.layers import CriticHead, PlainCondition, start_like_keras
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import INDEPENDENT_LEADS, LEADS_12, twelve_leads
@@ -29,7 +29,7 @@ class Inception(OneStep):
     start and batch norms run as there. Inferred: the ReLU is each branch's own, before the
     shortcut is added. A transposed convolution of stride 1 is a convolution, and is one here.
 
-    Mended: `derive` makes I, II and V1-V6 only, when the leads are the standard twelve, and
+    Changed: `derive` makes I, II and V1-V6 only, when the leads are the standard twelve, and
     computes the other four (the published ones miss Einthoven's law by 21 %); it wants a scaler
     without offset. `bounded` off leaves out the tanh, which no voltage above the scale's end can
     pass. `conditional` joins label and context to the latent and to what the critic sees.
@@ -43,7 +43,7 @@ class Inception(OneStep):
         derive: whether four of the standard twelve leads are computed from the others.
         bounded: whether a tanh ends the generator, as published.
         conditional: whether label and context are given to generator and critic.
-        class_head: whether the critic tells the classes; it is then not shown the label.
+        class_head: whether the critic classifies the items; it then does not see the label.
         """
 
         latent: int = Field(12, ge=1)
@@ -109,7 +109,7 @@ class Critic(nn.Module):
         self.blocks = nn.Sequential(
             Block(len(spec.leads) + self.condition.size, width), Block(width, width)
         )
-        self.verdict = Verdict(width, spec, settings.class_head)
+        self.verdict = CriticHead(width, spec, settings.class_head)
         self.apply(start_like_keras)
 
     def view(self, signal: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ class Critic(nn.Module):
         return signal
 
     def forward(self, view: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]:
-        return self.verdict(self.blocks(self.condition.beside(view, condition)).mean(2))
+        return self.verdict(self.blocks(self.condition.join_to_signal(view, condition)).mean(2))
 
 
 class Block(nn.Module):

@@ -102,16 +102,16 @@ class PlainCondition(nn.Module):
         label, context = condition.label, condition.context
         return torch.cat([label[:, : self.classes], context[:, : self.contexts]], 1)
 
-    def beside(self, signal: Tensor, condition: Condition) -> Tensor:
+    def join_to_signal(self, signal: Tensor, condition: Condition) -> Tensor:
         """[batch, channel, sample] with every number as one more, constant channel."""
         constant = self(condition)[..., None].expand(-1, -1, signal.shape[-1])
         return torch.cat([signal, constant], 1)
 
 
-class Verdict(nn.Module):
+class CriticHead(nn.Module):
     """Features [batch, width] -> (logit [batch], class logits [batch, class] or None).
 
-    classes: whether to tell the classes too (auxiliary classifier, Odena et al. 2017).
+    classes: whether to classify too (auxiliary classifier, Odena et al. 2017).
     norm: whether each of the two normalises its features first.
     """
 
@@ -155,7 +155,7 @@ class Upsample(nn.Module):
     """Whole-number upsampling of [batch, lead, sample] that ends in the data's own low-pass.
 
     The output cannot hold anything above the band, which is how real, filtered beats look; a
-    learned layer leaves a tell-tale residue there.
+    learned layer leaves a residue there.
 
     factor: output samples per frame. fs: output rate, Hz. high: upper edge of the band, Hz.
     """

@@ -1,4 +1,4 @@
-"""r3gan: our flagship family, a class-, rhythm- and style-conditional 1-D GAN after R3GAN."""
+"""r3gan: the main family, a class-, rhythm- and style-conditional 1-D GAN after R3GAN."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class R3GAN(OneStep):
     class Settings(BaseSettings):
         """latent: size of the noise. embedding: size of the condition code.
         width: channels at the fine stage (twice that at the coarse). depth: blocks a stage.
-        critic_width: likewise for the critic.
+        critic_width, critic_depth: likewise for the critic.
         """
 
         latent: int = Field(128, ge=1)
@@ -103,7 +103,7 @@ class Generator(nn.Module):
         x = x.reshape(batch, 2, -1, self.coarse).permute(0, 2, 3, 1)  # position pairs
         x = x.reshape(batch, -1, 1, 2 * self.coarse) + self.place_fine
         # Muscle noise is not a shape: it has numbers of its own, one per frame, as loud as the
-        # beat's features say. Without them the beats come out cleaner than anybody's.
+        # beat's features set. Without them the beats have less noise than real ones.
         x = x + self.texture(grain.reshape(batch, PATCH, 1, -1)) * self.loudness(x)
         x = self.fine_blocks(x.contiguous(memory_format=torch.channels_last))
         with full_precision(x):  # rounded samples have a slope that no real ones have

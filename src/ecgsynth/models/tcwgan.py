@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ecgsynth.condition import Condition
 from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
-from ecgsynth.models.layers import SLOPE, PlainCondition, Verdict
+from ecgsynth.models.layers import SLOPE, CriticHead, PlainCondition
 from ecgsynth.models.transformer import EncoderBlock
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.spec import Spec
@@ -33,7 +33,7 @@ class TCWGAN(OneStep):
     at 200 samples, and 2,184,833 of the critic. A length that eight does not divide is cut from
     the next that it does.
 
-    Mended: `conditional` joins label and context to the latent and to what the critic sees, so
+    Changed: `conditional` joins label and context to the latent and to what the critic sees, so
     that one model serves all classes; the published one is trained once per class.
     """
 
@@ -44,7 +44,7 @@ class TCWGAN(OneStep):
         half and a quarter. heads: of every block. critic_width: channels of the critic's first
         layer; the next have 2, 4, 8, 16 and 16 times as many.
         conditional: whether label and context are given to generator and critic.
-        class_head: whether the critic tells the classes; it is then not shown the label.
+        class_head: whether the critic classifies the items; it then does not see the label.
         """
 
         latent: int = Field(256, ge=1)
@@ -111,14 +111,14 @@ class Critic(nn.Module):
             layers += [nn.Conv1d(inputs, outputs, 5, 2, padding=2), nn.LeakyReLU(SLOPE)]
             inputs, length = outputs, -(-length // 2)
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.verdict = Verdict(inputs * length, spec, settings.class_head)
+        self.verdict = CriticHead(inputs * length, spec, settings.class_head)
 
     def view(self, signal: Tensor) -> Tensor:
         """The signal itself."""
         return signal
 
     def forward(self, view: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]:
-        return self.verdict(self.layers(self.condition.beside(view, condition)))
+        return self.verdict(self.layers(self.condition.join_to_signal(view, condition)))
 
 
 class Double(nn.Module):

@@ -42,7 +42,7 @@ class Attention(nn.Module):
 
 
 class EncoderBlock(nn.Module):
-    """Attention, then two linear layers, each behind a layer norm and beside a shortcut."""
+    """Attention, then two linear layers, each after a layer norm, with a shortcut."""
 
     def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ def attend(qkv: Tensor, dropout: float = 0.0) -> Tensor:
     query, key, value = F.pad(qkv, (0, -width % LANES)).flatten(1, 2)
     keep = None
     if dropout:
-        keep = _coins((batch * heads, positions, positions), 1 - dropout, qkv.device)
+        keep = _dropout_mask((batch * heads, positions, positions), 1 - dropout, qkv.device)
         value = value / (1 - dropout)
     mixed: Tensor = Attend.apply(query * width**-0.5, key, value, keep)
     return mixed[..., :width].reshape(batch, heads, positions, width)
@@ -94,7 +94,7 @@ class Attend(torch.autograd.Function):
         mixed = torch.empty_like(value)
         for rows, weight, room in _chunks(query, 2):
             _weigh(query[rows], key[rows], weight, room)
-            torch.bmm(_kept(weight, keep, rows), value[rows], out=mixed[rows])
+            torch.bmm(_apply_mask(weight, keep, rows), value[rows], out=mixed[rows])
         return mixed
 
     @staticmethod
@@ -119,11 +119,11 @@ class AttendSlope(torch.autograd.Function):
         for rows, weight, through, room in _chunks(query, 3):
             q, k, v, g = query[rows], key[rows], value[rows], slope[rows]
             _weigh(q, k, weight, room)
-            _kept(torch.bmm(g, v.mT, out=through), keep, rows)
+            _apply_mask(torch.bmm(g, v.mT, out=through), keep, rows)
             score = _centred(through, weight, room).mul_(weight)
             torch.bmm(score, k, out=found[0][rows])
             torch.bmm(score.mT, q, out=found[1][rows])
-            torch.bmm(_kept(weight, keep, rows).mT, g, out=found[2][rows])
+            torch.bmm(_apply_mask(weight, keep, rows).mT, g, out=found[2][rows])
         return found
 
     @staticmethod
@@ -137,24 +137,24 @@ class AttendSlope(torch.autograd.Function):
             q, k, v, g = query[rows], key[rows], value[rows], slope[rows]
             to_q, to_k, to_v = by_query[rows], by_key[rows], by_value[rows]
             _weigh(q, k, weight, room)
-            _kept(torch.bmm(g, v.mT, out=through), keep, rows)
+            _apply_mask(torch.bmm(g, v.mT, out=through), keep, rows)
             _centred(through, weight, room)
             torch.bmm(to_q, k.mT, out=to_score).baddbmm_(q, to_k.mT)
             _centred(to_score, weight, room)
             score = torch.mul(weight, through, out=room)
             torch.bmm(score, to_k, out=found[0][rows])
             torch.bmm(score.mT, to_q, out=found[1][rows])
-            to_through = _kept(torch.mul(weight, to_score, out=room), keep, rows)
+            to_through = _apply_mask(torch.mul(weight, to_score, out=room), keep, rows)
             torch.bmm(to_through.mT, g, out=found[2][rows])
             torch.bmm(to_through, v, out=found[3][rows])
             # What reaches the weights; a softmax does not feel what is the same for a whole row,
             # so that the means, which both factors lack, do not matter.
             to_weight = through.mul_(to_score)
-            to_weight += _kept(torch.bmm(g, to_v.mT, out=room), keep, rows)
+            to_weight += _apply_mask(torch.bmm(g, to_v.mT, out=room), keep, rows)
             again = _centred(to_weight, weight, room).mul_(weight)
             found[0][rows].baddbmm_(again, k)
             found[1][rows].baddbmm_(again.mT, q)
-            found[3][rows].baddbmm_(_kept(weight, keep, rows), to_v)
+            found[3][rows].baddbmm_(_apply_mask(weight, keep, rows), to_v)
         return (*found, None)
 
 
@@ -168,7 +168,7 @@ def _centred(x: Tensor, weight: Tensor, room: Tensor) -> Tensor:
     return x.sub_(torch.mul(x, weight, out=room).sum(-1, keepdim=True))
 
 
-def _kept(x: Tensor, keep: Tensor | None, rows: slice) -> Tensor:
+def _apply_mask(x: Tensor, keep: Tensor | None, rows: slice) -> Tensor:
     """x with nothing where it does not count; in place."""
     return x if keep is None else x.mul_(keep[rows])
 
@@ -186,7 +186,7 @@ def _chunks(query: Tensor, rooms: int) -> Iterator[tuple[Any, ...]]:
         yield (rows, *space[:, : rows.stop - first])
 
 
-def _coins(shape: tuple[int, ...], share: float, device: torch.device) -> Tensor:
+def _dropout_mask(shape: tuple[int, ...], share: float, device: torch.device) -> Tensor:
     """True with the chance `share`, in steps of 1/65536.
 
     Four to a random number of 64 bits: six times as fast as `bernoulli_`.

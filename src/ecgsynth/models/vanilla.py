@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ecgsynth.condition import Condition
 from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
-from ecgsynth.models.layers import SLOPE, PlainCondition, Verdict
+from ecgsynth.models.layers import SLOPE, CriticHead, PlainCondition
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.spec import Spec
 
@@ -25,7 +25,7 @@ class Vanilla(OneStep):
     1,206,472 parameters; critic 200-1024-512-256-1 with LeakyReLU, 862,209. The published text
     names layers and activations but not the widths; these are the customary ones.
 
-    Mended: `bounded` off leaves out the tanh, at whose ends 11 % of the published samples stood;
+    Changed: `bounded` off leaves out the tanh, at whose ends 11 % of the published samples stood;
     `conditional` joins label and context to the latent and to what the critic sees.
     """
 
@@ -35,7 +35,7 @@ class Vanilla(OneStep):
         """latent: size of the noise. width: units of the generator's first layer; the others
         follow. bounded: whether a tanh ends the generator, as published.
         conditional: whether label and context are given to generator and critic.
-        class_head: whether the critic tells the classes; it is then not shown the label.
+        class_head: whether the critic classifies the items; it then does not see the label.
         """
 
         latent: int = Field(100, ge=1)
@@ -91,7 +91,7 @@ class Critic(nn.Module):
         for inputs, outputs in pairwise(sizes):
             layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(SLOPE)]
         self.layers = nn.Sequential(*layers)
-        self.verdict = Verdict(sizes[-1], spec, settings.class_head)
+        self.verdict = CriticHead(sizes[-1], spec, settings.class_head)
 
     def view(self, signal: Tensor) -> Tensor:
         """The signal itself."""

@@ -29,7 +29,7 @@ class Adversarial:
     def __init__(self, settings: Any) -> None:
         self.settings = settings
 
-    # What a subclass says; logits and terms are [batch].
+    # What a subclass defines; logits and terms are [batch].
 
     def critic_term(self, real: Tensor, synthetic: Tensor) -> Tensor:
         """The critic's loss, of its logits of real and of synthetic items."""
@@ -53,7 +53,7 @@ class Adversarial:
     ) -> dict[str, Tensor]:  # fmt: skip
         """Weighted penalties on the critic's slope.
 
-        view: [2 batch, ...], real items before synthetic ones. logit: [2 batch], theirs.
+        view: [2 batch, ...], real items before synthetic ones. logit: [2 batch], of these.
         condition: of the batch.
         """
         return {}
@@ -113,8 +113,8 @@ class Adversarial:
             return {}
         if class_logit is None or not class_logit.shape[1]:
             raise EcgsynthError(
-                f"the class loss (objective.classes={weight:g}) needs a critic that tells classes, "
-                "and this one tells none; set model.class_head=true where the data have classes "
+                f"the class loss (objective.classes={weight:g}) needs a critic that classifies, "
+                "and this one does not; set model.class_head=true where the data have classes "
                 "and the model knows the word, or objective.classes=0."
             )
         if self.settings.multilabel:
@@ -130,6 +130,6 @@ def _float(logit: Tensor, class_logit: Tensor | None) -> tuple[Tensor, Tensor | 
 
 
 def slope(logit: Tensor, view: Tensor) -> Tensor:
-    """Each item's gradient of its logit with respect to what the critic saw, [batch, number]."""
+    """Each item's gradient of its logit with respect to its view, [batch, number]."""
     (gradient,) = torch.autograd.grad(logit.sum(), view, create_graph=True)
     return gradient.flatten(1)

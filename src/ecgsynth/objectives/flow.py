@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ecgsynth.condition import Condition
 from ecgsynth.objectives import Settings as BaseSettings
-from ecgsynth.processes import count, mine
+from ecgsynth.processes import local_rows, process_count
 from ecgsynth.registry import OBJECTIVES
 
 SEED = 0x71E55
@@ -48,7 +48,7 @@ class FlowMatching:
         generator: of the family `flow`. real: [batch, lead, sample]. noise: [batch, latent].
         """
         random = torch.Generator().manual_seed(SEED + step)
-        drawn = mine(torch.randn(len(real) * count(), generator=random)).to(real)
+        drawn = local_rows(torch.randn(len(real) * process_count(), generator=random)).to(real)
         t = torch.sigmoid(self.settings.time_mean + self.settings.time_sd * drawn)
         wide = t[:, None, None]
         clean = generator.encode(real)

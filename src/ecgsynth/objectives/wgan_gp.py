@@ -10,7 +10,7 @@ from ecgsynth.condition import Condition
 from ecgsynth.objectives import Critic
 from ecgsynth.objectives import Settings as BaseSettings
 from ecgsynth.objectives.adversarial import Adversarial, slope
-from ecgsynth.processes import count, mine
+from ecgsynth.processes import local_rows, process_count
 from ecgsynth.registry import OBJECTIVES
 
 SEED = 2**62
@@ -44,7 +44,7 @@ class WGANGP(Adversarial):
         """At a random place on the line from each synthetic item to its real one."""
         real, synthetic = view.detach().chunk(2)
         random = torch.Generator().manual_seed(SEED + step)
-        share = mine(torch.rand(len(real) * count(), generator=random)).to(real)
+        share = local_rows(torch.rand(len(real) * process_count(), generator=random)).to(real)
         share = share.reshape(-1, *[1] * (real.ndim - 1))
         between = torch.lerp(synthetic, real, share).requires_grad_()
         norm = slope(critic(between, condition)[0], between).norm(dim=1)

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ecgsynth.arguments import instance, place, shown
+from ecgsynth.arguments import check_instance, check_path, quote
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def read_recipe(recipe: str | Path, overrides: Sequence[str], kind: Kind) -> dic
     """
     import yaml
 
-    path = _recipe_path(place(recipe, "the recipe"), kind)
+    path = _recipe_path(check_path(recipe, "the recipe"), kind)
     try:
         content = read_yaml(_text_of(path))
     except (OSError, ValueError, yaml.YAMLError) as problem:
@@ -60,7 +60,7 @@ def read_recipe(recipe: str | Path, overrides: Sequence[str], kind: Kind) -> dic
         )
     content.setdefault("name", path.stem)
     for override in overrides:
-        instance(override, str, "an override is a text, as in 'model.width=64'")
+        check_instance(override, str, "an override is a text, as in 'model.width=64'")
         put(content, *parse_override(override))
     return content
 
@@ -95,7 +95,7 @@ def events_of(text: str) -> Iterator[yaml.Event]:
 
 
 def read_yaml(text: str) -> Any:
-    """What a text in YAML says; aliases are read as far as they unfold to something finite.
+    """The content of a YAML text; aliases are read as far as they unfold to something finite.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def read_yaml(text: str) -> Any:
         node = loader.get_single_node()
         if node is None:
             return None
-        if _unfolded(node, {}) > MOST_PARTS:
+        if _unfolded_size(node, {}) > MOST_PARTS:
             raise ValueError(f"its aliases unfold to more than {MOST_PARTS:,} parts")
         return loader.construct_document(node)
     except RecursionError:
@@ -122,7 +122,7 @@ def read_yaml(text: str) -> Any:
         loader.dispose()
 
 
-def _unfolded(node: Any, known: dict[int, float]) -> float:
+def _unfolded_size(node: Any, known: dict[int, float]) -> float:
     """Parts of a node of YAML with all aliases written out; endless ones are infinitely many."""
     if id(node) not in known:
         known[id(node)] = math.inf  # of a node that stands in itself
@@ -130,19 +130,19 @@ def _unfolded(node: Any, known: dict[int, float]) -> float:
         if isinstance(node.value, list):
             for part in node.value:  # a mapping has pairs
                 parts += part if isinstance(part, tuple) else [part]
-        known[id(node)] = 1 + sum(_unfolded(part, known) for part in parts)
+        known[id(node)] = 1 + sum(_unfolded_size(part, known) for part in parts)
     return known[id(node)]
 
 
 def _kind_of(content: dict[str, Any]) -> Kind | None:
-    """A training has a model, an augmentation says what each class gets."""
+    """A training has a model, an augmentation has classes."""
     if "model" in content:
         return "training"
     return "augmentation" if "classes" in content else None
 
 
 def shipped(kind: Kind = "training") -> dict[str, str]:
-    """Shipped recipes of a kind and what they say of themselves."""
+    """Shipped recipes of a kind with their descriptions."""
     import yaml
 
     found = {}
@@ -163,7 +163,7 @@ def _recipe_path(recipe: str | Path, kind: Kind) -> Path:
     if (Path(recipe) / "run.yaml").is_file():
         return Path(recipe) / "run.yaml"
     raise EcgsynthError(
-        f"no recipe named {shown(str(recipe))}.{did_you_mean(str(recipe), shipped(kind))}"
+        f"no recipe named {quote(str(recipe))}.{did_you_mean(str(recipe), shipped(kind))}"
     )
 
 
@@ -186,7 +186,7 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise EcgsynthError(f"'{text[:80]}' cannot be read ({problem}); mend its value.") from None
     except yaml.YAMLError:
         pass
-    raise EcgsynthError(f"{shown(text)} is not an override; write key=value, as in model.width=64.")
+    raise EcgsynthError(f"{quote(text)} is not an override; write key=value, as in model.width=64.")
 
 
 def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
@@ -196,7 +196,7 @@ def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
     ------
     EcgsynthError: see `parse_override`; or it names the set or its split anew.
     """
-    # Sentences for recipes speak of data.path; here there is nothing but data.
+    # Messages for recipes name data.path; here all settings belong to the data.
     found = dict(parse_override(override.removeprefix("data.")) for override in overrides)
     for key in ("name", "split"):
         if key in found:

@@ -1,0 +1,1 @@
+"""ECG signals: types, filters, fiducial points, priors of contexts, and drawing."""

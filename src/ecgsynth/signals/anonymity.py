@@ -25,7 +25,7 @@ def people_of(ecg: Ecg) -> NDArray[np.int64]:
     return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
 
-def few(ecg: Ecg) -> bool:
+def has_few_people(ecg: Ecg) -> bool:
     """Whether fewer than PEOPLE people gave the items."""
     return len(np.unique(people_of(ecg))) < PEOPLE
 
@@ -39,22 +39,22 @@ def coarse_step(size: float) -> float:
     return power * max(digit for digit in (1, 2, 5) if digit * power <= most * (1 + 1e-9))
 
 
-def coarse(number: float) -> float:
+def round_coarse(number: float) -> float:
     """A number rounded to its coarse step: .7568 becomes .75, 363 becomes 360."""
     step = coarse_step(number)
     return round(round(number / step) * step, 12) if step else 0.0
 
 
-def in_steps_of_spread(mean: float, sd: float) -> tuple[float, float]:
+def round_mean_and_sd(mean: float, sd: float) -> tuple[float, float]:
     """Mean and SD of many people, both rounded to the coarse step of the SD.
 
     Of two sets that differ by one person, the difference of exact means is that person's number.
     """
     step = coarse_step(sd)
-    return (round(round(mean / step) * step, 12), coarse(sd)) if step else (mean, sd)
+    return (round(round(mean / step) * step, 12), round_coarse(sd)) if step else (mean, sd)
 
 
-def in_steps(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+def round_to_steps(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     """Positive numbers, each as the nearest of 1, 2 and 5 times a power of ten."""
     power = np.floor(np.log10(numbers))
     steps = np.log10([1.0, 2.0, 5.0, 10.0])

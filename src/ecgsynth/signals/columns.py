@@ -1,4 +1,4 @@
-"""Arrays that are handed over: real numbers, whole numbers, names; nothing is made one silently."""
+"""Arrays from callers: real numbers, whole numbers, names; no value is converted silently."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ecgsynth.arguments import plain, shown
+from ecgsynth.arguments import as_real_number, quote
 from ecgsynth.errors import EcgsynthError
 
 
-def numbers(value: Any, name: str, kind: type[np.generic] = np.float32) -> NDArray[Any]:
+def number_array(value: Any, name: str, kind: type[np.generic] = np.float32) -> NDArray[Any]:
     """An array of real numbers, or of whole ones where `kind` is an integer.
 
     Raises
@@ -26,28 +26,28 @@ def numbers(value: Any, name: str, kind: type[np.generic] = np.float32) -> NDArr
     except EcgsynthError:
         raise
     except Exception:  # ragged, or an object of another library that is no array
-        raise EcgsynthError(f"{what}; got {shown(value)}.") from None
+        raise EcgsynthError(f"{what}; got {quote(value)}.") from None
     if found.dtype == object and found.ndim:
         for one in found.ravel():
-            if one is not None and plain(one) is None:
-                raise EcgsynthError(f"{what}; {shown(one)} is none.")
+            if one is not None and as_real_number(one) is None:
+                raise EcgsynthError(f"{what}; {quote(one)} is none.")
         found = found.astype(np.float64)
     if found.dtype.kind not in "iuf":
         if found.size:
-            raise EcgsynthError(f"{what}; got {shown(value if found.ndim == 0 else found)}.")
+            raise EcgsynthError(f"{what}; got {quote(value if found.ndim == 0 else found)}.")
         found = found.astype(kind)
     if whole_ones and found.dtype.kind == "f":
         odd = ~(found == np.floor(found)) | (np.abs(found) > 2.0**53)
         if odd.any():
-            raise EcgsynthError(f"{what}; {shown(found[odd][0])} is none.")
+            raise EcgsynthError(f"{what}; {quote(found[odd][0])} is none.")
     with np.errstate(over="ignore"):
         same = found.astype(kind, copy=False)
     if whole_ones and (same != found).any():
-        raise EcgsynthError(f"{what}; {shown(found[same != found][0])} is too large.")
+        raise EcgsynthError(f"{what}; {quote(found[same != found][0])} is too large.")
     return same
 
 
-def words(value: Any, name: str) -> NDArray[np.str_]:
+def name_array(value: Any, name: str) -> NDArray[np.str_]:
     """An array of names; whole numbers are read as such, since people are often numbered.
 
     Raises
@@ -59,20 +59,20 @@ def words(value: Any, name: str) -> NDArray[np.str_]:
     except EcgsynthError:
         raise
     except Exception:
-        raise EcgsynthError(f"{name} is a list of names; got {shown(value)}.") from None
+        raise EcgsynthError(f"{name} is a list of names; got {quote(value)}.") from None
     if found.dtype.kind in "UTiu" or not found.size:
         return found.astype(np.str_)
     if found.dtype.kind != "O":
-        raise EcgsynthError(f"{name} is a list of names; got {shown(found)}.")
+        raise EcgsynthError(f"{name} is a list of names; got {quote(found)}.")
     for one in found.ravel():
-        if not isinstance(one, str) and not isinstance(plain(one), int):
+        if not isinstance(one, str) and not isinstance(as_real_number(one), int):
             raise EcgsynthError(
-                f"{name} holds {shown(one)}, which is no name; write 'unknown' for one."
+                f"{name} holds {quote(one)}, which is no name; write 'unknown' for one."
             )
     return found.astype(np.str_)
 
 
-def fitted(
+def column_or_empty(
     given: ArrayLike | None, name: str, shape: tuple[int, int], empty: float
 ) -> NDArray[np.float32]:
     """[item, column] as it was given; full of `empty` where it was not.
@@ -83,14 +83,15 @@ def fitted(
     """
     if given is None:
         return np.full(shape, empty, np.float32)
-    found = numbers(given, f"'{name}'")
+    found = number_array(given, f"'{name}'")
     if found.shape != shape:
         raise EcgsynthError(f"'{name}' has shape {found.shape}; expected {shape}.")
     return found
 
 
-def refuse_odd_labels(label: NDArray[np.float32], classes: Sequence[str], multilabel: bool) -> None:
-    """
+def check_labels(label: NDArray[np.float32], classes: Sequence[str], multilabel: bool) -> None:
+    """Check that labels are 0 or 1, and one an item where it may have only one.
+
     label: [item, class]. multilabel: whether an item may carry several classes.
 
     Raises
@@ -107,11 +108,11 @@ def refuse_odd_labels(label: NDArray[np.float32], classes: Sequence[str], multil
     if not multilabel and len(label) and (total := label.sum(1)).max() > 1:
         raise EcgsynthError(
             f"item {total.argmax()} carries {total.max():g} classes, which an item of this spec "
-            "cannot; say multilabel=True."
+            "cannot; set multilabel=True."
         )
 
 
-def same(one: NDArray | None, other: NDArray | None) -> bool:
+def equal_columns(one: NDArray | None, other: NDArray | None) -> bool:
     """Whether two columns are equal, NaN where the other has NaN; None equals None alone."""
     if one is None or other is None:
         return one is other

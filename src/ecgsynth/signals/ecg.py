@@ -10,9 +10,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ecgsynth.arguments import above_zero, instance, listed, mapping, names, shown
+from ecgsynth.arguments import (
+    as_list,
+    check_instance,
+    check_mapping,
+    check_names,
+    check_positive,
+    quote,
+)
 from ecgsynth.errors import EcgsynthError, NotThereError
-from ecgsynth.signals.columns import fitted, numbers, refuse_odd_labels, same, words
+from ecgsynth.signals.columns import (
+    check_labels,
+    column_or_empty,
+    equal_columns,
+    name_array,
+    number_array,
+)
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
 
@@ -61,26 +74,30 @@ class Ecg:
     card: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        spec = instance(self.spec, Spec, "spec is a Spec, as in Spec(leads=['II'], fs=360, ...)")
+        spec = check_instance(
+            self.spec, Spec, "spec is a Spec, as in Spec(leads=['II'], fs=360, ...)"
+        )
         put = partial(object.__setattr__, self)
-        signal = numbers(self.signal, "the signal")
+        signal = number_array(self.signal, "the signal")
         expected = (len(spec.leads), spec.samples)
         if signal.ndim != 3 or signal.shape[1:] != expected:
             raise EcgsynthError(
-                f"the signal has shape {signal.shape}, but its spec says "
+                f"the signal has shape {signal.shape}, but its spec has "
                 f"[item, {expected[0]} leads, {expected[1]} samples]."
             )
         count = len(signal)
         put("signal", signal)
-        put("label", fitted(self.label, "label", (count, len(spec.classes)), 0.0))
-        put("context", fitted(self.context, "context", (count, len(spec.context)), np.nan))
+        put("label", column_or_empty(self.label, "label", (count, len(spec.classes)), 0.0))
+        put("context", column_or_empty(self.context, "context", (count, len(spec.context)), np.nan))
         assert self.label is not None
-        refuse_odd_labels(self.label, spec.classes, spec.multilabel)
+        check_labels(self.label, spec.classes, spec.multilabel)
         for name, kind in COLUMNS.items():
             column = getattr(self, name)
             if column is None:
                 continue
-            column = words(column, name) if kind is np.str_ else numbers(column, name, kind)
+            column = (
+                name_array(column, name) if kind is np.str_ else number_array(column, name, kind)
+            )
             if column.shape != (count,):
                 size = f"{len(column)} entries" if column.ndim == 1 else f"shape {column.shape}"
                 raise EcgsynthError(f"'{name}' has {size} for {count} items of signal.")
@@ -94,11 +111,11 @@ class Ecg:
                 f"'valid' holds {self.valid.min()} to {self.valid.max()} samples; an item has 0 to "
                 f"{spec.samples}."
             )
-        _refuse_odd_marks(self.marks, count, len(spec.leads))
+        _check_marks(self.marks, count, len(spec.leads))
         if not isinstance(self.source, str):
-            raise EcgsynthError(f"the source is a text; got {shown(self.source)}.")
+            raise EcgsynthError(f"the source is a text; got {quote(self.source)}.")
         if self.card is not None:
-            mapping(self.card, "the card", "card={'id': 'mine'}")
+            check_mapping(self.card, "the card", "card={'id': 'a1b2'}")
 
     def __array__(self, *_: Any, **__: Any) -> NDArray:
         raise EcgsynthError("an Ecg is no array of numbers; its signals are in `ecg.signal`.")
@@ -109,7 +126,7 @@ class Ecg:
             return False
         return (self.spec, self.source, self.marks) == (other.spec, other.source, other.marks) and (
             all(
-                same(getattr(self, n), getattr(other, n))
+                equal_columns(getattr(self, n), getattr(other, n))
                 for n in ("signal", "label", "context", *COLUMNS)
             )
         )
@@ -135,7 +152,7 @@ class Ecg:
             rows = np.zeros((0, 0))
         if rows.ndim != 1:  # also of True, which is no number of an item
             raise NotThereError(
-                f"no items {shown(index)}: the set holds {len(self):,}, numbered from 0, which are "
+                f"no items {quote(index)}: the set holds {len(self):,}, numbered from 0, which are "
                 "chosen by number, slice, a list of numbers, or a mask of all."
             )
         columns: dict[str, Any] = {
@@ -201,7 +218,7 @@ class Ecg:
         ------
         EcgsynthError: a class is not in the vocabulary, named twice, or none is named.
         """
-        classes = names(classes, "classes")
+        classes = check_names(classes, "classes")
         if classes == self.spec.classes:
             return self
         assert self.label is not None
@@ -214,12 +231,12 @@ class Ecg:
     def quantised(self, step_mv: float = 0.005) -> Ecg:
         """Rounded to the step of an analogue-digital converter (5 uV in MIT-BIH).
 
-        Real and synthetic signals are compared on the same grid, so that no classifier can tell
-        them apart by the converter alone. Sets that never had mV are given back as they are.
+        Real and synthetic signals are compared on the same grid, so that no classifier can separate
+        them by the converter alone. Sets that are not in mV are returned unchanged.
         """
         if self.spec.unit != "mV":
             return self
-        step_mv = above_zero(step_mv, "the step, in mV,")
+        step_mv = check_positive(step_mv, "the step, in mV,")
         return replace(self, signal=np.round(self.signal / step_mv).astype(np.float32) * step_mv)
 
 
@@ -230,7 +247,7 @@ def one_hot(labels_id: ArrayLike, classes: int) -> NDArray[np.float32]:
     ------
     EcgsynthError: a number that is no class.
     """
-    labels_id = numbers(labels_id, "labels_id", np.int64)
+    labels_id = number_array(labels_id, "labels_id", np.int64)
     if labels_id.ndim != 1:
         raise EcgsynthError(f"labels_id has shape {labels_id.shape}; give one number an item.")
     odd = labels_id[(labels_id < -1) | (labels_id >= classes)]
@@ -245,23 +262,23 @@ def one_hot(labels_id: ArrayLike, classes: int) -> NDArray[np.float32]:
     return rows
 
 
-def _refuse_odd_marks(marks: Marks | None, count: int, leads: int) -> None:
+def _check_marks(marks: Marks | None, count: int, leads: int) -> None:
     if marks is None:
         return
-    instance(marks, Marks, "marks are a Marks, as in Marks(item, lead, sample, symbol)")
+    check_instance(marks, Marks, "marks are a Marks, as in Marks(item, lead, sample, symbol)")
     if len(marks) and not 0 <= marks.item.min() <= marks.item.max() < count:
         raise EcgsynthError("a mark belongs to an item that is not there.")
     if len(marks) and not -1 <= marks.lead.min() <= marks.lead.max() < leads:
         raise EcgsynthError("a mark belongs to a lead that is not there; -1 means all of them.")
 
 
-def _refuse_other_spec(one: Spec, other: Spec) -> None:
+def _check_same_spec(one: Spec, other: Spec) -> None:
     for part in fields(Spec):
-        mine, theirs = getattr(one, part.name), getattr(other, part.name)
-        if mine != theirs:
+        first_value, other_value = getattr(one, part.name), getattr(other, part.name)
+        if first_value != other_value:
             raise EcgsynthError(
-                f"cannot join ECGs of different specs: {part.name} is {shown(mine)} in one and "
-                f"{shown(theirs)} in another; bring them to one first."
+                f"cannot join ECGs of different specs: {part.name} is {quote(first_value)} in one "
+                f"and {quote(other_value)} in another; bring them to one first."
             )
 
 
@@ -273,17 +290,17 @@ def concatenate(parts: Sequence[Ecg]) -> Ecg:
     EcgsynthError: no parts, or their specs differ.
     """
     what = "what is joined is a list of ECGs, as in concatenate([one, other])"
-    found = None if isinstance(parts, Ecg) else listed(parts)
+    found = None if isinstance(parts, Ecg) else as_list(parts)
     if found is None:
-        raise EcgsynthError(f"{what}; got {shown(parts)}.")
-    parts = [instance(part, Ecg, what) for part in found]
+        raise EcgsynthError(f"{what}; got {quote(parts)}.")
+    parts = [check_instance(part, Ecg, what) for part in found]
     if not parts:
         raise EcgsynthError("nothing to concatenate: the list of ECGs is empty.")
     first = parts[0]
     if len(parts) == 1:
         return first
     for part in parts[1:]:
-        _refuse_other_spec(first.spec, part.spec)
+        _check_same_spec(first.spec, part.spec)
     columns: dict[str, Any] = {}
     for name in ("signal", "label", "context", "patient", "record", "valid", "onset_s"):
         values = [getattr(part, name) for part in parts]

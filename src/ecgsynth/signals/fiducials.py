@@ -105,7 +105,7 @@ def measure(
         median counts.
     rr_s: [item], RR before the beat, s, where it is known from elsewhere; else from the R peaks.
     mean_rr_s: [item], mean RR around the beat, s, by which QT is corrected; None = `rr_s`. The RR
-        before an ectopic beat says nothing of the rate to which its QT has adapted.
+        before an ectopic beat is not the rate to which its QT has adapted.
 
     Raises
     ------
@@ -126,10 +126,10 @@ def measure(
         "pr": (points["qrs_onset"] - points["p_onset"]) * ms,
         "qrs": (points["qrs_offset"] - points["qrs_onset"]) * ms,
         "qt": (points["t_offset"] - points["qrs_onset"]) * ms,
-        "p_amplitude": _at(signal, points["p_peak"]) - level,
-        "r_amplitude": _at(signal, peaks) - level,
-        "t_amplitude": _at(signal, points["t_peak"]) - level,
-        "st_level": _at(signal, points["qrs_offset"] + ST_AFTER_J_S * points.fs) - level,
+        "p_amplitude": _value_at(signal, points["p_peak"]) - level,
+        "r_amplitude": _value_at(signal, peaks) - level,
+        "t_amplitude": _value_at(signal, points["t_peak"]) - level,
+        "st_level": _value_at(signal, points["qrs_offset"] + ST_AFTER_J_S * points.fs) - level,
     }
     if r_sample is None:
         found = {name: _median(values) for name, values in each.items()}
@@ -148,7 +148,7 @@ def measure(
     return {name: found[name] for name in MEASUREMENTS}
 
 
-def out_of_reach(spec: Spec) -> dict[str, str]:
+def unmeasurable(spec: Spec) -> dict[str, str]:
     """Measurements that items of this spec cannot hold, each with the reason."""
     reasons: dict[str, str] = {}
     if spec.unit != "mV":
@@ -177,7 +177,7 @@ def out_of_reach(spec: Spec) -> dict[str, str]:
     return reasons
 
 
-def _at(signal: NDArray, at: NDArray[np.float64]) -> NDArray[np.float64]:
+def _value_at(signal: NDArray, at: NDArray[np.float64]) -> NDArray[np.float64]:
     """[item, beat] values at positions, the nearest sample; NaN outside."""
     whole = np.round(np.nan_to_num(at, nan=-1.0)).astype(np.int64)
     inside = (whole >= 0) & (whole < signal.shape[1])

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import shown, text, whole
+from ecgsynth.arguments import check_integer, check_text, quote
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.columns import numbers, same, words
+from ecgsynth.signals.columns import equal_columns, name_array, number_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +33,9 @@ class Marks:
 
     def __post_init__(self) -> None:
         for name, kind in (("item", np.int64), ("lead", np.int16), ("sample", np.int64)):
-            column = numbers(getattr(self, name), f"'{name}' of the marks", kind)
+            column = number_array(getattr(self, name), f"'{name}' of the marks", kind)
             object.__setattr__(self, name, column)
-        object.__setattr__(self, "symbol", words(self.symbol, "'symbol' of the marks"))
+        object.__setattr__(self, "symbol", name_array(self.symbol, "'symbol' of the marks"))
         shapes = {getattr(self, name).shape for name in ("item", "lead", "sample", "symbol")}
         if len(shapes) > 1 or self.item.ndim != 1:
             raise EcgsynthError("the columns of the marks are lists that differ in length.")
@@ -47,7 +47,7 @@ class Marks:
         if not isinstance(other, Marks):
             return False
         return all(
-            same(getattr(self, name), getattr(other, name))
+            equal_columns(getattr(self, name), getattr(other, name))
             for name in ("item", "lead", "sample", "symbol")
         )
 
@@ -55,14 +55,14 @@ class Marks:
 
     def of(self, item: int, symbol: str | None = None) -> NDArray[np.int64]:
         """Samples of an item's marks, all or those of one symbol."""
-        rows = self.item == whole(item, "the number of an item")
+        rows = self.item == check_integer(item, "the number of an item")
         if symbol is not None:
-            rows &= self.symbol == text(symbol, "the symbol")
+            rows &= self.symbol == check_text(symbol, "the symbol")
         return self.sample[rows]
 
     def select(self, items: NDArray[np.int64]) -> Marks:
         """The marks of these items, renumbered in the order given."""
-        items = numbers(items, "the numbers of items", np.int64).reshape(-1)
+        items = number_array(items, "the numbers of items", np.int64).reshape(-1)
         order = np.argsort(self.item, kind="stable")
         start = np.searchsorted(self.item[order], items, "left")
         stop = np.searchsorted(self.item[order], items, "right")
@@ -83,8 +83,8 @@ class Marks:
         EcgsynthError: there are no marks, or not one length for each.
         """
         if not isinstance(parts, Sequence) or not all(isinstance(part, cls) for part in parts):
-            raise EcgsynthError(f"what is joined is a list of Marks; got {shown(parts)}.")
-        sizes = numbers(lengths, "the lengths of the sets", np.int64).reshape(-1)
+            raise EcgsynthError(f"what is joined is a list of Marks; got {quote(parts)}.")
+        sizes = number_array(lengths, "the lengths of the sets", np.int64).reshape(-1)
         if not parts or len(sizes) != len(parts):
             raise EcgsynthError(f"{len(parts)} sets of marks are given with {len(sizes)} lengths.")
         offset = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)

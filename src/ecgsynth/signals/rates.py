@@ -16,7 +16,7 @@ def at_rate(ecg: Ecg, fs: float) -> Ecg:
     """The set at another sampling rate, Hz."""
     if ecg.spec.fs == fs:
         return ecg
-    return _stretched(ecg, resample(ecg.signal, ecg.spec.fs, fs), fs, fs / ecg.spec.fs)
+    return _resampled(ecg, resample(ecg.signal, ecg.spec.fs, fs), fs, fs / ecg.spec.fs)
 
 
 def at_length(ecg: Ecg, samples: int) -> Ecg:
@@ -24,10 +24,10 @@ def at_length(ecg: Ecg, samples: int) -> Ecg:
     if ecg.spec.samples == samples:
         return ecg
     ratio = (samples - 1) / max(1, ecg.spec.samples - 1)
-    return _stretched(ecg, resample_length(ecg.signal, samples), ecg.spec.fs * ratio, ratio)
+    return _resampled(ecg, resample_length(ecg.signal, samples), ecg.spec.fs * ratio, ratio)
 
 
-def _stretched(ecg: Ecg, signal: NDArray[np.float32], fs: float, ratio: float) -> Ecg:
+def _resampled(ecg: Ecg, signal: NDArray[np.float32], fs: float, ratio: float) -> Ecg:
     samples = signal.shape[-1]
     r, valid, marks = ecg.spec.r_sample, ecg.valid, ecg.marks
     spec = replace(

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import above_zero, instance, shown, whole
+from ecgsynth.arguments import check_instance, check_integer, check_positive, quote
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.columns import numbers, same, words
+from ecgsynth.signals.columns import equal_columns, name_array, number_array
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
@@ -64,9 +64,9 @@ class Annotations:
 
     def __post_init__(self) -> None:
         for name in ("sample", "channel", "subtype", "number"):
-            column = numbers(getattr(self, name), f"'{name}' of the annotations", np.int64)
+            column = number_array(getattr(self, name), f"'{name}' of the annotations", np.int64)
             object.__setattr__(self, name, column)
-        object.__setattr__(self, "symbol", words(self.symbol, "'symbol' of the annotations"))
+        object.__setattr__(self, "symbol", name_array(self.symbol, "'symbol' of the annotations"))
         sizes = {len(self.sample), len(self.symbol)}
         sizes |= {len(self.channel), len(self.subtype), len(self.number), len(self.note)} - {0}
         if len(sizes) > 1:
@@ -79,7 +79,7 @@ class Annotations:
         if not isinstance(other, Annotations):
             return False
         columns = ("sample", "symbol", "channel", "subtype", "number")
-        alike = all(same(getattr(self, name), getattr(other, name)) for name in columns)
+        alike = all(equal_columns(getattr(self, name), getattr(other, name)) for name in columns)
         return alike and self.note == other.note
 
     __hash__ = None  # type: ignore[assignment]
@@ -132,12 +132,12 @@ class Recording:
     source: str = "unknown"
 
     def __post_init__(self) -> None:
-        above_zero(self.fs, "the rate of a recording, in Hz,")
-        instance(self.annotations, Annotations, "annotations are Annotations")
+        check_positive(self.fs, "the rate of a recording, in Hz,")
+        check_instance(self.annotations, Annotations, "annotations are Annotations")
         shape: tuple[int, ...] = getattr(self.data, "shape", ())
         if len(shape) != 2 or shape[0] != len(self.leads):
             raise EcgsynthError(
-                f"the signal of a recording is [lead, sample]; got shape {shown(shape)} with "
+                f"the signal of a recording is [lead, sample]; got shape {quote(shape)} with "
                 f"{len(self.leads)} leads."
             )
 
@@ -191,7 +191,7 @@ class Recording:
 
     def chunks(self, seconds: float) -> Iterator[Recording]:
         """The recording in pieces of so many seconds along time, the last one shorter."""
-        step = max(1, round(above_zero(seconds, "the length of a piece, in s,") * self.fs))
+        step = max(1, round(check_positive(seconds, "the length of a piece, in s,") * self.fs))
         for start in range(0, self.samples, step):
             yield self.piece(start, min(start + step, self.samples))
 
@@ -204,8 +204,8 @@ class Recording:
         ------
         EcgsynthError: a window does not lie within the recording.
         """
-        first = numbers(starts, "the first samples of windows", np.int64).reshape(-1)
-        samples = whole(samples, "the samples of a window", 1)
+        first = number_array(starts, "the first samples of windows", np.int64).reshape(-1)
+        samples = check_integer(samples, "the samples of a window", 1)
         parts = [self.read(int(at), int(at) + samples) for at in first]
         marks = [self.annotations.between(int(at), int(at) + samples) for at in first]
         item = np.repeat(np.arange(len(first)), [len(part) for part in marks])
@@ -233,7 +233,7 @@ class Recording:
         ------
         EcgsynthError: there is no such item, or its signal is not in mV.
         """
-        one = ecg[whole(item, "the number of an item")]
+        one = ecg[check_integer(item, "the number of an item")]
         if one.spec.unit != "mV":
             raise EcgsynthError(f"a recording is in mV; the signals of {ecg.source} are not.")
         marks = one.marks

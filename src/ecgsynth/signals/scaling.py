@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.anonymity import coarse, coarse_step, few
+from ecgsynth.signals.anonymity import coarse_step, has_few_people, round_coarse
 from ecgsynth.signals.ecg import Ecg
 
 Hidden = Mapping[str, NDArray[np.float64]]
@@ -46,7 +46,7 @@ class Scaler(ABC):
         """
 
     def measure(self, ecg: Ecg) -> Hidden:
-        """What of real items `forward` and `inverse` need beside the signal; for most nothing."""
+        """What `forward` and `inverse` need of real items besides the signal; mostly nothing."""
         return {}
 
     @abstractmethod
@@ -82,7 +82,7 @@ class GlobalScaler(Scaler):
     @classmethod
     def fit(cls, values: NDArray, few_people: bool = False) -> Self:
         scale = _sd(values.reshape(-1))
-        return cls(coarse(scale) if few_people else scale)
+        return cls(round_coarse(scale) if few_people else scale)
 
     def forward(self, signal: NDArray, hidden: Hidden) -> NDArray[np.float32]:
         return (np.asarray(signal) / self.scale).astype(np.float32)
@@ -108,7 +108,7 @@ class RangeScaler(Scaler):
     """The range of the training set's values onto -1 to 1, where tanh generators live.
 
     Per set and not per beat: beats that are each stretched to [-1, 1] are all equally high, and
-    no one can say afterwards how many mV they were.
+    their height in mV is lost.
 
     Attributes
     ----------
@@ -193,7 +193,7 @@ def fit_scaler(kind: str, ecg: Ecg) -> Scaler:
         raise EcgsynthError("the training signals hold NaN or infinity; drop those items.")
     if not len(values) or not np.ptp(values):
         raise EcgsynthError("the training signals are flat; there is nothing to learn.")
-    return SCALERS[kind].fit(values, few(ecg))
+    return SCALERS[kind].fit(values, has_few_people(ecg))
 
 
 def scaler_from_json(data: Mapping[str, Any]) -> Scaler:
@@ -216,12 +216,12 @@ def measure_hidden(scaler: Scaler, ecg: Ecg) -> Hidden:
     return {**scaler.measure(ecg), **padded}
 
 
-def masked(signal: NDArray, valid: NDArray[np.int32] | None) -> NDArray:
+def zero_padding(signal: NDArray, valid: NDArray[np.int32] | None) -> NDArray:
     """The signal with zeros where it is padding; signal: [item, lead, sample], valid: [item]."""
     return signal if valid is None else np.where(_before_padding(valid, signal.shape[2]), signal, 0)
 
 
 def _before_padding(valid: NDArray[np.int32] | None, samples: int) -> NDArray[np.bool_]:
-    """[item, 1, sample] where an item is signal: everywhere, unless `valid` says how far."""
+    """[item, 1, sample] where an item is signal: everywhere, unless `valid` limits it."""
     end = np.array([samples]) if valid is None else valid
     return np.arange(samples) < end[:, None, None]

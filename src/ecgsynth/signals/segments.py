@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def cut(
+def cut_windows(
     signal: NDArray[np.float32], centres: NDArray[np.int64], pre: int, post: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Windows [centre - pre, centre + post) of a recording, in one gather.
 
     signal: [lead, sample]. Returns ([window, lead, pre + post], inside), where `inside` [centre]
-    tells which windows lay wholly in the recording; the others are left out.
+    marks the windows that lay wholly in the recording; the others are left out.
     """
     centres = np.asarray(centres, np.int64)
     inside = (centres - pre >= 0) & (centres + post <= signal.shape[-1])
@@ -27,7 +27,7 @@ RR = ("rr_before_s", "rr_after_s", "rr_mean_s")
 """What `rr_intervals` gives, by name."""
 
 
-def with_mean_of_part(rr: NDArray[np.float32], record: NDArray[np.generic]) -> NDArray[np.float32]:
+def with_partial_mean(rr: NDArray[np.float32], record: NDArray[np.generic]) -> NDArray[np.float32]:
     """The RR of beats that are a part of their recordings, with the mean of that part alone.
 
     rr: [beat, 3], as `rr_intervals` gives it for whole recordings. record: [beat]. The mean is that

@@ -45,17 +45,17 @@ class Spec:
     r_sample: int | None = None
 
     def __post_init__(self) -> None:
-        whole, put = arguments.whole, partial(object.__setattr__, self)
+        whole, put = arguments.check_integer, partial(object.__setattr__, self)
         for name in ("leads", "classes", "context"):
-            put(name, arguments.names(getattr(self, name), name, empty=name != "leads"))
-        put("fs", arguments.rate(self.fs))
+            put(name, arguments.check_names(getattr(self, name), name, empty=name != "leads"))
+        put("fs", arguments.check_rate(self.fs))
         put("samples", whole(self.samples, "the length of an item, in samples,"))
         if not self.samples:
             raise EcgsynthError("an item must hold at least one sample; got 0.")
-        put("multilabel", arguments.flag(self.multilabel, "multilabel"))
+        put("multilabel", arguments.check_flag(self.multilabel, "multilabel"))
         if not isinstance(self.unit, str) or self.unit not in ("mV", "normalised"):
             raise EcgsynthError(
-                f"the unit must be 'mV' or 'normalised'; got {arguments.shown(self.unit)}."
+                f"the unit must be 'mV' or 'normalised'; got {arguments.quote(self.unit)}."
             )
         put("band", _checked_band(self.band))
         if self.r_sample is not None:
@@ -75,7 +75,7 @@ class Spec:
         """
         if not isinstance(name, str) or name not in self.classes:
             raise EcgsynthError(
-                f"no class named {arguments.shown(name)}.{did_you_mean(name, self.classes)}"
+                f"no class named {arguments.quote(name)}.{did_you_mean(name, self.classes)}"
             )
         return self.classes.index(name)
 
@@ -113,14 +113,14 @@ class Spec:
 
 def _checked_band(band: Any) -> tuple[float | None, float | None]:
     """Two edges, Hz, the first below the second; each may be None."""
-    edges = arguments.listed(band) or []
+    edges = arguments.as_list(band) or []
     if len(edges) != 2:
         raise EcgsynthError(
             "the band has a low and a high edge in Hz, as in (0.5, 40), each None where it is not "
-            f"limited; got {arguments.shown(band)}."
+            f"limited; got {arguments.quote(band)}."
         )
     low, high = (
-        None if edge is None else arguments.number(edge, "an edge of the band, in Hz,", 0)
+        None if edge is None else arguments.check_number(edge, "an edge of the band, in Hz,", 0)
         for edge in edges
     )
     if low is not None and high is not None and low >= high:

@@ -18,7 +18,7 @@ PER_MV = {"v": 1e-3, "mv": 1.0, "μv": 1e3, "uv": 1e3, "nv": 1e6} | {
 """How many of a unit make one mV."""
 
 NORMALISED = "normalised"
-"""What signals without a calibration are said to be in."""
+"""The unit of signals without a calibration."""
 
 VOLT_BELOW, UV_FROM = 0.03, 50.0
 """Median peak-to-peak heights, mV, beyond which no surface ECG lies: it is in V, or in uV."""
@@ -27,7 +27,7 @@ HOLDS_QRS_S = 0.4
 """An item that is shorter may lie between two QRS complexes, where a heart is as low."""
 
 LOOKED_AT = 2000
-"""Items of a set, evenly spaced, that a doubt is decided by."""
+"""Items of a set, evenly spaced, that decide whether the unit is plausible."""
 
 ALIKE = 8
 """Items that have exactly one height are no chance when there are so many."""
@@ -35,17 +35,17 @@ ALIKE = 8
 
 def per_mv(unit: str) -> float | None:
     """How many of a unit make one mV, in either spelling of micro; None where it is no voltage."""
-    return PER_MV.get(_plain(unit))
+    return PER_MV.get(_plain_spelling(unit))
 
 
-def spelled(unit: str) -> str:
+def standard_unit(unit: str) -> str:
     """A unit in the one spelling of this project: mV, uV, V or normalised; others as they are."""
-    if _plain(unit) in ("normalised", "normalized"):
+    if _plain_spelling(unit) in ("normalised", "normalized"):
         return NORMALISED
     return {1.0: "mV", 1e3: "uV", 1e-3: "V"}.get(per_mv(unit) or 0, unit)
 
 
-def _plain(unit: str) -> str:
+def _plain_spelling(unit: str) -> str:
     return unicodedata.normalize("NFKC", unit).strip().casefold()
 
 
@@ -56,7 +56,7 @@ def in_mv(signal: NDArray[np.float32], unit: str) -> NDArray[np.float32]:
     return signal / np.float32(scale) if scale > 1 else signal * np.float32(round(1 / scale))
 
 
-def doubted_unit(ecg: Ecg) -> str:
+def unit_problem(ecg: Ecg) -> str:
     """What is doubtful where signals in mV are as high as if in uV, or as low as if in V; or "".
 
     The median of up to `LOOKED_AT` items counts, each as high as its highest lead.
@@ -73,14 +73,14 @@ def doubted_unit(ecg: Ecg) -> str:
     low = 0 < height < VOLT_BELOW and ecg.spec.seconds >= HOLDS_QRS_S
     if not (low or height > UV_FROM):
         return ""
-    said = f"{height:,.0f}" if height > 1 else f"{height:.2g}"
+    height_text = f"{height:,.0f}" if height > 1 else f"{height:.2g}"
     unit, mend = "V", "multiply by 1000"
     if height > UV_FROM:
         unit, mend = "uV", "divide by 1000 (steps of a converter: by its steps per mV)"
-    return f"signals span {said} mV, as no heart does. Are they in {unit}? Then {mend}"
+    return f"signals span {height_text} mV, as no heart does. Are they in {unit}? Then {mend}"
 
 
-def doubted_scale(ecg: Ecg) -> str:
+def scale_problem(ecg: Ecg) -> str:
     """What is doubtful where all items in mV were scaled to one range or one SD each; or ""."""
     some = ecg.signal[:: len(ecg) // LOOKED_AT + 1]
     some = some.reshape(len(some), some.shape[1] * some.shape[2])
@@ -91,18 +91,19 @@ def doubted_scale(ecg: Ecg) -> str:
     if np.ptp(low) + np.ptp(high) < 1e-5 < high[0] - low[0]:
         return (
             f"signals all run from exactly {low[0]:.4g} to {high[0]:.4g}, as scaled ones do. Then "
-            "say unit='normalised'"
+            "set unit='normalised'"
         )
     if max(np.abs(some.mean(1)).max(), np.abs(some.std(1) - 1).max()) < 1e-3:
         return (
-            "signals all have a mean of 0 and an SD of 1, as standardised ones do. Then say "
+            "signals all have a mean of 0 and an SD of 1, as standardised ones do. Then set "
             "unit='normalised'"
         )
     return ""
 
 
-def refuse_no_ecg(ecg: Ecg, whose: str) -> None:
-    """
+def check_is_ecg(ecg: Ecg, whose: str) -> None:
+    """Check that a set holds ECG.
+
     whose: what the set is called in a sentence, as in "the real".
 
     Raises
@@ -116,7 +117,7 @@ def refuse_no_ecg(ecg: Ecg, whose: str) -> None:
         )
     if not np.ptp(ecg.signal[whole], axis=2).any():
         raise EcgsynthError(f"{whose} signals are flat; give some with heartbeats.")
-    if doubt := doubted_unit(ecg[whole]):
+    if problem := unit_problem(ecg[whole]):
         raise EcgsynthError(
-            f"{whose} {doubt} and try again; are they normalised? Then say unit='normalised'."
+            f"{whose} {problem} and try again; are they normalised? Then set unit='normalised'."
         )

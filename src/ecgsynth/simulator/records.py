@@ -9,12 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import instance, is_count, listed, names, plain, rate, shown, whole
+from ecgsynth.arguments import (
+    as_list,
+    as_real_number,
+    check_instance,
+    check_integer,
+    check_names,
+    check_rate,
+    is_count,
+    quote,
+)
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.signals.columns import numbers
+from ecgsynth.signals.columns import number_array
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.marks import Marks
-from ecgsynth.signals.segments import RR, cut, rr_intervals
+from ecgsynth.signals.segments import RR, cut_windows, rr_intervals
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import FIDUCIALS, LEADS_12, twelve_leads
 from ecgsynth.simulator.heart import Heart, dipole_of, rhythm, waves_of
@@ -48,8 +57,10 @@ class Noise:
     mains_hz: float = 50.0
 
     def __post_init__(self) -> None:
-        levels = [plain(level) for level in (self.wander_mv, self.muscle_mv, self.mains_mv)]
-        mains = plain(self.mains_hz)
+        levels = [
+            as_real_number(level) for level in (self.wander_mv, self.muscle_mv, self.mains_mv)
+        ]
+        mains = as_real_number(self.mains_hz)
         known = mains is not None and 0 < mains < np.inf
         if not known or not all(one is not None and 0 <= one <= LOUDEST_MV for one in levels):
             raise EcgsynthError(
@@ -97,7 +108,7 @@ def simulate_record(
     """
     _check(seconds, fs, heart_rate, hrv)
     seconds, fs, hrv = float(seconds), float(fs), float(hrv)
-    leads = names(leads, "leads")
+    leads = check_names(leads, "leads")
     for lead in leads:
         if lead not in (*LEADS_12, "MLII"):
             raise EcgsynthError(
@@ -105,11 +116,11 @@ def simulate_record(
             )
     if not is_count(seed) or not is_count(patient):
         raise EcgsynthError(
-            f"seed and patient are whole numbers from 0; got {shown(seed)} and {shown(patient)}."
+            f"seed and patient are whole numbers from 0; got {quote(seed)} and {quote(patient)}."
         )
     seed, patient = int(seed), int(patient)
     if noise is not None:
-        instance(noise, Noise, "noise is a Noise, as in Noise(muscle_mv=0.02)")
+        check_instance(noise, Noise, "noise is a Noise, as in Noise(muscle_mv=0.02)")
     if noise is not None and noise.mains_mv > 0 and noise.mains_hz >= fs / 2:
         raise EcgsynthError(f"mains of {noise.mains_hz:g} Hz do not fit in {fs:g} samples/s.")
     heart = Heart.draw(seed, patient)
@@ -164,15 +175,19 @@ def simulate_beats(
     ------
     EcgsynthError: a parameter makes no heart.
     """
-    count, fs, seed = whole(count, "count", 1), rate(fs), whole(seed, "the seed")
-    patients = max(1, count // 150) if patients is None else whole(patients, "patients")
+    count, fs, seed = (
+        check_integer(count, "count", 1),
+        check_rate(fs),
+        check_integer(seed, "the seed"),
+    )
+    patients = max(1, count // 150) if patients is None else check_integer(patients, "patients")
     if not 1 <= patients <= count:
         raise EcgsynthError(f"{count} beats of {patients} people: every person needs a beat.")
-    around = numbers(window, "the window", np.int64)
+    around = number_array(window, "the window", np.int64)
     if around.shape != (2,) or around.min() < 0 or not 8 <= around.sum() <= MOST_SAMPLES:
         raise EcgsynthError(
             "the window has samples before and after R, 8 in all at least and none of them "
-            f"negative; got {shown(window)}."
+            f"negative; got {quote(window)}."
         )
     before, after = around.tolist()
     window = before, after
@@ -203,7 +218,7 @@ def beats_of(record: Ecg, count: int, window: tuple[int, int]) -> Ecg:
     beat = np.isin(marks.symbol, CLASSES)
     at, symbol = marks.sample[beat], marks.symbol[beat]
     rr = rr_intervals(at, record.spec.fs)
-    windows, inside = cut(record.signal[0], at, *window)
+    windows, inside = cut_windows(record.signal[0], at, *window)
     known = np.isfinite(rr[:, 0]) & np.isfinite(rr[:, 1])
     rows = np.flatnonzero(inside & known)[:count]
     start = at[rows] - window[0]
@@ -228,26 +243,26 @@ def beats_of(record: Ecg, count: int, window: tuple[int, int]) -> Ecg:
 
 
 def _check(seconds: float, fs: float, heart_rate: float | None, hrv: float) -> None:
-    if not _within(seconds, 0.1, 90_000):
-        raise EcgsynthError(f"a simulated record lasts 0.1 to 90000 s; got {shown(seconds)}.")
-    if not _within(rate(fs), 100, 10_000):
-        raise EcgsynthError(f"the simulator works at 100 to 10000 Hz; got {shown(fs)}.")
+    if not _check_range(seconds, 0.1, 90_000):
+        raise EcgsynthError(f"a simulated record lasts 0.1 to 90000 s; got {quote(seconds)}.")
+    if not _check_range(check_rate(fs), 100, 10_000):
+        raise EcgsynthError(f"the simulator works at 100 to 10000 Hz; got {quote(fs)}.")
     samples = float(seconds) * float(fs)
     if samples > MOST_SAMPLES:
         raise EcgsynthError(
             f"{seconds:g} s at {fs:g} Hz are {samples:,.0f} samples; a simulated record holds "
             f"{MOST_SAMPLES:,} at most."
         )
-    if heart_rate is not None and not _within(heart_rate, 20, 250):
+    if heart_rate is not None and not _check_range(heart_rate, 20, 250):
         raise EcgsynthError(
-            f"a heart rate lies between 20 and 250 per minute; got {shown(heart_rate)}."
+            f"a heart rate lies between 20 and 250 per minute; got {quote(heart_rate)}."
         )
-    if not _within(hrv, 0, 0.2):
-        raise EcgsynthError(f"heart rate variability is a share from 0 to 0.2; got {shown(hrv)}.")
+    if not _check_range(hrv, 0, 0.2):
+        raise EcgsynthError(f"heart rate variability is a share from 0 to 0.2; got {quote(hrv)}.")
 
 
-def _within(value: object, low: float, high: float) -> bool:
-    number = plain(value)
+def _check_range(value: object, low: float, high: float) -> bool:
+    number = as_real_number(value)
     return number is not None and low <= number <= high
 
 
@@ -255,15 +270,15 @@ def _kinds(
     beats: Mapping[str, float] | Sequence[str], count: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """[beat] class numbers, drawn from shares or repeated from a pattern."""
-    turns = listed([*beats] if isinstance(beats, str | Mapping) else beats)
+    turns = as_list([*beats] if isinstance(beats, str | Mapping) else beats)
     if not turns or not all(isinstance(name, str) and name in CLASSES for name in turns):
-        raise EcgsynthError(f"the simulator has beats N, S, V and F; got {shown(beats)}.")
+        raise EcgsynthError(f"the simulator has beats N, S, V and F; got {quote(beats)}.")
     if not isinstance(beats, Mapping):
         return np.resize([CLASSES.index(name) for name in turns], count)
-    shares = [plain(beats.get(name, 0.0)) for name in CLASSES]
+    shares = [as_real_number(beats.get(name, 0.0)) for name in CLASSES]
     share = np.array([np.nan if one is None else float(one) for one in shares])
     if not share.min() >= 0 or not np.isfinite(share.sum()) or share.sum() == 0:
-        raise EcgsynthError(f"shares of beats must be positive numbers; got {shown(dict(beats))}.")
+        raise EcgsynthError(f"shares of beats must be positive numbers; got {quote(dict(beats))}.")
     return rng.choice(len(CLASSES), count, p=share / share.sum())
 
 

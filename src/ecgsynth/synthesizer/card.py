@@ -8,15 +8,15 @@ from typing import Any
 from pydantic import ConfigDict, model_validator
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.settings import Whole
-from ecgsynth.signals.prior.old import is_old, mended
+from ecgsynth.settings import TopLevelSettings
+from ecgsynth.signals.prior.old import is_old_prior, upgrade_prior
 from ecgsynth.signals.spec import Spec
 
 SCHEMA = 2
 """Version of the card; a file of a newer one is refused."""
 
 
-class Card(Whole):
+class Card(TopLevelSettings):
     """What a model is, what it learned from and what it is for; inside every weights file.
 
     A card of an earlier version, whose prior held the contexts of single people, holds none from
@@ -27,7 +27,7 @@ class Card(Whole):
     transplanted: whether its rare beats are of everybody it knows (`Synthesizer.transplanted`).
     examples_seen, core_seconds: what the training took: real items, and CPU seconds of the process
         that wrote (of one alone, all); 0 where it is not known.
-    doubts: what in the training set speaks against the model, a sentence each.
+    doubts: warnings about the training set, a sentence each.
     alarms: what went wrong in the training, as in metrics.jsonl: examples, alarm, saw, try.
     """
 
@@ -60,10 +60,10 @@ class Card(Whole):
 
     @model_validator(mode="after")
     def _without_single_people(self) -> Card:
-        if is_old(self.prior):
+        if is_old_prior(self.prior):
             training = self.run.get("training") or {}
             try:
-                prior = mended(
+                prior = upgrade_prior(
                     Spec.from_json(self.spec), self.prior, not training.get("style_minutes")
                 )
                 self.prior = prior.to_json()
@@ -71,17 +71,17 @@ class Card(Whole):
                 self.prior = {"damaged": str(problem)}
         self.schema_version = max(self.schema_version, SCHEMA)
         self.members = {
-            name: Card(**one).model_dump(mode="json") if is_old(one.get("prior", {})) else one
+            name: Card(**one).model_dump(mode="json") if is_old_prior(one.get("prior", {})) else one
             for name, one in self.members.items()
         }
         return self
 
     @classmethod
-    def _called(cls) -> str:
+    def _title(cls) -> str:
         return "the card"
 
 
-def card_of(content: Any) -> Card:
+def card_from_json(content: Any) -> Card:
     """The card that stands in a file.
 
     Raises
@@ -94,6 +94,8 @@ def card_of(content: Any) -> Card:
         raise ValueError(str(problem)) from None
 
 
-def kept_people(card: Mapping[str, Any]) -> bool:
+def holds_single_people(card: Mapping[str, Any]) -> bool:
     """Whether a card as it stands in a file holds the contexts of single people."""
-    return any(is_old(one.get("prior") or {}) for one in (card, *card.get("members", {}).values()))
+    return any(
+        is_old_prior(one.get("prior") or {}) for one in (card, *card.get("members", {}).values())
+    )

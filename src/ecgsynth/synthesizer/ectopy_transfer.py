@@ -7,7 +7,7 @@ from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.synthesizer.card import Card
 
 
-def transferred(card: Card, prior: ContextPrior, name: str) -> Card:
+def transplant_card(card: Card, prior: ContextPrior, name: str) -> Card:
     """The card of the same generator with the prior of everybody; see `Synthesizer.transplanted`.
 
     Raises

@@ -13,7 +13,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate, one_hot
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.spec import Spec
-from ecgsynth.synthesizer.card import Card, card_of
+from ecgsynth.synthesizer.card import Card, card_from_json
 from ecgsynth.synthesizer.sampler import BLOCK, NetworkSampler, build_generator
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class EnsembleSampler:
         self, first: int, labels: NDArray[np.int64], seed: int, fixed: dict[str, float]
     ) -> Ecg:
         """Each member makes the whole block and gives the items of its class: an item is then the
-        same whatever classes are asked for beside it."""
+        same whatever other classes are asked for."""
         parts = []
         for k in np.unique(labels):
             rows = np.flatnonzero(labels == k)
@@ -106,17 +106,17 @@ def join(models: Mapping[str, Sampler], name: str) -> EnsembleSampler:
         versions=cards[0].versions,
         left_out=made_by_none,
     )
-    return EnsembleSampler({name: _network(one) for name, one in models.items()}, card)
+    return EnsembleSampler({name: _single_network(one) for name, one in models.items()}, card)
 
 
-def _network(sampler: Sampler) -> NetworkSampler:
+def _single_network(sampler: Sampler) -> NetworkSampler:
     """The one network of a sampler that makes one class."""
     if isinstance(sampler, NetworkSampler):
         return sampler
     return next(iter(sampler.members.values()))
 
 
-def assemble(card: Card, weights: Mapping[str, Tensor]) -> Sampler:
+def build_sampler(card: Card, weights: Mapping[str, Tensor]) -> Sampler:
     """The sampler that a card describes, with these weights.
 
     Raises
@@ -135,18 +135,18 @@ def assemble(card: Card, weights: Mapping[str, Tensor]) -> Sampler:
             raise EcgsynthError(
                 f"the weights of class '{label}' are missing from {card.name}; join it again."
             )
-        members[label] = _network(assemble(card_of(content), own))
+        members[label] = _single_network(build_sampler(card_from_json(content), own))
     return EnsembleSampler(members, card)
 
 
 def _check_alike(first: Sampler, other: Sampler) -> None:
     """Refuse models whose signals cannot stand in one set."""
     for part in fields(Spec):
-        mine, theirs = getattr(first.spec, part.name), getattr(other.spec, part.name)
-        if part.name != "classes" and mine != theirs:
+        first_value, other_value = getattr(first.spec, part.name), getattr(other.spec, part.name)
+        if part.name != "classes" and first_value != other_value:
             raise EcgsynthError(
                 f"{first.card.name} and {other.card.name} cannot be joined: their {part.name} "
-                f"differ ({mine} and {theirs}); train both on signals cut alike."
+                f"differ ({first_value} and {other_value}); train both on signals cut alike."
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from ecgsynth.arguments import place
+from ecgsynth.arguments import check_path
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
 FLAGSHIPS = ("mitbih-beats", "mitbih-beats-2lead", "heartbeat-beats")
@@ -26,11 +26,11 @@ def find_model(model: str | Path) -> Path:
     ------
     EcgsynthError: there is none.
     """
-    path = place(model, "a model")
+    path = check_path(model, "a model")
     if str(model).startswith("models:"):
-        from ecgsynth.synthesizer.mlflow_models import fetched
+        from ecgsynth.synthesizer.mlflow_models import fetch_model
 
-        return fetched(str(model))
+        return fetch_model(str(model))
     if path.is_dir():
         path = path / "model.safetensors"
         if not path.is_file():

@@ -12,7 +12,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.synthesizer.ensemble import EnsembleSampler, Sampler
 from ecgsynth.synthesizer.inputs import Inputs
-from ecgsynth.synthesizer.request import checked_context, checked_seed, plan_of
+from ecgsynth.synthesizer.request import check_context, check_seed, plan_classes
 from ecgsynth.synthesizer.sampler import BLOCK, NetworkSampler
 
 SIZES = (8, 32, 64, BLOCK)
@@ -61,12 +61,12 @@ class Microbatch:
         context: Mapping[str, float] | None = None,
     ) -> Order:
         """An order of at most BLOCK items; parameters and errors are those of `stream`."""
-        plan = plan_of(self.sampler, count, label)
+        plan = plan_classes(self.sampler, count, label)
         if plan.total > BLOCK:
             raise EcgsynthError(f"a small order has {BLOCK} items at most; got {plan.total}.")
-        fixed = checked_context(self.sampler, context)
+        fixed = check_context(self.sampler, context)
         every = np.arange(BLOCK)
-        return Order(plan.labels(every), every[: plan.total], checked_seed(seed), fixed)
+        return Order(plan.labels(every), every[: plan.total], check_seed(seed), fixed)
 
     def make(self, orders: Sequence[Order]) -> list[Ecg]:
         """The items of every order, each as `generate` would give them."""
@@ -101,16 +101,16 @@ class _Network:
 
     def __init__(self, sampler: NetworkSampler) -> None:
         self.sampler = sampler
-        labels = plan_of(sampler, BLOCK, None).labels(np.arange(BLOCK))
+        labels = plan_classes(sampler, BLOCK, None).labels(np.arange(BLOCK))
         probe = sampler.draw(0, labels, 1, {})
         whole = sampler.scaled(probe)
         mixed = np.random.default_rng(0).permutation(BLOCK)
 
-        def agrees(size: int) -> bool:
+        def has_same_numbers(size: int) -> bool:
             rows = mixed[-size:]
             return bool(np.array_equal(sampler.scaled(probe[rows]), whole[rows]))
 
-        agreeing = tuple(size for size in SIZES if agrees(size))
+        agreeing = tuple(size for size in SIZES if has_same_numbers(size))
         self.sizes: tuple[int, ...] = agreeing if BLOCK in agreeing else ()
 
     def make(self, orders: Sequence[Order]) -> list[Ecg]:

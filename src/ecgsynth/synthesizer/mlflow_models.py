@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.files import written_beside
-from ecgsynth.synthesizer.mlflow_store import WAIT_S, ready, told
+from ecgsynth.files import atomic_write
+from ecgsynth.synthesizer.mlflow_store import WAIT_S, describe_error, prepare_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -43,7 +43,7 @@ def local_file(uri: str) -> Path | None:
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
-def installed() -> None:
+def check_mlflow() -> None:
     """See to it that the extra `track` is there.
 
     Raises
@@ -57,15 +57,15 @@ def installed() -> None:
 
 
 @contextmanager
-def opened() -> Iterator[MlflowClient]:
-    """MLflow's store; what goes wrong with it is told in one sentence.
+def open_client() -> Iterator[MlflowClient]:
+    """MLflow's store; its errors become one sentence each.
 
     Raises
     ------
     EcgsynthError: MLflow is not installed; the store is locked, damaged, full, of another schema or
         out of reach.
     """
-    installed()
+    check_mlflow()
     # MLflow would report its use to its makers, and ask a server that is off for minutes.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
@@ -78,7 +78,7 @@ def opened() -> Iterator[MlflowClient]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    # Its own sentences stand beside ours otherwise.
+    # Otherwise its own messages would appear too.
     for name in ("mlflow", "alembic", "urllib3.connectionpool"):
         logging.getLogger(name).setLevel(logging.ERROR)
     uri = tracking_uri()
@@ -90,13 +90,13 @@ def opened() -> Iterator[MlflowClient]:
         )
     try:
         if file is not None:
-            ready(file)
+            prepare_store(file)
         yield MlflowClient(uri, uri)
     except (MlflowException, SQLAlchemyError) as problem:
-        raise EcgsynthError(told(uri, file, str(problem))) from None
+        raise EcgsynthError(describe_error(uri, file, str(problem))) from None
 
 
-def registered(client: MlflowClient, name: str) -> RegisteredModel:
+def find_registered(client: MlflowClient, name: str) -> RegisteredModel:
     """A model by its name.
 
     Raises
@@ -124,7 +124,7 @@ def version_of(client: MlflowClient, reference: str) -> ModelVersion:
             "mitbih-beats@production or mitbih-beats/3."
         )
     name, alias, number = found.group("name", "alias", "number")
-    model = registered(client, name)
+    model = find_registered(client, name)
     if alias is not None:
         if alias not in model.aliases:
             hint = (
@@ -148,7 +148,7 @@ def versions_of(client: MlflowClient, name: str) -> list[ModelVersion]:
     return sorted((one for one in found if SHA in one.tags), key=lambda one: int(one.version))
 
 
-def fetched(reference: str) -> Path:
+def fetch_model(reference: str) -> Path:
     """The model file of `models:/NAME@ALIAS` or `models:/NAME/NUMBER`, kept in the user's cache.
 
     Raises
@@ -159,39 +159,39 @@ def fetched(reference: str) -> Path:
 
     from platformdirs import user_cache_path
 
-    with opened() as client:
+    with open_client() as client:
         from mlflow.exceptions import MlflowException as Refusal
 
         version = version_of(client, reference)
         sha = version.tags[SHA]
         kept = user_cache_path("ecgsynth") / "versions" / sha / FILE
-        if kept.is_file() and digest(kept) == sha:
+        if kept.is_file() and file_sha256(kept) == sha:
             return kept
         with TemporaryDirectory() as folder:
             try:
                 file = Path(client.download_artifacts(str(version.run_id), FILE, folder))
             except (OSError, Refusal) as problem:
-                if isinstance(problem, Refusal) and not absent(problem):
+                if isinstance(problem, Refusal) and not is_not_found(problem):
                     raise
                 raise EcgsynthError(
                     f"the model file of {reference} cannot be fetched ({problem}); add the run "
                     "again."
                 ) from None
-            if digest(file) != sha:
+            if file_sha256(file) != sha:
                 raise EcgsynthError(
                     f"the model file of {reference} is not the one that was registered; add the "
                     "run again."
                 )
-            with written_beside(kept) as beside:
-                beside.write_bytes(file.read_bytes())
+            with atomic_write(kept) as temporary:
+                temporary.write_bytes(file.read_bytes())
     return kept
 
 
-def absent(problem: MlflowException) -> bool:
-    """Whether MLflow says that something is no longer there."""
+def is_not_found(problem: MlflowException) -> bool:
+    """Whether MLflow reports that something does not exist."""
     return str(problem.error_code) == "RESOURCE_DOES_NOT_EXIST"
 
 
-def digest(file: Path) -> str:
+def file_sha256(file: Path) -> str:
     """SHA-256 of a file."""
     return hashlib.sha256(file.read_bytes()).hexdigest()

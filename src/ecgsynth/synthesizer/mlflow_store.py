@@ -1,12 +1,12 @@
-"""MLflow's database on this disk: made whole, looked at before MLflow does, its words in one."""
+"""Create and validate the local MLflow database; translate its errors."""
 
 from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
 
-from ecgsynth.errors import EcgsynthError, masked
-from ecgsynth.files import make_folder, written_beside
+from ecgsynth.errors import EcgsynthError, mask_passwords
+from ecgsynth.files import atomic_write, make_folder
 
 WAIT_S = 10
 """For a server, and for whoever writes to a local database."""
@@ -14,19 +14,19 @@ MAKING_S = 300
 """Most seconds to wait for another process that makes the database; that takes some."""
 
 
-def ready(file: Path) -> None:
+def prepare_store(file: Path) -> None:
     """See to it that MLflow, which tries again and again for minutes, will find its tables.
 
-    A store that is not there yet is made beside and renamed: MLflow takes seconds for it, and one
-    who is stopped meanwhile would leave half of the tables, which nothing goes on from.
+    A new store is made under a temporary name and renamed: MLflow takes seconds for it, and an
+    interrupted process would leave half of the tables, from which nothing can continue.
 
     Raises
     ------
     EcgsynthError: the folder cannot be written; the file is locked, damaged, of another schema or
         of another program.
     """
-    if _is_there(file):
-        _look(file)
+    if _exists(file):
+        _check_store(file)
         return
     from filelock import FileLock, Timeout
     from mlflow import MlflowClient
@@ -35,10 +35,10 @@ def ready(file: Path) -> None:
     try:
         make_folder(file.parent)
         with lock.acquire(timeout=MAKING_S):
-            if not _is_there(file):
-                with written_beside(file) as beside:
-                    beside.touch()  # says at once where nothing can be written
-                    MlflowClient(f"sqlite:///{beside}", f"sqlite:///{beside}")
+            if not _exists(file):
+                with atomic_write(file) as temporary:
+                    temporary.touch()  # fails at once where nothing can be written
+                    MlflowClient(f"sqlite:///{temporary}", f"sqlite:///{temporary}")
     except Timeout:
         raise EcgsynthError(
             f"another process is making the store of versions {file}; wait for it and try again."
@@ -50,12 +50,12 @@ def ready(file: Path) -> None:
         ) from None
 
 
-def _is_there(file: Path) -> bool:
+def _exists(file: Path) -> bool:
     """Whether there is anything; sqlite takes an empty file for none."""
     return file.exists() and (not file.is_file() or file.stat().st_size > 0)
 
 
-def _look(file: Path) -> None:
+def _check_store(file: Path) -> None:
     """Refuse what MLflow would stumble over, or fill with its tables though it is not its own."""
     import sqlite3
 
@@ -66,7 +66,7 @@ def _look(file: Path) -> None:
             if "alembic_version" in tables:
                 found = base.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.Error as problem:
-        raise EcgsynthError(told(f"sqlite:///{file}", file, str(problem))) from None
+        raise EcgsynthError(describe_error(f"sqlite:///{file}", file, str(problem))) from None
     if found is None or "registered_models" not in tables:
         raise EcgsynthError(
             f"{file} is no whole store of versions, but a database of another program or what a "
@@ -89,9 +89,9 @@ def _look(file: Path) -> None:
         )
 
 
-def told(uri: str, file: Path | None, problem: str) -> str:
-    """What MLflow or sqlite says of a store, as one sentence; file: its database, if local."""
-    reason = " ".join(masked(problem, uri).split())
+def describe_error(uri: str, file: Path | None, problem: str) -> str:
+    """An error of MLflow or sqlite as one sentence; file: the store's database, if local."""
+    reason = " ".join(mask_passwords(problem, uri).split())
     if file is not None:
         if "database is locked" in reason:
             return f"another program holds {file} (database is locked); wait for it and try again."

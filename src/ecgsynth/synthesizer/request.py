@@ -8,15 +8,23 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import MOST, is_count, listed, mapping, plain, shown, whole
+from ecgsynth.arguments import (
+    MOST,
+    as_list,
+    as_real_number,
+    check_integer,
+    check_mapping,
+    is_count,
+    quote,
+)
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.signals.prior import usual
+from ecgsynth.signals.prior import usual_ranges
 from ecgsynth.synthesizer.ensemble import Sampler
 
 log = logging.getLogger("ecgsynth")
 
 
-class Plan:
+class ClassPlan:
     """Which class each item has.
 
     turns: classes, in rotation; with `ends`, class k goes on until item ends[k] instead.
@@ -36,30 +44,32 @@ class Plan:
         return self.turns[np.searchsorted(self.ends, items, "right")]
 
 
-def plan_of(
+def plan_classes(
     sampler: Sampler, count: int | Mapping[str, int], label: str | list[str] | None
-) -> Plan:
+) -> ClassPlan:
     if isinstance(count, Mapping):
         if label is not None:
             raise EcgsynthError("give counts per class or a label, not both.")
-        turns = np.array([_class(sampler, name) for name in count], np.int64)
+        turns = np.array([_class_index(sampler, name) for name in count], np.int64)
         known = all(is_count(number) for number in count.values())
         if not known or not 1 <= sum(map(int, count.values())) <= MOST:
             raise EcgsynthError(
-                f"counts must be whole numbers, at least one of them above 0; got {shown(count)}."
+                f"counts must be whole numbers, at least one of them above 0; got {quote(count)}."
             )
         ends = np.cumsum([int(number) for number in count.values()])
-        return Plan(turns, int(ends[-1]), ends)
+        return ClassPlan(turns, int(ends[-1]), ends)
     if not is_count(count) or not 1 <= count <= MOST:
-        raise EcgsynthError(f"the count must be a whole number of at least 1; got {shown(count)}.")
-    names = list(sampler.prior.classes) if label is None else in_turn(label)
-    return Plan(np.array([_class(sampler, name) for name in names], np.int64), int(count))
+        raise EcgsynthError(f"the count must be a whole number of at least 1; got {quote(count)}.")
+    names = list(sampler.prior.classes) if label is None else label_list(label)
+    return ClassPlan(
+        np.array([_class_index(sampler, name) for name in names], np.int64), int(count)
+    )
 
 
-def _class(sampler: Sampler, name: str) -> int:
+def _class_index(sampler: Sampler, name: str) -> int:
     if not isinstance(name, str):
         raise EcgsynthError(
-            f"{sampler.card.name} knows no class {shown(name)}; a class is named by a text."
+            f"{sampler.card.name} knows no class {quote(name)}; a class is named by a text."
             f"{did_you_mean(name, sampler.prior.classes)}"
         )
     if name in sampler.card.left_out:
@@ -72,27 +82,27 @@ def _class(sampler: Sampler, name: str) -> int:
     if name not in sampler.prior.classes:
         hint = did_you_mean(name, sampler.prior.classes)
         raise EcgsynthError(
-            f"{sampler.card.name} knows no class {shown(name)}.{hint}"
+            f"{sampler.card.name} knows no class {quote(name)}.{hint}"
             if name
             else f"{sampler.card.name} has classes; choose from {', '.join(sampler.prior.classes)}."
         )
     return sampler.spec.classes.index(name) if sampler.spec.classes else -1
 
 
-def checked_context(sampler: Sampler, context: Mapping[str, float] | None) -> dict[str, float]:
-    given = mapping({} if context is None else context, "context", "{'rr_before_s': 0.5}")
+def check_context(sampler: Sampler, context: Mapping[str, float] | None) -> dict[str, float]:
+    given = check_mapping({} if context is None else context, "context", "{'rr_before_s': 0.5}")
     for key, value in given.items():
         if key not in sampler.spec.context:
             raise EcgsynthError(
-                f"{sampler.card.name} knows no context {shown(key)}."
+                f"{sampler.card.name} knows no context {quote(key)}."
                 f"{did_you_mean(key, sampler.spec.context)}"
             )
-        number = plain(value)
+        number = as_real_number(value)
         if number is None or not abs(number) <= float(np.finfo(np.float32).max):
-            raise EcgsynthError(f"the context '{key}' must be a finite number; got {shown(value)}.")
+            raise EcgsynthError(f"the context '{key}' must be a finite number; got {quote(value)}.")
         if key.endswith("_s") and value <= 0:
             raise EcgsynthError(f"the context '{key}' is a time: above 0 s; got {value:g}.")
-        low, _, high = usual(sampler.priors)[key]
+        low, _, high = usual_ranges(sampler.priors)[key]
         if np.isnan(low):
             log.warning("no training item had a number for '%s'; it changes nothing.", key)
         elif not low <= value <= high:
@@ -103,26 +113,26 @@ def checked_context(sampler: Sampler, context: Mapping[str, float] | None) -> di
     return {key: float(value) for key, value in given.items()}
 
 
-def in_turn(label: str | Iterable[str]) -> list[str]:
+def label_list(label: str | Iterable[str]) -> list[str]:
     """The classes that take turns; label: one, or several."""
     if isinstance(label, np.ndarray):
         label = label.tolist()
     if isinstance(label, str):
         return [label]
-    names = listed(label)
+    names = as_list(label)
     if not names:
         raise EcgsynthError(
             "label is a class, or several that take turns, as in 'V' or ['N', 'V']; got "
-            f"{shown(label)}."
+            f"{quote(label)}."
         )
     return names
 
 
-def checked_seed(seed: int) -> int:
+def check_seed(seed: int) -> int:
     """The seed as a plain number.
 
     Raises
     ------
     EcgsynthError: it is no whole number, or out of range.
     """
-    return whole(seed, "the seed")
+    return check_integer(seed, "the seed")

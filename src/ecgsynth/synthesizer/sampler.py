@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import instance, shown
+from ecgsynth.arguments import check_instance, quote
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError, reason_of
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
 from ecgsynth.signals.prior import ContextPrior
-from ecgsynth.signals.scaling import VALID, masked, scaler_from_json
+from ecgsynth.signals.scaling import VALID, scaler_from_json, zero_padding
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer.card import Card
 from ecgsynth.synthesizer.inputs import Inputs, counter_uniform
@@ -42,10 +42,10 @@ class NetworkSampler:
         if not hasattr(generator, "latent"):
             raise EcgsynthError(
                 "a generator is a module of a registered family, as Synthesizer.load has it; got "
-                f"{shown(generator)}."
+                f"{quote(generator)}."
             )
         self.generator = generator.eval()
-        self.card = instance(card, Card, "a card is a Card, as that of a Synthesizer")
+        self.card = check_instance(card, Card, "a card is a Card, as that of a Synthesizer")
         self.spec = Spec.from_json(card.spec)
         try:
             self.scaler = scaler_from_json(card.scaler)
@@ -59,13 +59,14 @@ class NetworkSampler:
         for name in self.prior.classes:
             if name not in known:
                 raise EcgsynthError(
-                    f"the card of {card.name} is damaged: its prior makes class {shown(name)}, and "
-                    f"its spec has {', '.join(map(shown, known))}; train or join it again."
+                    f"the card of {card.name} is damaged: its prior makes class {quote(name)}, and "
+                    f"its spec has {', '.join(map(quote, known))}; train or join it again."
                 )
         self._refuse_prior_of_another()
 
     def _refuse_prior_of_another(self) -> None:
-        """
+        """Check that prior, generator and scaler belong together.
+
         Raises
         ------
         EcgsynthError: the prior draws styles that the generator has not, or lacks what the scaler
@@ -150,7 +151,7 @@ class NetworkSampler:
         if VALID in by_name:
             valid = by_name[VALID].round().clip(1, self.spec.samples).astype(np.int32)
         return Ecg(
-            signal=masked(np.round(signal, 3), valid),  # to 1 uV
+            signal=zero_padding(np.round(signal, 3), valid),  # to 1 uV
             spec=self.spec,
             label=inputs.label,
             context=known,

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ecgsynth.arguments import (
-    flag,
+    check_flag,
+    check_integer,
+    check_mapping,
+    check_path,
+    check_text,
     is_count,
-    mapping,
-    place,
-    shown,
-    text,
-    whole,
+    quote,
 )
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer.card import Card
-from ecgsynth.synthesizer.ectopy_transfer import transferred
+from ecgsynth.synthesizer.ectopy_transfer import transplant_card
 from ecgsynth.synthesizer.ensemble import EnsembleSampler, join
 from ecgsynth.synthesizer.find import find_model
-from ecgsynth.synthesizer.request import checked_context, checked_seed, in_turn, plan_of
+from ecgsynth.synthesizer.request import check_context, check_seed, label_list, plan_classes
 from ecgsynth.synthesizer.sampler import BLOCK, NetworkSampler
 from ecgsynth.synthesizer.weights import load, save
 
@@ -125,13 +125,13 @@ class Synthesizer:
         ------
         EcgsynthError: no models, one that makes more than its class, models of different signals.
         """
-        models = mapping(models, "what is joined", "{'S': 'runs/s', 'V': 'runs/v'}")
+        models = check_mapping(models, "what is joined", "{'S': 'runs/s', 'V': 'runs/v'}")
         loaded = {
             label: model if isinstance(model, Synthesizer) else Synthesizer.load(model)
             for label, model in models.items()
         }
         samplers = {label: model.sampler for label, model in loaded.items()}
-        return Synthesizer.of(join(samplers, text(name, "the name")))
+        return Synthesizer.of(join(samplers, check_text(name, "the name")))
 
     def transplanted(self, name: str = "") -> Synthesizer:
         """The same generator, asked for its rare beats in the style of everybody it knows.
@@ -148,8 +148,8 @@ class Synthesizer:
         ------
         EcgsynthError: the model has no codes of people, or is transplanted already.
         """
-        name = text(name, "the name") or f"{self.card.name}-transplanted"
-        card = transferred(self.card, self.prior, name)
+        name = check_text(name, "the name") or f"{self.card.name}-transplanted"
+        card = transplant_card(self.card, self.prior, name)
         return Synthesizer(self.generator, card)
 
     @property
@@ -174,8 +174,8 @@ class Synthesizer:
         ------
         EcgsynthError: the file cannot be written.
         """
-        target = place(path)
-        save(self.weights(), self.card, target, flag(half, "half"))
+        target = check_path(path)
+        save(self.weights(), self.card, target, check_flag(half, "half"))
         return target
 
     def generate(
@@ -191,8 +191,8 @@ class Synthesizer:
         ------
         EcgsynthError: as `stream`, or more than a computer holds in memory.
         """
-        label = label if label is None else in_turn(label)
-        total = plan_of(self.sampler, count, label).total
+        label = label if label is None else label_list(label)
+        total = plan_classes(self.sampler, count, label).total
         size = 4 * total * len(self.spec.leads) * self.spec.samples
         if size > GATHERED_BYTES:
             raise EcgsynthError(
@@ -229,14 +229,14 @@ class Synthesizer:
         EcgsynthError: unknown class or context, a count below 1, a context that is not a number,
             a seed out of range, a slice that holds nothing.
         """
-        plan = plan_of(self.sampler, count, label)
-        fixed = checked_context(self.sampler, context)
-        seed, chunk = checked_seed(seed), whole(chunk, "chunk", 1)
+        plan = plan_classes(self.sampler, count, label)
+        fixed = check_context(self.sampler, context)
+        seed, chunk = check_seed(seed), check_integer(chunk, "chunk", 1)
         end = plan.total if stop is None else stop
         if not is_count(start) or not is_count(end) or not start < end <= plan.total:
             raise EcgsynthError(
-                f"a slice must lie within the {plan.total} items; got {shown(start)} to "
-                f"{shown(end)}."
+                f"a slice must lie within the {plan.total} items; got {quote(start)} to "
+                f"{quote(end)}."
             )
         size = max(BLOCK, chunk // BLOCK * BLOCK)
 

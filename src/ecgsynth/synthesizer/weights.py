@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import written_beside
-from ecgsynth.synthesizer.card import SCHEMA, Card, card_of, kept_people
-from ecgsynth.synthesizer.ensemble import Sampler, assemble
+from ecgsynth.files import atomic_write
+from ecgsynth.synthesizer.card import SCHEMA, Card, card_from_json, holds_single_people
+from ecgsynth.synthesizer.ensemble import Sampler, build_sampler
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,14 +45,14 @@ def load(path: Path) -> Sampler:
                 f"{path} was written by a newer ecgsynth (schema {version}, this one reads up "
                 f"to {SCHEMA}); run `pip install -U ecgsynth`."
             )
-        if kept_people(content):
+        if holds_single_people(content):
             log.warning(
                 "%s is of an earlier version, whose cards kept contexts of single people; they "
                 "were widened while it was read. Save it again, so that the file holds none.", path,
             )  # fmt: skip
-        card = card_of(content)
-        stated, card.id = card.id, identity(card.name, stored)
-        sampler = assemble(card, {name: value.float() for name, value in stored.items()})
+        card = card_from_json(content)
+        stated, card.id = card.id, weights_id(card.name, stored)
+        sampler = build_sampler(card, {name: value.float() for name, value in stored.items()})
     except (ValueError, RuntimeError, KeyError, TypeError, AttributeError) as problem:
         reason = " ".join(str(problem).split())[:200]
         raise EcgsynthError(
@@ -63,7 +63,7 @@ def load(path: Path) -> Sampler:
         raise EcgsynthError(f"the weights in {path} hold NaN or infinity; train it again.")
     if stated not in ("", card.id):
         raise EcgsynthError(
-            f"the card in {path} says that its weights are {stated[:80]}, but they are {card.id}: "
+            f"the card in {path} states the weights {stated[:80]}, but they are {card.id}: "
             "one of the two was changed since; copy or train it again."
         )
     return sampler
@@ -76,13 +76,13 @@ def save(weights: Mapping[str, Tensor], card: Card, path: Path, half: bool) -> N
     weights = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
     if half:  # whole numbers, such as batches counted, stay whole
         weights = {n: v.half() if v.is_floating_point() else v for n, v in weights.items()}
-    card.id = identity(card.name, weights)
+    card.id = weights_id(card.name, weights)
     content = content_of(weights, {"card": card.model_dump_json()})
-    with written_beside(path) as beside:
-        beside.write_bytes(content)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
 
 
-def identity(name: str, weights: Mapping[str, Tensor]) -> str:
+def weights_id(name: str, weights: Mapping[str, Tensor]) -> str:
     """The `id` of a model: its name and the beginning of the SHA-256 of its weights as stored."""
     from torch import uint8
 

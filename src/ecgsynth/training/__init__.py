@@ -1,0 +1,1 @@
+"""Training of generators: the loop, its data, and what watches it."""

@@ -1,4 +1,4 @@
-"""The card of a model: where it comes from, what it saw, what it is for."""
+"""The card of a model: where it comes from, what it was trained on, what it is for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ecgsynth.config import Run
 from ecgsynth.recipes import shipped
 from ecgsynth.registry import DATASETS
-from ecgsynth.signals.anonymity import PEOPLE, coarse, few, people_of
+from ecgsynth.signals.anonymity import PEOPLE, has_few_people, people_of, round_coarse
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import Scaler
@@ -39,17 +39,17 @@ def make_card(
             "licence": dataset.licence,
             "citation": dataset.citation,
             "public": dataset.public,
-            "items": int(coarse(len(data))),
+            "items": int(round_coarse(len(data))),
             "classes": classes_of(data),
         },
         seed=run.seed,
-        commit=_commit(),
-        versions=versions(),
-        left_out=_left_out(run, data) | rare(data),
+        commit=_git_commit(),
+        versions=package_versions(),
+        left_out=_left_out_classes(run, data) | rare_labels(data),
     )
 
 
-def _left_out(run: Run, data: Ecg) -> dict[str, str]:
+def _left_out_classes(run: Run, data: Ecg) -> dict[str, str]:
     """Classes that the recipe leaves out, with its reasons, which hold for its own data alone."""
     meant = Run.read(run.name) if run.name in shipped() else run
     if meant.data.name != run.data.name:
@@ -58,24 +58,24 @@ def _left_out(run: Run, data: Ecg) -> dict[str, str]:
 
 
 def classes_of(data: Ecg) -> dict[str, dict[str, float]]:
-    """`Ecg.people_per_class` as a card may tell it: the largest share, which is one person's, to a
+    """`Ecg.people_per_class` as a card may state it: the largest share, which is one person's, to a
     tenth, and items to a tenth of their number, since the difference between two cards can be one
     person's; without labels that too few people have."""
-    too_rare = rare(data)
+    too_rare = rare_labels(data)
     return {
         name: facts
-        | {"items": int(coarse(facts["items"]))}
+        | {"items": int(round_coarse(facts["items"]))}
         | ({"largest_share": round(facts["largest_share"], 1)} if "largest_share" in facts else {})
         for name, facts in data.people_per_class().items()
         if name not in too_rare
     }
 
 
-def rare(data: Ecg) -> dict[str, str]:
+def rare_labels(data: Ecg) -> dict[str, str]:
     """Labels that a model is not asked for: those of sets with several an item (statements about
     people) that fewer than PEOPLE people have."""
     person = people_of(data)
-    if not data.spec.multilabel or few(data):
+    if not data.spec.multilabel or has_few_people(data):
         return {}
     label = np.asarray(data.label) > 0
     return {
@@ -85,7 +85,7 @@ def rare(data: Ecg) -> dict[str, str]:
     }
 
 
-def _commit() -> str:
+def _git_commit() -> str:
     """The git commit of the source, where it runs from a checkout."""
     try:
         done = subprocess.run(
@@ -97,7 +97,7 @@ def _commit() -> str:
         return ""
 
 
-def versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     """Versions of this package and of those that numbers depend on."""
     found = {}
     for package in ("ecgsynth", "torch", "numpy", "scipy", "wfdb"):

@@ -1,4 +1,4 @@
-"""What a training runs on: the device, and other processes that train the same model with it."""
+"""Device, precision and processes of a training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import TorchElasticEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from torch import nn
 from torch.distributed import DistError
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -26,7 +26,7 @@ WRONG = 0.1
 """Share of a layer's output; rounding to bfloat16 changes less than a hundredth of it."""
 
 
-def engine(settings: Training) -> Fabric:
+def make_fabric(settings: Training) -> Fabric:
     """Device and processes, started where the settings ask for several or found where a launcher
     such as `torchrun` has started them.
 
@@ -51,13 +51,13 @@ def engine(settings: Training) -> Fabric:
             f"this machine cannot train with training.accelerator={settings.accelerator} "
             f"training.devices={settings.devices} ({reason}); leave both out."
         ) from None
-    with ending_with_the_others():
+    with stop_with_other_processes():
         fabric.launch()
     return fabric
 
 
 @contextmanager
-def ending_with_the_others() -> Iterator[None]:
+def stop_with_other_processes() -> Iterator[None]:
     """One process alone cannot go on.
 
     Raises
@@ -70,12 +70,12 @@ def ending_with_the_others() -> Iterator[None]:
         if not isinstance(problem, DistError) and "gloo" not in str(problem):
             raise
         raise EcgsynthError(
-            "another process of this training has ended; mend what it says, then the same command "
-            "with --resume goes on from the last snapshot."
+            "another process of this training has ended; mend what it reports, then the same "
+            "command with --resume goes on from the last snapshot."
         ) from None
 
 
-def refuse_uneven(fabric: Fabric, run: Run, nets: tuple[nn.Module, ...], pairs: bool) -> None:
+def check_even_shares(fabric: Fabric, run: Run, nets: tuple[nn.Module, ...], pairs: bool) -> None:
     """Several processes must come to what one alone would.
 
     Raises
@@ -111,7 +111,9 @@ def average_gradients(fabric: Fabric, net: nn.Module) -> None:
     vector_to_parameters(mean, gradients)  # type: ignore[arg-type]
 
 
-def agreed(fabric: Fabric, losses: dict[str, float], asked: bool) -> tuple[dict[str, float], bool]:
+def reduce_losses(
+    fabric: Fabric, losses: dict[str, float], asked: bool
+) -> tuple[dict[str, float], bool]:
     """Losses over the whole batch, and whether any process was asked to stop."""
     if fabric.world_size == 1:
         return losses, asked
@@ -120,7 +122,7 @@ def agreed(fabric: Fabric, losses: dict[str, float], asked: bool) -> tuple[dict[
     return dict(zip(losses, means, strict=True)), share > 0
 
 
-def mixed(fabric: Fabric, precision: str) -> torch.autocast:
+def autocast(fabric: Fabric, precision: str) -> torch.autocast:
     """Where networks count in bfloat16, when `precision` is "bf16-mixed".
 
     Weights, losses, penalties' squares and averages stay float32, and so does what a network does
@@ -130,7 +132,7 @@ def mixed(fabric: Fabric, precision: str) -> torch.autocast:
     return torch.autocast(kind, torch.bfloat16, enabled=precision == "bf16-mixed")
 
 
-def refuse_wrong_bfloat16(fabric: Fabric, precision: str, *nets: nn.Module | None) -> None:
+def check_bfloat16(fabric: Fabric, precision: str, *nets: nn.Module | None) -> None:
     """Some machines' bfloat16 convolutions are not rounded but wrong: oneDNN's of 4 to 12 channels
     and kernels of 8 or 16 samples on CPUs with AMX (PyTorch 2.13).
 
@@ -149,7 +151,7 @@ def refuse_wrong_bfloat16(fabric: Fabric, precision: str, *nets: nn.Module | Non
         x = torch.randn(PROBE, layer.in_channels, *size, generator=random).to(fabric.device)
         with torch.no_grad():
             exact = layer(x)
-            with mixed(fabric, precision):
+            with autocast(fabric, precision):
                 rounded = layer(x).float()
         if (rounded - exact).norm() > WRONG * exact.norm():
             raise EcgsynthError(
@@ -160,7 +162,7 @@ def refuse_wrong_bfloat16(fabric: Fabric, precision: str, *nets: nn.Module | Non
 
 
 @contextmanager
-def matmul(precision: str) -> Iterator[None]:
+def matmul_precision(precision: str) -> Iterator[None]:
     """PyTorch's word, for the training alone: "medium" multiplies in bfloat16 where that is faster.
 
     Weights, sums and everything that is stored stay float32; convolutions are not touched.

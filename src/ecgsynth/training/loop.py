@@ -13,11 +13,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from ecgsynth.arguments import callback, flag, instance, place
+from ecgsynth.arguments import check_callback, check_flag, check_instance, check_path
 from ecgsynth.config import Run
 from ecgsynth.datasets import load
-from ecgsynth.errors import EcgsynthError, wants_memory
-from ecgsynth.files import written_beside
+from ecgsynth.errors import EcgsynthError, is_out_of_memory
+from ecgsynth.files import atomic_write
 from ecgsynth.registry import MODELS, OBJECTIVES
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.fingerprint import fingerprint
@@ -27,22 +27,26 @@ from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training import snapshots
 from ecgsynth.training.card import make_card
 from ecgsynth.training.data.augment import augment
-from ecgsynth.training.data.batches import Batches, styles_of
-from ecgsynth.training.data.checks import doubts, refuse, warned
-from ecgsynth.training.data.training_set import TrainingSet, heldout_of
-from ecgsynth.training.engine import (
-    agreed,
-    ending_with_the_others,
-    engine,
-    matmul,
-    refuse_uneven,
-    refuse_wrong_bfloat16,
+from ecgsynth.training.data.batches import Batches, style_codes
+from ecgsynth.training.data.checks import (
+    check_training_set,
+    collect_warnings,
+    training_set_warnings,
 )
-from ecgsynth.training.monitoring.monitor import Guard, diverged
-from ecgsynth.training.monitoring.tracking import Tracker, pace
-from ecgsynth.training.optimisers import share_of_rate
+from ecgsynth.training.data.training_set import TrainingSet, load_heldout
+from ecgsynth.training.engine import (
+    check_bfloat16,
+    check_even_shares,
+    make_fabric,
+    matmul_precision,
+    reduce_losses,
+    stop_with_other_processes,
+)
+from ecgsynth.training.monitoring.monitor import TrainingMonitor, divergence_error
+from ecgsynth.training.monitoring.tracking import Tracker, speed_figures
+from ecgsynth.training.optimisers import rate_factor
 from ecgsynth.training.stopping import stop_between_steps
-from ecgsynth.training.trainers import Learner
+from ecgsynth.training.trainers import Trainer
 
 Report = Callable[[int, int, dict[str, float]], None]
 """Called after every logged step with (examples seen, of how many, values); the command draws a
@@ -69,7 +73,7 @@ def train(
     Parameters
     ----------
     run: what to train. to: the run folder; None keeps nothing on disk.
-    data: the training set; loaded as the run says when left out.
+    data: the training set; loaded by the run when left out.
     resume: go on from the folder's snapshot.
 
     Raises
@@ -80,13 +84,13 @@ def train(
     KeyboardInterrupt: after a snapshot and a usable model were written; Ctrl-C and SIGTERM wait
         for the end of the step, a second one does not and leaves the last snapshot as it is.
     """
-    instance(run, Run, "run is a Run, as Run.read('mitbih-beats') gives it")
+    check_instance(run, Run, "run is a Run, as Run.read('mitbih-beats') gives it")
     if data is not None:
-        instance(data, Ecg, "data is an Ecg, as es.load and es.read give it")
-    folder = None if to is None else place(to, "the run folder")
-    if flag(resume, "resume") and folder is None:
-        raise EcgsynthError("resume goes on from a run folder; name it, as in to='runs/mine'.")
-    callback(report, "report")
+        check_instance(data, Ecg, "data is an Ecg, as es.load and es.read give it")
+    folder = None if to is None else check_path(to, "the run folder")
+    if check_flag(resume, "resume") and folder is None:
+        raise EcgsynthError("resume goes on from a run folder; name it, as in to='runs/first'.")
+    check_callback(report, "report")
     settings = run.training
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -96,29 +100,33 @@ def train(
         snapshots.check_folder(folder, run, resume)
     elif settings.on_alarm == "restore":
         raise EcgsynthError("training.on_alarm=restore goes back to a snapshot; name a run folder.")
-    heldout = partial(heldout_of, run) if data is None else None  # of a set handed in none is known
-    with warned() as told:
+    heldout = (
+        partial(load_heldout, run) if data is None else None
+    )  # of a set handed in none is known
+    with collect_warnings() as data_warnings:
         if data is None:
             data = load(run.data.name, run.data.split, **run.data.settings)
-    refuse(data, settings.batch)
+    check_training_set(data, settings.batch)
     digest = fingerprint(data)
     if folder and resume:
         snapshots.check_data(folder, digest)
-    fabric = engine(settings)
+    fabric = make_fabric(settings)
 
     scaler = fit_scaler(settings.scaler, data)  # refuses flat signals before anything is written
     writes = folder is not None and fabric.is_global_zero
-    kept = snapshots.opened(folder, run, resume) if folder and writes else nullcontext()
-    with kept, matmul(settings.matmul), ending_with_the_others():
+    kept = snapshots.open_run_folder(folder, run, resume) if folder and writes else nullcontext()
+    with kept, matmul_precision(settings.matmul), stop_with_other_processes():
         fabric.barrier()
-        return _learn(run, data, digest, told, scaler, fabric, folder, resume, report, heldout)
+        return _run_training(
+            run, data, digest, data_warnings, scaler, fabric, folder, resume, report, heldout
+        )
 
 
-def _learn(
+def _run_training(
     run: Run,
     data: Ecg,
     digest: str,
-    told: list[str],
+    data_warnings: list[str],
     scaler: Scaler,
     fabric: Fabric,
     folder: Path | None,
@@ -126,10 +134,9 @@ def _learn(
     report: Report | None,
     heldout: Callable[..., TrainingSet | None] | None,
 ) -> Synthesizer:
-    """What `train` does once the folder is its own; digest: of the data, told: while they were
-    read."""
+    """Train once the folder is locked; digest: of the data; data_warnings: from reading it."""
     settings, began_cpu = run.training, time.process_time()
-    styles, style = styles_of(data, settings)
+    styles, style = style_codes(data, settings)
     prior = ContextPrior.fit(data, style, measure_hidden(scaler, data))
     items = TrainingSet.of(data, style, scaler, prior, settings.window_s)
     family = MODELS.get(run.model.name)
@@ -143,33 +150,37 @@ def _learn(
         generator = family.generator(model_settings, items.spec).to(fabric.device)
         critic = family.critic(model_settings, items.spec)
     except (RuntimeError, MemoryError, OverflowError, TypeError) as problem:
-        if not (wants_memory(problem) or "Overflow" in repr(problem)):
+        if not (is_out_of_memory(problem) or "Overflow" in repr(problem)):
             raise
         raise EcgsynthError(
             f"the model {run.model.name} cannot be made: not enough memory; take a smaller model."
         ) from problem
     critic = None if critic is None else critic.to(fabric.device)
-    refuse_wrong_bfloat16(fabric, settings.precision, generator, critic)
-    learner = Learner(fabric, settings, objective, generator, critic)
+    check_bfloat16(fabric, settings.precision, generator, critic)
+    learner = Trainer(fabric, settings, objective, generator, critic)
     parts, optimisers = learner.parts, learner.optimisers
-    refuse_uneven(fabric, run, (*parts.values(),), model_settings.pairs)
-    step, state = snapshots.restore(folder, parts, optimisers) if folder and resume else (0, {})
+    check_even_shares(fabric, run, (*parts.values(),), model_settings.pairs)
+    step, state = (
+        snapshots.load_snapshot(folder, parts, optimisers) if folder and resume else (0, {})
+    )
 
     total = settings.length(len(data))
     per_step = settings.per_step
     steps = math.ceil(total / per_step)
     card = make_card(run, data, items.spec, scaler, prior, styles)
-    card.doubts = [*told, *doubts(run, data)] if fabric.is_global_zero else []
+    card.doubts = (
+        [*data_warnings, *training_set_warnings(run, data)] if fabric.is_global_zero else []
+    )
     synthesizer = Synthesizer(learner.average, card)
     tracker = Tracker(folder, step * per_step) if folder and fabric.is_global_zero else None
     # It is watched on items drawn once, some of them held out, by rules over what is seen.
-    guard = Guard(
+    monitor = TrainingMonitor(
         run, items, partial(heldout, items, prior) if heldout else None,
         nets=(generator, critic), sample=family.sample, shares=batches.shares,
         chance=learner.chance, total=total, state=state,
         past=fabric.broadcast(tracker.past if tracker else []),
     )  # fmt: skip
-    card.alarms = guard.told
+    card.alarms = monitor.raised
 
     def snapshot() -> None:
         """Everything needed to go on, and the model as it stands."""
@@ -180,13 +191,13 @@ def _learn(
             if not all(
                 w.isfinite().all() for part in parts.values() for w in part.state_dict().values()
             ):
-                raise diverged(card.examples_seen)
-            decided = guard.state | {"core_seconds": card.core_seconds}
-            snapshots.keep(folder, step, run, parts, optimisers, decided, digest)
+                raise divergence_error(card.examples_seen)
+            decided = monitor.state | {"core_seconds": card.core_seconds}
+            snapshots.save_snapshot(folder, step, run, parts, optimisers, decided, digest)
             synthesizer.save(folder / snapshots.MODEL)
-            with written_beside(folder / "card.json") as beside:
-                beside.write_text(card.model_dump_json(indent=1))
-            if settings.keep_every and _crossed(step, per_step, settings.keep_every):
+            with atomic_write(folder / "card.json") as temporary:
+                temporary.write_text(card.model_dump_json(indent=1))
+            if settings.keep_every and _passed_multiple(step, per_step, settings.keep_every):
                 synthesizer.save(folder / "kept" / f"{step * per_step:09d}.safetensors")
             if settings.sheets:
                 tracker.samples(step * per_step, synthesizer.generate(24, seed=0))
@@ -199,7 +210,7 @@ def _learn(
 
     if folder and tracker and settings.on_alarm == "restore" and step == 0:
         # The least that one can go back to.
-        snapshots.keep(folder, step, run, parts, optimisers, guard.state, digest)
+        snapshots.save_snapshot(folder, step, run, parts, optimisers, monitor.state, digest)
     sums: dict[str, float] = {}
     began, counted, between = time.perf_counter(), 0, True
     waiting = ExitStack()
@@ -208,16 +219,16 @@ def _learn(
         while step < steps:
             between = False
             progress = step / steps
-            rate = share_of_rate(settings, progress, step * per_step / len(data)) * guard.rate
+            rate = rate_factor(settings, progress, step * per_step / len(data)) * monitor.rate
             number = (run.seed * 1_000_003 + step) % 2**63
             random = torch.Generator().manual_seed(number)
             torch.manual_seed((number ^ APART) + fabric.global_rank)
             values = learner.step(
                 partial(batches.draw, generator.latent, random, fabric.device),
-                partial(_altered, fs=data.spec.fs, chance=guard.augment, random=random),
+                partial(_augmented, fs=data.spec.fs, chance=monitor.augment, random=random),
                 rate, progress=progress, step=step,
             )  # fmt: skip
-            values, stop = agreed(fabric, values, asked.is_set())
+            values, stop = reduce_losses(fabric, values, asked.is_set())
             step += 1
             learner.follow(step * per_step)
             between = True
@@ -226,34 +237,34 @@ def _learn(
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value
             counted += 1
-            line = guard.look(step) if fabric.is_global_zero else {}
-            logged = step % settings.log_every == 0 or step == steps or guard.looks(step)
+            line = monitor.look(step) if fabric.is_global_zero else {}
+            logged = step % settings.log_every == 0 or step == steps or monitor.look_is_due(step)
             if logged:
                 means = {name: summed / counted for name, summed in sums.items()}
                 left = total - step * per_step
-                means |= pace(counted * per_step, time.perf_counter() - began, left)
+                means |= speed_figures(counted * per_step, time.perf_counter() - began, left)
                 line |= means
                 sums, counted, began = {}, 0, time.perf_counter()
             line = fabric.broadcast(line)  # every process decides alike
-            begun = guard.heed(step * per_step, values, line)
+            begun = monitor.respond(step * per_step, values, line)
             if tracker:
                 tracker.write(step * per_step, line, begun)
-            if guard.goes_back(begun):
+            if monitor.should_restore(begun):
                 assert folder is not None
                 fabric.barrier()
-                step, _ = snapshots.restore(folder, parts, optimisers)
-                guard.rewind(step * per_step)
+                step, _ = snapshots.load_snapshot(folder, parts, optimisers)
+                monitor.rewind(step * per_step)
                 if tracker:
                     tracker.rewind(step * per_step, begun)
                 sums, counted, began = {}, 0, time.perf_counter()
                 continue
             if report and logged:
                 report(step * per_step, total, means)
-            if settings.samples and _crossed(step, per_step, len(data)):
+            if settings.samples and _passed_multiple(step, per_step, len(data)):
                 sample(step * per_step // len(data))
             due = [settings.snapshot_every, settings.keep_every or settings.snapshot_every]
-            crossed = any(_crossed(step, per_step, every) for every in due)
-            if crossed and step < steps and not guard.doubtful:
+            crossed = any(_passed_multiple(step, per_step, every) for every in due)
+            if crossed and step < steps and not monitor.doubtful:
                 snapshot()
             if stop and step < steps:
                 raise KeyboardInterrupt
@@ -271,11 +282,11 @@ def _learn(
     return synthesizer
 
 
-def _altered(signal: Tensor, fs: float, chance: float, random: torch.Generator) -> Tensor:
+def _augmented(signal: Tensor, fs: float, chance: float, random: torch.Generator) -> Tensor:
     """The signals as the critic sees them; without augmentation no random number is drawn."""
     return augment(signal, fs, chance, random) if chance else signal
 
 
-def _crossed(step: int, per_step: int, every: int) -> bool:
+def _passed_multiple(step: int, per_step: int, every: int) -> bool:
     """Whether this step passed a multiple of `every` examples."""
     return step * per_step // every > (step - 1) * per_step // every

@@ -21,7 +21,7 @@ def make_optimiser(settings: Training, parameters: Iterable[Parameter], rate: fl
     )
 
 
-def share_of_rate(settings: Training, progress: float, epoch: float) -> float:
+def rate_factor(settings: Training, progress: float, epoch: float) -> float:
     """What is left of the first rates: a cosine down to `rate_end`, or halves.
 
     progress: from 0 to 1 over the training. epoch: passes over the set so far.

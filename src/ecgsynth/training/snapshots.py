@@ -14,7 +14,7 @@ from torch import nn
 
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import make_folder, written_beside
+from ecgsynth.files import atomic_write, make_folder
 
 SNAPSHOT = "resume.safetensors"
 """Models, optimisers and position in one file, replaced in one rename: never half-written."""
@@ -22,7 +22,7 @@ SNAPSHOT = "resume.safetensors"
 MODEL = "model.safetensors"
 
 WRITTEN = ("run.yaml", "metrics.jsonl", "card.json", "samples", "tensorboard", "kept")
-"""What a training writes into its folder beside these two."""
+"""What else a training writes into its folder."""
 
 FREE = tuple(
     f"training.{name}"
@@ -66,7 +66,7 @@ def check_folder(to: str | Path, run: Run, resume: bool) -> None:
     if not begun and resume:
         raise EcgsynthError(f"{folder} holds no snapshot to resume; leave out --resume.")
     there = [name for name in WRITTEN if os.path.lexists(folder / name)]
-    if not begun and there and not _written_here(folder / "run.yaml"):
+    if not begun and there and not _is_own_recipe(folder / "run.yaml"):
         raise EcgsynthError(
             f"{folder} holds {there[0]}, which no training wrote; choose a new or an empty --to."
         )
@@ -79,7 +79,7 @@ def check_folder(to: str | Path, run: Run, resume: bool) -> None:
             )
 
 
-def _written_here(recipe: Path) -> bool:
+def _is_own_recipe(recipe: Path) -> bool:
     """Whether a training that ended before its first snapshot wrote this `run.yaml`."""
     try:
         return Run.read(recipe).to_yaml() == recipe.read_text(encoding="utf-8")
@@ -88,8 +88,8 @@ def _written_here(recipe: Path) -> bool:
 
 
 def check_data(folder: str | Path, digest: str) -> None:
-    """Refuse to go on with other data than the snapshot's: scaler, prior and doubts would be of
-    these, and the weights of those. digest: `fingerprint` of the training set.
+    """Refuse to go on with other data than the snapshot's: scaler, prior and warnings would be of
+    the new data, and the weights of the old. digest: `fingerprint` of the training set.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def check_data(folder: str | Path, digest: str) -> None:
         with safe_open(Path(folder) / SNAPSHOT, "pt") as file:
             begun_with = (file.metadata() or {}).get("data", digest)
     except (SafetensorError, OSError):
-        return  # `restore` says what is wrong with it
+        return  # `load_snapshot` reports what is wrong with it
     if begun_with != digest:
         raise EcgsynthError(
             f"the training set is not the one that {folder} was begun with: its items have "
@@ -110,7 +110,7 @@ def check_data(folder: str | Path, digest: str) -> None:
 
 
 @contextmanager
-def opened(folder: Path, run: Run, resume: bool) -> Iterator[None]:
+def open_run_folder(folder: Path, run: Run, resume: bool) -> Iterator[None]:
     """A run folder for one training alone: made or re-opened, cleared of what a killed process
     left, with `run.yaml` in it. The hold on it dies with the process, however that ends.
 
@@ -137,8 +137,8 @@ def opened(folder: Path, run: Run, resume: bool) -> Iterator[None]:
         check_folder(folder, run, resume)
         for left in [*folder.glob(".*.part"), *folder.glob("samples/.*.part")]:
             shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
-        with written_beside(folder / "run.yaml") as beside:
-            beside.write_text(run.to_yaml())
+        with atomic_write(folder / "run.yaml") as temporary:
+            temporary.write_text(run.to_yaml())
         yield
     finally:
         with suppress(PermissionError):  # Windows keeps a file that is open
@@ -146,7 +146,7 @@ def opened(folder: Path, run: Run, resume: bool) -> Iterator[None]:
         lock.release()
 
 
-def keep(
+def save_snapshot(
     folder: Path,
     step: int,
     run: Run,
@@ -155,8 +155,10 @@ def keep(
     decided: dict[str, float],
     digest: str,
 ) -> None:
-    """Write the snapshot beside the old one, then take its place; decided: `Guard.state`, digest:
-    `fingerprint` of the training set."""
+    """Write the snapshot, then replace the old one.
+
+    decided: `TrainingMonitor.state`. digest: `fingerprint` of the training set.
+    """
     from safetensors.torch import save
 
     tensors = {
@@ -170,17 +172,17 @@ def keep(
                 tensors[f"{part}/{index}/{name}"] = torch.as_tensor(value).detach().cpu().clone()
     position = {"step": str(step), "examples": str(step * run.training.per_step)}
     position |= {"decided": json.dumps(decided), "data": digest}
-    # Not save_file: its errors do not say that the disk is full.
-    with written_beside(folder / SNAPSHOT) as beside, beside.open("wb") as file:
+    # Not save_file: its errors do not report a full disk.
+    with atomic_write(folder / SNAPSHOT) as temporary, temporary.open("wb") as file:
         file.write(save(tensors, metadata=position))
         file.flush()
         os.fsync(file.fileno())
 
 
-def restore(
+def load_snapshot(
     folder: Path, parts: dict[str, nn.Module], optimisers: dict[str, torch.optim.Optimizer]
 ) -> tuple[int, dict[str, float]]:
-    """Load the snapshot into models and optimisers; the step to go on from, `Guard.state`."""
+    """Load the snapshot into models and optimisers; step and `TrainingMonitor.state`."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -189,10 +191,10 @@ def restore(
             step, decided = int(position["step"]), json.loads(position.get("decided", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         for part, module in parts.items():
-            module.load_state_dict(_below(tensors, part))
+            module.load_state_dict(_tensors_of(tensors, part))
         for part, optimiser in optimisers.items():
             state: dict[int, dict[str, torch.Tensor]] = {}
-            for name, value in _below(tensors, part).items():
+            for name, value in _tensors_of(tensors, part).items():
                 index, _, key = name.partition("/")
                 state.setdefault(int(index), {})[key] = value
             optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
@@ -208,14 +210,14 @@ def restore(
     return step, decided
 
 
-def _below(tensors: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
+def _tensors_of(tensors: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
     head = part + "/"
     return {n.removeprefix(head): v for n, v in tensors.items() if n.startswith(head)}
 
 
 def _differences(old: Run, new: Run) -> list[str]:
     """`key: old -> new` of all settings that change what is learned."""
-    before, after = flat(old.to_dict()), flat(new.to_dict())
+    before, after = flatten_settings(old.to_dict()), flatten_settings(new.to_dict())
     return [
         f"{key}: {before.get(key)} -> {after.get(key)}"
         for key in sorted({*before, *after})
@@ -225,11 +227,11 @@ def _differences(old: Run, new: Run) -> list[str]:
     ]
 
 
-def flat(content: dict, prefix: str = "") -> dict[str, str]:
+def flatten_settings(content: dict, prefix: str = "") -> dict[str, str]:
     found: dict[str, str] = {}
     for key, value in content.items():
         if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{key}.")
+            found |= flatten_settings(value, f"{prefix}{key}.")
         else:
             found[prefix + key] = json.dumps(value)
     return found

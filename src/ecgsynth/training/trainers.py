@@ -14,11 +14,11 @@ from torch.optim import Optimizer
 
 from ecgsynth.config import Training
 from ecgsynth.training.data.batches import Batch
-from ecgsynth.training.engine import average_gradients, mixed
+from ecgsynth.training.engine import autocast, average_gradients
 from ecgsynth.training.optimisers import make_optimiser
 
 
-class Learner:
+class Trainer:
     """A generator, its average, its critic where the family has one, and their optimisers.
 
     Parameters
@@ -55,7 +55,7 @@ class Learner:
 
     @property
     def chance(self) -> float:
-        """The loss of a critic that says the same of every item."""
+        """The loss of a critic that rates every item alike."""
         if self.critic is None:
             return 0.0
         nothing = torch.zeros(1)
@@ -77,7 +77,7 @@ class Learner:
         """
         for name, optimiser in self.optimisers.items():
             optimiser.param_groups[0]["lr"] = self._rates[name] * rate
-        with mixed(self._fabric, self._settings.precision):
+        with autocast(self._fabric, self._settings.precision):
             if self.critic is None:
                 return self._match(draw(), step)
             return self._play(self.critic, draw, altered, progress, step)
@@ -104,7 +104,7 @@ class Learner:
             )
             self._descend(critic, self.optimisers["for_critic"], terms)
             objective.constrain(critic)
-        values = _means("critic", terms)
+        values = _mean_terms("critic", terms)
 
         # Generator: make the critic take synthetic for real.
         critic.requires_grad_(False)
@@ -113,14 +113,14 @@ class Learner:
             critic, real, synthetic, batch.condition, progress=progress, step=step
         )
         self._descend(generator, self.optimisers["for_generator"], terms)
-        return values | _means("generator", terms)
+        return values | _mean_terms("generator", terms)
 
     def _match(self, batch: Batch, step: int) -> dict[str, float]:
         terms = self._objective.matching_loss(
             self.generator, batch.real, batch.latent, batch.condition, step=step
         )
         self._descend(self.generator, self.optimisers["for_generator"], terms)
-        return _means("generator", terms)
+        return _mean_terms("generator", terms)
 
     def _descend(self, net: nn.Module, optimiser: Optimizer, terms: dict[str, Tensor]) -> None:
         """One step of the optimiser down the sum of the terms."""
@@ -128,7 +128,7 @@ class Learner:
         optimiser.zero_grad()
         loss.backward()
         average_gradients(self._fabric, net)
-        if self._settings.clip_gradient:  # what is not finite is found in the losses, told there
+        if self._settings.clip_gradient:  # non-finite values are found in the losses
             clip_grad_norm_(net.parameters(), self._settings.clip_gradient)
         optimiser.step()
 
@@ -137,11 +137,11 @@ class Learner:
         """The weights' exponential moving average, short at first (Karras et al. 2020)."""
         half_life = min(self._settings.ema_half_life, 0.05 * examples)
         keep = 0.5 ** (self._settings.per_step / max(half_life, 1e-8))
-        theirs = self.generator.state_dict()
-        for name, mine in self.average.state_dict().items():
-            new = theirs[name]
-            mine.copy_(torch.lerp(new, mine, keep) if mine.is_floating_point() else new)
+        current = self.generator.state_dict()
+        for name, average in self.average.state_dict().items():
+            new = current[name]
+            average.copy_(torch.lerp(new, average, keep) if average.is_floating_point() else new)
 
 
-def _means(net: str, terms: dict[str, Tensor]) -> dict[str, float]:
+def _mean_terms(net: str, terms: dict[str, Tensor]) -> dict[str, float]:
     return {f"{net}/{name}": float(term.detach().mean()) for name, term in terms.items()}

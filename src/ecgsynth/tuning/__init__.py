@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.progress import Advance
-from ecgsynth.threads import cores
+from ecgsynth.threads import available_cores
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -27,11 +27,11 @@ LOOK_S = 0.5
 STOP_S = 30.0
 """So long processes have to end their step after Ctrl-C."""
 REFUSED = 2
-"""Exit code of a process that told its reason."""
+"""Exit code of a process that wrote its reason."""
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TuningResult:
     """What a study found.
 
     best: the recipe with the best trial's settings, to be trained in full; also in `best.yaml`.
@@ -56,7 +56,7 @@ def tune(
     seconds: float = 0.0,
     resume: bool = False,
     advance: Advance | None = None,
-) -> Tuned:
+) -> TuningResult:
     """Search the settings that the recipe's section `tune` names.
 
     Parameters
@@ -72,22 +72,23 @@ def tune(
         use without `resume`; another search; no trial came to its end.
     KeyboardInterrupt: on Ctrl-C, when all processes have ended.
     """
-    need_optuna()
-    from ecgsynth.tuning.score import split_of
+    check_optuna()
+    from ecgsynth.tuning.score import scoring_split
     from ecgsynth.tuning.study import Folder
 
     for name, value in (("trials", trials), ("processes", processes)):
         if value < 1:
             raise EcgsynthError(f"the {name} must be 1 or more; got {value}.")
     folder = Folder.create(Path(to), run, resume)
-    split_of(run, folder.tune)
+    scoring_split(run, folder.tune)
     study = folder.open()
-    _work(folder, study, trials, processes, seconds, advance)
-    return results(folder, study)
+    _run_workers(folder, study, trials, processes, seconds, advance)
+    return best_result(folder, study)
 
 
-def need_optuna() -> None:
-    """
+def check_optuna() -> None:
+    """Check that Optuna can be imported.
+
     Raises
     ------
     EcgsynthError: Optuna is not installed.
@@ -98,7 +99,7 @@ def need_optuna() -> None:
         raise EcgsynthError("tuning needs Optuna; run `pip install 'ecgsynth[tune]'`.")
 
 
-def _work(
+def _run_workers(
     folder: Folder,
     study: Study,
     trials: int,
@@ -108,10 +109,10 @@ def _work(
 ) -> None:
     """Let processes work on the study until it is done."""
     until = time.time() + seconds if seconds else None
-    threads = max(1, cores() // processes) if processes > 1 else 0
+    threads = max(1, available_cores() // processes) if processes > 1 else 0
     context = get_context("spawn")  # a fork of a process in which PyTorch has begun may hang
     workers = [
-        context.Process(target=_in_process, args=(folder.path, trials, until, threads))
+        context.Process(target=_worker_main, args=(folder.path, trials, until, threads))
         for _ in range(processes)
     ]
     try:
@@ -122,12 +123,12 @@ def _work(
                 advance(*_progress(folder, study, trials))
             time.sleep(LOOK_S)
     except BaseException:
-        _end(workers)
+        _stop_workers(workers)
         raise
     codes = [worker.exitcode for worker in workers if worker.exitcode]
     if codes and _progress(folder, study, trials)[1] < 1:  # else the others did its trials
-        told = folder.path / "problem.txt"
-        reason = told.read_text() if codes[0] == REFUSED and told.is_file() else ""
+        problem_file = folder.path / "problem.txt"
+        reason = problem_file.read_text() if codes[0] == REFUSED and problem_file.is_file() else ""
         raise EcgsynthError(
             reason
             or f"a process of the study ended with code {codes[0]} (-9: killed, perhaps for "
@@ -135,27 +136,27 @@ def _work(
         )
 
 
-def _in_process(path: Path, trials: int, until: float | None, threads: int) -> None:
+def _worker_main(path: Path, trials: int, until: float | None, threads: int) -> None:
     """What a process of the study does, from its start to its end."""
     import signal
     import sys
 
-    from ecgsynth.tuning.worker import work
+    from ecgsynth.tuning.worker import run_trials
 
     # Ctrl-C comes from the terminal and, as a SIGTERM, from the mother at once; where Python finds
     # no handler of its own for the second, it prints a traceback.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        work(path, trials, until, threads)
+        run_trials(path, trials, until, threads)
     except EcgsynthError as problem:
-        with written_beside(path / "problem.txt") as beside:
-            beside.write_text(str(problem))
+        with atomic_write(path / "problem.txt") as temporary:
+            temporary.write_text(str(problem))
         sys.exit(REFUSED)
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def _end(workers: Sequence[BaseProcess]) -> None:
+def _stop_workers(workers: Sequence[BaseProcess]) -> None:
     """End the processes; each finishes its step first."""
     begun = [worker for worker in workers if worker.pid is not None]
     for worker in begun:
@@ -170,11 +171,11 @@ def _end(workers: Sequence[BaseProcess]) -> None:
 
 def _progress(folder: Folder, study: Study, trials: int) -> tuple[str, float]:
     """What is done, and its share of the whole study."""
-    from ecgsynth.tuning.study import counts
+    from ecgsynth.tuning.study import is_asked
 
-    mine = [one for one in study.get_trials(deepcopy=False) if counts(one)]
-    ended = [one for one in mine if one.state.is_finished()]
-    running = [one for one in mine if not one.state.is_finished()]
+    asked_trials = [one for one in study.get_trials(deepcopy=False) if is_asked(one)]
+    ended = [one for one in asked_trials if one.state.is_finished()]
+    running = [one for one in asked_trials if not one.state.is_finished()]
     part = sum(len(one.intermediate_values) / folder.tune.measures for one in running)
     scores = [one.value for one in ended if one.value is not None and one.state.name == "COMPLETE"]
     words = f"trial {min(len(ended) + 1, trials)} of {trials}"
@@ -183,16 +184,16 @@ def _progress(folder: Folder, study: Study, trials: int) -> tuple[str, float]:
     return words, (len(ended) + part) / trials
 
 
-def results(folder: Folder, study: Study) -> Tuned:
-    """The best trial as a recipe, and the pictures, beside the study.
+def best_result(folder: Folder, study: Study) -> TuningResult:
+    """The best trial as a recipe, and the pictures, in the study's folder.
 
     Raises
     ------
     EcgsynthError: no trial came to its end.
     """
-    from ecgsynth.tuning.plots import draw
-    from ecgsynth.tuning.space import as_it_stands, with_settings
-    from ecgsynth.tuning.study import counts
+    from ecgsynth.tuning.plots import draw_study
+    from ecgsynth.tuning.space import recipe_settings, with_settings
+    from ecgsynth.tuning.study import is_asked
     from ecgsynth.tuning.worker import WHY
 
     trials = study.get_trials(deepcopy=False)
@@ -205,18 +206,19 @@ def results(folder: Folder, study: Study) -> Tuned:
         )
     ranked = sorted(whole, key=lambda one: one.value or 0.0)
     first, real = ranked[0], float(study.user_attrs["real"])
-    before = as_it_stands(folder.run, folder.tune)
+    before = recipe_settings(folder.run, folder.tune)
     own = next((one.value for one in ranked if one.params == before), None)
     settings = {key: folder.tune.space[key].value(v) for key, v in first.params.items()}
     best = with_settings(folder.run, settings)
     best.name = f"{folder.run.name}-best"
     figures = " and ".join(folder.tune.score)
     best.description = (
-        f"{folder.run.name} as trial {first.number} had it, the best of {sum(map(counts, trials))} "
-        f"(score {first.value:.3g} of {figures} after {folder.tune.examples:,} examples; "
+        f"settings of trial {first.number} of {folder.run.name}, the best of "
+        f"{sum(map(is_asked, trials))} (score {first.value:.3g} of {figures} after "
+        f"{folder.tune.examples:,} examples; "
         + (f"the recipe itself {own:.3g}, " if own is not None else "")
         + f"real items {real:.3g})."
     )
-    with written_beside(folder.path / "best.yaml") as beside:
-        beside.write_text(best.to_yaml())
-    return Tuned(best, first.value or 0.0, real, own, ranked, draw(study, folder.path))
+    with atomic_write(folder.path / "best.yaml") as temporary:
+        temporary.write_text(best.to_yaml())
+    return TuningResult(best, first.value or 0.0, real, own, ranked, draw_study(study, folder.path))

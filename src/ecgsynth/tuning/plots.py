@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -20,7 +20,7 @@ LEAST = {"importance": 4, "parallel": 2}
 SCALE = "score, log10"
 
 
-def draw(study: Study, folder: Path) -> list[Path]:
+def draw_study(study: Study, folder: Path) -> list[Path]:
     """`importance.png` and `parallel.png` in the folder, those that there are trials enough for."""
     import matplotlib as mpl
     from optuna.trial import TrialState
@@ -45,25 +45,25 @@ def draw(study: Study, folder: Path) -> list[Path]:
         for name, (title, paint) in titles.items():
             if len(whole) < LEAST[name]:
                 continue
-            axes = paint(study, target=_decades, target_name=SCALE)
+            axes = paint(study, target=_log_score, target_name=SCALE)
             axes.set_title("")
             axes.set_title(title, loc="left")  # Optuna has it here or there
             if axes.get_legend():  # it would lie on a bar
                 axes.get_legend().remove()
-            for lines in axes.collections:  # Optuna's colours end in white, which nobody sees
+            for lines in axes.collections:  # Optuna's colours end in white, which is invisible
                 lines.set_cmap("viridis")
             if name == "parallel":  # whole names; Optuna cuts them short
                 axes.set_xticks(axes.get_xticks(), [SCALE, *sorted(whole[0].params)])
             figure = axes.figure
             figure.set_size_inches(10, 5)
-            with written_beside(folder / f"{name}.png") as beside:
-                figure.savefig(beside, format="png", dpi=110, bbox_inches="tight")
+            with atomic_write(folder / f"{name}.png") as temporary:
+                figure.savefig(temporary, format="png", dpi=110, bbox_inches="tight")
             pyplot.close(figure)
             made.append(folder / f"{name}.png")
     return made
 
 
-def _decades(trial: FrozenTrial) -> float:
+def _log_score(trial: FrozenTrial) -> float:
     """The score by its logarithm: a bad trial is a hundred times as bad as a good one."""
     assert trial.value is not None
     return math.log10(trial.value)

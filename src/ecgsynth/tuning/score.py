@@ -40,13 +40,13 @@ class Scorer:
 
     def __init__(self, run: Run, tune: Tune) -> None:
         self.tune, self.seed = tune, run.seed
-        source = f"{run.data.name}:{split_of(run, tune)}"
+        source = f"{run.data.name}:{scoring_split(run, tune)}"
         test = load(source, **run.data.settings)
         train = load(run.data.name, run.data.split, **run.data.settings)
         random = np.random.default_rng(run.seed)
-        self._test = few(test, tune.items, random)
-        self._train = few(train, tune.items, random)
-        mine = few(train, tune.items, random)
+        self._test = sample_per_class(test, tune.items, random)
+        self._train = sample_per_class(train, tune.items, random)
+        training_items = sample_per_class(train, tune.items, random)
         self.groups = [
             name for name in train.spec.classes or ("",) if len(members(test, name)) >= MIN_ITEMS
         ]
@@ -55,7 +55,7 @@ class Scorer:
                 f"{source} has no class with {MIN_ITEMS} items to score on; name another split in "
                 "tune.against."
             )
-        self.real = self(mine)
+        self.real = self(training_items)
 
     def of(self, synthesizer: Synthesizer) -> float:
         """The score of as many items of every class as there are real ones."""
@@ -87,7 +87,7 @@ class Scorer:
         return float(np.exp(np.mean(logs)))
 
 
-def split_of(run: Run, tune: Tune) -> str:
+def scoring_split(run: Run, tune: Tune) -> str:
     """The split to score on.
 
     Raises
@@ -117,7 +117,7 @@ def split_of(run: Run, tune: Tune) -> str:
     )
 
 
-def few(ecg: Ecg, count: int, random: np.random.Generator) -> Ecg:
+def sample_per_class(ecg: Ecg, count: int, random: np.random.Generator) -> Ecg:
     """At most so many items of every class."""
     if not ecg.spec.classes:
         return pick(ecg, count, random)

@@ -11,7 +11,7 @@ from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.recipes import put
 from ecgsynth.registry import METRICS
-from ecgsynth.settings import Settings, Whole
+from ecgsynth.settings import Settings, TopLevelSettings
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -76,7 +76,7 @@ class Axis(Settings):
         return value if is_number and self.low <= value <= self.high else None
 
 
-class Tune(Whole):
+class Tune(TopLevelSettings):
     """The section `tune` of a recipe."""
 
     space: dict[str, Axis] = Field(min_length=1, description="setting -> where it is searched")
@@ -89,7 +89,7 @@ class Tune(Whole):
     items: int = Field(200, ge=20, description="most items of a class, real and synthetic")
 
     @classmethod
-    def _called(cls) -> str:
+    def _title(cls) -> str:
         return "the section `tune`"
 
     @model_validator(mode="after")
@@ -104,7 +104,7 @@ class Tune(Whole):
         return self
 
 
-def tune_of(run: Run) -> Tune:
+def tuning_settings(run: Run) -> Tune:
     """The recipe's section, checked: its words, its figures, and the settings at every end.
 
     Raises
@@ -113,7 +113,7 @@ def tune_of(run: Run) -> Tune:
     """
     if not run.tune:
         raise EcgsynthError(
-            f"the recipe '{run.name}' does not say what to search; give it a section `tune`, as "
+            f"the recipe '{run.name}' has nothing to search; give it a section `tune`, as "
             "that of vanilla-mitbih has it."
         )
     tune = Tune.from_dict(run.tune)
@@ -147,10 +147,10 @@ def trial_run(run: Run, tune: Tune, settings: dict[str, Any]) -> Run:
     return found
 
 
-def as_it_stands(run: Run, tune: Tune) -> dict[str, Any]:
+def recipe_settings(run: Run, tune: Tune) -> dict[str, Any]:
     """What would have to be drawn for the recipe itself; nothing where it lies outside the search.
 
-    With this trial a study says how much it found, and never less than there was.
+    With this trial a study shows its gain, and its best is never worse than the recipe.
     """
     parts = {
         "data": run.data_settings(), "model": run.model_settings(),

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import holds_files, make_folder, written_beside
-from ecgsynth.training.snapshots import flat
-from ecgsynth.tuning.space import Tune, as_it_stands, tune_of
+from ecgsynth.files import atomic_write, holds_files, make_folder
+from ecgsynth.training.snapshots import flatten_settings
+from ecgsynth.tuning.space import Tune, recipe_settings, tuning_settings
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -53,7 +53,7 @@ class Folder:
         EcgsynthError: it holds a study and `resume` is not asked; there is none to resume; it
             searches something else; it holds files of others.
         """
-        tune = tune_of(run)
+        tune = tuning_settings(run)
         begun = (path / RECIPE).is_file()
         if begun and not resume:
             raise EcgsynthError(
@@ -72,15 +72,15 @@ class Folder:
                     f"the study in {path} searches otherwise ({'; '.join(differences)}); resume "
                     "with the same recipe, or take a new --to."
                 )
-        with written_beside(path / RECIPE) as beside:
-            beside.write_text(run.to_yaml())
+        with atomic_write(path / RECIPE) as temporary:
+            temporary.write_text(run.to_yaml())
         return cls(path, run, tune)
 
     @classmethod
     def read(cls, path: Path) -> Folder:
         """The folder of a study that was made before."""
         run = Run.read(path / RECIPE)
-        return cls(path, run, tune_of(run))
+        return cls(path, run, tuning_settings(run))
 
     def trial(self, number: int) -> Path:
         """The run folder of a trial."""
@@ -100,19 +100,19 @@ class Folder:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         waits = {"connect_args": {"timeout": PATIENCE_S}}
         try:
-            with self._alone():  # two that make the tables at once stumble over each other
+            with self._exclusive_lock():  # two that make the tables at once stumble over each other
                 storage = optuna.storages.RDBStorage(
                     f"sqlite:///{self.path / DATABASE}", engine_kwargs=waits
                 )
                 study = optuna.create_study(
                     storage=storage, study_name="study", load_if_exists=True, direction="minimize",
                     # Scores of a GAN go up and down: a trial must be worse than half of the others
-                    # at its best so far, and a quarter of a training says nothing yet.
+                    # at its best so far, and a quarter of a training is too early.
                     pruner=optuna.pruners.MedianPruner(
                         n_startup_trials=STARTUP, n_warmup_steps=self.tune.measures // 4 + 1
                     ),
                 )  # fmt: skip
-                own = as_it_stands(self.run, self.tune)
+                own = recipe_settings(self.run, self.tune)
                 if own and not study.get_trials(deepcopy=False):
                     study.enqueue_trial(own)
                 return study
@@ -135,9 +135,9 @@ class Folder:
         The process holds a lock by the trial's number, which dies with it, however it dies: a
         trial that runs and is not locked has lost its process, and is begun anew.
         """
-        with self._alone():
-            self._put_back(study)
-            if sum(counts(one) for one in study.get_trials(deepcopy=False)) >= trials:
+        with self._exclusive_lock():
+            self._requeue_lost_trials(study)
+            if sum(is_asked(one) for one in study.get_trials(deepcopy=False)) >= trials:
                 trial = None
             else:
                 study.sampler = self._sampler(len(study.get_trials(deepcopy=False)))
@@ -150,10 +150,10 @@ class Folder:
         finally:
             if trial is not None:
                 with suppress(PermissionError):  # Windows keeps a file that is open
-                    self._file(trial.number).unlink(missing_ok=True)
+                    self._lock_path(trial.number).unlink(missing_ok=True)
                 held.release()
 
-    def _put_back(self, study: Study) -> None:
+    def _requeue_lost_trials(self, study: Study) -> None:
         """Mark trials failed whose processes died, and queue their settings again."""
         from filelock import Timeout
         from optuna.trial import TrialState
@@ -166,30 +166,30 @@ class Folder:
                     study.enqueue_trial(one.params, user_attrs={BEGUN: begun})
                     log.warning("trial %d lost its process; it is begun anew.", one.number)
                 with suppress(PermissionError):
-                    self._file(one.number).unlink(missing_ok=True)
+                    self._lock_path(one.number).unlink(missing_ok=True)
 
     def _sampler(self, number: int):  # type: ignore[no-untyped-def]
         import optuna
 
         return optuna.samplers.TPESampler(seed=(self.run.seed + number) % 2**32)
 
-    def _file(self, number: int) -> Path:
+    def _lock_path(self, number: int) -> Path:
         return self.path / "trials" / f".{number:04d}.lock"
 
     def _lock(self, number: int) -> BaseFileLock:
         from filelock import FileLock
 
-        file = self._file(number)
+        file = self._lock_path(number)
         make_folder(file.parent)
         return FileLock(file)
 
-    def _alone(self) -> BaseFileLock:
+    def _exclusive_lock(self) -> BaseFileLock:
         from filelock import FileLock
 
         return FileLock(self.path / ".lock")
 
 
-def counts(trial: FrozenTrial) -> bool:
+def is_asked(trial: FrozenTrial) -> bool:
     """Whether a trial is one of those asked for: not one that waits, nor one that lost its
     process (nothing else fails a trial)."""
     return trial.state.name not in ("WAITING", "FAIL")
@@ -197,7 +197,7 @@ def counts(trial: FrozenTrial) -> bool:
 
 def _differences(old: Run, new: Run) -> list[str]:
     """`key: old -> new` of all settings that change what a trial is."""
-    before, after = flat(old.to_dict()), flat(new.to_dict())
+    before, after = flatten_settings(old.to_dict()), flatten_settings(new.to_dict())
     return [
         f"{key}: {before.get(key, 'not there')} -> {after.get(key, 'not there')}"
         for key in sorted({*before, *after})

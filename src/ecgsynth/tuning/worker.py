@@ -7,7 +7,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecgsynth.errors import EcgsynthError, wants_memory
+from ecgsynth.errors import EcgsynthError, is_out_of_memory
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training.loop import train
 from ecgsynth.tuning.score import Scorer
@@ -22,7 +22,7 @@ WHY = "why"
 """Note on a trial: what ended it early."""
 
 
-def work(path: Path, trials: int, until: float | None = None, threads: int = 0) -> None:
+def run_trials(path: Path, trials: int, until: float | None = None, threads: int = 0) -> None:
     """Train trials of the study in this folder until so many were made.
 
     Several processes may do so at once.
@@ -49,10 +49,10 @@ def work(path: Path, trials: int, until: float | None = None, threads: int = 0) 
         with folder.next(study, trials) as trial:
             if trial is None:
                 return
-            attempt(folder, study, scorer, trial)
+            run_trial(folder, study, scorer, trial)
 
 
-def attempt(folder: Folder, study: Study, scorer: Scorer, trial: Trial) -> None:
+def run_trial(folder: Folder, study: Study, scorer: Scorer, trial: Trial) -> None:
     """Train one trial, scored at intervals; cut short where the others were better by then."""
     from optuna.trial import TrialState
 
@@ -76,16 +76,16 @@ def attempt(folder: Folder, study: Study, scorer: Scorer, trial: Trial) -> None:
         if measure < tune.measures:  # the last one is the value of the trial
             trial.report(scorer.of(model), measure)
             if trial.should_prune():
-                raise _CutShortError(f"worse than half of the others at measure {measure}")
+                raise _PrunedError(f"worse than half of the others at measure {measure}")
 
     try:
         score = scorer.of(train(run, target, report=watch))
         trial.report(score, tune.measures)
-    except (_CutShortError, EcgsynthError) as reason:  # it diverged, or cannot be trained at all
+    except (_PrunedError, EcgsynthError) as reason:  # it diverged, or cannot be trained at all
         trial.set_user_attr(WHY, str(reason))
         study.tell(trial, state=TrialState.PRUNED)
     except (MemoryError, RuntimeError) as reason:
-        if not wants_memory(reason):
+        if not is_out_of_memory(reason):
             raise
         trial.set_user_attr(WHY, "not enough memory for these settings")
         study.tell(trial, state=TrialState.PRUNED)
@@ -93,7 +93,7 @@ def attempt(folder: Folder, study: Study, scorer: Scorer, trial: Trial) -> None:
         study.tell(trial, score)
 
 
-class _CutShortError(Exception):
+class _PrunedError(Exception):
     """The trial is cut short."""
 
 

@@ -20,7 +20,7 @@ from ecgsynth.datasets.fetching.download import Download, Source
 from ecgsynth.datasets.fetching.unpack import install
 from ecgsynth.datasets.store import data_root
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.files import at_home
+from ecgsynth.files import expand_home
 
 SOURCES = {
     "mitbih": Source(
@@ -85,8 +85,8 @@ def fetch(
     console = console or Console(stderr=True)
     with Progress(*(_OF_FILES if source is None else _OF_BYTES), console=console) as progress:
         if source is not None:
-            matching = install(name, at_home(source), folder, known, progress)
-            told = (
+            matching = install(name, expand_home(source), folder, known, progress)
+            summary = (
                 f"{matching} files match their checksums"
                 if matching
                 else f"nothing was compared, as there is no {checksums.LIST}"
@@ -95,6 +95,6 @@ def fetch(
             url = (base_url or known.url).rstrip("/") + "/"
             if not url.startswith(("https://", "http://")):
                 raise EcgsynthError(f"'{base_url}' is no web address; give one with https://.")
-            told = Download(url, folder, known, tries, pause_s).run(workers, progress)
-    console.print(f"{name}: {told}, in {folder}", highlight=False, soft_wrap=True)
+            summary = Download(url, folder, known, tries, pause_s).run(workers, progress)
+    console.print(f"{name}: {summary}, in {folder}", highlight=False, soft_wrap=True)
     return folder

@@ -1,4 +1,4 @@
-"""Archives and folders of strangers, unpacked within bounds."""
+"""Safe unpacking of archives and folders from untrusted sources, within size limits."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def extract(source: Path, into: Path, most: int, progress: Progress) -> None:
     except (
         tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, ValueError,
     ) as problem:  # fmt: skip
-        raise EcgsynthError(_damaged(name, problem)) from None
+        raise EcgsynthError(_damage_text(name, problem)) from None
     except OSError as problem:
         if problem.errno is None:  # gzip reports damage this way; a full disk has a number
-            raise EcgsynthError(_damaged(name, problem)) from None
+            raise EcgsynthError(_damage_text(name, problem)) from None
         raise
     except (RuntimeError, NotImplementedError) as problem:  # zip: a password, an odd method
         raise EcgsynthError(f"{name} cannot be unpacked ({problem}).") from None
@@ -85,7 +85,7 @@ class _Member(tarfile.TarInfo):
 
 
 def _extract_tar(source: Path, into: Path, most: int, progress: Progress) -> None:
-    left = _Left(source.name, most)
+    left = _Budget(source.name, most)
     with (
         progress.open(source, "rb", description=f"unpacking {source.name}") as file,
         tarfile.open(fileobj=file, mode="r:*", tarinfo=_Member) as archive,
@@ -102,7 +102,7 @@ def _extract_tar(source: Path, into: Path, most: int, progress: Progress) -> Non
 
 
 def _extract_zip(source: Path, into: Path, most: int, progress: Progress) -> None:
-    left = _Left(source.name, most)
+    left = _Budget(source.name, most)
     with zipfile.ZipFile(source) as archive:
         members = archive.infolist()
         for member in members:
@@ -121,7 +121,7 @@ def _extract_zip(source: Path, into: Path, most: int, progress: Progress) -> Non
             progress.advance(task, member.file_size)
 
 
-class _Left:
+class _Budget:
     """What an archive may still unfold to."""
 
     def __init__(self, name: str, size: int) -> None:
@@ -143,6 +143,6 @@ class _Left:
             )
 
 
-def _damaged(name: str, problem: Exception) -> str:
+def _damage_text(name: str, problem: Exception) -> str:
     reason = str(problem).split("\n")[0].rstrip(": ")
     return f"{name} is damaged or not a tar or zip archive ({reason}); copy it again."

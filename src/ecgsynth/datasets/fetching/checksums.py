@@ -64,7 +64,7 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def listed(folder: Path) -> dict[str, str]:
+def read_list(folder: Path) -> dict[str, str]:
     """The list that lies in a folder; empty where there is none.
 
     Raises
@@ -88,7 +88,7 @@ def mismatches(folder: Path, sums: dict[str, str]) -> tuple[int, list[str], list
     return len(present), spoils, [name for name in wrong if name not in spoils]
 
 
-def some(names: list[str]) -> str:
+def first_names(names: list[str]) -> str:
     """The first few of many names, and how many more."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(names[:5]) + more

@@ -1,4 +1,4 @@
-"""One data set on its way from a server: in parallel, resumable, every file checked."""
+"""Download of one data set: in parallel, resumable, every file checked."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TIMEOUT_S = (10, 30)
 class Source:
     """Where a data set is published.
 
-    url: folder that holds SHA256SUMS.txt. markers: files that say "this is it" (the first is
+    url: folder that holds SHA256SUMS.txt. markers: files that identify the set (the first is
     fetched last, so that a half-fetched set is never taken for a whole one); size: bytes.
     """
 
@@ -46,7 +46,7 @@ class Source:
 
 @dataclass
 class Download:
-    """One data set on its way from a server."""
+    """Download of one data set."""
 
     url: str
     folder: Path
@@ -91,7 +91,7 @@ class Download:
         if self.unlike:
             log.warning(
                 "%s differ from %s; they are no recordings and are kept.",
-                checksums.some(self.unlike),
+                checksums.first_names(self.unlike),
                 checksums.LIST,
             )
         return (
@@ -168,7 +168,7 @@ class Download:
             try:
                 reason = self._attempt(name, part)
             except requests.RequestException as problem:
-                reason = _plain(problem)
+                reason = _network_reason(problem)
             if not reason:
                 return
             # An attempt that came further is no failure: a poor line may drop many times.
@@ -266,7 +266,7 @@ def _size(file: Path) -> int:
     return file.stat().st_size if file.is_file() else 0
 
 
-def _plain(problem: Exception) -> str:
+def _network_reason(problem: Exception) -> str:
     """The innermost words of a network error, without the chain that wraps them."""
     text = type(problem).__name__
     kinds = {

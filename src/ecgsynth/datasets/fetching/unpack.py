@@ -13,7 +13,7 @@ from ecgsynth.datasets.fetching import checksums
 from ecgsynth.datasets.fetching.archives import copy_folder, extract
 from ecgsynth.datasets.fetching.download import Source
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import make_folder, written_beside
+from ecgsynth.files import atomic_write, make_folder
 
 log = logging.getLogger("ecgsynth")
 
@@ -33,7 +33,7 @@ def install(name: str, source: Path, target: Path, known: Source, progress: Prog
     Raises
     ------
     EcgsynthError: not there, not an archive, damaged, unsafe, too large, the wrong recordings, or
-        a checksum does not match; or files of `target` would be replaced that nobody compared;
+        a checksum does not match; or files of `target` would be replaced that no checksum covers;
         `target` is then as it was.
     """
     if not source.exists():
@@ -44,29 +44,29 @@ def install(name: str, source: Path, target: Path, known: Source, progress: Prog
         raise EcgsynthError(f"{source} is neither an archive nor a folder; name one of them.")
     if source.is_dir() and target.exists() and source.resolve() == target.resolve():
         return _verify(source, source)
-    with written_beside(target) as beside:
+    with atomic_write(target) as temporary:
         try:
             if source.is_dir():
-                copy_folder(source, beside)
+                copy_folder(source, temporary)
             else:
-                beside.mkdir()
-                extract(source, beside, TIMES * known.size + SPARE, progress)
-            inner = _set_folder(beside, known.markers)
+                temporary.mkdir()
+                extract(source, temporary, TIMES * known.size + SPARE, progress)
+            inner = _set_folder(temporary, known.markers)
             if inner is None:
                 raise EcgsynthError(
                     f"{source.name} holds no {' or '.join(known.markers)}, so it is not '{name}'; "
                     "choose the archive of that data set."
                 )
-            compared = max(_verify(inner, source), _agree(inner, source, target))
-            if inner != beside:
-                stripped = beside.with_name(beside.name + ".inner")
+            compared = max(_verify(inner, source), _check_against_target(inner, source, target))
+            if inner != temporary:
+                stripped = temporary.with_name(temporary.name + ".inner")
                 inner.rename(stripped)
-                shutil.rmtree(beside)
-                stripped.rename(beside)
+                shutil.rmtree(temporary)
+                stripped.rename(temporary)
             if target.is_dir():
-                _merge(beside, target, known.markers)
+                _merge(temporary, target, known.markers)
         finally:
-            shutil.rmtree(beside.with_name(beside.name + ".inner"), ignore_errors=True)
+            shutil.rmtree(temporary.with_name(temporary.name + ".inner"), ignore_errors=True)
     return compared
 
 
@@ -82,22 +82,22 @@ def _set_folder(folder: Path, markers: tuple[str, ...]) -> Path | None:
 
 def _verify(folder: Path, source: Path) -> int:
     """Compare recordings with the list that came with them."""
-    compared, spoils, others = checksums.mismatches(folder, checksums.listed(folder))
+    compared, spoils, others = checksums.mismatches(folder, checksums.read_list(folder))
     if spoils:
         raise EcgsynthError(
             f"{source.name} is damaged: {len(spoils)} of {compared} files do not match "
-            f"{checksums.LIST} ({checksums.some(spoils)}); copy it again."
+            f"{checksums.LIST} ({checksums.first_names(spoils)}); copy it again."
         )
     if others:
         log.warning(
             "%s differ from %s; they are no recordings and are kept.",
-            checksums.some(others),
+            checksums.first_names(others),
             checksums.LIST,
         )
     return compared - len(others)
 
 
-def _agree(folder: Path, source: Path, target: Path) -> int:
+def _check_against_target(folder: Path, source: Path, target: Path) -> int:
     """Compare what is to come with what is in `target`; what would change there for no reason is
     taken out of `folder`.
 
@@ -106,20 +106,21 @@ def _agree(folder: Path, source: Path, target: Path) -> int:
     EcgsynthError: recordings are other than those of the list in `target`, or a file would be
         replaced that no list names.
     """
-    kept = checksums.listed(target)
+    kept = checksums.read_list(target)
     compared, spoils, others = checksums.mismatches(folder, kept)
     if spoils:
         raise EcgsynthError(
             f"{source.name} holds other recordings than {target}: {len(spoils)} of {compared} "
-            f"files do not match the {checksums.LIST} there ({checksums.some(spoils)}); if they "
-            "are meant to take their place, move that folder away first."
+            f"files do not match the {checksums.LIST} there "
+            f"({checksums.first_names(spoils)}); if they are meant to replace them, move that "
+            "folder away first."
         )
     if kept:
         (folder / checksums.LIST).unlink(missing_ok=True)
     for name in others:
         if (target / name).exists():
             (folder / name).unlink()
-    named = kept or checksums.listed(folder)
+    named = kept or checksums.read_list(folder)
     files = (file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     strangers = [
         name for name in sorted(files)
@@ -127,8 +128,8 @@ def _agree(folder: Path, source: Path, target: Path) -> int:
     ]  # fmt: skip
     if strangers:
         raise EcgsynthError(
-            f"{target} holds other files of the names {checksums.some(strangers)}, and no "
-            f"{checksums.LIST} says which are right; move them away first."
+            f"{target} holds other files of the names {checksums.first_names(strangers)}, and no "
+            f"{checksums.LIST} lists the right ones; move them away first."
         )
     return compared - len(others)
 
@@ -140,12 +141,12 @@ def _differ(new: Path, old: Path) -> bool:
     return not old.is_file() or checksums.sha256(new) != checksums.sha256(old)
 
 
-def _merge(beside: Path, target: Path, markers: tuple[str, ...]) -> None:
-    """Move files one by one into a folder that is there; the marker last, as it says "whole"."""
-    files = [file for file in beside.rglob("*") if file.is_file()]
+def _merge(temporary: Path, target: Path, markers: tuple[str, ...]) -> None:
+    """Move files one by one into a folder; the marker, which means "complete", comes last."""
+    files = [file for file in temporary.rglob("*") if file.is_file()]
     for file in sorted(files, key=lambda file: (file.name in markers, file)):
-        place = target / file.relative_to(beside)
+        place = target / file.relative_to(temporary)
         make_folder(place.parent)
         os.replace(file, place)
-    shutil.rmtree(beside)
-    beside.mkdir()
+    shutil.rmtree(temporary)
+    temporary.mkdir()

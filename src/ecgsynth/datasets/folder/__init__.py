@@ -11,36 +11,36 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from ecgsynth.arguments import place
+from ecgsynth.arguments import check_path
 from ecgsynth.datasets import Inventory
 from ecgsynth.datasets.beats import Cutting, settings_like
 from ecgsynth.datasets.folder import splits as people
-from ecgsynth.datasets.folder.checks import Found, persons_of
-from ecgsynth.datasets.folder.records import of_wfdb
-from ecgsynth.datasets.folder.rows import of_table
+from ecgsynth.datasets.folder.checks import FolderContents, people_of_items
+from ecgsynth.datasets.folder.records import read_records
+from ecgsynth.datasets.folder.rows import read_rows
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import at_home
+from ecgsynth.files import expand_home
 from ecgsynth.formats.contract import every
-from ecgsynth.formats.foreign.text import words
+from ecgsynth.formats.foreign.text import as_words
 from ecgsynth.registry import DATASETS
 from ecgsynth.settings import Rate
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
-from ecgsynth.signals.units import spelled
+from ecgsynth.signals.units import standard_unit
 
 log = logging.getLogger("ecgsynth")
 
 
-def _word(value: Any) -> Any:
+def _as_name(value: Any) -> Any:
     """A name that YAML took for a number is the name all the same."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return words([value])[0] if number else value
+    return as_words([value])[0] if number else value
 
 
-Word = Annotated[str, BeforeValidator(_word)]
+Word = Annotated[str, BeforeValidator(_as_name)]
 Unit = Annotated[
     Literal["mV", "uV", "V", "normalised"],
-    BeforeValidator(lambda value: spelled(value) if isinstance(value, str) else value),
+    BeforeValidator(lambda value: standard_unit(value) if isinstance(value, str) else value),
 ]
 
 
@@ -74,8 +74,8 @@ class Folder:
         shares. seed: draws people anew.
 
         Filters (`baseline`, `band`) touch a table's rows only where they are set: the rows of
-        most tables are too short for them. A `window` set for a table says where R is. `samples`
-        stretches beats and rows; records without annotations are cut to it.
+        most tables are too short for them. A `window` set for a table gives the place of R.
+        `samples` stretches beats and rows; records without annotations are cut to it.
         """
 
         path: Path
@@ -122,7 +122,7 @@ class Folder:
         if split != "all":
             ecg = ecg[np.flatnonzero(found.split == split)]
             if not len(ecg):
-                total = len(np.unique(persons_of(found.ecg)))
+                total = len(np.unique(people_of_items(found.ecg)))
                 raise EcgsynthError(
                     f"none of the {total} people (or no item) fell into folder:{split}; raise its "
                     "share, try another seed, or use the split 'all'."
@@ -146,7 +146,7 @@ class Folder:
         )
         rows = zip(
             found.split.tolist(),
-            persons_of(found.ecg).tolist(),
+            people_of_items(found.ecg).tolist(),
             found.ecg.labels_str.tolist(),
             strict=True,
         )
@@ -159,8 +159,8 @@ class Folder:
         return settings_like(spec) | {"classes": spec.classes or None}
 
 
-def _find(settings: Folder.Settings) -> Found:
-    path = place(at_home(settings.path), "data.path")
+def _find(settings: Folder.Settings) -> FolderContents:
+    path = check_path(expand_home(settings.path), "data.path")
     if not path.exists() and not path.with_suffix(".hea").is_file():
         raise EcgsynthError(f"there is no file or folder {path}; check data.path.")
     kind: str = settings.kind
@@ -173,4 +173,4 @@ def _find(settings: Folder.Settings) -> Found:
                 f"{', '.join(sorted(kinds.keys() - {'/'}))}, or say data.kind."
             )
         kind = kinds[ending]
-    return of_wfdb(path, settings) if kind == "wfdb" else of_table(path, kind, settings)
+    return read_records(path, settings) if kind == "wfdb" else read_rows(path, kind, settings)

@@ -1,4 +1,4 @@
-"""What was found in the user's own recordings, and the checks that all kinds of them share."""
+"""The contents of the user's own recordings, and the checks that all kinds of files share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LARGEST_MV = 50.0
 
 
 @dataclass
-class Found:
+class FolderContents:
     """All that a path holds.
 
     ecg: every usable item; split: [item]; damaged, left_out: record -> reason, of those that
@@ -34,12 +34,12 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
 
-def persons_of(ecg: Ecg) -> NDArray[np.str_]:
+def people_of_items(ecg: Ecg) -> NDArray[np.str_]:
     assert ecg.patient is not None
     return ecg.patient
 
 
-def refuse_microvolts(ecg: Ecg, path: Path) -> None:
+def check_microvolts(ecg: Ecg, path: Path) -> None:
     if ecg.spec.unit != "mV":
         return
     some = ecg.signal[:: max(1, len(ecg) // 1000)]
@@ -50,20 +50,20 @@ def refuse_microvolts(ecg: Ecg, path: Path) -> None:
     ]
     if not high:
         return
-    told = f"the signals of {path.name} are {np.nanmax(each):.4g} mV high"
+    fact = f"the signals of {path.name} are {np.nanmax(each):.4g} mV high"
     if np.nanmin(each) < LARGEST_MV / 10:  # so that lead is in mV
         raise EcgsynthError(
-            f"{told} in some leads only ({', '.join(high)}; median peak-to-peak), which no heart "
+            f"{fact} in some leads only ({', '.join(high)}; median peak-to-peak), which no heart "
             "makes; bring those leads to mV."
         )
     raise EcgsynthError(
-        f"{told} (median peak-to-peak), which no heart makes; if the numbers are uV, set "
+        f"{fact} (median peak-to-peak), which no heart makes; if the numbers are uV, set "
         "data.unit=uV (in WFDB, mend the headers); if they are a converter's steps, divide them by "
         "its gain (steps per mV)."
     )
 
 
-def persons(
+def assign_people(
     record: NDArray[np.str_], patients: dict[str, str], notes: list[str]
 ) -> NDArray[np.str_]:
     unknown = [name for name in patients if name not in set(record.tolist())]
@@ -76,13 +76,13 @@ def persons(
     alone = len({str(name) for name in record} - set(patients))
     if alone > 1:
         notes.append(
-            f"{alone} records count as a person each; where one person gave several, say so with "
+            f"{alone} records count as a person each; where one person gave several, set "
             "data.patients={record: person}."
         )
     return np.array([patients.get(str(name), str(name)) for name in record], np.str_)
 
 
-def of_classes(ecg: Ecg, classes: tuple[str, ...] | None, path: Path) -> Ecg:
+def select_classes(ecg: Ecg, classes: tuple[str, ...] | None, path: Path) -> Ecg:
     if classes is None:
         return ecg
     counts = ecg.counts()
@@ -96,7 +96,7 @@ def of_classes(ecg: Ecg, classes: tuple[str, ...] | None, path: Path) -> Ecg:
     return ecg.with_classes(classes)
 
 
-def ordered(names: Iterable[str]) -> tuple[str, ...]:
+def order_classes(names: Iterable[str]) -> tuple[str, ...]:
     """Distinct, in AAMI order where all are AAMI classes, else as they come."""
     distinct = tuple(dict.fromkeys(names))
     if set(distinct) <= set(AAMI_CLASSES):

@@ -15,39 +15,41 @@ from ecgsynth.datasets import Inventory, store
 from ecgsynth.datasets.beats import Cutting, cut_beats, prepare
 from ecgsynth.datasets.folder import splits
 from ecgsynth.datasets.folder.checks import (
-    Found,
-    of_classes,
-    ordered,
-    persons,
-    persons_of,
-    refuse_microvolts,
+    FolderContents,
+    assign_people,
+    check_microvolts,
+    order_classes,
+    people_of_items,
+    select_classes,
 )
-from ecgsynth.datasets.folder.rows import of_table
-from ecgsynth.datasets.folder.tables import is_ours
+from ecgsynth.datasets.folder.rows import read_rows
+from ecgsynth.datasets.folder.tables import is_own_layout
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb.folder import files_of, record_names, summed_up
+from ecgsynth.formats.wfdb.folder import files_of, record_names, summarise
 from ecgsynth.formats.wfdb.reader import read_outline, read_recording
 from ecgsynth.progress import recordings
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
 from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.segments import RR
 from ecgsynth.signals.spec import Spec
-from ecgsynth.signals.units import doubted_unit
+from ecgsynth.signals.units import unit_problem
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 
 if TYPE_CHECKING:
     from ecgsynth.datasets.folder import Folder
 
 
-def of_wfdb(path: Path, settings: Folder.Settings) -> Found:
+def read_records(path: Path, settings: Folder.Settings) -> FolderContents:
     if settings.unit not in (None, "mV"):
         raise EcgsynthError(
             "WFDB headers state the unit of every lead; leave data.unit out (and mend a header "
             "that is wrong)."
         )
     folder, names, missing = _records(path)
-    if is_ours(folder / f"{names[0]}.hea", "wfdb"):  # its items stand end to end: no recording
-        return of_table(path if path.is_dir() else path.with_suffix(".hea"), "wfdb", settings)
+    if is_own_layout(
+        folder / f"{names[0]}.hea", "wfdb"
+    ):  # its items stand end to end: no recording
+        return read_rows(path if path.is_dir() else path.with_suffix(".hea"), "wfdb", settings)
     annotated = [n for n in names if (folder / f"{n}.{settings.annotations}").is_file()]
     if not annotated and "annotations" in settings.model_fields_set:
         raise EcgsynthError(
@@ -78,27 +80,29 @@ def of_wfdb(path: Path, settings: Folder.Settings) -> Found:
         ),
         label=one_hot(columns["label"], len(classes)) if annotated else None,
         context=np.asarray(columns["rr"]) if annotated else None,
-        patient=persons(record, settings.patients, notes),
+        patient=assign_people(record, settings.patients, notes),
         record=record,
         onset_s=np.asarray(columns["onset_s"]),
         source=(SYNTHETIC if facts["synthetic"] else "") + "folder",
     )
-    refuse_microvolts(ecg, folder)
-    if doubt := doubted_unit(ecg):
-        notes.append(f"THE UNIT IS DOUBTFUL: the {doubt}, or mend the headers.")
-    split = splits.sides(persons_of(ecg), settings.seed, settings.validation, settings.test)
+    check_microvolts(ecg, folder)
+    if problem := unit_problem(ecg):
+        notes.append(f"THE UNIT IS DOUBTFUL: the {problem}, or mend the headers.")
+    split = splits.splits_of_people(
+        people_of_items(ecg), settings.seed, settings.validation, settings.test
+    )
     if annotated:
         edge = 1 - settings.heldout  # in time, within every record
         last = np.full(len(ecg), splits.GAP, "<U10")
         last[np.asarray(columns["end"]) <= edge] = "train"
         last[np.asarray(columns["start"]) >= edge] = "heldout"
     else:
-        last = splits.hold_out_last(persons_of(ecg), record, None, 0.0, settings.heldout)
+        last = splits.hold_out_last(people_of_items(ecg), record, None, 0.0, settings.heldout)
     split = np.where(split == "train", last, split)
     if settings.classes is not None:
         kept = np.isin(ecg.labels_str, settings.classes)
-        ecg, split = of_classes(ecg, settings.classes, folder), split[kept]
-    return Found(
+        ecg, split = select_classes(ecg, settings.classes, folder), split[kept]
+    return FolderContents(
         ecg, split, len(names), facts["damaged"], facts["left_out"], missing=missing, notes=notes
     )
 
@@ -121,12 +125,12 @@ def _parse(
 ) -> tuple[dict[str, NDArray], dict[str, Any]]:
     """Items of all records as columns, and what was found out about them."""
     label_map = settings.label_map or AAMI_OF_SYMBOL
-    order = ordered(label_map.values())
+    order = order_classes(label_map.values())
     label_of = {symbol: order.index(name) for symbol, name in label_map.items()}
-    leads, own_fs = _outline(folder, names, settings)
+    leads, own_fs = _common_layout(folder, names, settings)
     fs = settings.fs or own_fs
     aside = Inventory()
-    doubts: dict[str, tuple[str, ...]] = {}
+    warnings: dict[str, tuple[str, ...]] = {}
     columns: dict[str, dict[str, NDArray]] = {}
     synthetic = False
 
@@ -135,21 +139,21 @@ def _parse(
             if annotated:
                 return _beats(folder, name, leads, label_of, fs, settings)
             recording = read_recording(folder / name, leads=leads)
-            return _whole(recording, fs, settings), recording
+            return _whole_record(recording, fs, settings), recording
         except EcgsynthError as problem:
             return problem
 
     with ThreadPoolExecutor(2) as pool:
         for name, part in zip(names, recordings(pool.map(one, names), len(names)), strict=True):
             if isinstance(part, EcgsynthError):
-                aside.put_aside(name, part)
+                aside.add_unused(name, part)
                 continue
             cut, recording = part
             columns[name] = cut | {"record": np.full(len(cut["onset_s"]), name)}
-            doubts[name] = recording.doubts
+            warnings[name] = recording.doubts
             synthetic |= any("synthetic" in line.lower() for line in recording.comments)
     if not annotated:
-        aside.left_out |= _equal_length(columns, settings.samples, doubts)
+        aside.left_out |= _equal_length(columns, settings.samples, warnings)
     if not columns:
         reason = (aside.damaged | aside.left_out)[names[0]]
         raise EcgsynthError(
@@ -158,7 +162,7 @@ def _parse(
     arrays = {n: np.concatenate([c[n] for c in columns.values()]) for n in [*_any(columns)]}
     facts: dict[str, Any] = {
         "damaged": aside.damaged, "left_out": aside.left_out, "leads": leads, "fs": fs,
-        "notes": [*summed_up(doubts)], "synthetic": synthetic, "classes": [], "r_sample": None,
+        "notes": [*summarise(warnings)], "synthetic": synthetic, "classes": [], "r_sample": None,
     }  # fmt: skip
     if annotated:
         pre, post = settings.span_at(fs)
@@ -170,7 +174,7 @@ def _parse(
     return arrays, facts
 
 
-def _outline(
+def _common_layout(
     folder: Path, names: list[str], settings: Folder.Settings
 ) -> tuple[tuple[str, ...], float]:
     """What the settings leave open: the leads of most records, and the rate of the first that
@@ -184,7 +188,7 @@ def _outline(
             problems.append(problem)
     if not found:
         raise EcgsynthError(
-            f"none of the {len(names)} records in {folder} can be read; the first says: "
+            f"none of the {len(names)} records in {folder} can be read; the first error: "
             f"{problems[0]}"
         )
     usual, _ = Counter(leads for leads, _ in found.values()).most_common(1)[0]
@@ -208,7 +212,7 @@ def _beats(
     return cut, recording
 
 
-def _whole(recording: Recording, fs: float, settings: Folder.Settings) -> dict[str, NDArray]:
+def _whole_record(recording: Recording, fs: float, settings: Folder.Settings) -> dict[str, NDArray]:
     signal = prepare(recording.signal, recording.fs, fs, settings)
     if not np.isfinite(signal).all() or not (np.ptp(signal, axis=1) > 0).all():
         raise EcgsynthError("it has gaps or a flat lead.")
@@ -218,10 +222,10 @@ def _whole(recording: Recording, fs: float, settings: Folder.Settings) -> dict[s
 def _equal_length(
     columns: dict[str, dict[str, NDArray]],
     samples: int | None,
-    doubts: dict[str, tuple[str, ...]],
+    warnings: dict[str, tuple[str, ...]],
 ) -> dict[str, str]:
-    """Cut longer records to `samples` (the commonest length, then `doubts` say so); take shorter
-    ones out, told why."""
+    """Cut longer records to `samples` (the commonest length, with a warning) and leave shorter
+    ones out, with the reason."""
     lengths = {name: part["signal"].shape[-1] for name, part in columns.items()}
     if not lengths:
         return {}
@@ -232,7 +236,7 @@ def _equal_length(
         elif length > wanted:
             columns[name]["signal"] = columns[name]["signal"][..., :wanted]
             if samples is None:
-                doubts[name] += (f"only its first {wanted} samples, of {length}, are taken.",)
+                warnings[name] += (f"only its first {wanted} samples, of {length}, are taken.",)
     return {
         name: f"it is shorter ({length} samples) than the items ({wanted})."
         for name, length in lengths.items()

@@ -12,23 +12,23 @@ from numpy.typing import NDArray
 from ecgsynth.datasets.beats import prepare
 from ecgsynth.datasets.folder import splits
 from ecgsynth.datasets.folder.checks import (
-    Found,
-    of_classes,
-    ordered,
-    persons,
-    refuse_microvolts,
+    FolderContents,
+    assign_people,
+    check_microvolts,
+    order_classes,
+    select_classes,
 )
 from ecgsynth.datasets.folder.tables import read_table
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.rates import at_length, at_rate
-from ecgsynth.signals.units import doubted_scale, doubted_unit
+from ecgsynth.signals.units import scale_problem, unit_problem
 
 if TYPE_CHECKING:
     from ecgsynth.datasets.folder import Folder
 
 
-def of_table(path: Path, kind: str, settings: Folder.Settings) -> Found:
+def read_rows(path: Path, kind: str, settings: Folder.Settings) -> FolderContents:
     """The usable rows that were asked for, each on the side on which it is whatever is asked."""
     ecg = read_table(path, kind, settings)
     if not len(ecg):
@@ -37,7 +37,7 @@ def of_table(path: Path, kind: str, settings: Folder.Settings) -> Found:
     usable = _usable(ecg, path, notes)
     who = _people(ecg, path, settings, notes)
     ecg = replace(ecg, patient=who)
-    side = splits.sides(who, settings.seed, settings.validation, settings.test)
+    side = splits.splits_of_people(who, settings.seed, settings.validation, settings.test)
     last = splits.hold_out_last(who, ecg.record, ecg.onset_s, ecg.spec.seconds, settings.heldout)
     split = np.where(side == "train", last, side)
     kept = np.flatnonzero(usable & (who != ""))
@@ -47,19 +47,19 @@ def of_table(path: Path, kind: str, settings: Folder.Settings) -> Found:
             "or leave out the lead that is not connected."
         )
     ecg, split = ecg[kept], split[kept]
-    refuse_microvolts(ecg, path)
-    if doubt := doubted_unit(ecg) or doubted_scale(ecg):
-        notes.append(f"THE UNIT IS DOUBTFUL: the {doubt}.")
-    ecg = _filtered(ecg, settings)
+    check_microvolts(ecg, path)
+    if problem := unit_problem(ecg) or scale_problem(ecg):
+        notes.append(f"THE UNIT IS DOUBTFUL: the {problem}.")
+    ecg = _filter(ecg, settings)
     if settings.label_map is not None:
-        ecg, split = _relabelled(ecg, split, settings.label_map, path, notes)
+        ecg, split = _relabel(ecg, split, settings.label_map, path, notes)
     if settings.classes is not None and settings.classes != ecg.spec.classes:
-        chosen, label = of_classes(ecg, settings.classes, path), ecg.label
+        chosen, label = select_classes(ecg, settings.classes, path), ecg.label
         assert label is not None
         columns = [ecg.spec.class_index(name) for name in settings.classes]
         ecg, split = chosen, split[label[:, columns].any(1)]
     records = len(np.unique(ecg.record)) if ecg.record is not None else len(ecg)
-    return Found(ecg, split, records, notes=notes)
+    return FolderContents(ecg, split, records, notes=notes)
 
 
 def _people(ecg: Ecg, path: Path, settings: Folder.Settings, notes: list[str]) -> NDArray[np.str_]:
@@ -67,13 +67,13 @@ def _people(ecg: Ecg, path: Path, settings: Folder.Settings, notes: list[str]) -
     if settings.patients and (ecg.record is None or ecg.patient is not None):
         has = "names its people itself" if ecg.patient is not None else "names no records"
         raise EcgsynthError(
-            f"data.patients says whose each record is, but {path.name} {has}; leave data.patients "
-            "out."
+            f"data.patients gives the person of each record, but {path.name} {has}; leave "
+            "data.patients out."
         )
     if ecg.patient is not None:
         who = ecg.patient
     elif ecg.record is not None:
-        who = persons(ecg.record, settings.patients, notes)
+        who = assign_people(ecg.record, settings.patients, notes)
     else:
         notes.append(
             f"{path.name} names no people, so every row counts as a person of its own, and one "
@@ -94,7 +94,7 @@ def _usable(ecg: Ecg, path: Path, notes: list[str]) -> NDArray[np.bool_]:
     return ~(missing | flat)
 
 
-def _filtered(ecg: Ecg, settings: Folder.Settings) -> Ecg:
+def _filter(ecg: Ecg, settings: Folder.Settings) -> Ecg:
     """Filters that were asked for, then rate and length."""
     asked = settings.model_fields_set
     if {"baseline", "band"} & asked:
@@ -118,12 +118,12 @@ def _filtered(ecg: Ecg, settings: Folder.Settings) -> Ecg:
     return ecg
 
 
-def _relabelled(
+def _relabel(
     ecg: Ecg, split: NDArray[np.str_], label_map: dict[str, str], path: Path, notes: list[str]
 ) -> tuple[Ecg, NDArray[np.str_]]:
     """The rows whose labels are in the map, under the classes that it gives them."""
     assert ecg.label is not None
-    classes = ordered(label_map.values())
+    classes = order_classes(label_map.values())
     label = np.zeros((len(ecg), len(classes)), np.float32)
     for name, column in zip(ecg.spec.classes, ecg.label.T, strict=True):
         if name in label_map:

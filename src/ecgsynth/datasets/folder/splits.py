@@ -1,4 +1,4 @@
-"""Splits between people: nobody is in two of them, and who is where never changes."""
+"""Splits between people: each person is in one of them, and that never changes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ GAP = "gap"
 """An item that shares samples with both train and heldout, and belongs to neither."""
 
 
-def side(person: str, seed: int, validation: float, test: float) -> str:
+def split_of_person(person: str, seed: int, validation: float, test: float) -> str:
     """Which of train, validation and test a person is in.
 
-    It hangs on the person's name and the seed alone: whoever is added later moves nobody.
+    It depends on the person's name and the seed alone: people who are added later move no one.
     validation, test: the shares of people that they get in the long run.
     """
     digest = hashlib.sha256(f"{seed}:{person}".encode()).digest()
@@ -25,10 +25,14 @@ def side(person: str, seed: int, validation: float, test: float) -> str:
     return "validation" if level < test + validation else "train"
 
 
-def sides(people: NDArray[np.str_], seed: int, validation: float, test: float) -> NDArray[np.str_]:
+def splits_of_people(
+    people: NDArray[np.str_], seed: int, validation: float, test: float
+) -> NDArray[np.str_]:
     """`side` of the person of every item."""
     names, which = np.unique(people, return_inverse=True)
-    return np.array([side(str(name), seed, validation, test) for name in names], "<U10")[which]
+    return np.array([split_of_person(str(name), seed, validation, test) for name in names], "<U10")[
+        which
+    ]
 
 
 def hold_out_last(

@@ -11,9 +11,9 @@ import numpy as np
 
 from ecgsynth import formats
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.foreign.arrays import Archive, Arrays
-from ecgsynth.formats.foreign.columns import Columns
-from ecgsynth.formats.foreign.items import Asked, items_of
+from ecgsynth.formats.foreign.arrays import Archive, ArrayTable
+from ecgsynth.formats.foreign.columns import ColumnTable
+from ecgsynth.formats.foreign.items import TableOptions, read_items
 from ecgsynth.formats.foreign.tables import CsvCells, ParquetCells
 from ecgsynth.formats.stream import damaged
 from ecgsynth.formats.wfdb.writer import FACTS, TABLE
@@ -38,31 +38,35 @@ def read_table(path: Path, kind: str, settings: Folder.Settings) -> Ecg:
     ------
     EcgsynthError: damaged, or something that is needed is neither in the file nor in `settings`.
     """
-    if kind not in TABLES or is_ours(path, kind):
+    if kind not in TABLES or is_own_layout(path, kind):
         ecg = formats.read(path, format=kind)
         if kind == "wfdb" and path.is_dir() and ecg.patient is None and ecg.record is None:
-            _refuse_loss(path, len(ecg))
-        return ecg if settings.leads is None else _of_leads(ecg, settings.leads, path)
-    asked = Asked(**{name: getattr(settings, name) for name in Asked.__dataclass_fields__})
+            _check_all_rows(path, len(ecg))
+        return ecg if settings.leads is None else _select_leads(ecg, settings.leads, path)
+    asked = TableOptions(
+        **{name: getattr(settings, name) for name in TableOptions.__dataclass_fields__}
+    )
     with formats.naming(path):
         if kind == "npz":
             with Archive(path) as archive:
-                return items_of(Arrays(archive), asked)
-        return items_of(Columns(path, (CsvCells if kind == "csv" else ParquetCells)(path)), asked)
+                return read_items(ArrayTable(archive), asked)
+        return read_items(
+            ColumnTable(path, (CsvCells if kind == "csv" else ParquetCells)(path)), asked
+        )
 
 
-def _refuse_loss(folder: Path, items: int) -> None:
+def _check_all_rows(folder: Path, items: int) -> None:
     """Rows without people are known by their number, which a damaged record before them changes."""
     with (folder / TABLE).open(newline="", encoding="utf-8") as file:
         rows = sum(1 for _ in csv.DictReader(file))
     if rows != items:
         raise EcgsynthError(
-            f"{rows - items} of {rows} items of {folder} cannot be read, and without people nobody "
-            "knows on which side the others belong; copy the damaged records again."
+            f"{rows - items} of {rows} items of {folder} cannot be read, and without people the "
+            "splits of the others are unknown; copy the damaged records again."
         )
 
 
-def is_ours(path: Path, kind: str) -> bool:
+def is_own_layout(path: Path, kind: str) -> bool:
     """Whether the file, or the header of a WFDB record, states a spec of ecgsynth."""
     if kind == "wfdb":
         try:
@@ -86,7 +90,7 @@ def is_ours(path: Path, kind: str) -> bool:
         raise damaged(path, problem) from None
 
 
-def _of_leads(ecg: Ecg, leads: tuple[str, ...], path: Path) -> Ecg:
+def _select_leads(ecg: Ecg, leads: tuple[str, ...], path: Path) -> Ecg:
     absent = [lead for lead in leads if lead not in ecg.spec.leads]
     if absent:
         raise EcgsynthError(

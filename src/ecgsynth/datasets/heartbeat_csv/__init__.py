@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from ecgsynth.datasets import NOT_TOLD, Inventory
+from ecgsynth.datasets import NOT_STATED, Inventory
 from ecgsynth.datasets import Settings as BaseSettings
 from ecgsynth.datasets.heartbeat_csv import parts
 from ecgsynth.datasets.heartbeat_csv.parts import FS, RECORDS, SAMPLES, WITHOUT_MLII, Columns
@@ -46,8 +46,8 @@ class HeartbeatCsv:
     recordings. Column 187 of the files numbers the classes in AAMI order: N, S, V, F, Q.
 
     Splits: `train` and `test`, about 80 to 20 within every class, are those of the published
-    figures and NOT by patient: everybody's beats are on both sides, so that a figure on `test`
-    says nothing of a new patient. For that there are `train-interpatient`,
+    figures and NOT by patient: everyone's beats are in both, so that a figure on `test`
+    does not hold for a new patient. For that there are `train-interpatient`,
     `validation-interpatient` and `test-interpatient`: the people of `train`, `validation` and
     `test` of the data set `mitbih`, always built from the recordings, without class Q, which
     few but the paced have.
@@ -71,8 +71,8 @@ class HeartbeatCsv:
         """Which beats are given.
 
         classes: AAMI classes to keep, in this order. per_class: so many beats of each class in
-        `train` and `train-interpatient`, drawn with `seed`: without repeats where there are
-        enough, with repeats where not. Other splits stay as they are.
+        `train` and `train-interpatient`, without repeats where there are enough, with repeats
+        where not. Other splits stay as they are. seed: of this drawing.
         """
 
         classes: tuple[str, ...] = AAMI_CLASSES
@@ -95,7 +95,7 @@ class HeartbeatCsv:
     def load(split: str, settings: Settings) -> Ecg:
         """Beats of a split in [0, 1]; what was parsed is cached as memory-mapped arrays."""
         file = parts.public_file(split) if split in MIXED else None
-        columns, rows = _of_recordings(split) if file is None else _all(file)
+        columns, rows = _beats_of_recordings(split) if file is None else _every_beat(file)
         classes = settings.classes
         if split not in MIXED and "Q" in classes:
             if "classes" in settings.model_fields_set:
@@ -105,7 +105,7 @@ class HeartbeatCsv:
         label = column[columns["label"][rows]]
         rows, label = rows[label >= 0], label[label >= 0]
         if settings.per_class and split.startswith("train"):
-            drawn = _balanced(label, settings.per_class, settings.seed)
+            drawn = _balance(label, settings.per_class, settings.seed)
             rows, label = rows[drawn], label[drawn]
         if not len(rows):
             raise EcgsynthError(
@@ -126,7 +126,7 @@ class HeartbeatCsv:
 
     @staticmethod
     def check(settings: Settings) -> Inventory:
-        """Where the beats come from, and how many there are beside those of the public files."""
+        """Where the beats come from, and how many there are, compared with the public files."""
         inventory = Inventory()
         file = parts.public_file("train")
         if file is None:
@@ -134,9 +134,9 @@ class HeartbeatCsv:
             inventory.records = len(RECORDS) - len(skipped)
             for name in skipped:
                 try:
-                    parts.read_record(*files.where(), int(name))
+                    parts.read_record(*files.find_database(), int(name))
                 except EcgsynthError as problem:
-                    inventory.put_aside(name, problem)
+                    inventory.add_unused(name, problem)
             without = ", ".join(map(str, WITHOUT_MLII))
             inventory.notes.append(
                 f"built from the MIT-BIH recordings; no MLII in {without}: V5 stands in."
@@ -155,9 +155,10 @@ class HeartbeatCsv:
                 continue
             if split in PUBLISHED:
                 inventory.notes.append(
-                    f"{split}: {_told(ecg.counts())} (the public file: {_told(PUBLISHED[split])})"
+                    f"{split}: {_format_counts(ecg.counts())} (the public file: "
+                    f"{_format_counts(PUBLISHED[split])})"
                 )
-            patient = ecg.patient if ecg.patient is not None else np.full(len(ecg), NOT_TOLD)
+            patient = ecg.patient if ecg.patient is not None else np.full(len(ecg), NOT_STATED)
             pairs = Counter(zip(patient.tolist(), ecg.labels_str.tolist(), strict=True))
             inventory.counts |= {(split, who, name): n for (who, name), n in pairs.items()}
         return inventory
@@ -171,12 +172,12 @@ class HeartbeatCsv:
         return {"classes": kept or AAMI_CLASSES}
 
 
-def _all(file: Path) -> tuple[Columns, NDArray[np.int64]]:
+def _every_beat(file: Path) -> tuple[Columns, NDArray[np.int64]]:
     columns = parts.read_public(file)
     return columns, np.arange(len(columns["label"]))
 
 
-def _of_recordings(split: str) -> tuple[Columns, NDArray[np.int64]]:
+def _beats_of_recordings(split: str) -> tuple[Columns, NDArray[np.int64]]:
     """The columns built from the recordings, and which of their rows are of this split."""
     columns, facts = parts.build()
     records = RECORDS if split in MIXED else BETWEEN_PATIENTS[split.removesuffix(INTERPATIENT)]
@@ -189,7 +190,7 @@ def _of_recordings(split: str) -> tuple[Columns, NDArray[np.int64]]:
     return columns, np.flatnonzero(rows)
 
 
-def _balanced(label: NDArray[np.int64], per_class: int, seed: int) -> NDArray[np.int64]:
+def _balance(label: NDArray[np.int64], per_class: int, seed: int) -> NDArray[np.int64]:
     """Rows that hold so many of every class, in random order."""
     rng = np.random.default_rng(seed)
     drawn = [
@@ -199,5 +200,5 @@ def _balanced(label: NDArray[np.int64], per_class: int, seed: int) -> NDArray[np
     return rng.permutation(np.concatenate(drawn or [label]))
 
 
-def _told(counts: dict[str, int]) -> str:
+def _format_counts(counts: dict[str, int]) -> str:
     return " ".join(f"{name} {total:,}" for name, total in counts.items())

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ecgsynth.datasets import mitbih, store
 from ecgsynth.datasets.mitbih import files
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.progress import console, recordings
+from ecgsynth.progress import recordings, stderr_console
 from ecgsynth.signals.filters import resample
 from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
@@ -85,7 +85,7 @@ def _parse_csv(path: Path) -> Columns:
             "rb",
             description=f"reading {path.name}",
             transient=True,
-            console=console(),
+            console=stderr_console(),
         ) as file:
             table = pd.read_csv(file, header=None, dtype=np.float32).to_numpy()
     except (OSError, ValueError) as problem:
@@ -127,7 +127,7 @@ def build() -> tuple[Columns, dict[str, Any]]:
     ------
     EcgsynthError: the recordings are not there, or none can be read.
     """
-    folder, kaggle = files.where()
+    folder, kaggle = files.find_database()
     key = {
         "folder": str(folder.resolve()),
         "files": store.stamp(f for f in folder.iterdir() if f.name[:3].isdigit()),
@@ -147,15 +147,15 @@ def _parse(folder: Path, kaggle: bool) -> tuple[Columns, dict[str, Any]]:
         parts.append(found | {"record": np.full(len(found["label"]), record, np.int16)})
     if not parts:
         raise EcgsynthError(
-            f"none of the {len(RECORDS)} records in {folder} can be read; the first says: "
+            f"none of the {len(RECORDS)} records in {folder} can be read; the first error: "
             f"{next(iter(skipped.values()))}"
         )
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return columns | {"test": drawn_for_test(columns["label"])}, {"skipped": skipped}
+    return columns | {"test": draw_test_beats(columns["label"])}, {"skipped": skipped}
 
 
 def read_record(folder: Path, kaggle: bool, record: int) -> Recording:
-    """A recording's one lead, from where `mitbih_files.where` says.
+    """A recording's one lead, from the folder that `mitbih.files.find_database` gives.
 
     Raises
     ------
@@ -206,7 +206,7 @@ def _period_s(r_s: NDArray[np.float64]) -> NDArray[np.float64]:
     return period
 
 
-def drawn_for_test(label: NDArray[np.int8]) -> NDArray[np.bool_]:
+def draw_test_beats(label: NDArray[np.int8]) -> NDArray[np.bool_]:
     """Which beats belong to the mixed test split: a fifth of every class, drawn beat by beat."""
     rng = np.random.default_rng(SPLIT_SEED)
     test = np.zeros(len(label), np.bool_)

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ecgsynth.datasets import Inventory
 from ecgsynth.datasets import Settings as BaseSettings
-from ecgsynth.datasets.demographics import Person, of_headers
+from ecgsynth.datasets.demographics import Person, people_of_headers
 from ecgsynth.datasets.ludb import files
 from ecgsynth.datasets.ludb.files import FS, RECORDS, SAMPLES
 from ecgsynth.datasets.ludb.windows import windows
@@ -42,7 +42,7 @@ class Ludb:
     Splits, between people: `train` (120: the record's number modulo 5 is 1, 2 or 3), `validation`
     (40: it is 4), `test` (40: it is 0) and `all`.
     Marks are symbols of `vocabulary.FIDUCIALS`, lead by lead. The annotators left the first and
-    the last beats of a record unmarked: `marked_range` says where silence means absence.
+    the last beats of a record unmarked: within `marked_range` a wave without a mark is absent.
     Items are whole records, or with the setting `window` windows around marked R peaks.
 
     Reference: Kalyakulina et al., IEEE Access 8:186181 (2020).
@@ -57,8 +57,9 @@ class Ludb:
         """How the records are given.
 
         leads: names, in order; all twelve, or II where `window` is set. fs: sampling rate, Hz.
-        window: give windows of so many samples, one every `step` samples, of which the R peak,
-        marked in the first lead, lies within the samples `peak_between`; all counted at 500 Hz.
+        window: give windows of so many samples. step: samples between their beginnings.
+        peak_between: first and last sample of a window where its R peak may be, as marked in the
+        first lead. All three are counted at 500 Hz.
         quality: drop windows that are noisy, drift or are flat, by the rule of
         `ecgsynth.datasets.ludb.windows`.
         """
@@ -102,11 +103,11 @@ class Ludb:
         ecg = Ludb._records(split, settings)
         if not settings.window:
             return ecg
-        ecg, told = _windows(ecg, settings)
-        log.warning("%s: %s", ecg.source, told)
+        ecg, summary = _windows(ecg, settings)
+        log.warning("%s: %s", ecg.source, summary)
         if not len(ecg):
             raise EcgsynthError(
-                f"no window of {ecg.source} is left ({told}); widen peak_between or set "
+                f"no window of {ecg.source} is left ({summary}); widen peak_between or set "
                 "quality=false."
             )
         return ecg
@@ -135,14 +136,14 @@ class Ludb:
             spec=spec,
             patient=np.char.add("ludb-", record),
             record=record,
-            marks=_chosen(arrays, rows, leads, settings.fs),
+            marks=_select_marks(arrays, rows, leads, settings.fs),
             source=f"ludb:{split}",
         )
 
     @staticmethod
     def check(settings: Settings) -> Inventory:
         """Reads every record: what is there, what is damaged, marked waves per split."""
-        folder = files.where()
+        folder = files.find_database()
         inventory = Inventory()
         for record in RECORDS:
             if not (folder / f"{record}.hea").is_file():
@@ -152,7 +153,7 @@ class Ludb:
             try:
                 files.read(folder, record)
             except EcgsynthError as problem:
-                inventory.put_aside(str(record), problem)
+                inventory.add_unused(str(record), problem)
         for split in ("train", "validation", "test"):
             try:
                 ecg = Ludb._records(split, settings)
@@ -172,8 +173,8 @@ class Ludb:
     @staticmethod
     def people() -> dict[str, Person]:
         """Patient -> (age, sex)."""
-        folder = files.where()
-        return of_headers(folder, {str(record): f"ludb-{record}" for record in RECORDS})
+        folder = files.find_database()
+        return people_of_headers(folder, {str(record): f"ludb-{record}" for record in RECORDS})
 
     @staticmethod
     def settings_like(spec: Spec) -> dict[str, Any]:
@@ -205,7 +206,7 @@ def _windows(ecg: Ecg, settings: Ludb.Settings) -> tuple[Ecg, str]:
 def marked_range(ecg: Ecg) -> NDArray[np.int64]:
     """[item, lead, 2]: first and last marked sample; both -1 where a lead has no mark.
 
-    A wave that is found outside of it is neither right nor wrong: nobody looked there.
+    A wave that is found outside of it is neither right nor wrong: it was not annotated.
     """
     first = np.full((len(ecg), len(ecg.spec.leads)), np.iinfo(np.int64).max)
     last = np.full(first.shape, -1)
@@ -216,7 +217,7 @@ def marked_range(ecg: Ecg) -> NDArray[np.int64]:
     return np.stack([np.where(last < 0, -1, first), last], -1)
 
 
-def _chosen(
+def _select_marks(
     arrays: dict[str, NDArray], rows: NDArray[np.int64], leads: NDArray[np.int64], fs: float
 ) -> Marks:
     """The marks of these records and leads, numbered as in the `Ecg` that is given out."""

@@ -29,14 +29,14 @@ WAVES = {
 """The annotators' symbol of a wave's peak -> our names of its onset, peak and offset."""
 
 
-def where() -> Path:
+def find_database() -> Path:
     """The folder of the database."""
     return store.find_folder("ludb", "1.hea")
 
 
 def arrays() -> tuple[dict[str, NDArray], dict[str, Any]]:
     """Every record and mark, from the cache where they were parsed before."""
-    folder = where()
+    folder = find_database()
     key = {
         "folder": str(folder.resolve()),
         "files": store.stamp(f for f in folder.iterdir() if f.name[:1].isdigit()),
@@ -60,7 +60,7 @@ def _parse(folder: Path) -> tuple[dict[str, NDArray], dict[str, Any]]:
         record.append(name)
     if not signal:
         raise EcgsynthError(
-            f"none of the {len(RECORDS)} records in {folder} can be read; the first says: "
+            f"none of the {len(RECORDS)} records in {folder} can be read; the first error: "
             f"{next(iter(skipped.values()))}"
         )
     columns = dict(zip(("item", "lead", "sample", "symbol"), np.concatenate(marks).T, strict=True))
@@ -76,18 +76,18 @@ def read(folder: Path, record: int) -> tuple[NDArray[np.float32], NDArray[np.int
         raise DamagedFileError(
             f"{record} has not {SAMPLES} samples at {FS:g} Hz; fetch ludb again."
         )
-    signal = _millivolts(recording.signal, folder / str(record))
+    signal = _to_millivolts(recording.signal, folder / str(record))
     rows = []
     for lead, name in enumerate(LEADS_12):
         path = folder / f"{record}.{name.lower()}"
         marks = read_annotations(path)
         sample = marks.samples_at(FS, FS)
         inside = (sample >= 0) & (sample < SAMPLES)
-        rows += [(lead, *mark) for mark in paired(sample[inside], marks.symbol[inside])]
+        rows += [(lead, *mark) for mark in pair_waves(sample[inside], marks.symbol[inside])]
     return signal, np.array(rows, np.int64).reshape(-1, 3)
 
 
-def _millivolts(signal: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
+def _to_millivolts(signal: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
     """The converter's counts, which are microvolts, as mV.
 
     The headers of version 1.0.1 give every lead a gain by which it spans just 1 "mV" from its
@@ -101,10 +101,10 @@ def _millivolts(signal: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
     return (np.round(signal * gain + baseline) / 1000).astype(np.float32)
 
 
-def paired(sample: NDArray[np.int64], symbol: NDArray[np.str_]) -> list[tuple[int, int]]:
+def pair_waves(sample: NDArray[np.int64], symbol: NDArray[np.str_]) -> list[tuple[int, int]]:
     """(sample, number of the fiducial) of every wave out of "(", peak, ")" rows in time order.
 
-    A bracket belongs to the peak beside it and to no other; one without a peak is dropped, and a
+    A bracket belongs to the peak next to it and to no other; one without a peak is dropped, and a
     peak without a bracket has no onset or offset.
     """
     found = []

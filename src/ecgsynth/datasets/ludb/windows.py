@@ -77,7 +77,7 @@ def _flaws(
 ) -> dict[str, NDArray[np.bool_]]:
     """Reason -> the windows to which it applies in any lead.
 
-    The records are filtered whole: 0.8 s would be too short to tell a drift from a T wave.
+    The records are filtered whole: 0.8 s would be too short to separate a drift from a T wave.
     """
     high = _cut(bandpass(ecg.signal, ecg.spec.fs, NOISE_HZ, None), item, start, samples)
     low = _cut(bandpass(ecg.signal, ecg.spec.fs, None, DRIFT_HZ), item, start, samples)

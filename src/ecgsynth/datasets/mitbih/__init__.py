@@ -15,7 +15,7 @@ from pydantic import Field, field_validator
 
 from ecgsynth.datasets import Inventory, store
 from ecgsynth.datasets.beats import Cutting, cut_beats, settings_like
-from ecgsynth.datasets.demographics import Person, of_headers
+from ecgsynth.datasets.demographics import Person, people_of_headers
 from ecgsynth.datasets.mitbih import files
 from ecgsynth.datasets.mitbih.files import FS
 from ecgsynth.errors import EcgsynthError
@@ -24,7 +24,7 @@ from ecgsynth.registry import DATASETS
 from ecgsynth.settings import Rate
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.noise import Kind, add_noise
-from ecgsynth.signals.segments import RR, with_mean_of_part
+from ecgsynth.signals.segments import RR, with_partial_mean
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
 
@@ -36,7 +36,7 @@ DS1 = (101, 106, 108, 109, 112, 114, 115, 116, 118, 119, 122,
 DS2 = (100, 103, 105, 111, 113, 117, 121, 123, 200, 202, 210,
        212, 213, 214, 219, 221, 222, 228, 231, 232, 233, 234)  # fmt: skip
 VALIDATION = (124, 207, 220, 223)
-SAME_PERSON = {202: 201}  # one man gave both records, and they lie on both sides of DS1/DS2
+SAME_PERSON = {202: 201}  # one man gave both records, and one is in DS1, the other in DS2
 HELDOUT_FROM = 0.9
 """The last tenth of every training record is held out."""
 PARTS = ("train", "heldout")
@@ -78,8 +78,8 @@ class MitBih:
 
         leads: lead names; a record that lacks one is left out and named.
         classes: AAMI classes to keep. fs: sampling rate of the beats, Hz.
-        noise: kinds out of low, high and white that are added to every beat when it is loaded,
-        drawn with `noise_seed` (see `ecgsynth.signals.noise`); to train with, not to judge by.
+        noise: kinds out of low, high and white that are added to every beat when it is loaded
+        (see `ecgsynth.signals.noise`); to train with, not to judge by. noise_seed: of this noise.
         The rest is that of every cutting: see `ecgsynth.datasets.beats.Cutting`.
         """
 
@@ -144,7 +144,7 @@ class MitBih:
         record = np.asarray(beats["record"][chosen])
         rr = np.asarray(beats["rr"][part])
         if split in PARTS:
-            rr = with_mean_of_part(rr, np.asarray(beats["record"][part]))
+            rr = with_partial_mean(rr, np.asarray(beats["record"][part]))
         ids = np.array([column.get(k, -1) for k in range(len(AAMI_CLASSES))])
         ecg = Ecg(
             signal=beats["signal"][chosen],
@@ -161,7 +161,7 @@ class MitBih:
     @staticmethod
     def check(settings: Settings) -> Inventory:
         """Reads every record: what is there, what is damaged, beats per split, patient, class."""
-        folder, kaggle = files.where()
+        folder, kaggle = files.find_database()
         inventory = Inventory()
         annotated: Counter[tuple[str, str]] = Counter()
         for record in sorted({*DS1, *DS2}):
@@ -172,7 +172,7 @@ class MitBih:
             try:
                 beats = files.read_record(folder, kaggle, record, settings.leads)
             except EcgsynthError as problem:
-                inventory.put_aside(str(record), problem)
+                inventory.add_unused(str(record), problem)
                 continue
             names = [AAMI_OF_SYMBOL[s] for s in beats.annotations.symbol if s in AAMI_OF_SYMBOL]
             for part in ("ds1", "ds2"):
@@ -199,10 +199,10 @@ class MitBih:
 
     @staticmethod
     def people() -> dict[str, Person]:
-        """Patient -> (age, sex); the Kaggle layout has no headers and tells nothing."""
-        folder, _ = files.where()
+        """Patient -> (age, sex); the Kaggle layout has no headers, and so no ages."""
+        folder, _ = files.find_database()
         records = sorted({*DS1, *DS2} - {*SAME_PERSON})
-        return of_headers(folder, {str(record): str(record) for record in records})
+        return people_of_headers(folder, {str(record): str(record) for record in records})
 
     @staticmethod
     def settings_like(spec: Spec) -> dict[str, Any]:
@@ -221,7 +221,7 @@ def person_of(record: NDArray) -> NDArray[np.str_]:
 
 def _beats(settings: MitBih.Settings) -> tuple[dict[str, NDArray], dict[str, Any]]:
     """Every beat of DS1 and DS2 under these settings, from the cache where it is there."""
-    folder, kaggle = files.where()
+    folder, kaggle = files.find_database()
     key = settings.model_dump(exclude={"classes", "noise", "noise_seed"}) | {
         "folder": str(folder.resolve()),
         "files": store.stamp(f for f in folder.iterdir() if f.name[:3].isdigit()),
@@ -244,7 +244,7 @@ def _parse(
     }
     if not columns:
         raise EcgsynthError(
-            f"none of the {len(records)} records in {folder} can be read; the first says: "
+            f"none of the {len(records)} records in {folder} can be read; the first error: "
             f"{next(iter(skipped.values()))}"
         )
     return {n: np.concatenate([c[n] for c in columns]) for n in columns[0]}, {"skipped": skipped}

@@ -14,7 +14,7 @@ from ecgsynth.signals.recording import Annotations, Recording
 FS = 360.0
 
 
-def where() -> tuple[Path, bool]:
+def find_database() -> tuple[Path, bool]:
     """Where the recordings lie, and whether in the Kaggle layout."""
     try:
         return store.find_folder("mitbih", "100.hea"), False

@@ -41,7 +41,7 @@ class PtbXl:
 
     Splits, between people: `train` (folds 1-8), `validation` (9), `test` (10), `all`, and
     `fold-1` ... `fold-10`. Whatever part of the records is there is used. Labels are multi-hot: a
-    record carries a statement when it is said with a likelihood of at least `min_likelihood`, or
+    record carries a statement when it is stated with a likelihood of at least `min_likelihood`, or
     with likelihood 0, which means "not stated" and never "absent". Context: age in years (90 = 90
     or over) and sex (0 male, 1 female), NaN where unknown.
 
@@ -95,7 +95,7 @@ class PtbXl:
     @staticmethod
     def load(split: str, settings: Settings) -> Ecg:
         """Records of a split in mV; what was parsed is cached as memory-mapped arrays."""
-        folder, words = files.where(), vocabulary()
+        folder, words = files.find_database(), vocabulary()
         for name in settings.classes:
             if name not in words.names:
                 raise EcgsynthError(
@@ -118,11 +118,11 @@ class PtbXl:
                 "%d of the %d records of ptbxl:%s in the table are not here; %d are used.",
                 absent, len(rows), split, len(kept),
             )  # fmt: skip
-        said = [words.likelihoods(row.said) for row in kept]
+        stated = [words.likelihoods(row.stated) for row in kept]
         label = np.array(
             [
                 [_counts(one.get(c), settings.min_likelihood) for c in settings.classes]
-                for one in said
+                for one in stated
             ],
             np.float32,
         ).reshape(len(kept), len(settings.classes))
@@ -155,7 +155,7 @@ class PtbXl:
     @staticmethod
     def check(settings: Settings) -> Inventory:
         """Reads every record: how many of the database are there, damaged ones, classes."""
-        folder = files.where()
+        folder = files.find_database()
         rows = files.table(folder)
         _, facts = files.arrays(folder, rows, settings.fs)
         inventory = Inventory(records=len([row for row in rows if row.files]))
@@ -164,7 +164,7 @@ class PtbXl:
                 try:
                     files.read_row(row, settings.fs)
                 except EcgsynthError as problem:
-                    inventory.put_aside(f"{row.ecg_id:05d}", problem)
+                    inventory.add_unused(f"{row.ecg_id:05d}", problem)
         inventory.missing = [f"{row.ecg_id:05d}" for row in rows if not row.files]
         inventory.notes.append(
             f"{inventory.records:,} of the {RECORDS:,} records of PTB-XL are here; "
@@ -193,7 +193,7 @@ class PtbXl:
         sexes = {0.0: "M", 1.0: "F"}
         return {
             row.patient: (None if np.isnan(row.age) else row.age, sexes.get(row.sex))
-            for row in files.table(files.where())
+            for row in files.table(files.find_database())
         }
 
     @staticmethod
@@ -212,23 +212,26 @@ class PtbXl:
 
 def vocabulary() -> Vocabulary:
     """The statements and superclasses that this database uses."""
-    return Vocabulary.read(files.where() / "scp_statements.csv")
+    return Vocabulary.read(files.find_database() / "scp_statements.csv")
 
 
 def likelihoods(ecg: Ecg) -> NDArray[np.float32]:
-    """[item, class] percent with which each class is said; 0 not stated, NaN not said.
+    """[item, class] likelihood in percent; 0 = stated without likelihood, NaN = not stated.
 
     ecg: records of `ptbxl`, in any selection.
     """
     words = vocabulary()
-    said = {f"{row.ecg_id:05d}": words.likelihoods(row.said) for row in files.table(files.where())}
+    stated = {
+        f"{row.ecg_id:05d}": words.likelihoods(row.stated)
+        for row in files.table(files.find_database())
+    }
     assert ecg.record is not None
     return np.array(
-        [[said[str(name)].get(c, np.nan) for c in ecg.spec.classes] for name in ecg.record],
+        [[stated[str(name)].get(c, np.nan) for c in ecg.spec.classes] for name in ecg.record],
         np.float32,
     )
 
 
 def _counts(percent: float | None, least: float) -> bool:
-    """Whether a statement said with this likelihood (None: not said) makes a label."""
+    """Whether a statement with this likelihood (None: no statement) makes a label."""
     return percent is not None and (percent == NOT_STATED or percent >= least)

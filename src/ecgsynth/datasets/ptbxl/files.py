@@ -31,18 +31,18 @@ OLDEST = 90.0
 
 
 class Row(NamedTuple):
-    """What the table says of a record; age (years, NaN unknown), sex (0 male, 1 female, NaN)."""
+    """A record's row of the table; age (years, NaN unknown), sex (0 male, 1 female, NaN)."""
 
     ecg_id: int
     patient: str
     age: float
     sex: float
     fold: int
-    said: dict[str, float]
+    stated: dict[str, float]
     files: dict[float, Path]
 
 
-def where() -> Path:
+def find_database() -> Path:
     """The folder of the database, or of the part of it that is here."""
     return store.find_folder("ptbxl", TABLE)
 
@@ -61,7 +61,7 @@ def table(folder: Path) -> list[Row]:
             sex = float(row["sex"] or "nan")
             number, fold = int(row["ecg_id"]), int(float(row["strat_fold"]))
             patient = f"{float(row['patient_id']):.0f}"
-            said = parse(row["scp_codes"])
+            stated = parse(row["scp_codes"])
         except (ValueError, TypeError) as problem:
             raise EcgsynthError(
                 f"{folder / TABLE}: the row of record {row['ecg_id']} cannot be read ({problem})."
@@ -71,7 +71,7 @@ def table(folder: Path) -> list[Row]:
             for fs, column in ((100.0, "filename_lr"), (500.0, "filename_hr"))
             if (folder / f"{row[column]}.hea").is_file()
         }
-        rows.append(Row(number, patient, min(age, OLDEST), sex, fold, said, files))
+        rows.append(Row(number, patient, min(age, OLDEST), sex, fold, stated, files))
     return rows
 
 
@@ -103,7 +103,7 @@ def _parse(folder: Path, rows: list[Row], fs: float) -> tuple[dict[str, NDArray]
     if not read:
         raise EcgsynthError(
             f"none of the {len(rows):,} records that {folder / TABLE} names can be read"
-            + (f"; the first says: {next(iter(skipped.values()))}" if skipped else ".")
+            + (f"; the first error: {next(iter(skipped.values()))}" if skipped else ".")
             + " Get them with `ecgsynth data fetch ptbxl`."
         )
     arrays: dict[str, NDArray] = {"signal": signal[: len(read)], "ecg_id": np.array(read)}

@@ -1,4 +1,4 @@
-"""SCP-ECG statements of PTB-XL: what a record says, how sure it is, and the superclasses."""
+"""SCP-ECG statements of PTB-XL: a record's statements, their likelihoods, the superclasses."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class Vocabulary:
 
     @classmethod
     def read(cls, path: Path) -> Vocabulary:
-        """
+        """Read the table of statements.
+
         Raises
         ------
         EcgsynthError: the file is not there or is not that table.
@@ -51,14 +52,14 @@ class Vocabulary:
             {row[""]: row["diagnostic_class"] for row in rows if row["diagnostic"] == "1.0"},
         )
 
-    def likelihoods(self, said: Mapping[str, float]) -> dict[str, float]:
+    def likelihoods(self, stated: Mapping[str, float]) -> dict[str, float]:
         """Statements and the superclasses that follow -> likelihood, percent (0 = not stated).
 
         A superclass is as likely as the likeliest of its statements; one whose likelihood is not
         stated is there all the same, so a superclass that rests on such alone has 0 too.
         """
-        found = dict(said)
-        for name, percent in said.items():
+        found = dict(stated)
+        for name, percent in stated.items():
             above = self.superclass.get(name)
             if above:
                 found[above] = max(found.get(above, NOT_STATED), percent)
@@ -73,8 +74,8 @@ def parse(text: str) -> dict[str, float]:
     EcgsynthError: it is not such a text.
     """
     try:
-        said = ast.literal_eval(text)  # a literal, never code
-        return {str(name): float(percent) for name, percent in said.items()}
+        stated = ast.literal_eval(text)  # a literal, never code
+        return {str(name): float(percent) for name, percent in stated.items()}
     except (ValueError, SyntaxError, AttributeError, TypeError, RecursionError, MemoryError):
         raise EcgsynthError(
             f"statements should look like {{'NORM': 100.0, 'SR': 0.0}}; got {text[:60]!r}."

@@ -20,7 +20,7 @@ from ecgsynth.evaluation.baselines.controls import BASELINE, BESIDE, CEILING, CO
 from ecgsynth.evaluation.baselines.real_samples import COST_S, FEW_DRAWS, Draws, draw, drawn
 from ecgsynth.evaluation.pace import cost, total
 from ecgsynth.evaluation.reference_models.instruments import instrument
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.progress import Steps
 from ecgsynth.signals.ecg import Ecg
 
@@ -363,7 +363,7 @@ def _read(path: Path) -> list[Calibration]:
 
 def _write(path: Path, calibrations: Sequence[Calibration]) -> None:
     try:
-        with written_beside(path) as beside:
-            beside.write_text(json.dumps(to_json(calibrations)))
+        with atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(to_json(calibrations)))
     except EcgsynthError as problem:  # a cache that cannot be written costs time alone
         log.warning("the controls could not be cached: %s", problem)

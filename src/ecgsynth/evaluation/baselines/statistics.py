@@ -25,7 +25,7 @@ from ecgsynth.evaluation import (
 )
 from ecgsynth.evaluation.baselines.calibration import Calibration, from_json, to_json
 from ecgsynth.evaluation.reference_models.instruments import embed, embedded, instrument
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 
@@ -113,8 +113,8 @@ class Reference:
             "train": self.train,
             "instrument": self.instrument,
         }
-        with written_beside(path) as beside:
-            save_file(tensors, beside, {"facts": json.dumps(facts)})
+        with atomic_write(path) as temporary:
+            save_file(tensors, temporary, {"facts": json.dumps(facts)})
 
     @classmethod
     def load(cls, path: Path) -> Reference:

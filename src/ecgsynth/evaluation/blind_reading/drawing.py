@@ -13,7 +13,7 @@ from markupsafe import Markup
 from ecgsynth.evaluation.report.html.svg import Paper
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.paper import LONG_S
-from ecgsynth.signals.paper.sheet import Sheet, plain_gain, reach, wave_of
+from ecgsynth.signals.paper.sheet import Sheet, panel_limits, plain_gain, wave_of
 from ecgsynth.signals.paper.strips import STRIP_S, strips_sheet, twelve_leads_sheet
 from ecgsynth.signals.vocabulary import LEADS_12
 
@@ -39,7 +39,7 @@ def drawings(ecg: Ecg, ids: list[str]) -> list[tuple[Markup, float]]:
     found = []
     for item in range(len(ecg)):
         waves = [wave_of(ecg, item, k) for k in range(len(spec.leads))]
-        low, high = reach([wave[None] for wave in waves], gain)
+        low, high = panel_limits([wave[None] for wave in waves], gain)
         pieces = []
         for name, wave in zip(spec.leads, waves, strict=True):
             paper = Paper(spec.seconds, low, high, gain, plain)

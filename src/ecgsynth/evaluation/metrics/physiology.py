@@ -23,7 +23,7 @@ from ecgsynth.evaluation import (
 from ecgsynth.evaluation.intervals import LeftOut, Units, interval, joint, mean_beside
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.fiducials import MEASUREMENTS, Fiducials, measure, out_of_reach
+from ecgsynth.signals.fiducials import MEASUREMENTS, Fiducials, measure, unmeasurable
 
 MEASURED_S, QUICK_MEASURED_S = 1440.0, 360.0
 """So many seconds of each side are delineated (2,000 beats), shared evenly between the classes."""
@@ -173,7 +173,7 @@ def measured(ecg: Ecg) -> dict[str, NDArray[np.float64]]:
         if mean is None and before is not None:
             mean = np.where(_normal(ecg), before, np.nan)
     found = measure(signal, points, r_sample=spec.r_sample, rr_s=before, mean_rr_s=mean)
-    return found | {name: np.full(len(ecg), np.nan) for name in out_of_reach(spec)}
+    return found | {name: np.full(len(ecg), np.nan) for name in unmeasurable(spec)}
 
 
 def _context(ecg: Ecg, name: str) -> NDArray[np.float64] | None:
@@ -211,7 +211,7 @@ def _compared(trial: Trial, what: str, distance: Gap, share: bool) -> dict[str, 
     NotApplicable: the items cannot hold the measurement.
     """
     assert trial.test is not None
-    reasons = out_of_reach(trial.synthetic.spec) | out_of_reach(trial.test.spec)
+    reasons = unmeasurable(trial.synthetic.spec) | unmeasurable(trial.test.spec)
     if what in reasons:
         raise NotApplicable(reasons[what])
     spec = trial.synthetic.spec

@@ -19,7 +19,7 @@ from ecgsynth.evaluation import Trial, is_record, once
 from ecgsynth.evaluation.reference_models.classifiers import Network, features, predict
 from ecgsynth.evaluation.reference_models.resnet import ResNet1D
 from ecgsynth.evaluation.reference_models.xresnet import XResNet1D
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.rates import at_rate
 from ecgsynth.signals.spec import Spec
@@ -91,12 +91,13 @@ class Instrument:
         tensors["pca/mean"] = torch.tensor(self.mean).float()
         tensors["pca/axes"] = torch.tensor(self.axes).float()
         facts = json.dumps(self.facts | {"spec": self.spec.to_json()})
-        with written_beside(path) as beside:
-            save_file(tensors, beside, {"facts": facts})
+        with atomic_write(path) as temporary:
+            save_file(tensors, temporary, {"facts": facts})
 
     @classmethod
     def load(cls, path: Path) -> Instrument:
-        """
+        """Read an instrument from its file.
+
         Raises
         ------
         EcgsynthError: the file is damaged.

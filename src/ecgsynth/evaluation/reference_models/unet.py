@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 
 FS = 250.0
 """Sampling rate at which the network works, Hz."""
@@ -50,8 +50,8 @@ class UNet1D(nn.Module):
         for number, level in enumerate(self.down):
             x = level(F.avg_pool1d(x, 2) if number else x)
             kept.append(x)
-        for level, beside in zip(self.up, kept[-2::-1], strict=True):
-            x = level(torch.cat([F.interpolate(x, scale_factor=2.0), beside], 1))
+        for level, temporary in zip(self.up, kept[-2::-1], strict=True):
+            x = level(torch.cat([F.interpolate(x, scale_factor=2.0), temporary], 1))
         return self.head(x)[..., :samples]
 
 
@@ -75,8 +75,8 @@ def save_delineator(net: UNet1D, facts: dict[str, Any], path: Path) -> None:
     from safetensors.torch import save_file
 
     half = {k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()}
-    with written_beside(path) as beside:
-        save_file(half, beside, {"facts": json.dumps(facts)})
+    with atomic_write(path) as temporary:
+        save_file(half, temporary, {"facts": json.dumps(facts)})
 
 
 def load_delineator(path: Path) -> tuple[UNet1D, dict[str, Any]]:

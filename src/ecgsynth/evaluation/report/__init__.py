@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ecgsynth.arguments import flag, instance, place, shown
+from ecgsynth.arguments import check_flag, check_instance, check_path, quote
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import Estimate, Metric, Trial
 from ecgsynth.evaluation.baselines.controls import BASELINE, CEILING
 from ecgsynth.evaluation.baselines.real_samples import RealRange
 from ecgsynth.evaluation.metric import LEAST_SPAN
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 
 DECIMALS = 4
 
@@ -90,9 +90,9 @@ class Report:
             "synthetic": str, "against": str, "counts": dict, "rows": list, "left_out": dict,
         }  # fmt: skip
         for name, kind in kinds.items():
-            instance(getattr(self, name), kind, f"a report comes from evaluate; its {name}")
+            check_instance(getattr(self, name), kind, f"a report comes from evaluate; its {name}")
         for row in self.rows:
-            instance(row, Row, "a report comes from evaluate; its rows")
+            check_instance(row, Row, "a report comes from evaluate; its rows")
 
     @classmethod
     def of(
@@ -133,7 +133,7 @@ class Report:
         if not isinstance(pair, tuple) or [*map(type, pair)] != [str, str]:
             raise EcgsynthError(
                 "a figure is named by its metric and class, as in report['coverage', 'V']; got "
-                f"{shown(key)}."
+                f"{quote(key)}."
             )
         metric, group = pair
         for row in self.rows:
@@ -165,18 +165,18 @@ class Report:
         show_real: draw real traces; only for public sources when left out.
         """
         path, *more = files_of(path)
-        show_real = None if show_real is None else flag(show_real, "show_real")
+        show_real = None if show_real is None else check_flag(show_real, "show_real")
         text = json.dumps(self.to_json(), indent=1, allow_nan=False)
         if more:
             from ecgsynth.evaluation.report.html import page
 
             content = page(self, show_real)
-            with written_beside(path) as one, written_beside(more[0]) as other:
+            with atomic_write(path) as one, atomic_write(more[0]) as other:
                 one.write_text(content, encoding="utf-8")
                 other.write_text(text)
         else:
-            with written_beside(path) as beside:
-                beside.write_text(text)
+            with atomic_write(path) as temporary:
+                temporary.write_text(text)
         return path
 
 
@@ -188,7 +188,7 @@ def files_of(path: str | Path) -> list[Path]:
     ------
     EcgsynthError: its ending is that of no report, or it names a folder.
     """
-    path = place(path)
+    path = check_path(path)
     if path.suffix not in (".html", ".htm", ".json") or path.is_dir():
         raise EcgsynthError(f"a report is a file that ends in .html or .json; '{path}' is none.")
     return [path] if path.suffix == ".json" else [path, path.with_suffix(".json")]

@@ -1,1 +1,1 @@
-"""Files of others: arrays, tables and labels in layouts that are not ours."""
+"""Foreign files: arrays, tables and labels in layouts of other programs."""

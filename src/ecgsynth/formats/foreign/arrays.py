@@ -1,4 +1,4 @@
-"""NPZ archives of others: arrays under names of many kinds, in several orders of their axes."""
+"""Foreign NPZ archives: arrays under many names, with axes in several orders."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.foreign.items import Asked, absent
-from ecgsynth.formats.foreign.text import words
+from ecgsynth.formats.foreign.items import TableOptions, missing_name_error
+from ecgsynth.formats.foreign.text import as_words
 from ecgsynth.formats.stream import damaged
 
 SIGNALS = ("data", "signal", "signals", "X", "x")
@@ -36,7 +36,7 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with _sound(path):
+        with _errors_as_damage(path):
             if not zipfile.is_zipfile(path):  # a single array, a pickle, the half of an archive
                 raise damaged(path, "it is not a whole NPZ archive")
             self.file = np.load(path, allow_pickle=False)
@@ -54,7 +54,7 @@ class Archive:
         return name in self.file.files
 
     def __getitem__(self, name: str) -> NDArray:
-        with _sound(self.path, name):
+        with _errors_as_damage(self.path, name):
             array = self.file[name]
         if not isinstance(array, np.ndarray):  # NumPy hands out what it does not know
             raise damaged(self.path, f"'{name}' is no array")
@@ -67,7 +67,7 @@ class Archive:
 
 
 @contextmanager
-def _sound(path: Path, name: str = "") -> Iterator[None]:
+def _errors_as_damage(path: Path, name: str = "") -> Iterator[None]:
     """Whatever NumPy and zipfile raise over a file becomes the error of a damaged one."""
     try:
         yield
@@ -91,8 +91,8 @@ def _sound(path: Path, name: str = "") -> Iterator[None]:
         raise damaged(path, problem) from None
 
 
-class Arrays:
-    """The table that an archive of others is."""
+class ArrayTable:
+    """A foreign archive as a table."""
 
     def __init__(self, archive: Archive) -> None:
         self.archive, self.path = archive, archive.path
@@ -106,11 +106,13 @@ class Arrays:
     def values(self, name: str) -> NDArray:
         return self.archive[name]
 
-    def said(self, name: str) -> list[str]:
-        return [word for word in dict.fromkeys(words(self.archive[name].ravel()).tolist()) if word]
+    def distinct_texts(self, name: str) -> list[str]:
+        return [
+            word for word in dict.fromkeys(as_words(self.archive[name].ravel()).tolist()) if word
+        ]
 
     def _names(self, key: str) -> tuple[str, ...]:
-        return tuple(words(np.atleast_1d(self.archive[key])).tolist()) if key in self else ()
+        return tuple(as_words(np.atleast_1d(self.archive[key])).tolist()) if key in self else ()
 
     def classes(self) -> tuple[str, ...]:
         return self._names("classes")
@@ -125,13 +127,13 @@ class Arrays:
         return low, high
 
     def signal(
-        self, asked: Asked, aside: Sequence[str], fs: float
+        self, asked: TableOptions, aside: Sequence[str], fs: float
     ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         """Takes [item, sample], [item, lead, sample], [item, sample, lead], and of one recording
         whose leads are named [lead, sample] and [sample, lead]."""
         key = asked.signal or next((name for name in SIGNALS if name in self), None)
         if key is None or key not in self:
-            raise absent(self, key or SIGNALS[0], "signal")
+            raise missing_name_error(self, key or SIGNALS[0], "signal")
         raw = self.archive[key]
         if raw.dtype.kind not in "fiu" or raw.ndim not in (2, 3):
             raise EcgsynthError(
@@ -142,14 +144,14 @@ class Arrays:
         names = own or asked.leads
         if raw.ndim == 2 and not names:
             self._refuse_one_recording(raw, key, aside, fs)
-        signal = self._arranged(raw, key, names)
+        signal = self._to_item_lead_sample(raw, key, names)
         with np.errstate(over="ignore"):
             signal = np.ascontiguousarray(signal, np.float32)
-        leads = names or _numbered(signal.shape[1])
+        leads = names or _default_leads(signal.shape[1])
         if not own or asked.leads in (None, own):
             return signal, leads
         assert asked.leads is not None
-        return signal[:, _rows(own, asked.leads, self.path)], asked.leads
+        return signal[:, _lead_rows(own, asked.leads, self.path)], asked.leads
 
     def _refuse_one_recording(
         self, raw: NDArray, key: str, aside: Sequence[str], fs: float
@@ -169,7 +171,9 @@ class Arrays:
                 "None], and a recording as data[None] with leads=[...]."
             )
 
-    def _arranged(self, raw: NDArray, key: str, names: tuple[str, ...] | None) -> NDArray:
+    def _to_item_lead_sample(
+        self, raw: NDArray, key: str, names: tuple[str, ...] | None
+    ) -> NDArray:
         """[item, lead, sample] of whatever order."""
         shape = f"'{key}' in {self.path.name} is {list(raw.shape)}"
         if not names or (len(names) == 1 and raw.ndim == 2):
@@ -193,12 +197,12 @@ class Arrays:
         return raw if raw.shape[1] == len(names) else raw.swapaxes(1, 2)
 
 
-def _numbered(leads: int) -> tuple[str, ...]:
+def _default_leads(leads: int) -> tuple[str, ...]:
     """Names of leads that have none."""
     return ("ECG",) if leads == 1 else tuple(f"lead{k + 1}" for k in range(leads))
 
 
-def _rows(own: tuple[str, ...], asked: tuple[str, ...], path: Path) -> list[int]:
+def _lead_rows(own: tuple[str, ...], asked: tuple[str, ...], path: Path) -> list[int]:
     lacking = [lead for lead in asked if lead not in own]
     if lacking:
         raise EcgsynthError(

@@ -1,4 +1,4 @@
-"""CSV and Parquet of others: one row an item, the samples in numbered columns or in lists."""
+"""Foreign CSV and Parquet: one row an item, samples in numbered columns or in lists."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.foreign.items import Asked
-from ecgsynth.formats.foreign.text import words
+from ecgsynth.formats.foreign.items import TableOptions
+from ecgsynth.formats.foreign.text import as_words
 
 log = logging.getLogger("ecgsynth")
 
@@ -47,8 +47,8 @@ class Source(Protocol):
         ...
 
 
-class Columns:
-    """The table that a CSV or Parquet file of others is."""
+class ColumnTable:
+    """A foreign CSV or Parquet file as a table."""
 
     def __init__(self, path: Path, source: Source) -> None:
         self.path, self.source = path, source
@@ -73,8 +73,8 @@ class Columns:
     def values(self, name: str) -> NDArray:
         return self.source.texts(name)
 
-    def said(self, name: str) -> list[str]:
-        return [word for word in dict.fromkeys(words(self.values(name)).tolist()) if word]
+    def distinct_texts(self, name: str) -> list[str]:
+        return [word for word in dict.fromkeys(as_words(self.values(name)).tolist()) if word]
 
     def classes(self) -> tuple[str, ...]:
         return ()
@@ -83,7 +83,7 @@ class Columns:
         return None, None
 
     def signal(
-        self, asked: Asked, aside: Sequence[str], fs: float
+        self, asked: TableOptions, aside: Sequence[str], fs: float
     ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         """Columns `prefix0 ... prefixN`, or one column of lists, for every lead.
 
@@ -98,8 +98,8 @@ class Columns:
                 pattern = ""
             elif not leads:
                 raise EcgsynthError(
-                    f"no columns of {self.path.name} are numbered like a signal; say how they "
-                    "begin, as in data.signal=ecg_ for ecg_0, ecg_1, ..."
+                    f"no columns of {self.path.name} are numbered like a signal; give their "
+                    "prefix, as in data.signal=ecg_ for ecg_0, ecg_1, ..."
                 )
         pattern = pattern if pattern is not None else "{lead}_"
         leads = leads or ("ECG",)
@@ -145,7 +145,7 @@ class Columns:
                 f"length ({problem}); mend them."
             ) from None
         if found:
-            self._doubt_last(names[-1], wave)
+            self._warn_last_column(names[-1], wave)
         return wave
 
     def _refuse_gaps(self, prefix: str, numbers: list[int]) -> None:
@@ -166,8 +166,8 @@ class Columns:
                 "its samples anew."
             )
 
-    def _doubt_last(self, name: str, wave: NDArray[np.float32]) -> None:
-        """Say so where the last sample looks like a label that nobody named."""
+    def _warn_last_column(self, name: str, wave: NDArray[np.float32]) -> None:
+        """Warn where the last column looks like a label that was not named."""
         rest, last = wave[:, :-1], wave[:, -1]
         classes = np.unique(last[np.isfinite(last)])
         if not 1 < len(classes) <= MOST_CLASSES or (classes % 1).any():

@@ -1,4 +1,4 @@
-"""Items from the tables of others: what is needed is asked for, what is not stated not guessed."""
+"""Items from foreign tables: what is needed and not stated is an error, never a guess."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.formats.foreign.labels import KEYS as LABELS
-from ecgsynth.formats.foreign.labels import Labels, labels_of, refuse_contradiction
-from ecgsynth.formats.foreign.text import words
+from ecgsynth.formats.foreign.labels import Labels, check_agreement, labels_of
+from ecgsynth.formats.foreign.text import as_words
 from ecgsynth.formats.stream import damaged
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.spec import Spec
-from ecgsynth.signals.units import NORMALISED, in_mv, per_mv, spelled
+from ecgsynth.signals.units import NORMALISED, in_mv, per_mv, standard_unit
 
 log = logging.getLogger("ecgsynth")
 
@@ -36,8 +36,8 @@ SHORTEST_S = 0.1
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the caller says of a table, as in `Folder.Settings`; the rest is looked for.
+class TableOptions:
+    """How the caller describes a table, as in `Folder.Settings`; the rest is searched for.
 
     fs: rate of a table that states none, Hz. leads: those to take of a table that names its own,
     else their names. signal, label, patient: where they are. unit: of the numbers.
@@ -64,7 +64,7 @@ class Table(Protocol):
         """An array, or a column, [item]."""
         ...
 
-    def said(self, name: str) -> list[str]:
+    def distinct_texts(self, name: str) -> list[str]:
         """The words that stand there, each once."""
         ...
 
@@ -77,7 +77,7 @@ class Table(Protocol):
         ...
 
     def signal(
-        self, asked: Asked, aside: Sequence[str], fs: float
+        self, asked: TableOptions, aside: Sequence[str], fs: float
     ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         """[item, lead, sample] and names of the leads.
 
@@ -86,7 +86,7 @@ class Table(Protocol):
         ...
 
 
-def items_of(table: Table, asked: Asked | None = None) -> Ecg:
+def read_items(table: Table, asked: TableOptions | None = None) -> Ecg:
     """All items of a table at the rate that it states, in mV where its unit is a voltage.
 
     Raises
@@ -95,18 +95,18 @@ def items_of(table: Table, asked: Asked | None = None) -> Ecg:
         understood, or contradicts something else.
     """
     try:
-        return _items(table, asked or Asked())
+        return _items(table, asked or TableOptions())
     except UnicodeError as problem:  # bytes for names, in another code
         raise damaged(table.path, problem) from None
 
 
-def _items(table: Table, asked: Asked) -> Ecg:
+def _items(table: Table, asked: TableOptions) -> Ecg:
     path = table.path
-    fs = _number(table, RATES)
+    fs = _constant_number(table, RATES)
     fs = asked.fs if fs is None else fs
     if fs is None:
         raise EcgsynthError(
-            f"{path.name} states no sampling rate; save it beside the signals as 'fs' (an array or "
+            f"{path.name} states no sampling rate; save it with the signals as 'fs' (an array or "
             "a column, in Hz), or give it to the data set `folder`, as in data.fs=360."
         )
     if not 0 < fs < float("inf"):
@@ -114,9 +114,9 @@ def _items(table: Table, asked: Asked) -> Ecg:
             f"{path.name}: the sampling rate must be a positive number of Hz; got {fs:g}."
         )
     places = {
-        "label": _places(table, asked.label, LABELS, "label", asked.leads or ()),
-        "patient": _places(table, asked.patient, PATIENTS, "patient", ())[:1],
-        "record": _places(table, None, RECORDS, "record", ())[:1],
+        "label": _names_present(table, asked.label, LABELS, "label", asked.leads or ()),
+        "patient": _names_present(table, asked.patient, PATIENTS, "patient", ())[:1],
+        "record": _names_present(table, None, RECORDS, "record", ())[:1],
     }
     signal, leads = table.signal(asked, [name for names in places.values() for name in names], fs)
     seconds = signal.shape[-1] / fs
@@ -130,15 +130,15 @@ def _items(table: Table, asked: Asked) -> Ecg:
         raise EcgsynthError(f"{path.name} holds no rows; export it again.")
     labels = _labels(table, places["label"], len(signal), named=asked.label is not None)
     if not places["label"]:
-        _doubt_no_labels(table)
+        _warn_no_labels(table)
     columns = {what: _column(table, places[what], len(signal)) for what in ("patient", "record")}
     unit = _unit(table, asked.unit)
-    r_sample = _number(table, ("r_sample",))
+    r_sample = _constant_number(table, ("r_sample",))
     if r_sample is not None and not (r_sample.is_integer() and 0 <= r_sample < signal.shape[-1]):
         raise EcgsynthError(
             f"'r_sample' of {path.name} must be a sample between 0 and {signal.shape[-1] - 1}."
         )
-    marked = table.said("synthetic") if "synthetic" in table else []
+    marked = table.distinct_texts("synthetic") if "synthetic" in table else []
     synthetic = bool({word.casefold() for word in marked} & {"true", "1"})
     spec = Spec(
         leads=leads,
@@ -160,19 +160,19 @@ def _items(table: Table, asked: Asked) -> Ecg:
     )
 
 
-def _places(
+def _names_present(
     table: Table, asked: str | None, usual: Sequence[str], what: str, leads: Sequence[str]
 ) -> list[str]:
     """Names in the table under which something is; leads may be called x, y and z."""
     if asked is None:
         return [name for name in usual if name in table and name not in leads]
     if asked not in table:
-        raise absent(table, asked, what)
+        raise missing_name_error(table, asked, what)
     return [asked]
 
 
-def absent(table: Table, name: str, what: str) -> EcgsynthError:
-    """The error for a name that the table has not; said together with the nearest."""
+def missing_name_error(table: Table, name: str, what: str) -> EcgsynthError:
+    """The error for a name that the table lacks; it names the nearest one."""
     names = [n for n in table if n]
     shown = names if len(names) <= 20 else [n for n in names if not n[-1:].isdigit()][:20]
     return EcgsynthError(
@@ -188,12 +188,12 @@ def _labels(table: Table, places: Sequence[str], count: int, named: bool) -> Lab
         return Labels((), np.zeros((count, 0), np.float32))
     first, *others = found.items()
     for other in others:
-        refuse_contradiction(first, other, table.path)
+        check_agreement(first, other, table.path)
     return first[1]
 
 
-def _doubt_no_labels(table: Table) -> None:
-    """Say so where labels are called otherwise than they are looked for."""
+def _warn_no_labels(table: Table) -> None:
+    """Warn where labels have another name than those that are searched for."""
     like = (n for n in table if n != "classes" and any(w in n.casefold() for w in LIKE_LABELS))
     if name := next(like, ""):
         log.warning(
@@ -212,35 +212,35 @@ def _column(table: Table, places: Sequence[str], count: int) -> NDArray[np.str_]
             f"'{places[0]}' of {table.path.name} is {list(values.shape)} for {count} items; one "
             "name an item is needed."
         )
-    return words(values.reshape(count))
+    return as_words(values.reshape(count))
 
 
-def _one(table: Table, names: Sequence[str]) -> str:
+def _constant_text(table: Table, names: Sequence[str]) -> str:
     """The one word that the table states under these names for all of its items, or ""."""
     there = [name for name in names if name in table]
-    said = [*dict.fromkeys(word for name in there for word in table.said(name))]
-    if len(said) > 1:
+    texts = [*dict.fromkeys(word for name in there for word in table.distinct_texts(name))]
+    if len(texts) > 1:
         raise EcgsynthError(
             f"'{there[0]}' of {table.path.name} is not the same for all items and wherever it "
-            f"stands ({', '.join(said[:5])}); save a file for each."
+            f"stands ({', '.join(texts[:5])}); save a file for each."
         )
-    return said[0] if said else ""
+    return texts[0] if texts else ""
 
 
-def _number(table: Table, names: Sequence[str]) -> float | None:
+def _constant_number(table: Table, names: Sequence[str]) -> float | None:
     """The one number that the table states under these names."""
-    said = _one(table, names)
+    texts = _constant_text(table, names)
     try:
-        return float(said) if said else None
+        return float(texts) if texts else None
     except ValueError:
         raise EcgsynthError(
-            f"'{names[0]}' of {table.path.name} is '{said[:40]}', which is no number; mend it."
+            f"'{names[0]}' of {table.path.name} is '{texts[:40]}', which is no number; mend it."
         ) from None
 
 
 def _unit(table: Table, asked: str | None) -> str:
     """The unit of the numbers, as `spelled`."""
-    unit = spelled(asked or _one(table, UNITS) or "mV")
+    unit = standard_unit(asked or _constant_text(table, UNITS) or "mV")
     if unit != NORMALISED and per_mv(unit) is None:
         raise EcgsynthError(
             f"{table.path.name} states the unit '{unit[:40]}'; known are mV, uV, V and normalised."

@@ -1,4 +1,4 @@
-"""Labels in the files of others: names, numbers with or without names, or a column a class."""
+"""Labels in foreign files: names, numbers with or without names, or a column a class."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.foreign.text import natural, words
+from ecgsynth.formats.foreign.text import as_words, natural_key
 from ecgsynth.signals.ecg import one_hot
 
 KEYS = ("labels_str", "label", "labels", "class", "y", "labels_id")
@@ -42,7 +42,7 @@ def labels_of(
     """Labels from an array of them.
 
     values: [item] names or numbers, or [item, class] of 0 and 1. classes: their names, or () where
-        the file does not say them. Numbers then are names; else they are those of `classes` where
+        the file does not name them. Numbers then are names; else they are those of `classes` where
         all are among them, and otherwise count them from 0.
 
     Raises
@@ -52,19 +52,19 @@ def labels_of(
     if values.size == count and values.ndim > 1:
         values = values.reshape(count)
     if values.ndim == 2 and len(values) == count and values.dtype.kind in "biuf":
-        return _of_columns(key, values, classes, path)
+        return _labels_of_columns(key, values, classes, path)
     if values.shape != (count,):
         raise EcgsynthError(
             f"'{key}' in {path.name} has shape {list(values.shape)}; it must hold one label for "
             f"each of the {count} items, or a column of 0 and 1 for each class."
         )
-    names = words(values)
+    names = as_words(values)
     if not classes:
         if key == NUMBERED:
             names[names == "-1"] = ""
-        classes = tuple(sorted(set(names.tolist()) - {""}, key=natural))
+        classes = tuple(sorted(set(names.tolist()) - {""}, key=natural_key))
     elif values.dtype.kind in "biuf" and (key == NUMBERED or not set(names) <= {"", *classes}):
-        return Labels(classes, one_hot(_counted(key, values, classes, path), len(classes)))
+        return Labels(classes, one_hot(_class_numbers(key, values, classes, path), len(classes)))
     unknown = sorted(set(names.tolist()) - {"", *classes})
     if unknown:
         raise EcgsynthError(f"{path.name}: the label '{unknown[0]}' is not in 'classes'.")
@@ -72,7 +72,9 @@ def labels_of(
     return Labels(classes, one_hot([number[name] for name in names.tolist()], len(classes)))
 
 
-def _counted(key: str, values: NDArray, classes: tuple[str, ...], path: Path) -> NDArray[np.int64]:
+def _class_numbers(
+    key: str, values: NDArray, classes: tuple[str, ...], path: Path
+) -> NDArray[np.int64]:
     numbers = np.where(np.isnan(values), -1, values) if values.dtype.kind == "f" else values
     numbers = numbers.astype(np.float64)
     wrong = numbers[(numbers != np.round(numbers)) | (numbers < -1) | (numbers >= len(classes))]
@@ -84,11 +86,11 @@ def _counted(key: str, values: NDArray, classes: tuple[str, ...], path: Path) ->
     return numbers.astype(np.int64)
 
 
-def _of_columns(key: str, values: NDArray, classes: tuple[str, ...], path: Path) -> Labels:
+def _labels_of_columns(key: str, values: NDArray, classes: tuple[str, ...], path: Path) -> Labels:
     if not np.isin(values, (0, 1)).all():
         raise EcgsynthError(
             f"'{key}' in {path.name} is {list(values.shape)} and holds more than 0 and 1, so it "
-            "says no class; save one label an item, as label.argmax(1) does."
+            "is no label; save one label an item, as label.argmax(1) does."
         )
     if classes and len(classes) != values.shape[1]:
         raise EcgsynthError(
@@ -99,21 +101,23 @@ def _of_columns(key: str, values: NDArray, classes: tuple[str, ...], path: Path)
     return Labels(named, values.astype(np.float32))
 
 
-def refuse_contradiction(one: tuple[str, Labels], two: tuple[str, Labels], path: Path) -> None:
-    """Two columns of labels have to say the same, be it in other words.
+def check_agreement(one: tuple[str, Labels], two: tuple[str, Labels], path: Path) -> None:
+    """Check that two columns hold the same labels, also where their names differ.
 
     Raises
     ------
     EcgsynthError: they do not.
     """
-    (key, mine), (other, its) = one, two
-    pairs = set(zip(mine.names, its.names, strict=True))
+    (key, first_labels), (other, other_labels) = one, two
+    pairs = set(zip(first_labels.names, other_labels.names, strict=True))
     one_to_one = len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
-    if one_to_one and (mine.classes != its.classes or all(a == b for a, b in pairs)):
+    if one_to_one and (
+        first_labels.classes != other_labels.classes or all(a == b for a, b in pairs)
+    ):
         return
-    differ = sum(a != b for a, b in zip(mine.names, its.names, strict=True))
+    differ = sum(a != b for a, b in zip(first_labels.names, other_labels.names, strict=True))
     raise EcgsynthError(
         f"'{key}' and '{other}' in {path.name} contradict each other in {differ} of "
-        f"{len(mine.row)} items; leave one of them out, or name the right one, as in "
+        f"{len(first_labels.row)} items; leave one of them out, or name the right one, as in "
         f"data.label={key}."
     )

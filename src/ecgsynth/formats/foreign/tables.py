@@ -1,4 +1,4 @@
-"""Cells of CSV and Parquet files of others, as they stand there."""
+"""Cells of foreign CSV and Parquet files, as they are written."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class CsvCells:
     """Text separated by commas, semicolons or tabs; lines that begin with # are comments.
 
     A separator at the end of every row is no column; a first column without a name (the row
-    names of R) is one that nobody asks for. With semicolons and tabs numbers may have a comma.
+    names of R) is ignored. With semicolons and tabs numbers may have a comma.
     """
 
     def __init__(self, path: Path) -> None:

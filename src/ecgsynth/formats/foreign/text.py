@@ -1,4 +1,4 @@
-"""Labels and names of persons in the files of others as text: what is the same is the same word."""
+"""Labels and names of people in foreign files as text: equal values become equal texts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_NUMBER = ("nan", "na", "none", "null")
 """What stands among numbers, in any case, for one that is missing; among words it is a word."""
 
 
-def words(values: NDArray | Iterable[Any]) -> NDArray[np.str_]:
+def as_words(values: NDArray | Iterable[Any]) -> NDArray[np.str_]:
     """Numbers, bytes and texts as words without blanks around them; "" where there is nothing.
 
     1.0 and "1.000e+00" are the word "1". Leading zeros and numbers without a point stay as they
@@ -29,8 +29,8 @@ def words(values: NDArray | Iterable[Any]) -> NDArray[np.str_]:
     UnicodeDecodeError: bytes that are not.
     """
     found = [_word(value) for value in values]
-    told = [word for word in found if word and word.casefold() not in NO_NUMBER]
-    numbers = bool(told) and all(POINTED.fullmatch(w) or WHOLE.fullmatch(w) for w in told)
+    known = [word for word in found if word and word.casefold() not in NO_NUMBER]
+    numbers = bool(known) and all(POINTED.fullmatch(w) or WHOLE.fullmatch(w) for w in known)
     if numbers:
         found = [_number(word) for word in found]
     return np.array(found, np.str_)
@@ -52,7 +52,7 @@ def _number(word: str) -> str:
     return word
 
 
-def natural(word: str) -> list[tuple[int, str]]:
+def natural_key(word: str) -> list[tuple[int, str]]:
     """A key that sorts "2" before "10"."""
     parts = re.split(r"(\d+)", word)
     return [(int(p), "") if k % 2 else (-1, p) for k, p in enumerate(parts)]

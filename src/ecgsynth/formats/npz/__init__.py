@@ -13,11 +13,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.formats import stream
 from ecgsynth.formats.contract import Format
-from ecgsynth.formats.foreign.arrays import Archive, Arrays
-from ecgsynth.formats.foreign.items import items_of
+from ecgsynth.formats.foreign.arrays import Archive, ArrayTable
+from ecgsynth.formats.foreign.items import read_items
 from ecgsynth.formats.npz.column import Column
 from ecgsynth.formats.npz.uploads import check
 from ecgsynth.registry import FORMATS
@@ -53,7 +53,7 @@ class Npz(Format):
         """
         first, chunks = stream.begin(chunks)
         with (
-            written_beside(target) as beside,
+            atomic_write(target) as temporary,
             tempfile.TemporaryDirectory(".part", f".{target.name}.", target.parent) as folder,
         ):
             columns: dict[str, Column] = {}
@@ -72,7 +72,7 @@ class Npz(Format):
                     column.file.close()
             for name, value in _constants(first).items():
                 np.save(Path(folder) / f"{name}.npy", np.asarray(value), allow_pickle=False)
-            with zipfile.ZipFile(beside, "w") as archive:
+            with zipfile.ZipFile(temporary, "w") as archive:
                 for file in sorted(Path(folder).glob("*.npy")):
                     # A member's date is left at its default: same content, same bytes.
                     with (
@@ -101,7 +101,7 @@ class Npz(Format):
             what is there can mean several things.
         """
         with Archive(path) as archive:
-            return _own(archive) if archive.own else items_of(Arrays(archive))
+            return _own(archive) if archive.own else read_items(ArrayTable(archive))
 
 
 def _arrays(ecg: Ecg, start: int) -> dict[str, NDArray]:

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.formats import cells, stream
 from ecgsynth.formats.contract import Format
 from ecgsynth.formats.wfdb.annotations import read_annotations
-from ecgsynth.formats.wfdb.folder import record_names, summed_up
+from ecgsynth.formats.wfdb.folder import record_names, summarise
 from ecgsynth.formats.wfdb.reader import read_recording
 from ecgsynth.formats.wfdb.uploads import check as check_records
 from ecgsynth.formats.wfdb.writer import (
@@ -90,19 +90,19 @@ class Wfdb(Format):
         names = []
         there, missing = record_names(target)
         older = {name for name in there + missing if OWN_RECORD.fullmatch(name)}
-        with written_beside(target) as beside:
-            beside.mkdir()
-            with open(beside / TABLE, "w", newline="", encoding="utf-8") as file:
+        with atomic_write(target) as temporary:
+            temporary.mkdir()
+            with open(temporary / TABLE, "w", newline="", encoding="utf-8") as file:
                 table = csv.writer(file)
                 table.writerow(["wfdb_record", "item", *rows_of(first[:0], "")[0]])
                 for number, items in enumerate(stream.regroup(chunks, size)):
                     name = f"ecg_{number:06d}"
-                    write_record(items, name, beside)
+                    write_record(items, name, temporary)
                     table.writerows(rows_of(items, name)[1])
                     names.append(name)
-            (beside / CARD).write_text(stream.card_json(first), encoding="utf-8")
-            (beside / "RECORDS").write_text("\n".join(names) + "\n", encoding="ascii")
-            written = {file.name for file in beside.iterdir()}
+            (temporary / CARD).write_text(stream.card_json(first), encoding="utf-8")
+            (temporary / "RECORDS").write_text("\n".join(names) + "\n", encoding="ascii")
+            written = {file.name for file in temporary.iterdir()}
         for name in older | {*names}:  # of the set that had this name before
             for ending in (".hea", ".dat", f".{BEATS}", f".{WAVES}"):
                 if f"{name}{ending}" not in written:
@@ -151,7 +151,7 @@ class Wfdb(Format):
             raise EcgsynthError(f"no record of {path} can be read: {reason}")
         if problems:
             log.warning("%d of %d records of %s were left out.", len(problems), len(names), path)
-        for doubt in summed_up({name: each.doubts for name, each in recordings.items()}):
+        for doubt in summarise({name: each.doubts for name, each in recordings.items()}):
             log.warning("%s", doubt)
         stated = _stated(next(iter(recordings.values())))
         return _own(recordings, stated, folder) if stated else _foreign(recordings, path)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import DamagedFileError, EcgsynthError
-from ecgsynth.formats.wfdb.header import content_of
+from ecgsynth.formats.wfdb.header import read_bytes
 
 SYMBOLS = {
     code: symbol
@@ -21,7 +21,7 @@ SYMBOLS = {
 
 RESOLUTION = re.compile(r"## time resolution: *([0-9.eE+-]+)")
 DEFINITIONS, END = "## annotation type definitions", "## end of definitions"
-"""What a file says of itself, in comments at sample 0."""
+"""Comments at sample 0, in which a file describes itself."""
 
 COMMENT = 22
 SKIP, NUMBER, SUBTYPE, CHANNEL, TEXT = 59, 60, 61, 62, 63
@@ -40,7 +40,7 @@ class Annotations:
     Attributes
     ----------
     tick: time, in ticks of `rate` a second, or in frames of the record where `rate` is None.
-    symbol: of the WFDB library, or as the file defines it ("[42]" for a code that nobody did).
+    symbol: of the WFDB library, or as the file defines it ("[42]" for a code without a definition).
     subtype, channel, number: WFDB's other numbers. note: free text.
     whole: whether the file ends with the mark of its end.
     """
@@ -67,17 +67,17 @@ def read_annotations(path: Path) -> Annotations:
     ------
     EcgsynthError: it is missing, cut short or corrupt, or in the format of the AHA database.
     """
-    content = content_of(path)
+    content = read_bytes(path)
     if content[:1] == b"\0" and content[1:2] and content[1] in AHA_CODES:
         raise EcgsynthError(
             f"{path.name} is in the format of the AHA database, which is not read; convert it "
             "with PhysioNet's rdann and wrann."
         )
     try:
-        codes, rows, whole = _parsed(content)
+        codes, rows, whole = _parse(content)
     except (IndexError, ValueError):
         raise DamagedFileError(f"{path.name} is damaged or cut short; copy it again.") from None
-    symbols, rate, rows, codes = _described(codes, rows)
+    symbols, rate, rows, codes = _apply_definitions(codes, rows)
     order = np.argsort([row[0] for row in rows], kind="stable")
     tick, subtype, channel, number = (
         np.array([row[k] for row in rows], np.int64)[order] for k in range(4)
@@ -91,7 +91,7 @@ Row = tuple[int, int, int, int, str]
 """Tick, subtype, channel, number and note."""
 
 
-def _parsed(content: bytes) -> tuple[list[int], list[Row], bool]:
+def _parse(content: bytes) -> tuple[list[int], list[Row], bool]:
     """Code and row of every annotation, and whether the end is marked."""
     if len(content) % 2:
         raise ValueError
@@ -133,7 +133,7 @@ def _text(content: bytes, size: int) -> str:
         return content.decode("latin-1")
 
 
-def _described(
+def _apply_definitions(
     codes: list[int], rows: list[Row]
 ) -> tuple[dict[int, str], float | None, list[Row], list[int]]:
     """Symbols and rate by the comments that open the file, and the annotations without these."""

@@ -55,10 +55,10 @@ def files_of(folder: Path, name: str, annotations: str) -> Iterator[Path]:
         yield from ((folder / part).parent / signal.file for signal in signals)
 
 
-def summed_up(doubts: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """The doubts about records as sentences, each once with the records that it is about."""
+def summarise(warnings: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """The warnings about records, each once with the records that it is about."""
     names: dict[str, list[str]] = defaultdict(list)
-    for name, sentences in doubts.items():
+    for name, sentences in warnings.items():
         for sentence in sentences:
             names[sentence].append(name)
     for sentence, of in names.items():

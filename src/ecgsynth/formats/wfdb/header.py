@@ -74,7 +74,7 @@ class Header:
 
     def of_segment(self, name: str) -> Path:
         """The path, without ending, of a segment."""
-        return beside(self.path, name)
+        return path_inside(self.path, name)
 
 
 def read_header(path: Path) -> Header:
@@ -85,7 +85,7 @@ def read_header(path: Path) -> Header:
     EcgsynthError: the file is missing, or a line of it cannot be understood.
     """
     file = path.with_name(f"{path.name}.hea")
-    content = content_of(file)
+    content = read_bytes(file)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -101,7 +101,7 @@ def read_header(path: Path) -> Header:
     return replace(header, comments=comments)
 
 
-def content_of(file: Path) -> bytes:
+def read_bytes(file: Path) -> bytes:
     """The bytes of a file.
 
     Raises
@@ -116,7 +116,7 @@ def content_of(file: Path) -> bytes:
         raise DamagedFileError(f"{file.name} cannot be read ({problem.strerror}).") from None
 
 
-def beside(path: Path, name: str) -> Path:
+def path_inside(path: Path, name: str) -> Path:
     """A file that a header names, which lies in the folder of the header or below it.
 
     Raises
@@ -136,17 +136,17 @@ def _parsed(path: Path, lines: list[str]) -> Header:
     segments = words[0].partition("/")[2]
     if len(words) < 2:
         raise ValueError(f"its first line '{lines[0][:60]}' states no number of signals")
-    count = _count(words[1], "number of signals")
+    count = _parse_count(words[1], "number of signals")
     fs = None
     if len(words) > 2:
         rate = RATE.fullmatch(words[2])
         if rate is None or not 0 < float(rate[1]) < float("inf"):
             raise ValueError(f"'{words[2][:40]}' is no sampling rate")
         fs = float(rate[1])
-    frames = _count(words[3], "number of samples") if len(words) > 3 else 0
+    frames = _parse_count(words[3], "number of samples") if len(words) > 3 else 0
     header = Header(path, fs, frames or None)
     rows = lines[1:]
-    wanted = _count(segments, "number of segments") if segments else count
+    wanted = _parse_count(segments, "number of segments") if segments else count
     if len(rows) != wanted:
         what = "segments" if segments else "signals"
         raise ValueError(f"it states {wanted} {what} and has {len(rows)} lines of them")
@@ -160,7 +160,7 @@ def _segment(row: str) -> tuple[str, int]:
     words = row.split()
     if len(words) < 2:
         raise ValueError(f"the segment '{row[:60]}' has no length")
-    return words[0], _count(words[1], "length of a segment")
+    return words[0], _parse_count(words[1], "length of a segment")
 
 
 def _signal(row: str, number: int) -> Signal:
@@ -173,7 +173,7 @@ def _signal(row: str, number: int) -> Signal:
     gain = float(scale[1] or 0)
     if gain and not SMALLEST <= abs(gain) <= 1 / SMALLEST:
         raise ValueError(f"'{words[2][:40]}' is no gain")
-    zero = _whole(words[4], "ADC zero") if len(words) > 4 else 0
+    zero = _parse_integer(words[4], "ADC zero") if len(words) > 4 else 0
     return Signal(
         file=words[0],
         format=int(coded[1]),
@@ -181,22 +181,22 @@ def _signal(row: str, number: int) -> Signal:
         skew=max(0, more.get(":", 0)),
         offset=more.get("+", 0),
         gain=gain,
-        baseline=zero if scale[2] is None else _whole(scale[2], "baseline"),
+        baseline=zero if scale[2] is None else _parse_integer(scale[2], "baseline"),
         unit=scale[3] or "mV",
-        initial=_whole(words[5], "initial value") if len(words) > 5 else zero,
-        checksum=_whole(words[6], "checksum") if len(words) > 6 else None,
+        initial=_parse_integer(words[5], "initial value") if len(words) > 5 else zero,
+        checksum=_parse_integer(words[6], "checksum") if len(words) > 6 else None,
         name=words[8].strip() if len(words) > 8 else f"signal {number}",
     )
 
 
-def _whole(word: str, what: str) -> int:
+def _parse_integer(word: str, what: str) -> int:
     if not WHOLE.fullmatch(word) or len(word) > DIGITS:
         raise ValueError(f"'{word[:40]}' is no {what}")
     return int(word)
 
 
-def _count(word: str, what: str) -> int:
-    number = _whole(word, what)
+def _parse_count(word: str, what: str) -> int:
+    number = _parse_integer(word, what)
     if number < 0:
         raise ValueError(f"'{word[:40]}' is no {what}")
     return number

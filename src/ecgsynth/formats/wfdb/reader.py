@@ -174,7 +174,7 @@ def _per_frame(used: list[tuple[Header, Signal]]) -> int:
 
 def _rate(header: Header, used: list[tuple[Header, Signal]]) -> float:
     """Samples a second of the fastest signal."""
-    return arguments.rate(header.rate * _per_frame(used))
+    return arguments.check_rate(header.rate * _per_frame(used))
 
 
 def _check_size(path: Path, total: int, per_frame: int, used: list[tuple[Header, Signal]]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import DamagedFileError, EcgsynthError, reason_of
-from ecgsynth.formats.wfdb.header import Header, Signal, beside
+from ecgsynth.formats.wfdb.header import Header, Signal, path_inside
 
 Bytes = NDArray[np.uint8]
 Steps = NDArray[np.integer]
@@ -34,17 +34,19 @@ def frames_of(header: Header) -> int:
     if header.frames is not None or not header.signals:
         return header.frames or 0
     first = header.signals[0]
-    return _held(header.path, first) // _together(header, first)
+    return _samples_held(header.path, first) // _samples_per_frame(header, first)
 
 
 def frames_held(header: Header, signal: Signal) -> int:
     """Frames that the file of a signal holds, up to those of the record."""
     if signal.file == NO_FILE:
         return 0
-    return min(frames_of(header), _held(header.path, signal) // _together(header, signal))
+    return min(
+        frames_of(header), _samples_held(header.path, signal) // _samples_per_frame(header, signal)
+    )
 
 
-def _together(header: Header, signal: Signal) -> int:
+def _samples_per_frame(header: Header, signal: Signal) -> int:
     """Samples in a frame of all signals of one file."""
     return sum(other.per_frame for other in header.signals if other.file == signal.file)
 
@@ -110,7 +112,7 @@ def _file(path: Path, signals: list[Signal], frames: int, start: int, stop: int)
         )
     sizes = [signal.per_frame for signal in signals]
     count = frames * sum(sizes)
-    held = _held(path, first)
+    held = _samples_held(path, first)
     if held < count:
         raise DamagedFileError(
             f"{first.file} is damaged or cut short: it holds {held / count:.1%} of what "
@@ -136,21 +138,21 @@ def _decoded(path: Path, signals: list[Signal], start: int, stop: int) -> Steps:
         return _flac(path, signals, start, stop)
     group, taken = GROUP[signal.format]
     first = start // group * group  # samples that are packed together are unpacked together
-    with open(beside(path, signal.file), "rb") as file:
+    with open(path_inside(path, signal.file), "rb") as file:
         file.seek(signal.offset + first // group * taken)
         content = np.frombuffer(file.read(_bytes(signal.format, stop - first)), np.uint8)
     return PACKED[signal.format](content)[start - first : stop - first]
 
 
-def _held(path: Path, signal: Signal) -> int:
+def _samples_held(path: Path, signal: Signal) -> int:
     """How many samples the file of a signal holds."""
     if signal.file == NO_FILE:
         return 0
-    file = beside(path, signal.file)
+    file = path_inside(path, signal.file)
     if not file.is_file():
         raise DamagedFileError(f"{signal.file} is missing.")
     if signal.format in COMPRESSED:
-        with _opened(file, signal) as sound:
+        with _open_flac(file, signal) as sound:
             return max(0, sound.frames - signal.offset) * sound.channels
     if signal.format not in PACKED:
         raise EcgsynthError(
@@ -227,7 +229,7 @@ COMPRESSED = {508: 8, 516: 16, 524: 24}
 """Format -> most bits of its FLAC file."""
 
 
-def _opened(file: Path, signal: Signal) -> Any:
+def _open_flac(file: Path, signal: Signal) -> Any:
     """The soundfile.SoundFile."""
     import soundfile
 
@@ -242,7 +244,7 @@ def _opened(file: Path, signal: Signal) -> Any:
 def _flac(path: Path, signals: list[Signal], start: int, stop: int) -> Steps:
     """[stop - start] steps; every signal has as many samples in a frame as any other."""
     first = signals[0]
-    with _opened(beside(path, first.file), first) as sound:
+    with _open_flac(path_inside(path, first.file), first) as sound:
         bits = {"PCM_S8": 8, "PCM_16": 16, "PCM_24": 24}.get(sound.subtype, 0)
         alike = all(signal.per_frame == first.per_frame for signal in signals)
         if not (0 < bits <= COMPRESSED[first.format] and alike and sound.channels == len(signals)):

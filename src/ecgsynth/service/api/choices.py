@@ -92,6 +92,8 @@ class Dataset(BaseModel):
 
 
 class Datasets(BaseModel):
+    """Real sets that can be judged against."""
+
     datasets: list[Dataset]
 
 
@@ -120,6 +122,8 @@ class PlanView(BaseModel):
 
 
 class Plans(BaseModel):
+    """Shipped plans of augmentations."""
+
     plans: list[PlanView]
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 
 def sayable(value: Any) -> Any:
-    """The same in such parts: JSON, YAML, arrays and names of files may hold halves of characters,
-    which no answer can carry, and numbers that are none. The former become \\\\udXXX, the latter
+    r"""The same in such parts: JSON, YAML, arrays and names of files may hold halves of characters,
+    which no answer can carry, and numbers that are none. The former become \udXXX, the latter
     null; how deep it is nested is for the caller to bound."""
     if isinstance(value, str):
         return value.encode(errors="backslashreplace").decode()

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from ecgsynth.service.api.problems import Problem
 from ecgsynth.service.models.description import Model
-from ecgsynth.service.models.store import NoSuchModelError, Served, Shelf
+from ecgsynth.service.models.files import Served
+from ecgsynth.service.models.store import NoSuchModelError, Shelf
 
 router = APIRouter(prefix="/v1", tags=["models"])
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from ecgsynth.errors import EcgsynthError, MissingRecordingsError, did_you_mean, masked
+from ecgsynth.errors import EcgsynthError, MissingRecordingsError, did_you_mean, mask_passwords
 from ecgsynth.service.api.json_text import sayable
 from ecgsynth.service.files.disk import DISK, NoRoomError, is_full
 from ecgsynth.service.files.uploads import FORMS
@@ -56,7 +56,7 @@ class Problem(HTTPException):
         self, status: int, detail: str, kind: str = "", headers: Mapping[str, str] | None = None,
         **more: Any,
     ) -> None:  # fmt: skip
-        super().__init__(status, masked(detail), dict(headers or {}))
+        super().__init__(status, mask_passwords(detail), dict(headers or {}))
         self.kind = kind
         self.more = more
 

@@ -26,6 +26,8 @@ HEARTBEAT_S = 10.0
 
 
 class RunList(BaseModel):
+    """Runs of the folder, newest first."""
+
     runs: list[RunView]
 
 

@@ -33,7 +33,7 @@ def augment(
     real = uploads.read(folder, asked)
     plan = Plan.from_dict(asked["plan"])
     _check_size(real, plan, asked["most_items"], asked["most_signal"])
-    from ecgsynth.augmentation.augmenter import augmented
+    from ecgsynth.augmentation.augmenter import augment_set
     from ecgsynth.synthesizer import Synthesizer
 
     advance("loading models", 0.0)
@@ -41,7 +41,7 @@ def augment(
     for name, model in models.items():
         if model.card.id and model.card.id != asked["models"][name]:
             raise EcgsynthError(f"the model '{name}' was replaced in the meantime; ask again.")
-    done = augmented(real, plan, models, advance)
+    done = augment_set(real, plan, models, advance)
     for name, facts in done.manifest["models"].items():
         with open(asked["paths"][name], "rb") as weights:
             facts["sha256"] = hashlib.file_digest(weights, "sha256").hexdigest()

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from ecgsynth.errors import EcgsynthError, masked
+from ecgsynth.errors import EcgsynthError, mask_passwords
 from ecgsynth.service.files.permissions import private_database
 
 metadata = MetaData()
@@ -78,7 +78,7 @@ def opened(url: str) -> Engine:
         _check_layout(engine, address.render_as_string(hide_password=True))
     except ArgumentError:
         raise EcgsynthError(
-            f"'{masked(url)}' is no URL of a database; write sqlite:///jobs.sqlite or "
+            f"'{mask_passwords(url)}' is no URL of a database; write sqlite:///jobs.sqlite or "
             "postgresql+psycopg://user@host/name."
         ) from None
     except ModuleNotFoundError as problem:
@@ -87,7 +87,7 @@ def opened(url: str) -> Engine:
             "`pip install psycopg[binary]` and a URL that begins with postgresql+psycopg://."
         ) from None
     except (DBAPIError, OSError) as problem:
-        reason = masked(" ".join(str(getattr(problem, "orig", problem)).split()), url)
+        reason = mask_passwords(" ".join(str(getattr(problem, "orig", problem)).split()), url)
         shown = address.render_as_string(hide_password=True)
         raise EcgsynthError(
             f"the jobs database {shown} cannot be used ({reason}); mend --jobs-db."

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ecgsynth.errors import EcgsynthError, MissingRecordingsError, wants_memory
+from ecgsynth.errors import EcgsynthError, MissingRecordingsError, is_out_of_memory
 from ecgsynth.service.api.json_text import sayable
 from ecgsynth.service.files.disk import DISK, is_full
 from ecgsynth.service.jobs.augment import augment
@@ -82,7 +82,7 @@ def main() -> None:
         if is_full(problem):
             tell(error=DISK, full=True)
             return
-        if wants_memory(problem):
+        if is_out_of_memory(problem):
             tell(error=TOO_LARGE)
             return
         logging.getLogger("ecgsynth.serve").exception("a job failed")

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
-from ecgsynth.errors import masked
+from ecgsynth.errors import mask_passwords
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Id of the request that is being answered; "" outside of any."""
@@ -31,7 +31,7 @@ class _Hearing(logging.Handler):
         heard = _warnings.get()
         ours = record.name == "ecgsynth" or record.name.startswith("ecgsynth.")
         if heard is not None and ours and record.name != "ecgsynth.serve":
-            said = masked(record.getMessage())
+            said = mask_passwords(record.getMessage())
             if said not in heard and len(heard) < MOST_WARNINGS:
                 heard.append(said)
 
@@ -66,13 +66,13 @@ class JsonFormatter(logging.Formatter):
         said |= {name: value for name, value in vars(record).items() if name not in _USUAL}
         if record.exc_info:
             said["exception"] = self.formatException(record.exc_info)
-        return json.dumps(_hidden(said), default=lambda value: masked(str(value)))
+        return json.dumps(_hidden(said), default=lambda value: mask_passwords(str(value)))
 
 
 def _hidden(value: Any) -> Any:
     """The same without passwords; libraries too log addresses that hold one."""
     if isinstance(value, str):
-        return masked(value)
+        return mask_passwords(value)
     if isinstance(value, dict):
         return {str(name): _hidden(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

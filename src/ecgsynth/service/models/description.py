@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.service.models.measurements import unmeasured
-from ecgsynth.signals.prior import ContextPrior, usual
+from ecgsynth.signals.prior import ContextPrior, usual_ranges
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_NAMES
 from ecgsynth.synthesizer.card import Card
@@ -121,5 +121,5 @@ def _contexts(priors: list[ContextPrior]) -> list[Context]:
             name=name, unit="s" if name.endswith("_s") else UNITS.get(name, ""),
             low=round(low, 4), median=round(middle, 4), high=round(high, 4),
         )
-        for name, (low, middle, high) in usual(priors).items() if not math.isnan(middle)
+        for name, (low, middle, high) in usual_ranges(priors).items() if not math.isnan(middle)
     ]  # fmt: skip

@@ -14,7 +14,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.archives import PLAIN
 from ecgsynth.service.api.json_text import sayable
 from ecgsynth.service.models.description import Model
-from ecgsynth.synthesizer.card import Card, kept_people
+from ecgsynth.synthesizer.card import Card, holds_single_people
 
 Stamp = tuple[str, int, int, int]
 """Path, size, time of change and inode: as long as it stays, so does the content."""
@@ -81,7 +81,7 @@ def read(stamp: Stamp, name: str, path: Path, shipped: bool) -> Served | str:
     if not PLAIN.fullmatch(id):  # files are named by it
         return f"its id '{id[:80]}' is no plain name (letters, digits, _ . -); save it anew."
     try:
-        if kept_people(card):
+        if holds_single_people(card):
             card = Card.model_validate(card).model_dump(mode="json")
         json.dumps(card, allow_nan=False, ensure_ascii=False).encode()  # as it is handed out
         view = Model.of(id, name, shipped, digest, card)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.fiducials import out_of_reach
+from ecgsynth.signals.fiducials import unmeasurable
 from ecgsynth.signals.spec import Spec
 
 NAMES = {
@@ -20,7 +20,7 @@ def unmeasured(spec: Spec) -> dict[str, str]:
 
     if spec.seconds < SHORTEST_S:
         return dict.fromkeys(NAMES, f"items shorter than {SHORTEST_S:g} s hold no beat")
-    reasons = out_of_reach(spec)
+    reasons = unmeasurable(spec)
     return {name: reasons[what] for name, what in NAMES.items() if what in reasons}
 
 

@@ -1,4 +1,4 @@
-"""ECG on ECG paper: true proportions in print, and honest about what is synthetic."""
+"""ECG on ECG paper: true proportions in print, and synthetic items are marked."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgsynth.arguments import instance, number, text
+from ecgsynth.arguments import check_instance, check_number, check_text
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.columns import numbers
+from ecgsynth.signals.columns import number_array
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.paper.beats import bands_of_classes, bands_of_leads, members_of, panels_sheet
-from ecgsynth.signals.paper.sheet import checked_target, save
+from ecgsynth.signals.paper.sheet import check_picture_path, save
 from ecgsynth.signals.paper.strips import strips_sheet, twelve_leads_sheet
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import LEADS_12
@@ -43,7 +43,7 @@ def draw(
 
     Parameters
     ----------
-    target: file; its ending says SVG, PNG or PDF (12-lead items get a page each in a PDF).
+    target: file; its ending, svg, png or pdf, is the kind (12-lead items get a page each in a PDF).
     items: which ones; when left out, beats of every class, or the first long item of each class.
     title: the heading; the set's source when left out.
     speed: paper speed, mm/s. gain: mm per mV.
@@ -52,12 +52,12 @@ def draw(
     ------
     EcgsynthError: unknown ending, no items, an item that is not there, the file cannot be written.
     """
-    instance(ecg, Ecg, "what is drawn is an Ecg, as es.read and generate give it")
-    target = checked_target(target)
-    speed = number(speed, "the paper's speed, in mm/s,", 1, 200)
-    gain = number(gain, "the gain, in mm/mV,", 1, 100)
-    chosen = _checked_items(ecg, items)
-    title = " ".join(ecg.source.split()) if title is None else text(title, "the title")
+    check_instance(ecg, Ecg, "what is drawn is an Ecg, as es.read and generate give it")
+    target = check_picture_path(target)
+    speed = check_number(speed, "the paper's speed, in mm/s,", 1, 200)
+    gain = check_number(gain, "the gain, in mm/mV,", 1, 100)
+    chosen = _check_items(ecg, items)
+    title = " ".join(ecg.source.split()) if title is None else check_text(title, "the title")
     if ecg.spec.seconds < LONG_S:
         several = len(ecg.spec.leads) > 1
         if several and (chosen or len(ecg.spec.leads) > MOST_ROWS):
@@ -67,7 +67,7 @@ def draw(
             rows = _each_lead(some) if several else {ecg.source: some}
             bands = bands_of_classes(rows, 0, BEATS_PER_ROW)
         sheets = [panels_sheet(bands, ecg.spec, title, ecg.synthetic, speed, gain)]
-    elif one_a_sheet(ecg.spec):
+    elif fills_sheet(ecg.spec):
         pages = [0] if chosen is None else chosen
         if len(pages) > 1 and target.suffix.lower() != ".pdf":
             raise EcgsynthError(
@@ -90,7 +90,7 @@ def _each_lead(ecg: Ecg) -> dict[str, Ecg]:
     }
 
 
-def one_a_sheet(spec: Spec) -> bool:
+def fills_sheet(spec: Spec) -> bool:
     """Whether an item fills a sheet of its own: long ones of 12 leads do."""
     return spec.seconds >= LONG_S and set(LEADS_12) <= set(spec.leads)
 
@@ -109,25 +109,25 @@ def beats_sheet(
 
     Parameters
     ----------
-    ecg_by_name: sets under the names that stand beside their rows.
+    ecg_by_name: sets under the names that label their rows.
     beats: single beats in a row. lead: which one; the first of the first set when left out.
 
     Raises
     ------
     EcgsynthError: no set, an empty set, sets that differ in unit or lack the lead.
     """
-    target = checked_target(target)
+    target = check_picture_path(target)
     if not ecg_by_name or beats < 1:
         raise EcgsynthError("there is nothing to draw; give at least one set and one beat of it.")
     first = next(iter(ecg_by_name.values()))
     lead = lead or first.spec.leads[0]
     single = {}
     for name, ecg in ecg_by_name.items():
-        _checked_items(ecg, None)
+        _check_items(ecg, None)
         if lead not in ecg.spec.leads or ecg.spec.unit != first.spec.unit:
             raise EcgsynthError(
-                f"'{name}' has {', '.join(ecg.spec.leads)} in {ecg.spec.unit}; beside the others "
-                f"it needs lead {lead} in {first.spec.unit}."
+                f"'{name}' has {', '.join(ecg.spec.leads)} in {ecg.spec.unit}; to be drawn with "
+                f"the others it needs lead {lead} in {first.spec.unit}."
             )
         if ecg.spec.seconds >= LONG_S:
             raise EcgsynthError(f"'{name}' holds strips of {ecg.spec.seconds:g} s, not beats.")
@@ -143,12 +143,12 @@ def first_of_each_class(ecg: Ecg) -> list[int]:
     return list(dict.fromkeys(int(i) for found in firsts for i in found))
 
 
-def _checked_items(ecg: Ecg, items: Sequence[int] | None) -> list[int] | None:
+def _check_items(ecg: Ecg, items: Sequence[int] | None) -> list[int] | None:
     if not len(ecg):
         raise EcgsynthError("there is nothing to draw: the set holds no items.")
     if items is None:
         return None
-    chosen = [int(item) for item in numbers(items, "`items`", np.int64).ravel()]
+    chosen = [int(item) for item in number_array(items, "`items`", np.int64).ravel()]
     for item in chosen:
         if not 0 <= item < len(ecg):
             raise EcgsynthError(f"there is no item {item}; the set holds {len(ecg)}, from 0.")

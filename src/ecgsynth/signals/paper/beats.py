@@ -16,10 +16,10 @@ from ecgsynth.signals.paper.sheet import (
     MARGIN,
     SYNTHETIC_INK,
     Sheet,
+    footer_text,
     heading_of,
-    note,
+    panel_limits,
     plain_gain,
-    reach,
     wave_of,
 )
 from ecgsynth.signals.spec import Spec
@@ -55,9 +55,11 @@ def bands_of_classes(sets: Mapping[str, Ecg], lead: str | int, beats: int) -> _B
             if not len(members):
                 continue
             k = lead if isinstance(lead, int) else ecg.spec.leads.index(lead)
-            panels = [wave_of(ecg, i, k)[None] for i in evenly(members, beats)]
+            panels = [wave_of(ecg, i, k)[None] for i in pick_evenly(members, beats)]
             if len(members) > beats:
-                panels.append(np.stack([wave_of(ecg, i, k) for i in evenly(members, OVERLAID)]))
+                panels.append(
+                    np.stack([wave_of(ecg, i, k) for i in pick_evenly(members, OVERLAID)])
+                )
             several = f"{name}: " if len(sets) > 1 else ""
             found = f"{several}{len(members):,} beat{'s' * (len(members) > 1)}"
             colour = SYNTHETIC_INK if ecg.synthetic else INK
@@ -102,7 +104,7 @@ def panels_sheet(
     if plain:
         gain = plain_gain([p for _, rows in bands for row in rows for p in row.panels])
     gap, title_mm, caption_mm, pulse_mm = 2.0, 9.0, 5.0, 0.0 if plain else 10.0
-    heights = [reach([p for row in rows for p in row.panels], gain) for _, rows in bands]
+    heights = [panel_limits([p for row in rows for p in row.panels], gain) for _, rows in bands]
     widest = max(
         sum(_width(p, row.fs, speed) + gap for p in row.panels) for _, rows in bands for row in rows
     )
@@ -113,7 +115,7 @@ def panels_sheet(
     width = max(150.0, 2 * MARGIN + pulse_mm + widest)
     sheet = Sheet(width, HEADER + total + FOOTER, speed, gain, plain)
     leads = lead or (spec.leads[0] if len(spec.leads) == 1 else "")
-    sheet.frame(title, note(f"lead {leads}" if leads else "", spec), synthetic)
+    sheet.frame(title, footer_text(f"lead {leads}" if leads else "", spec), synthetic)
     y = FOOTER + total
     for (low, high), (heading, rows) in zip(heights, bands, strict=True):
         if heading:
@@ -179,7 +181,7 @@ def members_of(ecg: Ecg, label: str) -> NDArray[np.int64]:
     return np.flatnonzero(ecg.label[:, ecg.spec.classes.index(label)] > 0)
 
 
-def evenly(members: NDArray[np.int64], count: int) -> list[int]:
+def pick_evenly(members: NDArray[np.int64], count: int) -> list[int]:
     """At most `count` of them, evenly spaced, so that many patients come to be seen."""
     picks = np.linspace(0, len(members) - 1, min(count, len(members)))
     return [int(i) for i in members[np.round(picks).astype(int)]]

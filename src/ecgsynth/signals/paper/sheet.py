@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import place
+from ecgsynth.arguments import check_path
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_NAMES
@@ -35,7 +35,7 @@ class Sheet:
     Parameters
     ----------
     width, height: mm. speed: mm/s. gain: mm per unit of the signal.
-    plain: for signals without mV; no paper, no pulse, and the footer says so.
+    plain: for signals without mV; no paper, no pulse, and a footer that states it.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Sheet:
     def frame(self, title: str, note: str, synthetic: bool) -> None:
         """Title above, scale beneath, and where it is due the word SYNTHETIC."""
         top = self.height - 9.5
-        room = int((self.width - 2 * MARGIN - 60) / 2.7)  # letters beside SYNTHETIC
+        room = int((self.width - 2 * MARGIN - 60) / 2.7)  # letters next to SYNTHETIC
         title = title if len(title) <= room else title[: room - 3] + "..."
         self.text(MARGIN, top, title, 11, weight="bold")
         if synthetic:
@@ -129,17 +129,17 @@ class Sheet:
         self.text(self.width - MARGIN, 4.5, scale, 6.5, color=FAINT, ha="right")
 
 
-def checked_target(target: str | Path) -> Path:
+def check_picture_path(target: str | Path) -> Path:
     """The path of a picture.
 
     Raises
     ------
     EcgsynthError: its ending is none that can be drawn.
     """
-    path = place(target, "the picture")
+    path = check_path(target, "the picture")
     if path.suffix.lower() not in SUFFIXES:
         raise EcgsynthError(
-            f"{path} does not say what to draw; end the name in {', '.join(SUFFIXES)}."
+            f"{path} has no ending of a picture; end the name in {', '.join(SUFFIXES)}."
         )
     return path
 
@@ -155,20 +155,20 @@ def save(sheets: Sequence[Sheet], target: Path, title: str, synthetic: bool) -> 
     from matplotlib.backends.backend_pdf import PdfPages
 
     kind = target.suffix.lower()[1:]
-    says = SYNTHETIC_MARK if synthetic else "not for diagnosis"
+    subject = SYNTHETIC_MARK if synthetic else "not for diagnosis"
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "ecgsynth", "pdf.fonttype": 42}
-    with matplotlib.rc_context(settings), written_beside(target) as beside:
+    with matplotlib.rc_context(settings), atomic_write(target) as temporary:
         named: dict[str, Any]
         if kind == "pdf":
-            named = {"Title": title, "Subject": says, "CreationDate": None}
-            with PdfPages(beside, metadata=named) as pages:
+            named = {"Title": title, "Subject": subject, "CreationDate": None}
+            with PdfPages(temporary, metadata=named) as pages:
                 for sheet in sheets:
                     pages.savefig(sheet.figure)
         else:
-            named = {"Title": title, "Description": says}
+            named = {"Title": title, "Description": subject}
             if kind == "svg":
                 named["Date"] = None
-            sheets[0].figure.savefig(beside, format=kind, dpi=DPI, metadata=named)
+            sheets[0].figure.savefig(temporary, format=kind, dpi=DPI, metadata=named)
     return target
 
 
@@ -180,7 +180,7 @@ def wave_of(ecg: Ecg, item: int, lead: int) -> NDArray:
     return wave
 
 
-def reach(waves: list[NDArray], gain: float) -> tuple[float, float]:
+def panel_limits(waves: list[NDArray], gain: float) -> tuple[float, float]:
     """Lowest and highest mm of a panel around its zero line: whole large boxes, 15 to 60 mm."""
     values = np.concatenate([wave.ravel() for wave in waves]) * gain
     values = values[np.isfinite(values)]
@@ -204,7 +204,7 @@ def plain_gain(waves: list[NDArray]) -> float:
     return 30.0 / float(np.ptp(values)) if len(values) and np.ptp(values) > 0 else 10.0
 
 
-def note(first: str, spec: Spec) -> str:
+def footer_text(first: str, spec: Spec) -> str:
     """What stands at the foot of a sheet: rate and band."""
     low, high = spec.band
     edges = [] if low is None else [f"from {low:g}"]

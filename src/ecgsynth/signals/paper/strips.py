@@ -12,10 +12,10 @@ from ecgsynth.signals.paper.sheet import (
     INK,
     MARGIN,
     Sheet,
+    footer_text,
     heading_of,
-    note,
+    panel_limits,
     plain_gain,
-    reach,
     wave_of,
 )
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL, LEADS_12
@@ -36,7 +36,7 @@ def twelve_leads_sheet(ecg: Ecg, item: int, title: str, speed: float, gain: floa
     sheet = Sheet(width, height, speed, gain, spec.unit != "mV")
     left, bottom = (width - paper[0]) / 2, FOOTER + (height - HEADER - FOOTER - paper[1]) / 2
     box = (left, bottom, *paper)
-    sheet.frame(title, note(str(ecg.labels_str[item]), spec), ecg.synthetic)
+    sheet.frame(title, footer_text(str(ecg.labels_str[item]), spec), ecg.synthetic)
     sheet.paper(*box)
     column_s = seconds / 4
     for row in range(4):
@@ -72,24 +72,24 @@ def strips_sheet(ecg: Ecg, chosen: list[int], title: str, speed: float, gain: fl
     shown = rows[:MAX_STRIP_ROWS]
     lead_in, heading_mm = 0.0 if plain else 10.0, 8.0
     wide = float(np.ceil((lead_in + per_row * speed + 2) / 5) * 5)
-    reaches = {i: reach([ecg.signal[i]], gain) for i in {i for i, _, _ in shown}}
+    reaches = {i: panel_limits([ecg.signal[i]], gain) for i in {i for i, _, _ in shown}}
     items = list(dict.fromkeys(i for i, _, _ in shown))
     tall = sum(reaches[i][1] - reaches[i][0] + 5 for i, _, _ in shown) + heading_mm * len(items)
     sheet = Sheet(max(150.0, wide + 2 * MARGIN), HEADER + tall + FOOTER, speed, gain, plain)
     left_out = f"the first {len(shown)} of {len(rows)} rows" if len(shown) < len(rows) else ""
-    sheet.frame(title, note(left_out, spec), ecg.synthetic)
+    sheet.frame(title, footer_text(left_out, spec), ecg.synthetic)
     y = FOOTER + tall
     labels = ecg.labels_str
     for item in items:
-        mine = [(start, k) for i, start, k in shown if i == item]
+        item_rows = [(start, k) for i, start, k in shown if i == item]
         low, high = reaches[item]
         pitch = high - low + 5
         y -= heading_mm
         sheet.text(MARGIN, y + 2, heading_of(str(labels[item])) or f"item {item}", 9, weight="bold")
         top = y
-        y -= pitch * len(mine)
+        y -= pitch * len(item_rows)
         sheet.paper(MARGIN, y, wide, top - y)
-        for row, (start, k) in enumerate(mine):
+        for row, (start, k) in enumerate(item_rows):
             zero = top - row * pitch - 5 - high
             first = round(start * spec.fs)
             wave = wave_of(ecg, item, k)[first : first + round(per_row * spec.fs)]

@@ -1,8 +1,8 @@
-"""The prior of contexts: how a class's RR intervals (or ages) spread and hang together.
+"""The prior of contexts: the joint distribution of a class's RR intervals (or ages).
 
 Beside the contexts that a model sees it holds hidden ones that only its scaler needs. It is two
 laws: one over people for what is a person's (mean RR, age), and one over items for what is an
-item's (RR before and after a beat, as ratios to the mean RR). `laws` says what keeps a single
+item's (RR before and after a beat, as ratios to the mean RR). `laws` explains what keeps a single
 person out of them, `measured` how they come from a training set.
 """
 
@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.anonymity import PEOPLE, coarse, in_steps_of_spread, people_of
+from ecgsynth.signals.anonymity import PEOPLE, people_of, round_coarse, round_mean_and_sd
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior.classes import ClassPrior
 from ecgsynth.signals.prior.columns import Columns
 from ecgsynth.signals.prior.laws import Values
-from ecgsynth.signals.prior.measured import classes_of
+from ecgsynth.signals.prior.measured import fit_classes
 from ecgsynth.signals.spec import Spec
 
 USUAL = 1000
@@ -64,9 +64,11 @@ class ContextPrior:
         hidden = hidden or {}
         seen = np.asarray(ecg.context, np.float64)
         columns = Columns((*ecg.spec.context, *hidden))
-        classes = classes_of(ecg, style, np.column_stack([seen, *hidden.values()]), columns)
+        classes = fit_classes(ecg, style, np.column_stack([seen, *hidden.values()]), columns)
         person = people_of(ecg)
-        mean, sd = np.array([_standard(column, person) for column in seen.T]).reshape(-1, 2).T
+        mean, sd = (
+            np.array([_rounded_moments(column, person) for column in seen.T]).reshape(-1, 2).T
+        )
         return cls(ecg.spec, classes, mean, sd, tuple(hidden))
 
     def draw(
@@ -90,7 +92,7 @@ class ContextPrior:
             if at:
                 gap = wanted - np.nan_to_num(counted) @ loading.T
                 counted = law.moved(counted, gap, loading, part, items)
-            context[rows] = columns.restored(counted, context[rows])
+            context[rows] = columns.from_working(counted, context[rows])
         return law.styles[chosen], context
 
     def standardise(self, context: NDArray) -> NDArray[np.float32]:
@@ -110,7 +112,8 @@ class ContextPrior:
         """
         home = max(self.classes.values(), key=lambda law: len(law.styles))
         classes = {
-            name: law if law is home else law.of_all(home) for name, law in self.classes.items()
+            name: law if law is home else law.with_all_styles(home)
+            for name, law in self.classes.items()
         }
         return replace(self, classes=classes)
 
@@ -146,20 +149,20 @@ class ContextPrior:
             raise EcgsynthError(f"the context prior in the card is damaged: {problem}.") from None
 
 
-def _standard(values: Values, person: NDArray[np.int64]) -> tuple[float, float]:
+def _rounded_moments(values: Values, person: NDArray[np.int64]) -> tuple[float, float]:
     """Mean and SD of one context, in steps that show no single person; values, person: [item]."""
     known = np.isfinite(values)
     if not known.any():
         return 0.0, 1.0
     mean, sd = float(values[known].mean()), float(values[known].std()) or 1.0
     if len(np.unique(person[known])) < PEOPLE:
-        return coarse(mean), coarse(sd)
-    return in_steps_of_spread(mean, sd)
+        return round_coarse(mean), round_coarse(sd)
+    return round_mean_and_sd(mean, sd)
 
 
-def usual(priors: Sequence[ContextPrior]) -> dict[str, tuple[float, float, float]]:
+def usual_ranges(priors: Sequence[ContextPrior]) -> dict[str, tuple[float, float, float]]:
     """Lowest, middle and highest usual value of every context, over all classes of these priors
-    alike; NaN where nobody has it."""
+    alike; NaN where no one has it."""
     drawn = []
     for prior in priors:
         uniform = np.random.default_rng(0).uniform(size=(USUAL, prior.uniforms))

@@ -58,7 +58,7 @@ class ClassPrior:
         of_person, of_item = np.split(uniform, 2, axis=1)
         of_person = of_person.copy()
         of_person[:, self.by] = part[0] + (part[1] - part[0]) * of_person[:, self.by]
-        return _either(self.people.draw(of_person, self.by), items.draw(of_item))
+        return _first_known(self.people.draw(of_person, self.by), items.draw(of_item))
 
     def moved(
         self, counted: Values, gap: Values, loading: Values, part: Values, items: Law
@@ -68,7 +68,7 @@ class ClassPrior:
         _, covariance = self._about(part, items)
         total = loading @ covariance @ loading.T + LEAST**2 * np.eye(len(loading))
         moved = counted + np.linalg.solve(total, gap.T).T @ loading @ covariance
-        return _either(self.people.whole(moved), items.whole(moved))
+        return _first_known(self.people.whole(moved), items.whole(moved))
 
     def _about(self, part: Values, items: Law) -> tuple[Values, Values]:
         """[number] means and [number, number] covariances in one kind; people and their items are
@@ -79,8 +79,8 @@ class ClassPrior:
         of_person = self.people.correlation * np.outer(sds[0], sds[0])
         return means.sum(0), of_person + items.correlation * np.outer(sds[1], sds[1])
 
-    def of_all(self, home: ClassPrior) -> ClassPrior:
-        """This class given to all styles of another one alike, with the items of everybody."""
+    def with_all_styles(self, home: ClassPrior) -> ClassPrior:
+        """The same class given to all styles of another one, with the items of everybody."""
         count, kins = len(home.styles), len(self.items)
         return replace(
             self,
@@ -123,6 +123,6 @@ class ClassPrior:
         return cls(styles, shares, slices, kin, by, people, items)
 
 
-def _either(person: Values, item: Values) -> Values:
+def _first_known(person: Values, item: Values) -> Values:
     """What is a person's, and else what is an item's."""
     return np.where(np.isnan(person), item, person)

@@ -33,7 +33,7 @@ class Columns:
         return self.names.index(RR[2]) if RR[2] in self.names else None
 
     @property
-    def leaning(self) -> list[int]:
+    def rr_columns(self) -> list[int]:
         """Columns of RR before and after, where there is a mean RR."""
         given = self.mean is not None
         return [k for k, name in enumerate(self.names) if given and name in RR[:2]]
@@ -43,16 +43,16 @@ class Columns:
         """[number] least coarse step of each."""
         return np.where(self.times, COARSE, 0.0)
 
-    def counted(self, context: Values) -> Values:
+    def to_working(self, context: Values) -> Values:
         """[item, number] of contexts in their own units; NaN for a time that is none."""
         context = np.array(context, np.float64)
         times = context[:, self.times]
         context[:, self.times] = np.log(times, where=times > 0, out=np.full(times.shape, np.nan))
         if self.mean is not None:
-            context[:, self.leaning] -= context[:, [self.mean]]
+            context[:, self.rr_columns] -= context[:, [self.mean]]
         return context
 
-    def restored(self, counted: Values, held: Values) -> Values:
+    def from_working(self, counted: Values, held: Values) -> Values:
         """Contexts in their own units from what `counted` makes of them.
 
         held: [item, number], those that are known already, NaN where one is not.
@@ -61,7 +61,7 @@ class Columns:
         if self.mean is not None:  # what leans on a mean RR that is held leans on that very number
             known = np.isfinite(held[:, self.mean])
             context[known, self.mean] = np.log(held[known, self.mean])
-            context[:, self.leaning] += context[:, [self.mean]]
+            context[:, self.rr_columns] += context[:, [self.mean]]
         with np.errstate(over="ignore"):  # a damaged prior's; whoever draws looks for infinity
             context[:, self.times] = np.exp(context[:, self.times])
         return np.where(np.isfinite(held), held, context)
@@ -70,6 +70,6 @@ class Columns:
         """[fixed, number] what of the counted numbers each fixed context is the sum of."""
         rows = np.eye(len(self.names))[fixed]
         for row, k in zip(rows, fixed, strict=True):
-            if k in self.leaning:
+            if k in self.rr_columns:
                 row[self.mean] = 1.0
         return rows

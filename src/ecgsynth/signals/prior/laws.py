@@ -1,4 +1,4 @@
-"""How some numbers spread and hang together, measured so that no single person shows.
+"""Joint distribution of some numbers, measured so that no single person can be identified.
 
 Stored are quantiles and rank correlations. Whatever is stored comes of at least `PEOPLE` people,
 none of whom counts for more than one `PEOPLE`th, however many items there are of one; where fewer
@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.signals.anonymity import COARSE, PEOPLE, coarse_step, in_steps_of_spread
+from ecgsynth.signals.anonymity import COARSE, PEOPLE, coarse_step, round_mean_and_sd
 
 LEVELS = np.concatenate([[0.01], np.arange(0.05, 1.0, 0.05), [0.99]])
 """Levels of the stored quantiles; what lies beyond is never drawn."""
 
-TELLS = 20
-"""Items of a person that tell how these spread; who gave so many counts half as much as one who
-gave very many."""
+ENOUGH_ITEMS = 20
+"""Items of a person that show their spread; a person with so many has half the weight of one with
+very many."""
 
 CROWD = 100
-"""People who tell how a number is spread that each of them has but once."""
+"""People who show the spread of a number that each of them has only once."""
 
 LEAST = 1e-6
 """Below it a number is none: what no spread is less than, so that one can divide by it."""
@@ -33,9 +33,9 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Law:
-    """Quantiles of some numbers and how these hang together (a normal copula).
+    """Quantiles of some numbers and their correlations (a normal copula).
 
-    quantiles: [number, level]; a row of NaN where nobody has the number.
+    quantiles: [number, level]; a row of NaN where no one has the number.
     correlation: [number, number], of the normal scores.
     """
 
@@ -69,7 +69,7 @@ class Law:
         return np.where(yes_or_no, np.round(values), values)
 
     def moments(self, column: int, low: float = 0.0, high: float = 1.0) -> tuple[float, float]:
-        """Mean and SD of a number between two levels; 0 where nobody has it."""
+        """Mean and SD of a number between two levels; 0 where no one has it."""
         level = np.tile(low + (high - low) * (np.arange(200) + 0.5) / 200, (1, 1)).T
         values = np.nan_to_num(Law(self.quantiles[[column]], np.eye(1)).at(level))
         return float(values.mean()), float(values.std())
@@ -100,14 +100,14 @@ class Law:
         return cls(quantiles, correlation)
 
 
-def law_of(values: Values, person: NDArray[np.int64], step: Values) -> Law:
+def fit_law(values: Values, person: NDArray[np.int64], step: Values) -> Law:
     """The law of these numbers.
 
-    People count as `weights_of` has it. A number is described by quantiles, each of them the mean
-    of the nearest values of PEOPLE people, where so many gave TELLS items each (or CROWD any)
-    and have values in common; else by mean and SD, as a normal distribution, both in steps of at
-    most a tenth of the SD. Where fewer than PEOPLE people have it, mean and SD come in coarse
-    steps, the SD being at least one step.
+    `person_weights` gives the weights of people. A number is described by quantiles, each of them
+    the mean of the nearest values of PEOPLE people. That needs so many people with ENOUGH_ITEMS
+    items each (or CROWD people with any), who have values in common. Else a number is described by
+    mean and SD, as a normal distribution, both in steps of at most a tenth of the SD. Where fewer
+    than PEOPLE people have it, mean and SD come in coarse steps, the SD being at least one step.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def _quantiles(values: Values, step: float, person: NDArray[np.int64]) -> Values
     values, person = values[known], person[known]
     if not len(values):
         return np.full(len(LEVELS), np.nan)
-    weight, count = weights_of(person), np.unique(person, return_counts=True)[1]
+    weight, count = person_weights(person), np.unique(person, return_counts=True)[1]
     mean = float(np.average(values, weights=weight))
     sd = float(np.sqrt(np.average((values - mean) ** 2, weights=weight)))
     yes_or_no = bool(np.isin(values, (0, 1)).all())
@@ -140,25 +140,27 @@ def _quantiles(values: Values, step: float, person: NDArray[np.int64]) -> Values
     elif yes_or_no:
         return (1 - mean < LEVELS).astype(np.float64)
     else:
-        if len(count) >= CROWD or (count >= TELLS).sum() >= PEOPLE:
+        if len(count) >= CROWD or (count >= ENOUGH_ITEMS).sum() >= PEOPLE:
             low, *_, high = _nearest_people(values, person, weight)
             # The tails in which fewer people have values are left out.
             inner = (values >= low - LEAST) & (values <= high + LEAST)
             if len(np.unique(person[inner])) >= PEOPLE:
                 return _nearest_people(values[inner], person[inner], weight[inner])
-        mean, sd = in_steps_of_spread(mean, sd)
+        mean, sd = round_mean_and_sd(mean, sd)
     return mean + sd * ndtri(LEVELS)
 
 
-def weights_of(person: NDArray[np.int64]) -> Values:
+def person_weights(person: NDArray[np.int64]) -> Values:
     """[item] weights of sum 1 with which people count: alike where each gave many items, less for
     who gave few (n / (n + TELLS)), and nobody for more than the PEOPLEth part."""
     _, code, count = np.unique(person, return_inverse=True, return_counts=True)
-    told, most = count / (count + TELLS), 1 / min(PEOPLE, len(count))
-    share, full = told / told.sum(), np.zeros(len(told), bool)
+    reliability, most = count / (count + ENOUGH_ITEMS), 1 / min(PEOPLE, len(count))
+    share, full = reliability / reliability.sum(), np.zeros(len(reliability), bool)
     while (over := ~full & (share > most * (1 + 1e-9))).any():  # what is above is the others'
         full |= over
-        share = np.where(full, most, told * (1 - most * full.sum()) / told[~full].sum())
+        share = np.where(
+            full, most, reliability * (1 - most * full.sum()) / reliability[~full].sum()
+        )
     return (share / count)[code]
 
 
@@ -177,14 +179,14 @@ def _nearest_people(values: Values, person: NDArray[np.int64], weight: Values) -
 
 
 def _correlation(values: Values, person: NDArray[np.int64], quantiles: Values) -> Values:
-    """[number, number] Spearman's, turned into a normal copula's; 0 where too few tell."""
+    """[number, number] Spearman's, turned into a normal copula's; 0 where too few have both."""
     width = values.shape[1]
     correlation = np.eye(width)
     varies = np.flatnonzero(np.nan_to_num(np.ptp(quantiles, axis=1)) > 0)
     whole = np.isfinite(values[:, varies]).all(1)
-    if len(varies) < 2 or len(np.unique(person[whole])) < PEOPLE or whole.sum() < TELLS:
+    if len(varies) < 2 or len(np.unique(person[whole])) < PEOPLE or whole.sum() < ENOUGH_ITEMS:
         return correlation
-    weight = weights_of(person[whole])
+    weight = person_weights(person[whole])
     ranks = np.stack([_ranks(values[whole, k], weight) for k in varies])
     if (np.ptp(ranks, axis=1) == 0).any():
         return correlation

@@ -7,17 +7,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.signals.anonymity import PEOPLE, in_steps, people_of
+from ecgsynth.signals.anonymity import PEOPLE, people_of, round_to_steps
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior.classes import ClassPrior
 from ecgsynth.signals.prior.columns import Columns
-from ecgsynth.signals.prior.laws import LEAST, Law, Values, law_of
+from ecgsynth.signals.prior.laws import LEAST, Law, Values, fit_law
 
 WITHIN = 0.25
-"""SD of a number within people, as a share of that between them, up to which it is theirs."""
+"""SD within people, as a share of that between them, up to which a number is a person's."""
 
 
-def classes_of(
+def fit_classes(
     ecg: Ecg, style: NDArray[np.int64], context: Values, columns: Columns
 ) -> dict[str, ClassPrior]:
     """The laws of every class; "" where a set has none.
@@ -27,17 +27,17 @@ def classes_of(
     A label that fewer than PEOPLE people have gets none where items may carry several (statements
     about people), unless the whole set has no more people.
     """
-    person, counted = people_of(ecg), columns.counted(context)
-    levels = levels_of(counted, person)
-    owned = owned_by_people(counted, levels, person, columns)
+    person, counted = people_of(ecg), columns.to_working(context)
+    levels = person_means(counted, person)
+    owned = is_per_person(counted, levels, person, columns)
     levels[:, ~owned], counted[:, owned] = np.nan, np.nan
-    by = _ranked_by(levels, columns)
+    by = _ranking_column(levels, columns)
     # Where a style is a person, its contexts are those of people like him.
     pairs = np.unique(np.stack([style, person]), axis=1)
     styled = 1 < len(pairs[0]) == len(np.unique(pairs[0])) and len(columns.names) > 0
     slices = _slices(levels[:, by]) if styled else np.tile([0.0, 1.0], (len(levels), 1))
-    everyone = law_of(levels, np.arange(len(levels)), columns.steps)
-    all_items = law_of(counted, person, columns.steps)
+    everyone = fit_law(levels, np.arange(len(levels)), columns.steps)
+    all_items = fit_law(counted, person, columns.steps)
     found = {}
     for name, rows in _rows(ecg).items():
         there = np.unique(person[rows])
@@ -45,18 +45,18 @@ def classes_of(
             continue
         people, kin = everyone, np.zeros(len(levels), np.int64)
         if styled:
-            kin[there] = _kin(counted[rows], person[rows])
+            kin[there] = _item_groups(counted[rows], person[rows])
         elif len(there) >= PEOPLE:
-            people = law_of(levels[there], there, columns.steps)
+            people = fit_law(levels[there], there, columns.steps)
         items = []
         for group in range(kin[there].max() + 1):
             own = rows[kin[person[rows]] == group]
-            items.append(_filled(law_of(counted[own], person[own], columns.steps), all_items))
+            items.append(_fill_law(fit_law(counted[own], person[own], columns.steps), all_items))
         codes, first, count = np.unique(style[rows], return_index=True, return_counts=True)
-        shares, owner = in_steps(count / count.sum()), person[rows[first]]
+        shares, owner = round_to_steps(count / count.sum()), person[rows[first]]
         found[name] = ClassPrior(
             codes, shares / shares.sum(), slices[owner], kin[owner], by,
-            _filled(people, everyone), tuple(items),
+            _fill_law(people, everyone), tuple(items),
         )  # fmt: skip
     return found
 
@@ -69,7 +69,7 @@ def _rows(ecg: Ecg) -> dict[str, NDArray[np.int64]]:
     return {name: np.flatnonzero(label[:, k]) for k, name in enumerate(ecg.spec.classes)}
 
 
-def levels_of(counted: Values, person: NDArray[np.int64]) -> Values:
+def person_means(counted: Values, person: NDArray[np.int64]) -> Values:
     """[person, number] mean of each person; NaN where unknown."""
     levels = np.full((person.max(initial=-1) + 1, counted.shape[1]), np.nan)
     for k, column in enumerate(counted.T):
@@ -80,7 +80,7 @@ def levels_of(counted: Values, person: NDArray[np.int64]) -> Values:
     return levels
 
 
-def owned_by_people(
+def is_per_person(
     counted: Values, levels: Values, person: NDArray[np.int64], columns: Columns
 ) -> NDArray[np.bool_]:
     """[number] whether it is a person's, as the mean RR, and not an item's, as RR before it: its SD
@@ -89,12 +89,12 @@ def owned_by_people(
     for k in range(len(owned)):
         within = counted[:, k] - levels[person, k]
         within, between = within[np.isfinite(within)], levels[np.isfinite(levels[:, k]), k]
-        if len(within) and k not in columns.leaning:
+        if len(within) and k not in columns.rr_columns:
             owned[k] = within.std() <= max(WITHIN * between.std(), LEAST)
     return owned
 
 
-def _ranked_by(levels: Values, columns: Columns) -> int:
+def _ranking_column(levels: Values, columns: Columns) -> int:
     """Column by which people are ranked: the mean RR, or the first in which they differ."""
     known = np.isfinite(levels)
     high = np.max(levels, axis=0, initial=-np.inf, where=known)
@@ -121,7 +121,7 @@ def _slices(level: Values) -> Values:
     return slices
 
 
-def _kin(counted: Values, person: NDArray[np.int64]) -> NDArray[np.int64]:
+def _item_groups(counted: Values, person: NDArray[np.int64]) -> NDArray[np.int64]:
     """[person] group of the people of a class, PEOPLE and more in each, by how far their items are
     from 0 in the first number that is known: RR before a beat from their mean RR."""
     people, code = np.unique(person, return_inverse=True)
@@ -134,7 +134,7 @@ def _kin(counted: Values, person: NDArray[np.int64]) -> NDArray[np.int64]:
     return kin
 
 
-def _filled(law: Law, other: Law) -> Law:
-    """A law with what nobody of its own has from another one."""
+def _fill_law(law: Law, other: Law) -> Law:
+    """A law whose missing numbers are taken from another one."""
     unknown = np.isnan(law.quantiles[:, :1])
     return replace(law, quantiles=np.where(unknown, other.quantiles, law.quantiles))

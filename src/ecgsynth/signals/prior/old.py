@@ -1,4 +1,4 @@
-"""Priors as earlier versions kept them, with the contexts of single people, made ones that do not.
+"""Upgrade of priors of earlier versions, which held the contexts of single people.
 
 They held quantiles of every context for each class and style, and a style was mostly a person: the
 mean RR of everyone stood in the card.
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ecgsynth.signals.anonymity import in_steps
+from ecgsynth.signals.anonymity import round_to_steps
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.prior.laws import LEAST, LEVELS, Law, Values
@@ -21,15 +21,15 @@ DRAWS = 400
 """Items that stand for a class in a style."""
 
 
-def is_old(data: dict[str, Any]) -> bool:
+def is_old_prior(data: dict[str, Any]) -> bool:
     """Whether a prior is of that form."""
     return "groups" in data
 
 
-def mended(spec: Spec, data: dict[str, Any], styles_are_people: bool = True) -> ContextPrior:
+def upgrade_prior(spec: Spec, data: dict[str, Any], styles_are_people: bool = True) -> ContextPrior:
     """A prior in the present form, fitted to items drawn from one of the earlier form.
 
-    styles_are_people: where it is not so, nobody knows of how many people the items are, and they
+    styles_are_people: where it is not so, the number of people is unknown, and the items
     count as one person's.
 
     Raises
@@ -45,7 +45,7 @@ def mended(spec: Spec, data: dict[str, Any], styles_are_people: bool = True) -> 
     for k, (name, groups) in enumerate(data["groups"].items()):
         count: dict[int, float] = {}
         for group in groups:
-            contexts.append(_drawn(group, width, rng))
+            contexts.append(_draw_items(group, width, rng))
             labels += [k] * DRAWS
             styles += [int(group["style"])] * DRAWS
             count[styles[-1]] = count.get(styles[-1], 0.0) + float(group["share"])
@@ -63,13 +63,13 @@ def mended(spec: Spec, data: dict[str, Any], styles_are_people: bool = True) -> 
     prior = ContextPrior.fit(drawn, style, dict(zip(hidden, context.T[seen:], strict=True)))
     laws = {}
     for name, law in prior.classes.items():
-        shares = in_steps(np.array([max(counts[name][code], LEAST) for code in law.styles]))
+        shares = round_to_steps(np.array([max(counts[name][code], LEAST) for code in law.styles]))
         laws[name] = replace(law, shares=shares / shares.sum())
     mean, sd = (np.asarray(data[key], np.float64)[:seen] for key in ("mean", "sd"))
     return ContextPrior(spec, laws, mean, sd, hidden)
 
 
-def _drawn(group: dict[str, Any], width: int, rng: np.random.Generator) -> Values:
+def _draw_items(group: dict[str, Any], width: int, rng: np.random.Generator) -> Values:
     """[item, context] of a class in a style."""
     quantiles = np.asarray(group["quantiles"], np.float64).reshape(width, len(LEVELS))
     correlation = np.asarray(group["correlation"], np.float64).reshape(width, width)

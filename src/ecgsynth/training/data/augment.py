@@ -1,4 +1,4 @@
-"""Augmentation of what the critic sees: real and synthetic items alike, by what an ECG forgives."""
+"""Augmentation of what the critic sees, the same for real and synthetic items."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ecgsynth.processes import count, mine
+from ecgsynth.processes import local_rows, process_count
 
 GAIN = 0.1
 """Largest change of gain, log units: 10 %."""
@@ -20,14 +20,14 @@ WANDER = 0.5
 def augment(signal: Tensor, fs: float, chance: float, random: torch.Generator) -> Tensor:
     """Gain, shift and slow baseline wander, each with this chance, drawn anew for every item.
 
-    The critic then cannot learn the few real items of a rare class by heart; since both sides are
-    altered alike, the generator does not learn the alterations (Karras et al., NeurIPS 2020; Zhao
-    et al., NeurIPS 2020). Never flips: polarity is a finding.
+    The critic then cannot learn the few real items of a rare class by heart; since real and
+    synthetic items are altered alike, the generator does not learn the alterations (Karras et al.,
+    NeurIPS 2020; Zhao et al., NeurIPS 2020). Never flips: polarity is a finding.
 
     signal: [batch, lead, sample], scaled. All leads of an item are moved and amplified together.
     """
     batch, _, samples = signal.shape
-    drawn = mine(torch.rand((batch * count(), 7), generator=random)).to(signal.device)
+    drawn = local_rows(torch.rand((batch * process_count(), 7), generator=random)).to(signal.device)
     on = (drawn[:, :3] < chance).to(signal.dtype)
     gain = torch.exp(GAIN * (2 * drawn[:, 3] - 1) * on[:, 0])
     most = max(1, round(SHIFT_S * fs))

@@ -12,7 +12,7 @@ from torch import Tensor
 from ecgsynth.condition import Condition
 from ecgsynth.config import Training
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.processes import mine
+from ecgsynth.processes import local_rows
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.training.data.training_set import TrainingSet
 
@@ -56,7 +56,7 @@ class Batches:
 
     def __init__(self, items: TrainingSet, settings: Training, pairs: bool) -> None:
         data, self.items = items.data, items
-        self.edges = sampling_edges(data, settings.balance)
+        self.edges = cumulative_weights(data, settings.balance)
         self.size = settings.batch
         self.partners = Partners(data, items.style, settings.batch) if pairs else None
         chance = np.diff(self.edges.numpy(), prepend=0.0)
@@ -69,10 +69,10 @@ class Batches:
         at = torch.rand(self.size, generator=random, dtype=torch.float64)
         rows = torch.searchsorted(self.edges, at).clamp_(max=len(self.edges) - 1)
         if self.partners is not None:
-            rows = self.partners.beside(rows[: self.size // 2], at[self.size // 2 :])
-        noise = mine(torch.randn(self.size, latent, generator=random))
+            rows = self.partners.with_partners(rows[: self.size // 2], at[self.size // 2 :])
+        noise = local_rows(torch.randn(self.size, latent, generator=random))
         starts = self.items.starts(self.size, random)
-        rows, starts = mine(rows), None if starts is None else mine(starts)
+        rows, starts = local_rows(rows), None if starts is None else local_rows(starts)
         valid = self.items.valid(rows)
         return Batch(
             self.items.signal(rows, starts).to(device),
@@ -94,14 +94,14 @@ class Partners:
         self.first = torch.from_numpy(np.cumsum(sizes) - sizes)
         self.order = torch.from_numpy(np.argsort(group, kind="stable"))
 
-    def beside(self, rows: Tensor, uniform: Tensor) -> Tensor:
+    def with_partners(self, rows: Tensor, uniform: Tensor) -> Tensor:
         """rows: [n], uniform: [n] in [0, 1) -> [2 n], each row followed by a partner."""
         group = self.group[rows]
         offset = (uniform * self.size[group]).long()
         return torch.stack([rows, self.order[self.first[group] + offset]], 1).flatten()
 
 
-def styles_of(data: Ecg, settings: Training) -> tuple[int, NDArray[np.int64]]:
+def style_codes(data: Ecg, settings: Training) -> tuple[int, NDArray[np.int64]]:
     """How many style codes there are (0 for fewer than two), and which is each item's."""
     who = data.patient if settings.styles else None
     if who is None:
@@ -114,7 +114,7 @@ def styles_of(data: Ecg, settings: Training) -> tuple[int, NDArray[np.int64]]:
     return (len(codes) if len(codes) > 1 else 0), style
 
 
-def sampling_edges(data: Ecg, balance: float) -> Tensor:
+def cumulative_weights(data: Ecg, balance: float) -> Tensor:
     """Cumulative chance of every item; a class of n items is drawn n^(1 - balance) as often."""
     weight = np.ones(len(data))
     if data.spec.classes:

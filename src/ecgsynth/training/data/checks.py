@@ -1,4 +1,4 @@
-"""What a training set is refused for, and what of it stands as a doubt in the card."""
+"""Checks of a training set: reasons to refuse it, and warnings that the card keeps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ecgsynth.signals.anonymity import PEOPLE
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.scaling import LEAST
 from ecgsynth.signals.spec import Spec
-from ecgsynth.signals.units import doubted_unit
+from ecgsynth.signals.units import unit_problem
 from ecgsynth.simulator.records import SOURCE
 
 log = logging.getLogger("ecgsynth")
@@ -28,10 +28,10 @@ FEW = 30
 """Items of a class below which a generator learns them by heart."""
 
 ONE = 0.9
-"""Share of a class that is of one person, from which on it is said."""
+"""Share of a class that is of one person, from which on there is a warning."""
 
 COPIES = 0.01
-"""Share of items that are exact copies of others, from which on it is said."""
+"""Share of items that are exact copies of others, from which on there is a warning."""
 
 TOO_HIGH = 20.0
 """Times the median height of the items; beats of one set differ by less than ten times."""
@@ -50,7 +50,7 @@ USUAL_BATCH = 1024
 """A batch of up to so many items is taken even from a smaller set, whose items then repeat."""
 
 
-def refuse(data: Ecg, batch: int) -> None:
+def check_training_set(data: Ecg, batch: int) -> None:
     """Refuse a training set that cannot give a model.
 
     Raises
@@ -71,7 +71,7 @@ def refuse(data: Ecg, batch: int) -> None:
     if data.spec.unit == "mV" and 0 < height < STEPS * LEAST:
         raise EcgsynthError(
             f"the training signals span {height:.2g} mV, and what is generated has steps of "
-            f"{LEAST:g} mV: nothing would be left of them; bring them to mV, or say "
+            f"{LEAST:g} mV: nothing would be left of them; bring them to mV, or set "
             "data.unit=normalised."
         )
     counts = data.counts()
@@ -85,43 +85,43 @@ def refuse(data: Ecg, batch: int) -> None:
 
 
 @contextmanager
-def warned() -> Iterator[list[str]]:
-    """What is warned of while a set is read: it speaks of the model that learns from it, too."""
-    said: list[str] = []
+def collect_warnings() -> Iterator[list[str]]:
+    """Collect the warnings while a set is read; they concern the model, too."""
+    sentences: list[str] = []
 
-    class Hearing(logging.Handler):
+    class ListHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said.append(record.getMessage())
+            sentences.append(record.getMessage())
 
-    hearing = Hearing(logging.WARNING)
+    hearing = ListHandler(logging.WARNING)
     log.addHandler(hearing)
     try:
-        yield said
+        yield sentences
     finally:
         log.removeHandler(hearing)
 
 
-def doubts(run: Run, data: Ecg) -> list[str]:
+def training_set_warnings(run: Run, data: Ecg) -> list[str]:
     """A sentence for everything that makes a model of this set doubtful; each is also warned of."""
-    said = [
-        *_of_origin(data), *_of_size(data), *_of_labels(data), *_of_people(data),
-        *_of_signals(data), *_of_shape(run, data.spec),
+    sentences = [
+        *_check_origin(data), *_check_size(data), *_check_labels(data), *_check_people(data),
+        *_check_signals(data), *_check_shape(run, data.spec),
     ]  # fmt: skip
-    for sentence in said:
+    for sentence in sentences:
         log.warning("%s", sentence)
-    return said
+    return sentences
 
 
-def _of_origin(data: Ecg) -> list[str]:
+def _check_origin(data: Ecg) -> list[str]:
     if not data.synthetic or data.source.startswith(SOURCE):
         return []
     return [
         f"the training items are synthetic ({data.source}): a model of a model, whose figures "
-        "tell nothing of real hearts."
+        "do not hold for real ECG."
     ]
 
 
-def _of_labels(data: Ecg) -> list[str]:
+def _check_labels(data: Ecg) -> list[str]:
     bare = int((data.labels_id < 0).sum())
     if data.spec.multilabel or not data.spec.classes or not bare:
         return []
@@ -131,63 +131,63 @@ def _of_labels(data: Ecg) -> list[str]:
     ]
 
 
-def _of_size(data: Ecg) -> list[str]:
-    said = [
+def _check_size(data: Ecg) -> list[str]:
+    sentences = [
         f"class '{name}' has only {total} item{'s' * (total > 1)}; expect copies of "
         f"{'them' if total > 1 else 'it'}."
         for name, total in data.counts().items() if total < FEW
     ]  # fmt: skip
     if not data.spec.classes and len(data) < FEW:
-        said.append(f"the training set has only {len(data)} items; expect copies of them.")
+        sentences.append(f"the training set has only {len(data)} items; expect copies of them.")
     copies = len(data) - len({sha256(item.tobytes()).digest() for item in data.signal})
     if copies > COPIES * len(data):
-        said.append(
+        sentences.append(
             f"{copies:,} of the {len(data):,} training items are exact copies of others; what is "
             "repeated is learned by heart first."
         )
-    return said
+    return sentences
 
 
-def _of_people(data: Ecg) -> list[str]:
+def _check_people(data: Ecg) -> list[str]:
     if data.patient is None:
         return []
     people = np.asarray(data.patient)
     if len(np.unique(people)) == 1:
         return [
             "all training items are of one person; what is made resembles that person and "
-            "stands for nobody else."
+            "no one else."
         ]
-    said = []
+    sentences = []
     for name in () if data.spec.multilabel else data.spec.classes:
         each = np.unique(people[data.labels_str == name], return_counts=True)[1]
         if each.sum() > 1 and each.max() > ONE * each.sum():
-            said.append(f"more than nine in ten items of class '{name}' are of one person.")
+            sentences.append(f"more than nine in ten items of class '{name}' are of one person.")
         elif 0 < len(each) < PEOPLE:
-            said.append(
+            sentences.append(
                 f"fewer than {PEOPLE} people have items of class '{name}': their contexts were "
                 "made coarse, and their shapes are those people's."
             )
-    return said
+    return sentences
 
 
-def _of_signals(data: Ecg) -> list[str]:
-    if doubt := doubted_unit(data):
-        return [f"THE UNIT IS DOUBTFUL: the training {doubt} and train again."]
+def _check_signals(data: Ecg) -> list[str]:
+    if problem := unit_problem(data):
+        return [f"THE UNIT IS DOUBTFUL: the training {problem} and train again."]
     leads = np.ptp(data.signal, axis=2)
     level = np.median(data.signal, axis=2)
     heights = leads.max(1)
     middle, unit = float(np.median(heights)), data.spec.unit
     usual = np.median(level, axis=0)
-    said = []
+    sentences = []
     if np.abs(usual).max() > TOO_FAR * middle:
-        said.append(
+        sentences.append(
             f"the training signals stand at {usual[np.abs(usual).argmax()]:.3g} {unit} and are "
             f"{middle:.2g} {unit} high: an offset that the model learns instead of the ECG; "
             "subtract it."
         )
     off = (heights > TOO_HIGH * middle) | (np.abs(level - usual).max(1) > TOO_HIGH * middle)
     if high := int(off.sum()):
-        said.append(
+        sentences.append(
             f"{high:,} of the {len(data):,} training items {'are' if high > 1 else 'is'} more than "
             f"{TOO_HIGH:g} times as high, or as far from the others' level, as the median height "
             f"of {middle:.2g} {unit} (the highest {heights.max():.2g}); artefacts or another "
@@ -196,16 +196,16 @@ def _of_signals(data: Ecg) -> list[str]:
     each = np.median(leads, axis=0)
     low = [name for name, h in zip(data.spec.leads, each, strict=True) if h < TOO_LOW * each.max()]
     if low:
-        said.append(
+        sentences.append(
             f"the lead{'s' * (len(low) > 1)} {', '.join(low)} of the training items "
             f"{'are' if len(low) > 1 else 'is'} less than a hundredth as high as the highest lead; "
             "another unit, or not connected?"
         )
-    return said
+    return sentences
 
 
-def _of_shape(run: Run, spec: Spec) -> list[str]:
-    meant = _made_for(run)
+def _check_shape(run: Run, spec: Spec) -> list[str]:
+    meant = _intended_spec(run)
     if meant is None:
         return []
     ratios = (spec.fs / meant.fs, spec.samples / meant.samples)
@@ -218,7 +218,7 @@ def _of_shape(run: Run, spec: Spec) -> list[str]:
     ]
 
 
-def _made_for(run: Run) -> Spec | None:
+def _intended_spec(run: Run) -> Spec | None:
     """The items that the shipped recipe of this name was made for, or else the run itself."""
     settings = (Run.read(run.name) if run.name in shipped() else run).data_settings()
     return getattr(settings, "spec", None)

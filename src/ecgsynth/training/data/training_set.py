@@ -17,7 +17,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
-from ecgsynth.signals.scaling import Hidden, Scaler, masked, measure_hidden
+from ecgsynth.signals.scaling import Hidden, Scaler, measure_hidden, zero_padding
 from ecgsynth.signals.spec import Spec
 
 log = logging.getLogger("ecgsynth")
@@ -100,7 +100,7 @@ class TrainingSet:
             signal = np.take_along_axis(signal, place[:, None], 2)
         hidden = {name: values[at] for name, values in self.hidden.items()}
         valid = None if self.data.valid is None else self.data.valid[at]
-        return torch.from_numpy(masked(self.scaler.forward(signal, hidden), valid))
+        return torch.from_numpy(zero_padding(self.scaler.forward(signal, hidden), valid))
 
     def valid(self, rows: Tensor) -> Tensor | None:
         """[row] samples before the padding; None where nothing is padded."""
@@ -126,7 +126,7 @@ def _window_of(data: Ecg, window_s: float) -> int | None:
     return samples if samples < data.spec.samples else None
 
 
-def heldout_of(run: Run, train: TrainingSet, prior: ContextPrior) -> TrainingSet | None:
+def load_heldout(run: Run, train: TrainingSet, prior: ContextPrior) -> TrainingSet | None:
     """Items that are like the training set's but not in it, or None where there are none.
 
     `mitbih:train` has `mitbih:heldout`, `ptbxl:train` has `ptbxl:validation`. A model with a code
@@ -145,27 +145,27 @@ def heldout_of(run: Run, train: TrainingSet, prior: ContextPrior) -> TrainingSet
             continue
         style = np.zeros(len(data), np.int64)
         if train.style.any():
-            code = _codes(run, train)
+            code = _style_codes(run, train)
             who = data.patient if data.patient is not None else np.array([""] * len(data))
             style = np.array([code.get(str(name), -1) for name in who], np.int64)
-        rows = _some(data, np.flatnonzero(style >= 0), run.seed)
+        rows = _sample_rows(data, np.flatnonzero(style >= 0), run.seed)
         if data.spec == train.data.spec and len(rows):
             data, style = data[rows], style[rows]
             return TrainingSet.of(data, style, train.scaler, prior, run.training.window_s)
     return None
 
 
-def _codes(run: Run, train: TrainingSet) -> dict[str, int]:
+def _style_codes(run: Run, train: TrainingSet) -> dict[str, int]:
     """The style code of every person; none where a code means a stretch of a recording."""
     if run.training.style_minutes or train.data.patient is None:
         return {}
     return dict(zip(train.data.patient.tolist(), train.style.tolist(), strict=True))
 
 
-def _some(data: Ecg, rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+def _sample_rows(data: Ecg, rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """At most ENOUGH of these items for every class."""
     rows = np.random.default_rng(seed).permutation(rows)
     if not data.spec.classes:
         return np.sort(rows[:ENOUGH])
     label = np.asarray(data.label)[rows] > 0
-    return np.unique(np.concatenate([rows[mine][:ENOUGH] for mine in label.T]))
+    return np.unique(np.concatenate([rows[members][:ENOUGH] for members in label.T]))

@@ -1,7 +1,7 @@
-"""What is seen in a training that goes wrong, and what to try: the rules of the alarms.
+"""The rules of the alarms: how a training that goes wrong is recognised, and what to try.
 
-A rule is one function of the looks at a training's health so far; it answers with what it saw, or
-with nothing. Where the thresholds come from is told in docs/training.md.
+A rule is one function of the looks at a training's health so far; it returns a sentence about what
+it found, or "". docs/training.md gives the sources of the thresholds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LOOKS = 3
 
 LOWER_RATES = "try lower rates, as in training.rate_generator=1e-4 training.rate_critic=1e-4"
 
-LOUD = 10.0
+LARGE = 10.0
 """Amplitude, real items' own being 1; untrained generators stand at 3.6 or less."""
 HIGH = 1000.0
 """Loss, whatever the objective; healthy ones stay below a tenth of it."""
@@ -28,13 +28,13 @@ SURE = 0.99
 NO_LOSS = 0.03
 """Adversarial loss from which a critic learns no more, where the loss cannot go below 0."""
 BEYOND_CHANCE = 1.05
-"""Share of what a critic loses that says the same of every item: healthy ones stay below 1."""
+"""Share of what a critic loses that rates every item alike: healthy ones stay below 1."""
 BEGUN = 1000
 """Examples after which a critic is expected to know more than at first."""
 UNDECIDED = 0.05
 """Distance from one half within which a critic's accuracy is a coin's."""
 FAR, NARROW = 1.3, 0.7
-"""Distance and spread, real items' own being 1, beyond which anybody could tell the items."""
+"""Distance and spread, real items' own being 1, beyond which the items are plainly not real."""
 AWAY, WORSE = 2.5, 1.25
 """Distance, real items' own being 1, and its growth over the least so far, from which items move
 away; healthy trainings come nearer, and go back by a tenth at most."""
@@ -51,8 +51,8 @@ GROWN = 0.5
 """Amplitude from which items are grown: before that they differ little because they are small."""
 LEARNT_BY_HEART = 0.5
 """Share of the critic's gap that held-out real items do not have."""
-UNHEARD, HEARD = 0.1, 0.5
-"""How a class is told that the generator does not know, and the best one when it knows others."""
+IGNORED, FOLLOWED = 0.1, 0.5
+"""Class adherence below which the generator ignores a class, and above which it knows another."""
 SEEN = 5000
 """Examples of a class after which a generator can be expected to know it: the flagship does after
 250 steps, 3,000 of the rarest class and 19,000 of the commonest."""
@@ -72,7 +72,7 @@ class Rule:
 RULES: dict[str, Rule] = {}
 
 
-def rule(name: str, advice: str, looks: int = LOOKS) -> Callable[[Any], Any]:
+def register_rule(name: str, advice: str, looks: int = LOOKS) -> Callable[[Any], Any]:
     """Registers a rule under its public name."""
 
     def decorate(saw: Any) -> Any:
@@ -82,7 +82,7 @@ def rule(name: str, advice: str, looks: int = LOOKS) -> Callable[[Any], Any]:
     return decorate
 
 
-@rule("divergence", LOWER_RATES, looks=1)
+@register_rule("divergence", LOWER_RATES, looks=1)
 def divergence(past: Sequence[Look]) -> str:
     """Losses or signals grow without bound; NaN comes next."""
     look = past[-1]
@@ -90,11 +90,11 @@ def divergence(past: Sequence[Look]) -> str:
     worst = max(losses, key=losses.__getitem__, default="")
     if losses and not losses[worst] <= HIGH:
         return f"the loss {worst} stands at {losses[worst]:.2g}"
-    loud = look["health/amplitude"]
-    return "" if loud <= LOUD else f"synthetic items are {loud:.2g} times as large as real ones"
+    large = look["health/amplitude"]
+    return "" if large <= LARGE else f"synthetic items are {large:.2g} times as large as real ones"
 
 
-@rule(
+@register_rule(
     "dominating-critic",
     "try a smaller training.critic_steps or training.rate_critic, a larger penalty "
     "(objective.gamma, objective.gradient_penalty), or look whether the generator learns at all",
@@ -102,7 +102,7 @@ def divergence(past: Sequence[Look]) -> str:
 def dominating_critic(past: Sequence[Look]) -> str:
     """The critic is never wrong, and has nothing left to learn.
 
-    A Wasserstein critic's loss has no bottom; it cannot be too good, and never rings.
+    A Wasserstein critic's loss has no bottom; it cannot be too good, and raises no alarm.
     """
     last = past[-LOOKS:]
     if min(look.get("health/accuracy", 0.0) for look in last) < SURE:
@@ -113,9 +113,9 @@ def dominating_critic(past: Sequence[Look]) -> str:
     return f"the critic was right of {SURE:.0%} or more, and its loss is down to {losses[-1]:.1g}"
 
 
-@rule("lost-critic", LOWER_RATES)
+@register_rule("lost-critic", LOWER_RATES)
 def lost_critic(past: Sequence[Look]) -> str:
-    """The critic does worse than one that says the same of every item, or no better than a coin
+    """The critic does worse than one that rates every item alike, or no better than a coin
     where the items are nothing like real ones; a generator learns nothing from it."""
     last = past[-LOOKS:]
     if last[0]["examples"] < BEGUN:
@@ -136,7 +136,7 @@ def lost_critic(past: Sequence[Look]) -> str:
     return f"the critic was right of {accuracies[-1]:.0%}, while the items are unlike real ones"
 
 
-@rule("moving-away", LOWER_RATES)
+@register_rule("moving-away", LOWER_RATES)
 def moving_away(past: Sequence[Look]) -> str:
     """From look to look the items are less like real ones."""
     distances = [median(found.values()) for look in past
@@ -152,13 +152,13 @@ def moving_away(past: Sequence[Look]) -> str:
     )
 
 
-@rule(
+@register_rule(
     "idle-generator",
     "try a larger training.rate_generator; a rate of 0 or a net that no gradient reaches learns "
     "nothing",
 )
 def idle_generator(past: Sequence[Look]) -> str:
-    """Of the same noise the same items come, look after look."""
+    """The same noise gives the same items, look after look."""
     last = past[-LOOKS:]
     if last[-1]["examples"] - last[0]["examples"] < IDLE_FOR:
         return ""
@@ -174,13 +174,13 @@ def idle_generator(past: Sequence[Look]) -> str:
     return f"no figure of what is made has changed by more than {max(changes):.1%} of itself"
 
 
-@rule(
+@register_rule(
     "mode-collapse",
     "try an objective that compares pairs (objective=rpgan, model.pairs=true), a lower "
     "training.rate_generator, or more training.critic_steps",
 )
 def mode_collapse(past: Sequence[Look]) -> str:
-    """Whatever the noise, the same items come."""
+    """All noise gives the same items."""
     last = past[-LOOKS:]
     spreads = [by_class(look, "health/spread").values() for look in last]
     if not all(spreads) or min(look["health/amplitude"] for look in last) < GROWN:
@@ -190,7 +190,7 @@ def mode_collapse(past: Sequence[Look]) -> str:
     return f"synthetic items of a class differ by {median(spreads[-1]):.1%} of what real ones do"
 
 
-@rule(
+@register_rule(
     "overfitting-critic",
     "try training.augment=auto or 0.3, more data, a smaller model.critic_width, or stop here",
 )
@@ -206,21 +206,21 @@ def overfitting_critic(past: Sequence[Look]) -> str:
     )
 
 
-@rule(
+@register_rule(
     "dead-class",
     "try a larger training.balance, look at the class's items, or leave it out of data.classes",
 )
 def dead_class(past: Sequence[Look]) -> str:
     """The generator makes one class's items as it makes the others', or always the same one."""
     last = past[-LOOKS:]
-    told = [by_class(look, "health/told") for look in last]
+    adherence = [by_class(look, "health/told") for look in last]
     spread = [by_class(look, "health/spread") for look in last]
     dead = [
         name
         for name, drawn in by_class(last[0], "drawn").items()
         if drawn >= SEEN
         and (
-            all(t.get(name, 1.0) < UNHEARD and max(t.values()) > HEARD for t in told)
+            all(t.get(name, 1.0) < IGNORED and max(t.values()) > FOLLOWED for t in adherence)
             or all(s.get(name, 1.0) < SAME / 3 and median(s.values()) > 3 * SAME for s in spread)
         )
     ]
@@ -229,7 +229,7 @@ def dead_class(past: Sequence[Look]) -> str:
     return f"items asked for as {', '.join(dead)} are no nearer to real ones of it than others are"
 
 
-@rule(
+@register_rule(
     "saturation",
     "try model.bounded=false where the family has it, training.scaler=global, or lower rates",
 )

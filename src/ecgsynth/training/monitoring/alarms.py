@@ -1,4 +1,4 @@
-"""Alarms: the rules that began to speak in a training, each told once."""
+"""Alarms: the rules that began to apply in a training, each reported once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ecgsynth.training.monitoring.alarm_rules import LOOKS, RULES, Look
 
 @dataclass(frozen=True)
 class Alarm:
-    """A rule that began to speak; examples: where."""
+    """A rule that began to apply; examples: where."""
 
     examples: int
     name: str
@@ -35,10 +35,10 @@ def alarm_of(line: Look) -> Alarm:
 
 @dataclass
 class Alarms:
-    """The rules over a training; each is told once, when it begins to speak.
+    """The rules over a training; each is reported once, when it begins to apply.
 
-    shares: of each class in the examples that are drawn. chance: the loss of a critic that says
-    the same of every item; 0 where a loss has no bottom. active: rules that speak now.
+    shares: of each class in the examples that are drawn. chance: the loss of a critic that rates
+    every item alike; 0 where a loss has no bottom. active: rules that apply now.
     doubtful: whether the last look alone gives reason to.
     """
 
@@ -60,7 +60,7 @@ class Alarms:
             if saw and name not in self.active:
                 begun.append(Alarm(look["examples"], name, saw, rule.advice))
             (self.active.add if saw else self.active.discard)(name)
-        # Were the last look to last, a rule would speak.
+        # Were the last look to last, a rule would apply.
         lasting = self._past[:1] + self._past[-1:] * LOOKS
         self.doubtful = any(rule.saw(lasting) for rule in RULES.values())
         return begun

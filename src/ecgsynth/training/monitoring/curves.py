@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.training.monitoring.tracking import read_metrics
 
 TITLES = {
     "health/accuracy": "critic right (real above synthetic)",
     "health/gradient": "gradient norm",
-    "health/told": "class told (1 = as real)",
+    "health/told": "class adherence (1 = as real)",
     "health/spread": "spread within a class (1 = as real)",
     "health/distance": "distance to the nearest real item (1 = as real)",
     "health/amplitude": "amplitude (1 = as real)",
@@ -71,8 +71,8 @@ def draw_run(folder: Path, target: Path) -> Path:
         axes.imshow(imread(samples[-1]))
         axes.set_title(f"samples at {int(samples[-1].stem):,} examples", loc="left", fontsize=10)
         axes.axis("off")
-    with written_beside(target) as beside:
-        figure.savefig(beside, format=target.suffix[1:].lower(), dpi=110)
+    with atomic_write(target) as temporary:
+        figure.savefig(temporary, format=target.suffix[1:].lower(), dpi=110)
     return target
 
 

@@ -1,4 +1,4 @@
-"""Health of a training: what critic and generator make of the same few items, again and again.
+"""Health of a training: critic and generator are measured on the same few items again and again.
 
 The real items, the held-out ones and the noise are drawn once, by a random generator of their
 own, so that looking changes nothing that is learned.
@@ -22,7 +22,7 @@ from ecgsynth.training.monitoring import measures
 ITEMS = (64, 256)
 """Fewest and most real items that are looked at; in between four batches of the training."""
 PER_CLASS = 8
-"""Fewest items of a class from which something can be said about it."""
+"""Fewest items of a class from which it gets figures."""
 MOST_CLASSES = 16
 """Classes with a figure of their own, those with most items; looking must stay cheap."""
 SHOWN = 48
@@ -63,12 +63,12 @@ class Health:
         self._names = [spec.classes[k] for k in self._watched] or ["all"]
         total = min(max(ITEMS[0], 4 * settings.batch), ITEMS[1])
         per_class = max(PER_CLASS, total // len(self._names) // 2 * 2)
-        self._draw = lambda part: _fixed(part, self._watched, per_class, latent, random)
+        self._draw = lambda part: _fixed_batch(part, self._watched, per_class, latent, random)
         self._batch = self._draw(train)
         self._heldout = heldout
         self._aligned = spec.r_sample is not None
         self._asked = self._members(self._batch.condition.label)
-        self._real = measures.Reference(self._batch.real, self._asked, self._aligned)
+        self._real = measures.RealReference(self._batch.real, self._asked, self._aligned)
 
     def _members(self, label: Tensor) -> Tensor:
         """[item, watched class], whether an item carries it; one column without classes."""
@@ -79,35 +79,35 @@ class Health:
         """Figures of this moment, by name; see docs/training.md for what each of them means."""
         nets = {"generator": generator} | ({} if critic is None else {"critic": critic})
         found = {
-            f"health/gradient_{name}": float(_norm([p.grad for p in net.parameters()]))
+            f"health/gradient_{name}": float(_gradient_norm([p.grad for p in net.parameters()]))
             for name, net in nets.items()
         }
-        with _at_rest(*nets.values()):
-            synthetic = self._made(generator, self._batch)
+        with _eval_mode(*nets.values()):
+            synthetic = self._generate(generator, self._batch)
             if critic is not None:
-                found |= self._judged(generator, critic, synthetic)
+                found |= self._critic_figures(generator, critic, synthetic)
         self._synthetic = synthetic
         found["health/amplitude"] = float(synthetic.std() / self._batch.real.std())
-        more = measures.at_bounds(synthetic) - self._real.at_bounds
+        more = measures.share_at_bounds(synthetic) - self._real.at_bounds
         found["health/at_bounds"] = max(more, 0.0)
         for kind, values in self._real.compare(synthetic).items():
             found |= {f"health/{kind}/{self._names[k]}": value for k, value in values.items()}
         return found
 
-    def _made(self, generator: nn.Module, batch: Batch) -> Tensor:
+    def _generate(self, generator: nn.Module, batch: Batch) -> Tensor:
         device = next(generator.parameters()).device
         made = self._sample(generator, batch.latent.to(device), batch.condition.to(device))
         return batch.padded(made.cpu()).float()
 
-    def _judged(
+    def _critic_figures(
         self, generator: nn.Module, critic: nn.Module, synthetic: Tensor
     ) -> dict[str, float]:
-        """How surely the critic tells real items from synthetic ones, and held-out real ones."""
-        gap = _gap(critic, self._batch, synthetic)
-        found = {"health/accuracy": measures.accuracy(gap)}
-        if (unseen := self._unseen) is not None:
-            gap_unseen = _gap(critic, unseen, self._made(generator, unseen))
-            found["health/accuracy_heldout"] = measures.accuracy(gap_unseen)
+        """How well the critic separates real items, and held-out ones, from synthetic items."""
+        gap = _critic_gap(critic, self._batch, synthetic)
+        found = {"health/accuracy": measures.critic_accuracy(gap)}
+        if (unseen := self._heldout_batch) is not None:
+            gap_unseen = _critic_gap(critic, unseen, self._generate(generator, unseen))
+            found["health/accuracy_heldout"] = measures.critic_accuracy(gap_unseen)
             if float(gap.mean()) > WITHIN_NOISE * float(gap.std()) / len(gap) ** 0.5:
                 found["health/overfitting"] = 1 - float(gap_unseen.mean() / gap.mean())
         return found
@@ -122,7 +122,7 @@ class Health:
         }
 
     @property
-    def _unseen(self) -> Batch | None:
+    def _heldout_batch(self) -> Batch | None:
         """The held-out batch; the set is loaded when it is first asked for."""
         if not hasattr(self, "_kept"):
             part = self._heldout() if self._heldout else None
@@ -131,11 +131,11 @@ class Health:
 
     @property
     def has_heldout(self) -> bool:
-        """Whether there are items to tell learning by heart from learning."""
-        return self._unseen is not None
+        """Whether there are held-out items, with which overfitting can be seen."""
+        return self._heldout_batch is not None
 
 
-def _fixed(
+def _fixed_batch(
     part: TrainingSet, watched: np.ndarray, per_class: int, latent: int, random: torch.Generator
 ) -> Batch:
     """So many items of every watched class that is there, in pairs of one class and style.
@@ -154,13 +154,13 @@ def _fixed(
     ]
     rows = torch.cat(first)
     uniform = torch.rand(len(rows), generator=random, dtype=torch.float64)
-    rows = Partners(part.data, part.style, 2).beside(rows, uniform)
+    rows = Partners(part.data, part.style, 2).with_partners(rows, uniform)
     noise = torch.randn(len(rows), latent, generator=random)
     signal = part.signal(rows, part.starts(len(rows), random))
     return Batch(signal, part.condition[rows], noise, part.valid(rows))
 
 
-def _gap(critic: nn.Module, batch: Batch, synthetic: Tensor) -> Tensor:
+def _critic_gap(critic: nn.Module, batch: Batch, synthetic: Tensor) -> Tensor:
     """By how much the critic rates every real item above its synthetic one.
 
     A difference of two logits of one condition: what a critic adds to all logits of a condition
@@ -176,7 +176,7 @@ def _gap(critic: nn.Module, batch: Batch, synthetic: Tensor) -> Tensor:
 
 
 @contextmanager
-def _at_rest(*nets: nn.Module) -> Iterator[None]:
+def _eval_mode(*nets: nn.Module) -> Iterator[None]:
     """Without dropout, and without a trace in the averages of batch normalisation."""
     before = [net.training for net in nets]
     try:
@@ -188,6 +188,6 @@ def _at_rest(*nets: nn.Module) -> Iterator[None]:
             net.train(was)
 
 
-def _norm(gradients: list[Tensor | None]) -> Tensor:
+def _gradient_norm(gradients: list[Tensor | None]) -> Tensor:
     """Euclidean norm of all gradients as one vector."""
     return torch.nn.utils.get_total_norm([g for g in gradients if g is not None])

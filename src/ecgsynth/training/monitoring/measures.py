@@ -7,13 +7,13 @@ from torch import Tensor
 
 EDGE = 0.002
 """Share of the whole span that counts as its end."""
-TOLD = 0.3
-"""A class whose real items tell their class less than this (0 = not at all, 1 = always) is left
-out: nothing can be said of synthetic ones either."""
+LEAST_ADHERENCE = 0.3
+"""A class is left out if its real items have less adherence than this (0 = none, 1 = full): that
+of synthetic items could not be measured either."""
 
 
-class Reference:
-    """What fixed real items say of each other, and synthetic ones asked for alike beside them.
+class RealReference:
+    """Figures of synthetic items relative to those of fixed real items of the same classes.
 
     Parameters
     ----------
@@ -32,13 +32,13 @@ class Reference:
         self.effect = self._effect(between)
         self.nearest = self._nearest(between)
         self.spread = self._spread(self.features)
-        self.at_bounds = at_bounds(real)
+        self.at_bounds = share_at_bounds(real)
 
     def compare(self, synthetic: Tensor) -> dict[str, dict[int, float]]:
         """Figures by kind and class, each as a share of the real items' own.
 
-        spread: how much items differ that were asked for alike. told: how much more often than
-        those asked for otherwise they lie nearest to a real item of their class.
+        spread: how much items differ that were asked for alike. `told`: class adherence, how much
+        more often than other items they lie nearest to a real item of their class.
         distance: to the nearest real item of their class.
         """
         features = self._features(synthetic)
@@ -47,7 +47,9 @@ class Reference:
         spread = self._spread(features)
         return {
             "spread": {k: float(spread[k] / s) for k, s in enumerate(self.spread) if s > 0},
-            "told": {k: float(effect[k] / e) for k, e in enumerate(self.effect) if e >= TOLD},
+            "told": {
+                k: float(effect[k] / e) for k, e in enumerate(self.effect) if e >= LEAST_ADHERENCE
+            },
             "distance": {
                 k: float(nearest[k] / self.nearest[k])
                 for k in range(self.asked.shape[1])
@@ -63,7 +65,7 @@ class Reference:
         carried = self.asked[between.argmin(1)].float()
         asked = self.asked.float()
         rest = 1 - asked
-        if not (rest.sum(0) > 0).any():  # of one class alone nothing can be told
+        if not (rest.sum(0) > 0).any():  # with one class there is no adherence
             return torch.zeros(asked.shape[1])
         hits = (carried * asked).sum(0) / asked.sum(0).clamp(min=1)
         return hits - (carried * rest).sum(0) / rest.sum(0).clamp(min=1)
@@ -71,22 +73,22 @@ class Reference:
     def _nearest(self, between: Tensor) -> Tensor:
         """[class]: median distance of its items to the nearest real item of it."""
         return torch.stack([
-            between[mine][:, mine].amin(1).median() for mine in self.asked.T
+            between[members][:, members].amin(1).median() for members in self.asked.T
         ])  # fmt: skip
 
     def _spread(self, features: Tensor) -> Tensor:
         """[class]: root mean square of the distance between the two items of a pair."""
         apart = (features[0::2] - features[1::2]).square().sum(1)
-        mine = (self.asked[0::2] & self.asked[1::2]).float()
-        return ((apart[:, None] * mine).sum(0) / mine.sum(0).clamp(min=1)).sqrt()
+        members = (self.asked[0::2] & self.asked[1::2]).float()
+        return ((apart[:, None] * members).sum(0) / members.sum(0).clamp(min=1)).sqrt()
 
 
-def accuracy(gap: Tensor) -> float:
+def critic_accuracy(gap: Tensor) -> float:
     """How often the critic rates a real item above the synthetic one of the same condition."""
     return float((gap > 0).float().mean() + 0.5 * (gap == 0).float().mean())
 
 
-def at_bounds(signal: Tensor) -> float:
+def share_at_bounds(signal: Tensor) -> float:
     """Share of samples within EDGE of the lowest or highest of all; zeros of padding left out."""
     counted = signal[signal != 0]
     if not len(counted):

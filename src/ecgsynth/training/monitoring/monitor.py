@@ -1,4 +1,4 @@
-"""The guard of a training: looks at its health, raises alarms and answers them."""
+"""The monitor of a training: it looks at its health, raises alarms and responds to them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ecgsynth.training.monitoring.health import Health, Sample
 log = logging.getLogger("ecgsynth")
 
 MOST_RETURNS = 3
-"""So often a training goes back to its last good snapshot; then it is stopped."""
+"""Times that a training goes back to its last good snapshot; then it is stopped."""
 SLOWER = 0.5
 """Share of the rates that is left after each return."""
 AUGMENT_WITHIN = 0.05
@@ -29,20 +29,20 @@ MOST_AUGMENT = 0.8
 """Beyond this chance augmentations leak into what is generated (Karras et al., NeurIPS 2020)."""
 
 
-class Guard:
-    """Between the loop and what is watched; all that it decides stands in `state`.
+class TrainingMonitor:
+    """Watches a training for the loop; all its decisions are in `state`.
 
     Parameters
     ----------
     run: the training. seen: its set. heldout: gives items to compare with, or None.
     nets: generator and critic, if there is one. sample: of the family.
-    shares: of each class in what is drawn. chance: the loss of a critic that says the same of
-    every item. total: examples in all.
+    shares: of each class in what is drawn. chance: the loss of a critic that rates every item
+    alike. total: examples in all.
     state: as a snapshot kept it. past: lines of metrics.jsonl up to there.
 
     Attributes
     ----------
-    augment: chance of augmentation now. told: alarms so far, as the card keeps them.
+    augment: chance of augmentation now. raised: alarms so far, as the card keeps them.
 
     Raises
     ------
@@ -79,7 +79,7 @@ class Guard:
         self.augment = state.get("augment", 0.0) if self._automatic else float(settings.augment)
         self._returns = int(state.get("returns", 0))
         self._alarms = Alarms(shares, chance)
-        self.told = [alarm_of(line).to_json() for line in past if "alarm" in line]
+        self.raised = [alarm_of(line).to_json() for line in past if "alarm" in line]
         for line in past:
             self._see(line)
 
@@ -95,23 +95,23 @@ class Guard:
 
     @property
     def doubtful(self) -> bool:
-        """Whether a snapshot of this moment is none to go back to."""
+        """Whether a snapshot of this moment is not good enough to go back to."""
         return self._settings.on_alarm == "restore" and self._alarms.doubtful
 
-    def looks(self, step: int) -> bool:
+    def look_is_due(self, step: int) -> bool:
         """Whether a look is due after this step; rules compare what it finds with the losses."""
         return self._health is not None and step % self._settings.health_every == 0
 
     def look(self, step: int) -> dict[str, Any]:
         """The figures after this step, for the log; nothing between two looks."""
-        if self._health is None or not self.looks(step):
+        if self._health is None or not self.look_is_due(step):
             return {}
         found: dict[str, Any] = dict(self._health.look(*self._nets))
         if self._automatic:
             found["health/augment"] = self.augment
         return found | {"samples": self._health.samples()}
 
-    def heed(self, examples: int, values: dict[str, float], line: dict[str, Any]) -> list[Alarm]:
+    def respond(self, examples: int, values: dict[str, float], line: dict[str, Any]) -> list[Alarm]:
         """Alarms that begin here; an automatic augmentation follows.
 
         values: losses of this step. line: what the log gets of it, if anything.
@@ -121,14 +121,14 @@ class Guard:
         EcgsynthError: a loss is not finite, and there is no way back.
         """
         if not all(math.isfinite(value) for value in values.values()):
-            if not self._may_go_back:
-                raise diverged(examples)
+            if not self._may_restore:
+                raise divergence_error(examples)
             begun = [Alarm(examples, "divergence", "a loss is not finite", LOWER_RATES)]
         else:
             begun = self._see({"examples": examples} | line)
         for alarm in begun:
             log.warning("%s", alarm)
-            self.told.append(alarm.to_json())
+            self.raised.append(alarm.to_json())
         if self._automatic and "health/accuracy" in line:
             between = self._settings.health_every * self._settings.per_step
             step = between / (AUGMENT_WITHIN * self._total)
@@ -137,7 +137,7 @@ class Guard:
             self.augment = min(max(self.augment + (step if above else -step), 0.0), MOST_AUGMENT)
         return begun
 
-    def goes_back(self, begun: Sequence[Alarm]) -> bool:
+    def should_restore(self, begun: Sequence[Alarm]) -> bool:
         """Whether the training returns to its last good snapshot, from now on at lower rates.
 
         Raises
@@ -146,7 +146,7 @@ class Guard:
         """
         if not begun or self._settings.on_alarm == "log":
             return False
-        if not self._may_go_back:
+        if not self._may_restore:
             often = f" after {self._returns} returns" if self._returns else ""
             raise EcgsynthError(
                 f"the training was stopped{often} by the alarm {begun[0]}; what was saved before "
@@ -160,14 +160,14 @@ class Guard:
         self._alarms.rewind(examples)
 
     @property
-    def _may_go_back(self) -> bool:
+    def _may_restore(self) -> bool:
         return self._settings.on_alarm == "restore" and self._returns < MOST_RETURNS
 
     def _see(self, line: dict[str, Any]) -> list[Alarm]:
         return self._alarms.see(line) if "health/amplitude" in line else []
 
 
-def diverged(examples: int) -> EcgsynthError:
+def divergence_error(examples: int) -> EcgsynthError:
     """A loss or a weight is not finite."""
     return EcgsynthError(
         f"the training diverged after {examples:,} examples (a loss or a weight is not finite); "

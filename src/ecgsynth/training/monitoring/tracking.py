@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from ecgsynth.files import written_beside
+from ecgsynth.files import atomic_write
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.training.monitoring.alarms import Alarm
 
@@ -29,15 +29,15 @@ class Tracker:
 
         path = self.folder / "metrics.jsonl"
         self.past = [line for line in read_metrics(path) if line["examples"] <= examples]
-        with written_beside(path) as beside:
-            beside.write_text("".join(json.dumps(line) + "\n" for line in self.past))
+        with atomic_write(path) as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in self.past))
         self._file: IO[str] = path.open("a", buffering=1)
         self._board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=examples)
 
     def write(self, examples: int, values: dict[str, Any], alarms: Sequence[Alarm] = ()) -> None:
         """A line of metrics.jsonl, and one for each alarm; in TensorBoard points and texts."""
         if values:
-            line = {name: rounded(value) for name, value in values.items()}
+            line = {name: round_float(value) for name, value in values.items()}
             self._file.write(json.dumps({"examples": examples} | line) + "\n")
         for name, value in values.items():
             if isinstance(value, float):
@@ -80,10 +80,12 @@ class Tracker:
         folder = self.folder / "samples" / f"epoch_{number:04d}"
         if folder.exists():  # a resumed run makes these steps again, and they come out the same
             return
-        with written_beside(folder) as beside:
+        with atomic_write(folder) as temporary:
             for item in range(len(ecg)):
                 title = f"epoch {number}, sample {item + 1}"
-                path = draw(ecg, beside / f"sample_{item + 1:02d}.png", items=[item], title=title)
+                path = draw(
+                    ecg, temporary / f"sample_{item + 1:02d}.png", items=[item], title=title
+                )
                 np.save(path.with_suffix(".npy"), ecg.signal[item])
 
     def close(self) -> None:
@@ -91,7 +93,7 @@ class Tracker:
         self._board.close()
 
 
-def pace(examples: int, seconds: float, left: int) -> dict[str, float]:
+def speed_figures(examples: int, seconds: float, left: int) -> dict[str, float]:
     """How fast a training is and how much memory it took; left: examples to go."""
     rate = examples / seconds
     return {
@@ -112,7 +114,7 @@ def peak_memory_gb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
-def rounded(value: Any) -> Any:
+def round_float(value: Any) -> Any:
     """Six digits are more than anything here is known to."""
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
@@ -127,9 +129,9 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
                 lines.append(json.loads(text))
             except json.JSONDecodeError:
                 continue
-    return [line for line in lines if isinstance(line, dict) and _is_whole(line)]
+    return [line for line in lines if isinstance(line, dict) and _is_complete(line)]
 
 
-def _is_whole(line: dict[str, Any]) -> bool:
+def _is_complete(line: dict[str, Any]) -> bool:
     known = isinstance(line.get("examples"), int | float)
     return known and ("alarm" not in line or {"saw", "try"} <= line.keys())

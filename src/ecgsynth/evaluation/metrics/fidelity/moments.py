@@ -37,7 +37,6 @@ def _per_class(trial: Trial, measure: Any) -> dict[str, Estimate]:
 )  # fmt: skip
 def frechet(trial: Trial) -> dict[str, Estimate]:
     """Frechet distance between synthetic and real beats in the fixed embedding."""
-
     return _per_class(
         trial,
         lambda a, b: between_gaussians(a["mean"], a["covariance"], b["mean"], b["covariance"]),

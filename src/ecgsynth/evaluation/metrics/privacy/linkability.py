@@ -18,7 +18,7 @@ from ecgsynth.registry import METRICS
 from ecgsynth.signals.anonymity import people_of
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior.columns import Columns
-from ecgsynth.signals.prior.measured import levels_of, owned_by_people
+from ecgsynth.signals.prior.measured import is_per_person, person_means
 
 NEAR_S = 1e-3
 """So near to a person's own number is a hit, s."""
@@ -174,9 +174,9 @@ def _levels(
     """Contexts and the number of every person who has one: those that are people's own, or those
     that are wanted."""
     columns, person = Columns(ecg.spec.context), people_of(ecg)
-    counted = columns.counted(np.asarray(ecg.context, np.float64))
-    levels = levels_of(counted, person)
-    owned = owned_by_people(counted, levels, person, columns)
+    counted = columns.to_working(np.asarray(ecg.context, np.float64))
+    levels = person_means(counted, person)
+    owned = is_per_person(counted, levels, person, columns)
     for k, name in enumerate(columns.names):
         if owned[k] if wanted is None else name in wanted:
             known = levels[np.isfinite(levels[:, k]), k]

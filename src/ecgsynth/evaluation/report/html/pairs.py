@@ -13,7 +13,7 @@ from ecgsynth.evaluation.report.html.charts import Picture
 from ecgsynth.evaluation.report.html.svg import Paper
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.paper import LONG_S
-from ecgsynth.signals.paper.sheet import plain_gain, reach, wave_of
+from ecgsynth.signals.paper.sheet import panel_limits, plain_gain, wave_of
 from ecgsynth.signals.paper.strips import STRIP_S
 
 PAIRS = 4
@@ -73,7 +73,7 @@ def drawn(
     every = [wave for some in waves for wave in some]
     plain, unit = made.spec.unit != "mV", made.spec.unit
     gain = plain_gain(every) if plain else 20.0
-    low, high = reach(every, gain)
+    low, high = panel_limits(every, gain)
     speed = 25.0 if made.spec.seconds >= LONG_S else 50.0
 
     def picture(over: NDArray, under: NDArray, words: str) -> Picture:

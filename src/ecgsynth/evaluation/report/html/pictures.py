@@ -18,8 +18,8 @@ from ecgsynth.evaluation.report.html.pairs import Pair, closest, drawn
 from ecgsynth.evaluation.report.html.svg import Paper
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.paper import LONG_S
-from ecgsynth.signals.paper.beats import evenly
-from ecgsynth.signals.paper.sheet import heading_of, plain_gain, reach, wave_of
+from ecgsynth.signals.paper.beats import pick_evenly
+from ecgsynth.signals.paper.sheet import heading_of, panel_limits, plain_gain, wave_of
 from ecgsynth.signals.paper.strips import STRIP_S
 
 log = logging.getLogger("ecgsynth")
@@ -133,14 +133,14 @@ def _beats(
     spec, long = made.spec, made.spec.seconds >= LONG_S
     length = int(min(spec.seconds, STRIP_S) * spec.fs)
     many = STRIPS if long else BEATS
-    picked = [[] if e is None else evenly(np.arange(len(e)), many) for e in (made, real)]
+    picked = [[] if e is None else pick_evenly(np.arange(len(e)), many) for e in (made, real)]
     waves = [
         [wave_of(e, i, lead)[:length] for i in items] if e is not None else []
         for e, items in zip((made, real), picked, strict=True)
     ]
     plain = spec.unit != "mV"
     gain = plain_gain([*waves[0], *waves[1]]) if plain else 10.0
-    low, high = reach([*waves[0], *waves[1]], gain)
+    low, high = panel_limits([*waves[0], *waves[1]], gain)
 
     def piece(wave: NDArray, kind: str) -> Picture:
         paper = Paper(length / spec.fs, low, high, gain, plain)

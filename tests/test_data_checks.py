@@ -13,7 +13,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.recipes import shipped
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.training.data.checks import doubts
+from ecgsynth.training.data.checks import training_set_warnings
 from ecgsynth.training.loop import train
 
 
@@ -26,7 +26,7 @@ def beats(simulated_beats: Ecg) -> Ecg:
 
 
 def said(data: Ecg, run: Run | None = None) -> str:
-    return "\n".join(doubts(run or tiny_run(), data))
+    return "\n".join(training_set_warnings(run or tiny_run(), data))
 
 
 def test_of_a_sound_set_nothing_is_said(beats: Ecg) -> None:
@@ -147,7 +147,7 @@ def test_of_the_sets_of_shipped_recipes_only_few_items_are_said(recipe: str) -> 
 
     run = Run.read(recipe)
     data = load(run.data.name, run.data.split, **run.data.settings)
-    for sentence in doubts(run, data):
+    for sentence in training_set_warnings(run, data):
         assert "only" in sentence or "of one person" in sentence
 
 
