@@ -206,5 +206,5 @@ def registry_json() -> str:
 
 
 if __name__ == "__main__":  # the things register with the module, which is not `__main__`
-    text = importlib.import_module("ecgsynth.registry").listed()
+    text = importlib.import_module("ecgsynth.registry").registry_json()
     Path(str(files("ecgsynth").joinpath(LIST))).write_text(text, encoding="utf-8")
