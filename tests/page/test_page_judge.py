@@ -81,6 +81,20 @@ def test_a_set_is_judged_from_file_to_report(
     page.locator("#verdict table tbody tr").nth(1).wait_for()
 
 
+def test_the_page_takes_the_formats_that_the_server_names(page: Page) -> None:
+    known = page.request.get("/v1/formats").json()
+    page.goto("/#judge")
+    page.locator("#drop .accepted", has_text=f": {known['accept_text']}").wait_for()
+    for name in ("file", "real"):
+        assert page.locator(f"#{name}").get_attribute("accept") == ",".join(known["accept"])
+    assert page.locator("#augment-format").input_value() == known["usual"]
+    titles = page.locator("#augment-format option").all_inner_texts()
+    assert titles == [one["title"] for one in known["formats"]]
+    page.locator("#judge-go").click()
+    said = f"Choose a file first: {known['accept_text']}."
+    page.locator("#judge-problem", has_text=said).wait_for()
+
+
 def test_a_job_can_be_cancelled_and_a_refused_file_says_why(page: Page, tmp_path: Path) -> None:
     page.goto("/#judge")
     files = page.locator("#file")

@@ -43,7 +43,7 @@ class Format(Protocol):
     keeps: attributes of an `Ecg` (of `KEEPABLE`) that come back when the file is read.
     one_record: whether a file holds one item. Several are a folder of such files, which
         `formats/folders.py` writes and reads.
-    streams: whether a set is written in memory bounded by a chunk.
+    streams: whether a set is written in bounded memory, however many items it has.
     compressed: whether a file is sent as it is, since a zip would make it no smaller.
     uploads: whether the service reads it: a file as it is, a folder as a zip.
     own_file: of a folder, the file by which one that ecgsynth wrote is known.
