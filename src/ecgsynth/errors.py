@@ -42,8 +42,8 @@ def mask_passwords(text: str, uri: str = "") -> str:
 
 def _password_of(uri: str) -> str:
     """What stands between user and host, as it is written."""
-    found = re.match(r"[a-z][a-z\d+.-]*://[^:/@]*:(.*)@", uri, re.IGNORECASE | re.DOTALL)
-    return found[1] if found else ""
+    match = re.match(r"[a-z][a-z\d+.-]*://[^:/@]*:(.*)@", uri, re.IGNORECASE | re.DOTALL)
+    return match[1] if match else ""
 
 
 class EcgsynthError(Exception):
@@ -61,7 +61,7 @@ class EcgsynthError(Exception):
 
 
 def _line(text: str) -> str:
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+    return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 class NotThereError(EcgsynthError, IndexError):

@@ -13,7 +13,7 @@ from ecgsynth.evaluation import MIN_ITEMS, Trial, members, pick
 from ecgsynth.registry import DATASETS, METRICS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.training.data.scaled import UNSEEN
+from ecgsynth.training.data.training_set import UNSEEN
 from ecgsynth.tuning.space import Tune
 
 LEAST = 0.01

@@ -73,10 +73,10 @@ class Ludb:
 
         @model_validator(mode="before")
         @classmethod
-        def _one_lead(cls, given: Any) -> Any:
-            if isinstance(given, dict) and given.get("window") and "leads" not in given:
-                return given | {"leads": ("II",)}
-            return given
+        def _one_lead(cls, value: Any) -> Any:
+            if isinstance(value, dict) and value.get("window") and "leads" not in value:
+                return value | {"leads": ("II",)}
+            return value
 
         @field_validator("leads")
         @classmethod

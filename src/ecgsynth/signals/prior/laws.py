@@ -152,7 +152,7 @@ def _quantiles(values: Values, step: float, person: NDArray[np.int64]) -> Values
 
 def person_weights(person: NDArray[np.int64]) -> Values:
     """[item] weights of sum 1 with which people count: alike where each gave many items, less for
-    who gave few (n / (n + TELLS)), and nobody for more than the PEOPLEth part."""
+    who gave few (n / (n + ENOUGH_ITEMS)), and nobody for more than the PEOPLEth part."""
     _, code, count = np.unique(person, return_inverse=True, return_counts=True)
     reliability, most = count / (count + ENOUGH_ITEMS), 1 / min(PEOPLE, len(count))
     share, full = reliability / reliability.sum(), np.zeros(len(reliability), bool)
