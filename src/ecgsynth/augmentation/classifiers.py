@@ -18,7 +18,7 @@ from ecgsynth.augmentation.patient_leakage import (
     usable_items,
 )
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation.inputs import relabelled
+from ecgsynth.evaluation.inputs import select_classes
 from ecgsynth.evaluation.reference_models.classifiers import STEPS, fit
 from ecgsynth.evaluation.reference_models.instruments import COMPONENTS, Instrument, made
 from ecgsynth.signals.ecg import Ecg
@@ -140,7 +140,7 @@ def of_classes(ecg: Ecg, classes: tuple[str, ...], what: str) -> Ecg:
     ------
     EcgsynthError: there are none.
     """
-    found = relabelled(ecg, classes)
+    found = select_classes(ecg, classes)
     if not len(found):
         raise EcgsynthError(
             f"no {what} item carries one of {', '.join(classes)}; name classes alike."

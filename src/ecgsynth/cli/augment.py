@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecgsynth.cli.targets import Force, checked_targets
+from ecgsynth.cli.targets import Force, check_targets
 
 if TYPE_CHECKING:
     from ecgsynth.augmentation.augmenter import AugmentedSet
@@ -54,7 +54,7 @@ def augment(
     if plan.data.file and Path(target).resolve() == Path(plan.data.file).resolve():
         raise EcgsynthError(f"{target} is the real set itself; name another file with --to.")
     check_target(target)
-    checked_targets(target, manifest_path(target), force=force)
+    check_targets(target, manifest_path(target), force=force)
     if dry_run:
         typer.echo(plan.to_yaml())
         typer.echo(f"# would write {target}")

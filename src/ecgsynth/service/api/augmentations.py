@@ -55,7 +55,7 @@ async def augmentations(
         )
     settings = request.app.state.settings
     plan, models = await asyncio.to_thread(
-        plans.read, form.plan, request.app.state.shelf, settings.most_json_kib << 10
+        plans.read, form.plan, request.app.state.model_store, settings.most_json_kib << 10
     )
     asked = {"plan": plan.to_dict(), "models": models, "format": form.format}
     return await submitted(request, response, KIND, asked, form.file, prefer)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.service.api import prometheus, responses
 from ecgsynth.service.api.problems import Problem
-from ecgsynth.service.middleware.logs import heard
+from ecgsynth.service.middleware.logs import collect_warnings
 from ecgsynth.service.models.store import Loaded
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.synthesizer import BLOCK
@@ -116,10 +116,10 @@ async def ecgs(request: Request, wanted: Wanted) -> Response:
             f"{wanted.total} items are more than one request may ask for here "
             f"({state.settings.most_items}); ask for less at a time, with other seeds."
         )
-    model = await state.shelf.load(wanted.model)
+    model = await state.model_store.load(wanted.model)
     size = _size(model, wanted.total, state.settings.most_signal_mib << 20)
     id = model.served.id
-    with heard() as warnings:
+    with collect_warnings() as warnings:
         chunks = await _chunks(model, wanted)
     sent = prometheus.ITEMS.labels(id, wanted.format)
     headers = {
@@ -131,7 +131,7 @@ async def ecgs(request: Request, wanted: Wanted) -> Response:
         headers["X-Ecgsynth-Warning"] = UNSAID.sub("?", " ".join(warnings))[:MOST_WARNING]
     about = {"model": id, "seed": wanted.seed, "warnings": warnings}
     if wanted.format == responses.NDJSON and wanted.total <= FEW and not wanted.measure:
-        text = responses.few_lines(chunks, about)
+        text = responses.ndjson_bytes(chunks, about)
         sent.inc(wanted.total)
         return Response(text, headers=headers, media_type=MEDIA["ndjson"])
     if wanted.format == responses.NDJSON:
@@ -144,7 +144,7 @@ async def ecgs(request: Request, wanted: Wanted) -> Response:
         )
     except BaseException as problem:
         held.free()
-        if isinstance(problem, responses.LeftError):
+        if isinstance(problem, responses.ClientGoneError):
             raise Problem(408, "the client left before its file was written.") from None
         raise
     sent.inc(wanted.total)

@@ -33,7 +33,7 @@ class Health(BaseModel):
     jobs: dict[str, int] | None
 
 
-class Pulse:
+class HealthChecks:
     """What the health says of models and jobs, looked up away from all other work.
 
     One look goes on at a time, in a thread of its own: whoever asks meanwhile waits for that one,
@@ -75,5 +75,5 @@ class Pulse:
 @router.get("/health", summary="Whether the service answers")
 async def health(request: Request) -> Health:
     """Answers within a second or two whatever else goes on; needs no key."""
-    pulse: Pulse = request.app.state.pulse
+    pulse: HealthChecks = request.app.state.pulse
     return await pulse.health()

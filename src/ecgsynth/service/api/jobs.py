@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from ecgsynth.service.api.problems import Problem, ProblemDocument
-from ecgsynth.service.api.report_tokens import Tickets
+from ecgsynth.service.api.report_tokens import ReportTokens
 from ecgsynth.service.jobs import store
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -61,7 +61,7 @@ class JobView(BaseModel):
     file: str | None
 
     @classmethod
-    def of(cls, job: store.Job, tickets: Tickets) -> JobView:
+    def of(cls, job: store.Job, report_tokens: ReportTokens) -> JobView:
         def moment(seconds: float | None) -> datetime | None:
             return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
@@ -72,7 +72,7 @@ class JobView(BaseModel):
             created=created, started=moment(job.started), ended=moment(job.ended),
             starts=job.starts, asked=job.asked, result=job.result,
             problem=ProblemDocument(**job.problem) if job.problem else None,
-            report=_address(job, REPORT, "report", tickets.of(job.id)),
+            report=_address(job, REPORT, "report", report_tokens.of(job.id)),
             file=_address(job, FILE, "result"),
         )  # fmt: skip
 
@@ -99,7 +99,7 @@ async def found(request: Request, id: str) -> store.Job:
 @router.get("/{id}", summary="How far a job is, and what came of it")
 async def job(request: Request, id: str) -> JobView:
     """Ask again after a second or two while its state is queued or running."""
-    return JobView.of(await found(request, id), request.app.state.tickets)
+    return JobView.of(await found(request, id), request.app.state.report_tokens)
 
 
 @router.delete(
@@ -114,7 +114,7 @@ async def cancel(request: Request, id: str) -> Any:
     if not await asyncio.to_thread(keep.cancel, id):
         await asyncio.to_thread(keep.forget, id)
         return Response(status_code=204)
-    return JobView.of(await found(request, id), request.app.state.tickets)
+    return JobView.of(await found(request, id), request.app.state.report_tokens)
 
 
 @router.get(

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from ecgsynth.service.api.problems import Problem
 from ecgsynth.service.models.description import Model
 from ecgsynth.service.models.files import Served
-from ecgsynth.service.models.store import NoSuchModelError, Shelf
+from ecgsynth.service.models.store import ModelStore, NoSuchModelError
 
 router = APIRouter(prefix="/v1", tags=["models"])
 
@@ -26,8 +26,8 @@ class Models(BaseModel):
 @router.get("/models", summary="The models that are served")
 async def models(request: Request) -> Models:
     """Shipped models and those of the server's folder."""
-    shelf: Shelf = request.app.state.shelf
-    found, left_out = await asyncio.to_thread(shelf.looked_at)
+    model_store: ModelStore = request.app.state.model_store
+    found, left_out = await asyncio.to_thread(model_store.scan)
     return Models(models=[one.view for one in found.values()], left_out=left_out)
 
 
@@ -35,7 +35,7 @@ async def models(request: Request) -> Models:
 async def card(request: Request, id: str) -> dict[str, Any]:
     """The card of a model, by its id or its name."""
     try:
-        served: Served = await asyncio.to_thread(request.app.state.shelf.find, id)
+        served: Served = await asyncio.to_thread(request.app.state.model_store.find, id)
     except NoSuchModelError as problem:
         raise Problem(404, str(problem)) from None
     return served.card

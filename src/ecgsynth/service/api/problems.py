@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError, did_you_mean, mask_passwords
-from ecgsynth.service.api.json_text import sayable
+from ecgsynth.service.api.json_text import json_safe
 from ecgsynth.service.files.disk import DISK, NoRoomError, is_full
 from ecgsynth.service.files.uploads import FORMS
 from ecgsynth.service.models.store import NotYetError
@@ -68,7 +68,7 @@ class Problem(HTTPException):
             "type": f"urn:ecgsynth:problem:{kind}",
             "title": title,
             "status": self.status_code,
-            "detail": sayable(str(self.detail)),
+            "detail": json_safe(str(self.detail)),
             **self.more,
         }
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 REPORT = re.compile(r"/v1/jobs/([0-9a-f]{32})/report")
 
 
-class Tickets:
+class ReportTokens:
     """Tickets of a service: a browser sends no key with a frame, so its address holds one.
 
     A ticket follows from the key and the job's id, so that every worker knows it and none is

@@ -23,7 +23,7 @@ from ecgsynth.formats import write
 from ecgsynth.formats.stream import statement
 from ecgsynth.registry import FORMATS
 from ecgsynth.service.files.disk import Held
-from ecgsynth.service.models.measurements import measured
+from ecgsynth.service.models.measurements import measure as measure_items
 from ecgsynth.signals.ecg import Ecg
 
 NDJSON = "ndjson"
@@ -46,10 +46,11 @@ async def lines(
     """NDJSON: a line on the set, a line an item, a line that counts them, so that a body cut
     short is known by it.
 
-    about: for the first line: the model's id, the seed, warnings. count: called with the items of
-    every chunk sent. computing: its few threads are shared by all large requests, which so take
-    turns. measure: whether every item is delineated. Nothing is computed ahead: a slow client
-    holds the work up, one that left ends it.
+    about: for the first line: the model's id, the seed, warnings.
+    count: called with the items of every chunk sent.
+    computing: its few threads are shared by all large requests, which so take turns.
+    measure: whether every item is delineated. Nothing is computed ahead: a slow client holds the
+    work up, one that left ends it.
     """
     number = 0
 
@@ -68,7 +69,7 @@ async def lines(
     yield _last(number)
 
 
-def few_lines(chunks: Iterator[Ecg], about: Mapping[str, Any]) -> bytes:
+def ndjson_bytes(chunks: Iterator[Ecg], about: Mapping[str, Any]) -> bytes:
     """The same lines at once, for a set of one chunk."""
     ecg = next(chunks)
     return _encode(ecg, 0, about, False) + _last(len(ecg))
@@ -91,7 +92,7 @@ def _encode(ecg: Ecg, first: int, about: Mapping[str, Any], measure: bool) -> by
     signal = np.round(ecg.signal.astype(np.float64), 3 if spec.unit == "mV" else 7) + 0.0
     context = np.round(ecg.context.astype(np.float64), 6)
     labels = ecg.labels_str.tolist()
-    intervals = measured(ecg) if measure else None
+    intervals = measure_items(ecg) if measure else None
     for row in range(len(ecg)):
         values = dict(zip(spec.context, context[row].tolist(), strict=True))
         item: dict[str, Any] = {
@@ -108,7 +109,7 @@ def _encode(ecg: Ecg, first: int, about: Mapping[str, Any], measure: bool) -> by
     return b"".join(json.dumps(one, allow_nan=False).encode() + b"\n" for one in said)
 
 
-class LeftError(Exception):
+class ClientGoneError(Exception):
     """The client has left, so the work stops."""
 
 
@@ -121,7 +122,8 @@ async def written(
 
     Raises
     ------
-    LeftError: it is. EcgsynthError: the format cannot hold such signals, the disk is full.
+    ClientGoneError: it is.
+    EcgsynthError: the format cannot hold such signals, the disk is full.
     """
     stop = threading.Event()
     suffix = FORMATS.get(format).suffixes[0]
@@ -132,7 +134,7 @@ async def written(
         try:
             write(_until(chunks, stop), target, format)
             if stop.is_set():
-                raise LeftError
+                raise ClientGoneError
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -142,7 +144,7 @@ async def written(
     try:
         while not (await asyncio.wait({task}, timeout=0.25))[0]:
             if await left():
-                raise LeftError
+                raise ClientGoneError
         return task.result()
     finally:
         stop.set()
@@ -153,7 +155,7 @@ async def written(
 def _until(chunks: Iterable[Ecg], stop: threading.Event) -> Iterator[Ecg]:
     for chunk in chunks:
         if stop.is_set():
-            raise LeftError
+            raise ClientGoneError
         yield chunk
 
 

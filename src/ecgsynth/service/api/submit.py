@@ -85,7 +85,7 @@ async def submitted(
         raise Problem(said["status"], said["detail"], said["type"].rpartition(":")[2], job=id)
     if job.state == store.DONE:
         response.status_code = 200
-    return JobView.of(job, state.tickets)
+    return JobView.of(job, state.report_tokens)
 
 
 async def _awaited(request: Request, id: str, seconds: float) -> store.Job:

@@ -1,4 +1,4 @@
-"""What an uploaded file says of its size against what it holds, before anything is allocated."""
+"""Compare the stated size of an uploaded file with its content, before memory is allocated."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb.header import GAP, Header, read_header
 
 _SIZE_OF_TABLE = 5
-"""Where `zipfile` has the bytes of the table in what it reads at an archive's end."""
+"""Index of the directory's size in the end record that `zipfile` reads."""
 
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""Ways of packing that are unpacked in bounded pieces; a few bytes of others fill a memory."""
+"""Compressions that are unpacked in limited pieces; others can exhaust memory."""
 
 MOST_ENTRY = 512
-"""Bytes of a file's row in the table of an archive; its name is 128 characters long at most."""
+"""Most bytes of a file's entry in the directory of an archive, with a name of 128 characters."""
 
 SPREAD = 4
-"""Bytes in memory for each in a file: of 8 bits, the fewest of WFDB, become 32."""
+"""Bytes in memory per byte in a file: WFDB has 8 bits or more, which become 32."""
 
 MAGIC = b"\x93NUMPY"
 MOST_HEADER = 1 << 16
@@ -31,26 +31,27 @@ SHAPE = re.compile(rb"['\"]shape['\"]:\s*\(([\d, ]*)\)")
 
 
 def check_table(file: BinaryIO, most_files: int) -> None:
-    """Refuse an archive whose table alone is larger than that of so many files.
+    """Reject an archive whose directory is too large for `most_files` files.
 
     Raises
     ------
-    EcgsynthError: it is. zipfile.BadZipFile: there is no table.
+    EcgsynthError: it is. zipfile.BadZipFile: there is no directory.
     """
     end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
     if end is None:
-        raise zipfile.BadZipFile("it has no table of its files")
+        raise zipfile.BadZipFile("it has no directory")
     if end[_SIZE_OF_TABLE] > most_files * MOST_ENTRY + (1 << 16):
         raise EcgsynthError(
-            f"the table of the archive has {end[_SIZE_OF_TABLE]:,} bytes, more than {most_files} "
+            f"the directory of the archive has {end[_SIZE_OF_TABLE]:,} bytes, more than "
+            f"{most_files} "
             "files need; send fewer."
         )
 
 
 def check_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
-    """Refuse an .npy that says it holds more than it does: NumPy takes memory for what is said.
+    """Reject an .npy whose header states more data than it has: NumPy allocates the stated size.
 
-    What is no .npy at all is left to those who read it.
+    A file that is no .npy at all is left to the reader.
 
     Raises
     ------
@@ -66,41 +67,43 @@ def check_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
     text = head[12 if wide else 10 : begin]
     descr, shape = DESCR.search(text), SHAPE.search(text)
     if length > MOST_HEADER or descr is None or shape is None:
-        raise EcgsynthError(f"'{member.filename}' is no plain array of numbers or words.")
+        raise EcgsynthError(f"'{member.filename}' is not a plain array of numbers or text.")
     try:
         size = np.dtype(descr[1].decode()).itemsize
-        said = math.prod(int(number) for number in shape[1].split(b",") if number.strip()) * size
+        stated = math.prod(int(number) for number in shape[1].split(b",") if number.strip()) * size
     except (TypeError, ValueError):
-        raise EcgsynthError(f"'{member.filename}' is no plain array of numbers or words.") from None
-    there = member.file_size - begin
-    if said > there and descr[1] != b"|O":  # objects are never read, whatever is said of them
         raise EcgsynthError(
-            f"'{member.filename}' says that it holds {_readable(said)} and holds "
+            f"'{member.filename}' is not a plain array of numbers or text."
+        ) from None
+    there = member.file_size - begin
+    if stated > there and descr[1] != b"|O":  # objects are never read
+        raise EcgsynthError(
+            f"'{member.filename}' states {_readable(stated)} in its header and has "
             f"{_readable(max(there, 0))}; it is damaged or cut short, save it again."
         )
 
 
 def check_header(name: str, text: str, most_bytes: int) -> int:
-    """Bytes of the signal that a WFDB header speaks of, as 32 bits a sample.
+    """Bytes of the signal of a WFDB header, at 32 bits per sample.
 
     Raises
     ------
     EcgsynthError: more than `most_bytes`.
     """
     rows = [row.split() for row in text.splitlines() if row.strip() and row[0] != "#"]
-    said = [word for word in rows[0][1:4:2] if word.isdecimal()] if rows else []
-    if len(said) < 2:  # how many samples there are follows from the files
+    stated = [word for word in rows[0][1:4:2] if word.isdecimal()] if rows else []
+    if len(stated) < 2:  # the number of samples follows from the files
         return 0
-    leads, samples = (int(word[:20]) for word in said)
+    leads, samples = (int(word[:20]) for word in stated)
     frames = [re.match(r"\d+x(\d{1,9})", row[1]) for row in rows[1:] if len(row) > 1]
     size = 4 * samples * max(leads, sum(int(found[1]) if found else 1 for found in frames))
     return _at_most(name, size, most_bytes)
 
 
 def check_segments(record: Header, most_bytes: int) -> int:
-    """Bytes of the signal of a WFDB record of several segments, in which one may come many times.
+    """Bytes of the signal of a multi-segment WFDB record, which may repeat a segment.
 
-    It has every lead that a segment has, at the rate of the fastest.
+    It has all leads of its segments, at the highest rate.
 
     Raises
     ------
@@ -115,10 +118,10 @@ def check_segments(record: Header, most_bytes: int) -> int:
 
 
 def _at_most(name: str, size: int, most_bytes: int) -> int:
-    """The bytes of signal that a header speaks of, where they are no more than `most_bytes`."""
+    """Check that the signal of a header has at most `most_bytes`; returns its bytes."""
     if size > most_bytes:
         raise EcgsynthError(
-            f"{name} speaks of {_readable(size)} of signal, more than is read here "
+            f"{name} states {_readable(size)} of signal, more than the limit "
             f"({_readable(most_bytes)}); send less at a time."
         )
     return size

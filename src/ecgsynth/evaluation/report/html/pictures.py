@@ -14,7 +14,7 @@ from ecgsynth.evaluation import Trial, members, pick
 from ecgsynth.evaluation.metrics.physiology import measurements
 from ecgsynth.evaluation.report.html import charts, maps
 from ecgsynth.evaluation.report.html.charts import Picture
-from ecgsynth.evaluation.report.html.pairs import Pair, closest, drawn
+from ecgsynth.evaluation.report.html.pairs import Pair, closest_pairs, draw_pairs
 from ecgsynth.evaluation.report.html.svg import Paper
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.paper import LONG_S
@@ -26,12 +26,12 @@ log = logging.getLogger("ecgsynth")
 
 MAX_CLASSES, BEATS, STRIPS = 12, 8, 1
 AVERAGED = 4000
-"""Items behind a mean."""
+"""Items that a mean is computed from."""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What of a trial may be drawn: real parts are None where no real trace may be seen."""
+class VisibleSets:
+    """The sets of a trial that may be drawn; None if their traces may not be shown."""
 
     synthetic: Ecg | None
     test: Ecg | None
@@ -55,7 +55,7 @@ class ClassPictures:
     distances: list[Pair] = field(default_factory=list)
 
 
-def overview(trial: Trial, shown: Shown) -> list[Picture]:
+def overview(trial: Trial, shown: VisibleSets) -> list[Picture]:
     """Maps of all classes together."""
     random = trial.random("page")
     dots = maps.FEW_DOTS if trial.quick else maps.DOTS
@@ -66,8 +66,8 @@ def overview(trial: Trial, shown: Shown) -> list[Picture]:
     return found
 
 
-def pictures(trial: Trial, shown: Shown) -> list[ClassPictures]:
-    """Pictures of each class, of the twelve largest where there are more."""
+def pictures(trial: Trial, shown: VisibleSets) -> list[ClassPictures]:
+    """Pictures of each class; of the twelve largest classes if there are more."""
     counts = trial.synthetic.counts() or {"": len(trial.synthetic)}
     groups = [g for g in trial.groups if counts.get(g)]
     if len(groups) > MAX_CLASSES:
@@ -76,7 +76,7 @@ def pictures(trial: Trial, shown: Shown) -> list[ClassPictures]:
     return [_of_class(trial, shown, group) for group in groups]
 
 
-def _of_class(trial: Trial, shown: Shown, group: str) -> ClassPictures:
+def _of_class(trial: Trial, shown: VisibleSets, group: str) -> ClassPictures:
     spec = trial.synthetic.spec
     made, real = part(shown.synthetic, group), part(shown.test, group)
     count = len(part(trial.synthetic, group) or ()), len(part(trial.test, group) or ())
@@ -95,18 +95,18 @@ def _of_class(trial: Trial, shown: Shown, group: str) -> ClassPictures:
     if made is not None and real is not None:
         found.maps = maps.coherence_maps(made, real, lead, random)
     found.measured = charts.measured(_intervals(trial, shown, group))
-    found.distances = closest(trial, group)
-    found.pairs = drawn(found.distances, made, part(shown.train, group), real, lead)
+    found.distances = closest_pairs(trial, group)
+    found.pairs = draw_pairs(found.distances, made, part(shown.train, group), real, lead)
     return found
 
 
-def _intervals(trial: Trial, shown: Shown, group: str) -> dict[str, Mapping[str, NDArray]]:
-    """Kind -> measurement -> values of the items of a class; of what may be seen."""
+def _intervals(trial: Trial, shown: VisibleSets, group: str) -> dict[str, Mapping[str, NDArray]]:
+    """Kind -> measurement -> values of the items of a class, of the sets that may be drawn."""
     if shown.synthetic is None or trial.test is None:
         return {}
     try:
         made, real = measurements(trial)
-    except EcgsynthError as problem:  # items in which no beat can be measured
+    except EcgsynthError as problem:  # no beat can be measured
         log.info("intervals are not drawn: %s", problem)
         return {}
     sets = [("synthetic", trial.synthetic, made)]
@@ -119,7 +119,7 @@ def _intervals(trial: Trial, shown: Shown, group: str) -> dict[str, Mapping[str,
 
 
 def part(ecg: Ecg | None, group: str) -> Ecg | None:
-    """The items of a class; None where there are none."""
+    """The items of a class; None if there are none."""
     if ecg is None or (group and group not in ecg.spec.classes):
         return None
     chosen = ecg.of_class(group) if group else ecg
