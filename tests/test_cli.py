@@ -180,7 +180,7 @@ def test_resume_goes_on_where_the_snapshot_stands(
     monkeypatch.setattr(Tracker, "write", interrupt)
     stopped = command("train", recipe, "--to", tmp_path / "run")
     assert stopped.code == 130
-    assert "the same command with --resume goes on" in stopped.err
+    assert "the same command with --resume continues" in stopped.err
     done = command("train", recipe, "--to", tmp_path / "run", "--resume")
     assert done.code == 0, done.err
     assert Synthesizer.load(tmp_path / "run").card.examples_seen == 96
@@ -478,7 +478,7 @@ def test_process_that_is_asked_to_stop_finishes_its_step_and_can_go_on(
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "the same command with --resume goes on" in err
+    assert "the same command with --resume continues" in err
     assert "Traceback" not in err
     seen = Synthesizer.load(tmp_path / "run").card.examples_seen
     assert 0 < seen < 160000

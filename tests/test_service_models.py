@@ -99,7 +99,7 @@ def test_a_model_whose_id_is_no_plain_name_is_not_served(
     card = json.dumps(card | {"id": id})
     save_file(weights, tmp_path / "odd.safetensors", {"card": card})
     with served(settings.model_copy(update={"model_dir": tmp_path})) as client:
-        assert "no plain name" in client.get("/v1/models").json()["left_out"]["odd"]
+        assert "not a plain name" in client.get("/v1/models").json()["left_out"]["odd"]
         for word in (id, "odd"):
             problem(client.post("/v1/ecgs", json={"model": word, "format": "npz"}), 422)
         assert (tmp_path / "odd.safetensors").is_file()

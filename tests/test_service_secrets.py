@@ -193,7 +193,7 @@ def test_a_database_that_is_another_users_or_no_file_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(EcgsynthError, match="is no file"):
+    with pytest.raises(EcgsynthError, match="is not a file"):
         Store(database(tmp_path / "pipe"))
     (tmp_path / "theirs").touch()
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)

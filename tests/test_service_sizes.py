@@ -42,8 +42,8 @@ def saying(shape: str, kind: str = "<f4") -> bytes:
 @pytest.mark.parametrize(
     ("array", "sentence"),
     [
-        (saying("(1048576, 1, 1000)"), "states 4,000 MiB and holds 12 bytes"),
-        (saying("(4,)"), "states 16 bytes and holds 12 bytes"),
+        (saying("(1048576, 1, 1000)"), "states 4,000 MiB in its header and has 12 bytes"),
+        (saying("(4,)"), "states 16 bytes in its header and has 12 bytes"),
         (saying("(1,)", "<U400000000"), "states 1,525 MiB"),
         (saying("(2, 999999999999999999999)"), "more than any file has"),
         (saying("(3,)", "V999999999"), "states"),
@@ -140,7 +140,7 @@ def test_headers_that_speak_of_too_much_together_are_refused(tmp_path: Path) -> 
     files = {f"{name}.hea": header % name.encode() for name in "abcd"}
     (tmp_path / "upload.zip").write_bytes(zipped({**files, "a.dat": bytes(100)}))
     uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", 16_000)
-    with pytest.raises(EcgsynthError, match="d.hea speaks of"):
+    with pytest.raises(EcgsynthError, match="d.hea states"):
         uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", 15_999)
 
 
@@ -152,7 +152,7 @@ def test_a_segment_that_comes_many_times_counts_as_often(tmp_path: Path) -> None
     whole = 4 * 2 * 4 * 300_000  # bytes of both leads at the rate of the faster
     own = 4 * 5 * 1000
     uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", (whole + own) // 4)
-    with pytest.raises(EcgsynthError, match="a.hea speaks of 9 MiB of signal"):
+    with pytest.raises(EcgsynthError, match="a.hea states 9 MiB of signal"):
         uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", whole // 4 - 1)
 
 

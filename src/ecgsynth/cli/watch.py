@@ -19,8 +19,8 @@ WIDTH = 24
 PANEL = 76
 """Most characters of a run; in a wider terminal, runs are side by side."""
 FIGURES = {
-    "health/accuracy": "critic accuracy, real",
-    "health/accuracy_heldout": "critic accuracy, held-out",
+    "health/accuracy": "accuracy, real",
+    "health/accuracy_heldout": "accuracy, held-out",
     "health/overfitting": "critic overfits",
     "health/augment": "augmentation",
     "health/gradient_critic": "critic's gradient",
