@@ -49,9 +49,9 @@ def _password_of(uri: str) -> str:
 class EcgsynthError(Exception):
     """A problem that the caller can mend: one sentence with the thing, the reason and the mend.
 
-    The command line prints it without a traceback and exits with code 2. No password of a URI
-    stands in it (`masked`), and a control character of what it quotes stands as its code, so that
-    it is one line that any terminal can show.
+    The command line prints it without a traceback and exits with code 2. Passwords of URIs are
+    hidden (`mask_passwords`). Control characters are replaced by their codes, so that it is one
+    line that any terminal can show.
     """
 
     def __init__(self, *sentences: object) -> None:

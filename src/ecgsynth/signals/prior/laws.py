@@ -1,8 +1,8 @@
 """Joint distribution of some numbers, measured so that no single person can be identified.
 
-Stored are quantiles and rank correlations. Whatever is stored comes of at least `PEOPLE` people,
-none of whom counts for more than one `PEOPLE`th, however many items there are of one; where fewer
-people are known it is made coarse.
+Stored are quantiles and rank correlations. Every stored number comes from at least `PEOPLE` people,
+none of whom has more than one `PEOPLE`th of the weight, however many items they gave. Where there
+are fewer people, it is made coarse.
 """
 
 from __future__ import annotations
