@@ -65,7 +65,7 @@ def train_classifier(
         check_disjoint(hashed_people(train), validation)
         warn_of_test_side(validation, "chooses the weights")
         validation, _ = at_classifier_rate(validation, train.spec, "the validation")
-        validation = select_classes(validation, train.spec.classes, "validation").quantised()
+        validation = items_of_classes(validation, train.spec.classes, "validation").quantised()
     facts = {
         "source": train.source,
         "counts": train.counts(),
@@ -126,14 +126,14 @@ def prepare_test_set(classifier: Instrument | Detector, test: Ecg) -> tuple[Ecg,
     if absent:
         counts_text = ", ".join(f"{count} {name}" for name, count in absent.items())
         notes.append(f"Left out, as the classifier has no such class: {counts_text}.")
-    test = select_classes(test, spec.classes, "test")
+    test = items_of_classes(test, spec.classes, "test")
     missing = [name for name, count in test.counts().items() if not count]
     if missing:
         notes.append(f"No macro over {', '.join(missing)}: no such item is tested on.")
     return replace(test, spec=replace(test.spec, classes=spec.classes)).quantised(), notes
 
 
-def select_classes(ecg: Ecg, classes: tuple[str, ...], what: str) -> Ecg:
+def items_of_classes(ecg: Ecg, classes: tuple[str, ...], what: str) -> Ecg:
     """The items of these classes.
 
     Raises
