@@ -1,4 +1,4 @@
-"""`ecgsynth augment`: a real set and what fills up its rare classes, in one file."""
+"""`ecgsynth augment`: add synthetic items of rare classes to a real set."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def augment(
 
     Example: ecgsynth augment augment-svf classes.F.enabled=false --to svf.npz
 
-    Your own set: ecgsynth augment augment-svf --from mine.npz --to mine-svf.npz
+    Your own set: ecgsynth augment augment-svf --from own.npz --to own-svf.npz
     """
     from pathlib import Path
 
@@ -49,7 +49,9 @@ def augment(
         content["data"] = {"file": source}
     plan = Plan.from_dict(content)
     if plan.data is None:
-        raise EcgsynthError(f"the plan '{plan.name}' names no data; give it, or say --from FILE.")
+        raise EcgsynthError(
+            f"the plan '{plan.name}' names no data; add data to it, or use --from FILE."
+        )
     target = to or f"{Path(recipe).stem}.npz"
     if plan.data.file and Path(target).resolve() == Path(plan.data.file).resolve():
         raise EcgsynthError(f"{target} is the real set itself; name another file with --to.")

@@ -43,7 +43,7 @@ def evaluate(
 
     Example: ecgsynth evaluate pvc.npz --against mitbih:heldout --train mitbih:train --quick
 
-    Another generator: ecgsynth evaluate theirs.csv --against heldout.npz --train train.npz --full
+    Another generator: ecgsynth evaluate other.csv --against heldout.npz --train train.npz --full
 
     Once, for speed: ecgsynth evaluate beats.npz --calibrate 2000
     """

@@ -28,7 +28,7 @@ def add(
 ) -> None:  # fmt: skip
     """Register a run as the next version of its model.
 
-    Example: ecgsynth versions add runs/mine --name mitbih-beats
+    Example: ecgsynth versions add runs/beats --name mitbih-beats
     """
     from ecgsynth import model_registry as versions
     from ecgsynth.errors import mask_passwords

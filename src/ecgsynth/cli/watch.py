@@ -42,13 +42,13 @@ def watch(
 ) -> None:
     """Watch runs: losses, critic, gradients, collapse, samples, alarms; stop with Ctrl-C.
 
-    Example: ecgsynth watch runs/mine runs/other
+    Example: ecgsynth watch runs/beats runs/other
     """
     from rich.console import Console
     from rich.live import Live
 
     if not runs:
-        raise EcgsynthError("name the run folders to watch, as in `ecgsynth watch runs/mine`.")
+        raise EcgsynthError("name the run folders to watch, as in `ecgsynth watch runs/beats`.")
     if not every > 0:
         raise EcgsynthError(f"--every must be a positive number of seconds; got {every}.")
     console = Console(highlight=False, markup=False)

@@ -1,4 +1,4 @@
-"""What can be answered: text that is whole characters, and numbers that JSON knows."""
+"""Valid JSON: text without lone surrogates, and finite numbers."""
 
 from __future__ import annotations
 

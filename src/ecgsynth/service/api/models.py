@@ -1,4 +1,4 @@
-"""`GET /v1/models` and `GET /v1/models/{id}/card`: what can be asked for."""
+"""`GET /v1/models` and `GET /v1/models/{id}/card`: the served models."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ router = APIRouter(prefix="/v1", tags=["models"])
 
 
 class Models(BaseModel):
-    """left_out: files that cannot be used, or not yet -> why."""
+    """left_out: files that cannot be used, or not yet -> reason."""
 
     models: list[Model]
     left_out: dict[str, str]
 
 
-@router.get("/models", summary="The models that are served")
+@router.get("/models", summary="The served models")
 async def models(request: Request) -> Models:
     """Shipped models and those of the server's folder."""
     model_store: ModelStore = request.app.state.model_store
@@ -31,7 +31,7 @@ async def models(request: Request) -> Models:
     return Models(models=[one.view for one in found.values()], left_out=left_out)
 
 
-@router.get("/models/{id}/card", summary="What a model is, learned from and is for")
+@router.get("/models/{id}/card", summary="The card of a model: training data and intended use")
 async def card(request: Request, id: str) -> dict[str, Any]:
     """The card of a model, by its id or its name."""
     try:
