@@ -15,7 +15,12 @@ from ecgsynth.evaluation.baselines.samplers import class_gaussian
 from ecgsynth.evaluation.intervals import ITEMS_PER_BLOCK
 from ecgsynth.evaluation.metrics.fidelity import c2st
 from ecgsynth.evaluation.metrics.fidelity.c2st import condition_features, shape_features
-from ecgsynth.evaluation.metrics.fidelity.folds import FOLDS, nearest, sides, split_by_blocks
+from ecgsynth.evaluation.metrics.fidelity.folds import (
+    FOLDS,
+    nearest,
+    split_by_blocks,
+    two_sample_sets,
+)
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.simulator.records import Noise, simulate_beats
@@ -62,7 +67,7 @@ def test_a_person_stands_in_one_fold_with_equally_many_of_each_class_on_both_sid
     trial: Trial,
 ) -> None:
     assert trial.test is not None
-    found = sides(trial.synthetic, trial.test, np.random.default_rng(0))
+    found = two_sample_sets(trial.synthetic, trial.test, np.random.default_rng(0))
     assert found.people
     who = np.concatenate([found.real.patient, found.synthetic.patient])
     for name in np.unique(who):
@@ -89,7 +94,7 @@ def test_dealt_out_at_random_beats_of_the_same_people_would_be_told_apart_by_who
 ) -> None:
     """What folds by person of the real side alone would do, and why they are not used."""
     assert trial.test is not None
-    found = sides(trial.synthetic, trial.test, np.random.default_rng(0))
+    found = two_sample_sets(trial.synthetic, trial.test, np.random.default_rng(0))
     fold, made = found.fold.copy(), found.truth == 1
     fold[made] = np.random.default_rng(1).integers(FOLDS, size=made.sum())
     wrong = replace(trial)

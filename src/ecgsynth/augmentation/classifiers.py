@@ -20,7 +20,7 @@ from ecgsynth.augmentation.patient_leakage import (
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.inputs import select_classes
 from ecgsynth.evaluation.reference_models.classifiers import STEPS, fit
-from ecgsynth.evaluation.reference_models.instruments import COMPONENTS, Instrument, made
+from ecgsynth.evaluation.reference_models.instruments import COMPONENTS, Instrument, make_instrument
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.threads import limit_threads
 
@@ -78,7 +78,7 @@ def train_classifier(
     }
     filled, weighted = make_training_set(train.quantised(), arm, seed)
     net = fit(filled, validation, weighted=weighted, steps=steps, seed=seed, advance=advance)
-    return made(net, train, facts)
+    return make_instrument(net, train, facts)
 
 
 @limit_threads()

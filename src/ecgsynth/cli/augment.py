@@ -39,10 +39,10 @@ def augment(
     from ecgsynth.progress import share_bar
     from ecgsynth.recipes import read_recipe
 
-    told = [one for one in overrides or [] if one.partition("=")[0].split(".")[0] == "data"]
-    if source and told:
+    listed = [one for one in overrides or [] if one.partition("=")[0].split(".")[0] == "data"]
+    if source and listed:
         raise EcgsynthError(
-            f"--from {source} takes the place of the plan's data; leave out {told[0]}, or --from."
+            f"--from {source} takes the place of the plan's data; leave out {listed[0]}, or --from."
         )
     content = read_recipe(recipe, overrides or [], "augmentation")
     if source:

@@ -103,18 +103,18 @@ def examine(
     knower = load_classifier(classifier)
     ecg, notes = prepare_test_set(knower, load_real(on, knower.spec))
     if isinstance(knower, Detector):
-        found = novelty(knower, ecg)
-        _show_novelty(found)
+        result = novelty(knower, ecg)
+        _show_novelty(result)
     else:
-        found = report(ecg, knower.predict(ecg))
-        _show(found, knower)
-    found |= {"classifier": {"file": classifier.name, "sha256": knower.hash, **knower.facts}}
-    found["notes"] = notes
+        result = report(ecg, knower.predict(ecg))
+        _show(result, knower)
+    result |= {"classifier": {"file": classifier.name, "sha256": knower.hash, **knower.facts}}
+    result["notes"] = notes
     for note in notes:
         typer.echo(note)
     if json is not None:
         with atomic_write(json) as temporary:
-            temporary.write_text(dumps(found, indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(dumps(result, indent=1) + "\n", encoding="utf-8")
         typer.echo(f"figures: {json}")
 
 
@@ -133,29 +133,29 @@ def _load_set(source: str, overrides: list[str]) -> Ecg:
     return read(source)
 
 
-def _show(found: dict[str, Any], classifier: Instrument) -> None:
+def _show(result: dict[str, Any], classifier: Instrument) -> None:
     """The figures as tables."""
     from ecgsynth.cli.console import table
 
-    names = list(found["classes"])
+    names = list(result["classes"])
     rows = [
         [name, f"{row['items']:,}", *_of_people(row), _share(row.get("sensitivity")),
          _share(row.get("predictivity")), _figure(row.get("f1")), _figure(row["auroc"])]
-        for name, row in found["classes"].items()
+        for name, row in result["classes"].items()
     ]  # fmt: skip
-    if "without_232" in found:
-        row = found["without_232"]["S"]
+    if "without_232" in result:
+        row = result["without_232"]["S"]
         rows.append(
             ["S without 232", f"{row['items']:,}", *_of_people(row), _share(row["sensitivity"]),
              _share(row["predictivity"]), _figure(row["f1"]), _figure(row["auroc"])]
         )  # fmt: skip
     heads = ["class", "items", "people", "largest", "Se", "+P", "F1", "AUROC"]
-    who = f"{found['people']} people" if found["people"] else "people unknown"
-    table(f"{found['source']}: {found['items']:,} items, {who}", heads, rows)
+    who = f"{result['people']} people" if result["people"] else "people unknown"
+    table(f"{result['source']}: {result['items']:,} items, {who}", heads, rows)
     what = "AUROC" if classifier.spec.multilabel else "F1"
     for group, words in (("NSV", "N, S, V"), ("all", ", ".join(names))):
-        if group in found["macro"]:
-            typer.echo(f"macro {what} over {words}: {_figure(found['macro'][group])}")
+        if group in result["macro"]:
+            typer.echo(f"macro {what} over {words}: {_figure(result['macro'][group])}")
     if classifier.spec.multilabel:
         return
     typer.echo()
@@ -164,17 +164,17 @@ def _show(found: dict[str, Any], classifier: Instrument) -> None:
             f"{_share(row[rate]['gross'])} / {_share(row[rate]['average'])}"
             for rate in ("sensitivity", "predictivity", "false_positive_rate")
         )]
-        for name, row in found["ec57"].items()
+        for name, row in result["ec57"].items()
     ]  # fmt: skip
     title = "EC57, gross / average of records (F and Q classified as V, and Q as S, are left out)"
     table(title, ["", "beats", "Se", "+P", "FPR"], lines)
     typer.echo()
     cells = [
         [name, *(f"{count:,}" for count in line)]
-        for name, line in zip(names, found["confusion"], strict=True)
+        for name, line in zip(names, result["confusion"], strict=True)
     ]
     table("confusion (row: truth)", ["", *names], cells)
-    fit = found["calibration"]
+    fit = result["calibration"]
     typer.echo()
     bins = [
         [f"{b['from']:.2f}-{b['to']:.2f}", f"{b['items']:,}", _share(b["confidence"]),
@@ -189,7 +189,7 @@ def _show(found: dict[str, Any], classifier: Instrument) -> None:
     lines = [
         [one["record"], f"{one['items']:,}", _share(one["right"]),
          *(_rates(one["classes"][name]) for name in names)]
-        for one in found["records"]
+        for one in result["records"]
     ]  # fmt: skip
     if lines:
         table(
@@ -199,14 +199,14 @@ def _show(found: dict[str, Any], classifier: Instrument) -> None:
         )
 
 
-def _show_novelty(found: dict[str, Any]) -> None:
+def _show_novelty(result: dict[str, Any]) -> None:
     from ecgsynth.cli.console import table
 
     rows = [
         [name, f"{row['items']:,}", *_of_people(row), _figure(row["auroc"])]
-        for name, row in found["classes"].items()
+        for name, row in result["classes"].items()
     ]
-    title = f"{found['source']}: separated from class {found['own']} by a detector trained on it"
+    title = f"{result['source']}: separated from class {result['own']} by a detector trained on it"
     table(title, ["class", "items", "people", "largest", "AUROC"], rows)
 
 

@@ -37,33 +37,33 @@ def tune(
     folder = to or Path("studies") / run.name
     try:
         with share_bar("starting") as advance:
-            found = search(
+            result = search(
                 run, folder, trials, processes=processes, seconds=seconds, resume=resume,
                 advance=advance,
             )  # fmt: skip
     except KeyboardInterrupt:
         typer.echo(f"stopped; the same command with --resume continues in {folder}.", err=True)
         raise
-    show(found)
-    for picture in found.pictures:
+    show(result)
+    for picture in result.pictures:
         typer.echo(f"picture: {picture}")
     typer.echo(f"try:     ecgsynth train {folder / 'best.yaml'}")
 
 
-def show(found: TuningResult) -> None:
+def show(result: TuningResult) -> None:
     """The best trials as a table."""
     from ecgsynth.cli.console import table
 
-    keys = list(found.trials[0].params)
+    keys = list(result.trials[0].params)
     rows = [
         [str(one.number), f"{one.value:.3g}", *(_cell(one.params[key]) for key in keys)]
-        for one in found.trials[:SHOWN]
+        for one in result.trials[:SHOWN]
     ]
     title = (
-        f"{len(found.trials)} complete trials; lower is better; real items have {found.real:.3g}"
+        f"{len(result.trials)} complete trials; lower is better; real items have {result.real:.3g}"
     )
-    if found.own is not None:
-        title += f", the recipe itself {found.own:.3g}"
+    if result.own is not None:
+        title += f", the recipe itself {result.own:.3g}"
     short = [key.partition(".")[2] for key in keys]  # five settings side by side, in 80 columns
     table(title, ["trial", "score", *(short if len({*short}) == len(keys) else keys)], rows)
 

@@ -220,14 +220,14 @@ def _one_vocabulary(
                 f"the synthetic set ({mine}) and the real one ({', '.join(judge.spec.classes)}) "
                 "share no class; use the same class names, or evaluate without labels."
             )
-        counts, theirs = synthetic.counts(), judge.counts()
-        if not any(counts[name] and theirs[name] for name in classes) and not bare:
-            have = [", ".join(n for n in classes if c[n]) or "none" for c in (counts, theirs)]
+        counts, real_counts = synthetic.counts(), judge.counts()
+        if not any(counts[name] and real_counts[name] for name in classes) and not bare:
+            have = [", ".join(n for n in classes if c[n]) or "none" for c in (counts, real_counts)]
             raise EcgsynthError(
                 f"the synthetic set has items of {have[0]}, the real one of {have[1]}: no class "
                 "has items in both; generate some of a class that the real set has."
             )
-        alone = [n for n, c in counts.items() if c and not theirs.get(n)]
+        alone = [n for n, c in counts.items() if c and not real_counts.get(n)]
         if alone:
             _warn(notes, f"The real set has no items of class {', '.join(alone)}: left out.")
     absent = [name for name, count in synthetic.counts().items() if name in classes and not count]

@@ -49,9 +49,9 @@ def shared_items(one: Ecg, other: Ecg) -> NDArray[np.bool_]:
     found = nearest < len(other)
     rows = np.flatnonzero(found)
     for part in np.array_split(rows, 1 + len(rows) // 2000):
-        mine, theirs = one.signal[part], other.signal[nearest[part]]
-        same = np.abs(np.nan_to_num(mine) - np.nan_to_num(theirs)).max((1, 2), initial=0) <= SAME
-        found[part] = same & (np.ptp(mine, axis=2).max(1, initial=0) > SAME)
+        signal, others = one.signal[part], other.signal[nearest[part]]
+        same = np.abs(np.nan_to_num(signal) - np.nan_to_num(others)).max((1, 2), initial=0) <= SAME
+        found[part] = same & (np.ptp(signal, axis=2).max(1, initial=0) > SAME)
     return found
 
 
@@ -99,11 +99,11 @@ def check_overlaps(
         return Overlaps({}, {})
     overlaps = Overlaps.of(trial)
     for metric in usable:
-        said = overlaps.reasons(metric)
-        if said and all((name or "all") in said for name in trial.groups):
-            left_out[metric.name] = said.get("all") or "; ".join(said.values())
-    for said in (overlaps.heldout, overlaps.new_patients):
-        for why in dict.fromkeys([said["all"]] if "all" in said else said.values()):
+        reasons = overlaps.reasons(metric)
+        if reasons and all((name or "all") in reasons for name in trial.groups):
+            left_out[metric.name] = reasons.get("all") or "; ".join(reasons.values())
+    for reasons in (overlaps.heldout, overlaps.new_patients):
+        for why in dict.fromkeys([reasons["all"]] if "all" in reasons else reasons.values()):
             log.warning("some privacy metrics are invalid: %s.", why)
             if notes is not None:
                 notes.append(f"SOME PRIVACY METRICS ARE INVALID: {why}.")
@@ -128,13 +128,13 @@ def _shared(trial: Trial, other: Ecg | None, words: str) -> Reasons:
     reasons: dict[str, str] = {}
     for same, one, two, items, where in (given, trained):
         for name in ("", *trial.classes):
-            mine = _members(one, name)
-            fewest = min(int(mine.sum()), int(_members(two, name).sum()))
-            count = int((same & mine).sum())
+            of_class = _members(one, name)
+            fewest = min(int(of_class.sum()), int(_members(two, name).sum()))
+            count = int((same & of_class).sum())
             if fewest and count > MOST_SHARED * fewest:
                 of = f" of class {name}" if name else ""
                 reasons[name or "all"] = (
-                    f"{count} of {int(mine.sum())} {items}{of} are in the {where} set too, so "
+                    f"{count} of {int(of_class.sum())} {items}{of} are in the {where} set too, so "
                     f"training items cannot be distinguished from new ones; remove them from it"
                 )
     return reasons

@@ -129,7 +129,7 @@ class _Known:
     borrowed: list[Calibration]
     todo: dict[str, list[Metric]]
     undrawn: list[Metric]
-    mine: Calibration
+    own: Calibration
     cached: list[Calibration]
     path: Path | None
 
@@ -173,11 +173,11 @@ def figures(
     if known.path and (known.todo or known.undrawn):
         for name, row in _measure(trial, known.todo, steps).items():
             known.found.setdefault(name, {}).update(row)
-            known.mine.figures.setdefault(name, {}).update(row)
+            known.own.figures.setdefault(name, {}).update(row)
         fresh = draw(trial, known.undrawn, draws, steps) if known.undrawn else {}
         known.draws.update(fresh)
-        known.mine.draws.update(fresh)
-        _write(known.path, [known.mine, *(c for c in known.cached if c is not known.mine)])
+        known.own.draws.update(fresh)
+        _write(known.path, [known.own, *(c for c in known.cached if c is not known.own)])
     return known.found, known.draws, known.borrowed
 
 
@@ -190,9 +190,9 @@ def _look_up(
     possible = _possible(trial)
     path = data_root() / "cache" / f"controls-{fingerprint(trial)}.json" if possible else None
     cached = _read(path) if path else []
-    mine = next((c for c in cached if c.counts == counts and c.serves(trial)), None)
-    mine = mine or Calibration(counts, trial.quick)
-    others = [c for c in [*cached, *shipped] if c is not mine and c.serves(trial)]
+    own = next((c for c in cached if c.counts == counts and c.serves(trial)), None)
+    own = own or Calibration(counts, trial.quick)
+    others = [c for c in [*cached, *shipped] if c is not own and c.serves(trial)]
     others.sort(key=lambda one: one.distance(counts))
     real = {name: len(trial.part(trial.test, name)) if trial.test else 0 for name in counts}
     found: Figures = {}
@@ -200,7 +200,7 @@ def _look_up(
     todo: dict[str, list[Metric]] = {}
     for name in CONTROLS:
         for metric in (m for m in metrics if is_measured(m, name)):
-            cells = mine.figures.get(name, {}).get(metric.name)
+            cells = own.figures.get(name, {}).get(metric.name)
             for other in [] if exact and possible else others:
                 if cells is not None:
                     break
@@ -217,7 +217,7 @@ def _look_up(
     known: Draws = {}
     undrawn = []
     for metric in (m for m in metrics if has_real_samples(m, quick=trial.quick)):
-        rows = [mine.draws.get(metric.name)]
+        rows = [own.draws.get(metric.name)]
         for other in [] if exact and possible else others:
             rows.append(
                 other.draws_for(metric, counts, real) if possible
@@ -228,7 +228,7 @@ def _look_up(
             known[metric.name] = longest
         else:
             undrawn.append(metric)
-    return _Known(found, known, borrowed, todo, undrawn, mine, cached, path)
+    return _Known(found, known, borrowed, todo, undrawn, own, cached, path)
 
 
 def _length(draws: Mapping[str, list[float]]) -> int:

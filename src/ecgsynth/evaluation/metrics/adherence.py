@@ -65,8 +65,8 @@ def adherence(trial: Trial) -> dict[str, Estimate]:
         hits, real = (_hits(predict_classes, part, known.index(name)) for part in (mine, theirs))
         note = "no real held-out items"
         if len(theirs):
-            told = format_estimate(mean_over(real, units(theirs), share=True))
-            note = f"of {len(theirs)} real held-out ones {told}"
+            text = format_estimate(mean_over(real, units(theirs), share=True))
+            note = f"of {len(theirs)} real held-out ones {text}"
         found[name] = mean_over(hits, units(mine), share=True, note=note)
     return found
 
@@ -117,7 +117,7 @@ def statement_adherence(trial: Trial) -> dict[str, Estimate]:
     random = trial.random("statement_adherence")
     most = QUICK_MOST if trial.quick else MOST
     mine, theirs = (pick(ecg, most, random) for ecg in (trial.synthetic, trial.test))
-    said, real = (predict_classes(ecg.quantised()) for ecg in (mine, theirs))
+    predicted, real = (predict_classes(ecg.quantised()) for ecg in (mine, theirs))
     found = {}
     for name in trial.classes:
         if name not in known:
@@ -132,9 +132,9 @@ def statement_adherence(trial: Trial) -> dict[str, Estimate]:
         column = known.index(name)
         note = "all or no real items have it"
         if 0 < has.sum() < len(has):
-            told = format_estimate(auc_over(has, [real[:, column]], [units(theirs)]))
-            note = f"of {len(theirs)} real ones {told}"
-        found[name] = auc_over(asked, [said[:, column]], [units(mine)], note=note)
+            text = format_estimate(auc_over(has, [real[:, column]], [units(theirs)]))
+            note = f"of {len(theirs)} real ones {text}"
+        found[name] = auc_over(asked, [predicted[:, column]], [units(mine)], note=note)
     return found
 
 
@@ -161,8 +161,8 @@ def heart_rate_adherence(trial: Trial) -> dict[str, Estimate]:
             continue
         note = ""
         if len(theirs):
-            told = format_estimate(mean_over(theirs, units(trial.test, real)))
-            note = f"of {len(theirs)} real ones {told}"
+            text = format_estimate(mean_over(theirs, units(trial.test, real)))
+            note = f"of {len(theirs)} real ones {text}"
         found[group or "all"] = mean_over(mine, units(trial.synthetic, rows), note=note)
     return found
 

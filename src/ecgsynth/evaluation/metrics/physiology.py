@@ -37,7 +37,7 @@ FROM_CONTEXT = "from the contexts: it does not depend on the signals"
 NO_MEAN_RR = "QT of a beat that is not normal needs the mean RR for correction, which is not known"
 
 MOST_FAIL = 0.5
-"""If a measurement fails on a larger share of either set, the note says so."""
+"""If a measurement fails on a larger share of either set, the note gives it."""
 
 REFERENCE = (
     "same delineator for both sets, with its error measured on LUDB; {} of the measurements; 95 % "

@@ -112,18 +112,22 @@ def fit(
     return net.eval()
 
 
-def merit(ecg: Ecg, said: NDArray) -> float:
+def merit(ecg: Ecg, probabilities: NDArray) -> float:
     """Macro F1 of the most probable class; macro AUROC if items have several.
 
-    said: [item, class] probabilities. Classes that all or no items have are left out of the AUROC.
+    probabilities: [item, class]. Classes that all or no items have are left out of the AUROC.
     """
     from sklearn.metrics import f1_score, roc_auc_score
 
     if not ecg.spec.multilabel:
-        return float(f1_score(ecg.labels_id, said.argmax(1), average="macro"))
+        return float(f1_score(ecg.labels_id, probabilities.argmax(1), average="macro"))
     truth = np.asarray(ecg.label) > 0
     both = truth.any(0) & ~truth.all(0)
-    return float(roc_auc_score(truth[:, both], said[:, both], average="macro")) if both.any() else 0
+    return (
+        float(roc_auc_score(truth[:, both], probabilities[:, both], average="macro"))
+        if both.any()
+        else 0
+    )
 
 
 def predict(net: Network, ecg: Ecg, multilabel: bool | None = None) -> NDArray[np.float32]:

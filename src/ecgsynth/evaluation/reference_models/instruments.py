@@ -42,7 +42,7 @@ class Instrument:
 
     mean, axes: of the PCA.
     spec: of its training items.
-    facts: how it was made.
+    facts: how it was make_instrument.
     hash: of its file.
     """
 
@@ -70,13 +70,13 @@ class Instrument:
 
     def predict(self, ecg: Ecg) -> NDArray[np.float32]:
         """[item, class of its spec] probabilities."""
-        return predict(self.net, self._shown(ecg), self.spec.multilabel)
+        return predict(self.net, self._prepare(ecg), self.spec.multilabel)
 
     def embed(self, ecg: Ecg) -> NDArray[np.float64]:
         """[item, 32] coordinates."""
-        return (features(self.net, self._shown(ecg)) - self.mean) @ self.axes
+        return (features(self.net, self._prepare(ecg)) - self.mean) @ self.axes
 
-    def _shown(self, ecg: Ecg) -> Ecg:
+    def _prepare(self, ecg: Ecg) -> Ecg:
         """The signals resampled to its rate, in its leads."""
         if not is_record(self.spec):
             return ecg
@@ -123,7 +123,7 @@ class Instrument:
         return cls(net.eval(), mean, axes, spec, facts, digest)
 
 
-def made(net: Network, train: Ecg, facts: dict[str, Any]) -> Instrument:
+def make_instrument(net: Network, train: Ecg, facts: dict[str, Any]) -> Instrument:
     """An instrument of a trained network; its PCA is fitted on its training set."""
     from sklearn.decomposition import PCA
 

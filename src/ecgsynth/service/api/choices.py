@@ -35,7 +35,7 @@ class Formats(BaseModel):
 async def formats() -> Formats:
     """Every registered format."""
 
-    def found() -> list[Format]:
+    def list_formats() -> list[Format]:
         about = FORMATS.descriptions()
         suffix = {name: FORMATS.get(name).suffixes[0] for name in FORMATS.names()}
         return [
@@ -43,7 +43,7 @@ async def formats() -> Formats:
             for n in FORMATS.names()
         ]
 
-    return Formats(formats=await asyncio.to_thread(found))
+    return Formats(formats=await asyncio.to_thread(list_formats))
 
 
 class Dataset(BaseModel):
@@ -65,7 +65,7 @@ class Datasets(BaseModel):
 async def datasets() -> Datasets:
     """Values of `against` and `train` of an evaluation, as NAME:SPLIT."""
 
-    def found() -> list[Dataset]:
+    def list_formats() -> list[Dataset]:
         about = DATASETS.descriptions()
         return [
             Dataset(
@@ -74,7 +74,7 @@ async def datasets() -> Datasets:
             for n in real_sets.known()
         ]
 
-    return Datasets(datasets=await asyncio.to_thread(found))
+    return Datasets(datasets=await asyncio.to_thread(list_formats))
 
 
 class PlanView(BaseModel):
@@ -95,11 +95,11 @@ class Plans(BaseModel):
 async def plans() -> Plans:
     """Values of `plan` of an augmentation."""
 
-    def found() -> list[PlanView]:
+    def list_formats() -> list[PlanView]:
         read = [Plan.read(name) for name in shipped("augmentation")]
         return [
             PlanView(name=one.name, description=one.description, classes=one.to_dict()["classes"])
             for one in read
         ]
 
-    return Plans(plans=await asyncio.to_thread(found))
+    return Plans(plans=await asyncio.to_thread(list_formats))

@@ -46,13 +46,13 @@ class HealthChecks:
 
     async def health(self) -> Health:
         names = [*self._looks]
-        models, jobs = await asyncio.gather(*(self._found(name) for name in names))
+        models, jobs = await asyncio.gather(*(self._look_up(name) for name in names))
         whole = models is not None and jobs is not None
         return Health(
             status="ok" if whole else "degraded", version=__version__, models=models, jobs=jobs
         )
 
-    async def _found(self, name: str) -> object:
+    async def _look_up(self, name: str) -> object:
         going = self._going.get(name)
         if going is None or going.done():
             loop = asyncio.get_running_loop()

@@ -28,7 +28,7 @@ REPORT_POLICY = "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-in
 """A report shows uploaded content: it may load nothing and connect to nothing."""
 
 
-Ticket = Annotated[
+Token = Annotated[
     str,
     Query(
         alias="ticket",
@@ -78,13 +78,13 @@ class JobView(BaseModel):
         )  # fmt: skip
 
 
-def _address(job: store.Job, kept: str, word: str, ticket: str = "") -> str | None:
+def _address(job: store.Job, kept: str, word: str, token: str = "") -> str | None:
     there = job.state == store.DONE and KEPT.get(job.kind) == kept
-    asked = f"?ticket={ticket}" if ticket else ""
+    asked = f"?token={token}" if token else ""
     return f"/v1/jobs/{job.id}/{word}{asked}" if there else None
 
 
-async def found(request: Request, id: str) -> store.Job:
+async def find_job(request: Request, id: str) -> store.Job:
     """The job of an id.
 
     Raises
@@ -100,7 +100,7 @@ async def found(request: Request, id: str) -> store.Job:
 @router.get("/{id}", summary="State and result of a job")
 async def job(request: Request, id: str) -> JobView:
     """Repeat the request every second or two while the state is queued or running."""
-    return JobView.of(await found(request, id), request.app.state.report_tokens)
+    return JobView.of(await find_job(request, id), request.app.state.report_tokens)
 
 
 @router.delete(
@@ -111,18 +111,18 @@ async def cancel(request: Request, id: str) -> Any:
     """Cancel a queued or running job and delete its upload. An ended job is deleted with its
     report."""
     keep = request.app.state.store
-    await found(request, id)
+    await find_job(request, id)
     if not await asyncio.to_thread(keep.cancel, id):
         await asyncio.to_thread(keep.forget, id)
         return Response(status_code=204)
-    return JobView.of(await found(request, id), request.app.state.report_tokens)
+    return JobView.of(await find_job(request, id), request.app.state.report_tokens)
 
 
 @router.get(
     "/{id}/report", summary="The report as a page", response_class=StreamingResponse,
     responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}},
 )  # fmt: skip
-async def report(request: Request, id: str, _ticket: Ticket = "") -> StreamingResponse:
+async def report(request: Request, id: str, _ticket: Token = "") -> StreamingResponse:
     """One self-contained page, as `ecgsynth evaluate --to report.html` writes it. The address in
     the job's `report` needs no key, since a browser does not send a key with a frame."""
     pieces = await _kept(request, id, REPORT, "report")
@@ -140,7 +140,7 @@ async def report(request: Request, id: str, _ticket: Ticket = "") -> StreamingRe
 async def result(request: Request, id: str) -> StreamingResponse:
     """The file of an augmentation, in the requested format; a folder as a zip."""
     pieces = await _kept(request, id, FILE, "file")
-    facts = (await found(request, id)).result or {}
+    facts = (await find_job(request, id)).result or {}
     headers = {"Content-Disposition": f'attachment; filename="{facts.get("file", FILE)}"'}
     if isinstance(facts.get("bytes"), int):
         headers["Content-Length"] = str(facts["bytes"])
@@ -154,7 +154,7 @@ async def _kept(request: Request, id: str, name: str, what: str) -> Iterator[byt
     ------
     Problem: there is no such job, it is not done, or it has no such file.
     """
-    job = await found(request, id)
+    job = await find_job(request, id)
     if KEPT.get(job.kind) != name:
         raise Problem(404, f"this job is an {job.kind}, which has no {what}; see its result.")
     if job.state != store.DONE:

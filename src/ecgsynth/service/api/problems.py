@@ -123,11 +123,11 @@ def of_error(problem: BaseException) -> Problem:
             404: "there is nothing at this address; see /docs.",
             405: "this address does not accept this method; see /docs.",
         }
-        said = detail.get(problem.status_code, str(problem.detail))
-        if said == UNREAD:
-            said = "the body cannot be read; JSON must be UTF-8, some levels deep at most and " \
+        message = detail.get(problem.status_code, str(problem.detail))
+        if message == UNREAD:
+            message = "the body cannot be read; JSON must be UTF-8, some levels deep at most and " \
                    "without endless numbers, a form must be whole."  # fmt: skip
-        return Problem(problem.status_code, said, headers=problem.headers)
+        return Problem(problem.status_code, message, headers=problem.headers)
     if isinstance(problem, SQLAlchemyError):  # also one whose connections are all in use
         log.error("the jobs database failed: %s", getattr(problem, "orig", problem))
         return Problem(503, "the jobs database does not answer; try again in a minute.",
@@ -136,7 +136,10 @@ def of_error(problem: BaseException) -> Problem:
         return Problem(503, "not enough memory for this now; request fewer items at a time.",
                        headers={"Retry-After": "60"})  # fmt: skip
     log.error("unforeseen", exc_info=problem)
-    return Problem(500, "an unexpected error occurred; find it in the log by this " "answer's X-Request-ID.")  # fmt: skip
+    return Problem(
+        500,
+        "an unexpected error occurred; find it in the log by this answer's X-Request-ID.",
+    )
 
 
 def of_validation(request: Request, problem: RequestValidationError) -> Problem:
@@ -146,8 +149,8 @@ def of_validation(request: Request, problem: RequestValidationError) -> Problem:
     form = request.url.path in FORMS
     wanted = "multipart/form-data" if form else "application/json"
     if request.method == "POST" and media != wanted:
-        said = f"the body is '{media}'" if media else "the body has no Content-Type"
-        return Problem(415, f"{said}; send {wanted}.")
+        message = f"the body is '{media}'" if media else "the body has no Content-Type"
+        return Problem(415, f"{message}; send {wanted}.")
     # Of a misspelt field and the missing one report the misspelt; of union branches the deepest.
     unknown = [e for e in errors if e["type"] == "extra_forbidden"]
     error = (unknown or sorted(errors, key=lambda e: -len(e["loc"])))[0]
@@ -160,10 +163,10 @@ def of_validation(request: Request, problem: RequestValidationError) -> Problem:
         return Problem(422, f"the field '{where}' is missing." if where else "the body is missing.")
     if not where:
         return Problem(422, 'the body must be a JSON object, as in {"model": "mitbih-beats"}.')
-    said = error["msg"].removeprefix("Value error, ")
-    if said.startswith("Expected UploadFile"):
-        said = "it must come as a file with a name, as `-F file=@beats.npz` sends it"
-    return Problem(422, f"'{where}': {said[:1].lower()}{said[1:]}.")
+    message = error["msg"].removeprefix("Value error, ")
+    if message.startswith("Expected UploadFile"):
+        message = "it must come as a file with a name, as `-F file=@beats.npz` sends it"
+    return Problem(422, f"'{where}': {message[:1].lower()}{message[1:]}.")
 
 
 def _fields(request: Request) -> list[str]:

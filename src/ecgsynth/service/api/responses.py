@@ -82,9 +82,9 @@ def _last(number: int) -> bytes:
 def _encode(ecg: Ecg, first: int, about: Mapping[str, Any], measure: bool) -> bytes:
     """The lines of a chunk; the first chunk starts with the line about the set."""
     spec = ecg.spec
-    said: list[Any] = []
+    objects: list[Any] = []
     if not first:
-        said.append({
+        objects.append({
             "statement": statement(ecg), "synthetic": True, **about, "spec": spec.to_json(),
         })  # fmt: skip
     assert ecg.context is not None
@@ -105,8 +105,8 @@ def _encode(ecg: Ecg, first: int, about: Mapping[str, Any], measure: bool) -> by
             item["valid"] = int(ecg.valid[row])
         if intervals is not None:
             item["measured"] = intervals[row]
-        said.append(item)
-    return b"".join(json.dumps(one, allow_nan=False).encode() + b"\n" for one in said)
+        objects.append(item)
+    return b"".join(json.dumps(one, allow_nan=False).encode() + b"\n" for one in objects)
 
 
 class ClientGoneError(Exception):

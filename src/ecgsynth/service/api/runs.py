@@ -42,7 +42,7 @@ async def runs(request: Request) -> RunList:
     """The last written run is first."""
     shown: reader.Runs = request.app.state.runs
 
-    def found() -> list[RunView]:
+    def list_runs() -> list[RunView]:
         views = []
         for name in shown.names():
             try:
@@ -51,7 +51,7 @@ async def runs(request: Request) -> RunList:
                 continue
         return views
 
-    return RunList(runs=await asyncio.to_thread(found))
+    return RunList(runs=await asyncio.to_thread(list_runs))
 
 
 @router.get("/{id}", summary="A run and its newest figures")
@@ -107,25 +107,25 @@ async def _events(request: Request, id: str, log: Log, mark: str) -> AsyncIterat
     loop = asyncio.get_running_loop()
     ends = loop.time() + 0.9 * state.settings.seconds
     seen = log.after(mark)
-    told = None
-    said: dict[str, Any]
+    last_state = None
+    data: dict[str, Any]
     heard = loop.time()
     while True:
         pieces = []
         if seen is None:  # the first check, or the training went back and wrote other lines
-            said = {"run": log.view.model_dump(mode="json"), "curves": log.curves()}
-            pieces.append(_event("history", said, log.mark(len(log.lines))))
+            data = {"run": log.view.model_dump(mode="json"), "curves": log.curves()}
+            pieces.append(_event("history", data, log.mark(len(log.lines))))
         else:
             for number in range(seen, len(log.lines)):
                 line = log.lines[number]
-                said = {
+                data = {
                     "examples": line["examples"], "values": reader.figures(line),
                     "alarm": reader.alarm(line),
                 }  # fmt: skip
-                pieces.append(_event("metrics", said, log.mark(number + 1)))
-            if log.view.state != told:
+                pieces.append(_event("metrics", data, log.mark(number + 1)))
+            if log.view.state != last_state:
                 pieces.append(_event("state", log.view.model_dump(mode="json")))
-        told, mark = log.view.state, log.mark(len(log.lines))
+        last_state, mark = log.view.state, log.mark(len(log.lines))
         if not pieces and loop.time() - heard >= HEARTBEAT_S:
             pieces.append(b": still here\n\n")
         if pieces:

@@ -81,8 +81,10 @@ async def submitted(
     job = await _awaited(request, id, _wait_s(prefer))
     response.headers["Location"] = f"/v1/jobs/{id}"
     if job.state == store.FAILED and job.problem is not None:
-        said = job.problem
-        raise Problem(said["status"], said["detail"], said["type"].rpartition(":")[2], job=id)
+        document = job.problem
+        raise Problem(
+            document["status"], document["detail"], document["type"].rpartition(":")[2], job=id
+        )
     if job.state == store.DONE:
         response.status_code = 200
     return JobView.of(job, state.report_tokens)
@@ -104,8 +106,8 @@ async def _awaited(request: Request, id: str, seconds: float) -> store.Job:
 
 def _wait_s(prefer: str) -> float:
     """Seconds of `Prefer: wait=N` (RFC 7240)."""
-    said = re.search(r"\bwait=(\d{1,9})\b", prefer)
-    return min(float(said[1]), MOST_WAIT_S) if said else 0.0
+    match = re.search(r"\bwait=(\d{1,9})\b", prefer)
+    return min(float(match[1]), MOST_WAIT_S) if match else 0.0
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:

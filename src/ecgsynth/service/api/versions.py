@@ -39,14 +39,14 @@ class Versions(BaseModel):
 async def versions() -> Versions:
     """Versions as in `ecgsynth versions list`."""
     try:
-        return await asyncio.to_thread(_found)
+        return await asyncio.to_thread(_list_versions)
     except EcgsynthError as problem:
         file = local_file(tracking_uri())
         sentence = str(problem).replace(f"{file.parent}/" if file else "", "")
         return Versions(versions=[], reason=sentence)
 
 
-def _found() -> Versions:
+def _list_versions() -> Versions:
     from ecgsynth.model_registry import versions as registered
 
     file = local_file(tracking_uri())

@@ -27,7 +27,7 @@ def scratch() -> Iterator[Path]:
     clear_stale()
     mask = os.umask(0o077)
     before, told = tempfile.gettempdir(), os.environ.get("TMPDIR")
-    place = _made()
+    place = _create()
     os.environ["TMPDIR"] = tempfile.tempdir = str(place)
     try:
         yield place
@@ -69,7 +69,7 @@ def clear_stale() -> None:
                 os.close(handle)
 
 
-def _made() -> Path:
+def _create() -> Path:
     while True:
         place = Path(tempfile.mkdtemp(prefix=PREFIX))
         _held(place)

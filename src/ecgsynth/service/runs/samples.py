@@ -40,14 +40,14 @@ def newest(folder: Path, log: Log) -> Samples:
     """The samples of the last epoch, else those of the last health check."""
     card = _card(folder)
     for epoch in _epochs(folder):
-        found = [one for path in _files(epoch) if (one := _array(path, folder)) is not None]
-        if found:
-            return _of_epoch(int(epoch.name.rpartition("_")[2]), found, card, log)
+        samples = [one for path in _files(epoch) if (one := _array(path, folder)) is not None]
+        if samples:
+            return _of_epoch(int(epoch.name.rpartition("_")[2]), samples, card, log)
     return _of_health(card, log)
 
 
-def _of_epoch(epoch: int, found: list[np.ndarray], card: Card | None, log: Log) -> Samples:
-    spec = _spec(card, found[0].shape)
+def _of_epoch(epoch: int, samples: list[np.ndarray], card: Card | None, log: Log) -> Samples:
+    spec = _spec(card, samples[0].shape)
     classes = card.prior.get("classes") if card and spec else None
     # The classes of the samples alternate.
     turns = [*classes] if isinstance(classes, dict) else []
@@ -55,12 +55,12 @@ def _of_epoch(epoch: int, found: list[np.ndarray], card: Card | None, log: Log) 
     examples = epoch * items if isinstance(items, int) else log.view.examples
     return Samples(
         examples=examples, fs=spec.fs if spec else None,
-        leads=[*spec.leads] if spec else [str(k + 1) for k in range(len(found[0]))],
+        leads=[*spec.leads] if spec else [str(k + 1) for k in range(len(samples[0]))],
         unit=spec.unit if spec else None,
         items=[
             Sample(label=turns[k % len(turns)] if turns else "", signal=one.tolist())
-            for k, one in enumerate(found)
-            if one.shape == found[0].shape
+            for k, one in enumerate(samples)
+            if one.shape == samples[0].shape
         ],
     )  # fmt: skip
 
@@ -86,10 +86,10 @@ def _of_health(card: Card | None, log: Log) -> Samples:
 
 def _epochs(folder: Path) -> list[Path]:
     try:
-        found = [*(folder / "samples").iterdir()]
+        samples = [*(folder / "samples").iterdir()]
     except OSError:
         return []
-    named = [one for one in found if re.fullmatch(r"epoch_\d{4,9}", one.name)]
+    named = [one for one in samples if re.fullmatch(r"epoch_\d{4,9}", one.name)]
     return sorted(named, key=lambda one: int(one.name[6:]), reverse=True)[:3]
 
 

@@ -42,8 +42,8 @@ def alpha_precision(trial: Trial) -> dict[str, Estimate]:
     """
     assert trial.test is not None
     found: dict[str, Estimate] = {}
-    for name, mine, theirs in _classes(trial, found):
-        synthetic, real = embedded(trial)[0][mine], embedded(trial)[1][theirs]
+    for name, synthetic_rows, real_rows in _classes(trial, found):
+        synthetic, real = embedded(trial)[0][synthetic_rows], embedded(trial)[1][real_rows]
         centre, size = real.mean(0), len(real)
         radius = np.linalg.norm(real - centre, axis=1) * size / (size - 1)
         far = np.linalg.norm(synthetic - centre, axis=1)
@@ -51,21 +51,24 @@ def alpha_precision(trial: Trial) -> dict[str, Estimate]:
         def precision(weight: NDArray, far: NDArray = far, radius: NDArray = radius) -> float:
             return 1 - 2 * _gap(far, radius, weight[len(radius) :], weight[: len(radius)])
 
-        left = leave_one_out(precision, joint((trial.test, theirs), (trial.synthetic, mine)))
+        left = leave_one_out(
+            precision, joint((trial.test, real_rows), (trial.synthetic, synthetic_rows))
+        )
         value = precision(np.ones(size + len(far)))
         found[name or "all"] = interval(value, left, items=size)
     return found
 
 
-def _gap(far: NDArray, radius: NDArray, ours: NDArray, theirs: NDArray) -> float:
+def _gap(far: NDArray, radius: NDArray, synthetic_weight: NDArray, real_weight: NDArray) -> float:
     """Mean over alpha of |P(alpha) - alpha|.
 
-    far, radius: distances of synthetic and real items to the centre; ours, theirs: their weights.
+    far, radius: distances of synthetic and real items to the centre.
+    synthetic_weight, real_weight: their weights.
     """
     order, outwards = np.argsort(radius, kind="stable"), np.argsort(far, kind="stable")
-    inside = np.concatenate([[0.0], np.cumsum(ours[outwards]) / ours.sum()])
+    inside = np.concatenate([[0.0], np.cumsum(synthetic_weight[outwards]) / synthetic_weight.sum()])
     found = inside[np.searchsorted(far[outwards], radius[order], "right")]
-    share = theirs[order] / theirs.sum()
+    share = real_weight[order] / real_weight.sum()
     # Minus half of the item's own weight: the middle of its step.
     return float((share * np.abs(found - (np.cumsum(share) - share / 2))).sum())
 
@@ -88,10 +91,10 @@ def beta_recall(trial: Trial) -> dict[str, Estimate]:
     """
     assert trial.test is not None
     found: dict[str, Estimate] = {}
-    for name, mine, theirs in _classes(trial, found):
+    for name, synthetic_rows, real_rows in _classes(trial, found):
         random = trial.random("beta_recall")
         reached = []
-        for ours, real in _draws_of_equal_size(trial, mine, theirs, random):
+        for ours, real in _draws_of_equal_size(trial, synthetic_rows, real_rows, random):
             reached.append(_reach(embedded(trial)[0][ours], embedded(trial)[1][real]))
         # A real item without a synthetic neighbour has 2, outside every share.
         shares = np.mean([one[:, None] <= BETAS for one in reached], 0)
@@ -136,8 +139,10 @@ def collapse(trial: Trial) -> dict[str, Estimate]:
 
     assert trial.test is not None
     found: dict[str, Estimate] = {}
-    for name, mine, theirs in _classes(trial, found):
-        pairs = list(_draws_of_equal_size(trial, mine, theirs, trial.random("collapse")))
+    for name, synthetic_rows, real_rows in _classes(trial, found):
+        pairs = list(
+            _draws_of_equal_size(trial, synthetic_rows, real_rows, trial.random("collapse"))
+        )
         judged, real = np.concatenate([ours for ours, _ in pairs]), pairs[0][1]
         near = np.concatenate([nearest(embedded(trial)[0][ours]) for ours, _ in pairs])
         apart = nearest(embedded(trial)[1][real])
@@ -163,20 +168,20 @@ def _classes(
     """(class, its synthetic rows, its test rows); classes of too few items go into `found`."""
     assert trial.test is not None
     for name in trial.groups:
-        mine, theirs = members(trial.synthetic, name), members(trial.test, name)
-        if min(len(mine), len(theirs)) < MIN_ITEMS:
-            found[name or "all"] = too_few(min(len(mine), len(theirs)))
+        synthetic_rows, real_rows = members(trial.synthetic, name), members(trial.test, name)
+        if min(len(synthetic_rows), len(real_rows)) < MIN_ITEMS:
+            found[name or "all"] = too_few(min(len(synthetic_rows), len(real_rows)))
         else:
-            yield name, mine, theirs
+            yield name, synthetic_rows, real_rows
 
 
 def _draws_of_equal_size(
-    trial: Trial, mine: NDArray, theirs: NDArray, random: np.random.Generator
+    trial: Trial, synthetic_rows: NDArray, real_rows: NDArray, random: np.random.Generator
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """(synthetic, test) rows at equal size: the same test rows, successive parts of the synthetic
     set."""
-    size = min(len(mine), len(theirs))
-    theirs = np.sort(random.permutation(theirs)[:size])
-    mine = random.permutation(mine)
-    for k in range(min(QUICK_DRAWS if trial.quick else DRAWS, len(mine) // size)):
-        yield mine[k * size : (k + 1) * size], theirs
+    size = min(len(synthetic_rows), len(real_rows))
+    real_rows = np.sort(random.permutation(real_rows)[:size])
+    synthetic_rows = random.permutation(synthetic_rows)
+    for k in range(min(QUICK_DRAWS if trial.quick else DRAWS, len(synthetic_rows) // size)):
+        yield synthetic_rows[k * size : (k + 1) * size], real_rows

@@ -23,7 +23,12 @@ from ecgsynth.evaluation import (
 from ecgsynth.evaluation.auc import auc_over
 from ecgsynth.evaluation.baselines.controls import CRUDE
 from ecgsynth.evaluation.inputs import MOST, QUICK_MOST
-from ecgsynth.evaluation.metrics.fidelity.folds import FOLDS, TwoSampleSets, sides, split_by_blocks
+from ecgsynth.evaluation.metrics.fidelity.folds import (
+    FOLDS,
+    TwoSampleSets,
+    split_by_blocks,
+    two_sample_sets,
+)
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.rates import at_rate
@@ -78,8 +83,8 @@ def c2st_minutes(trial: Trial) -> dict[str, Estimate]:
             f"c2st itself has folds by time block or item: {heldout_sets(trial).why}"
         )
     assert trial.test is not None
-    found = split_by_blocks(trial.synthetic, trial.test, trial.random("c2st_minutes"))
-    return _stronger_classifier(trial, found)
+    sets = split_by_blocks(trial.synthetic, trial.test, trial.random("c2st_minutes"))
+    return _stronger_classifier(trial, sets)
 
 
 @METRICS.register("c2st_trained")
@@ -89,11 +94,11 @@ def c2st_minutes(trial: Trial) -> dict[str, Estimate]:
 )  # fmt: skip
 def c2st_trained(trial: Trial) -> dict[str, Estimate]:
     """The same AUC against training beats, of people new to the classifier."""
-    found = trained_sets(trial)
-    if why := _too_few(found):
+    sets = trained_sets(trial)
+    if why := _too_few(sets):
         return {"all": Estimate(float("nan"), note=why)}
-    said = boosting_scores(found, shape_features(found), trial.quick)
-    return {"all": _estimate(found, [said])}
+    scores = boosting_scores(sets, shape_features(sets), trial.quick)
+    return {"all": _estimate(sets, [scores])}
 
 
 @METRICS.register("c2st_conditional")
@@ -104,15 +109,15 @@ def c2st_trained(trial: Trial) -> dict[str, Estimate]:
 )  # fmt: skip
 def c2st_conditional(trial: Trial) -> dict[str, Estimate]:
     """AUC of a classifier that also gets label and RR of each beat, against training beats."""
-    found = trained_sets(trial)
-    if why := _too_few(found):
+    sets = trained_sets(trial)
+    if why := _too_few(sets):
         return {"all": Estimate(float("nan"), note=why)}
-    shape = shape_features(found)
-    told = condition_features(found, shape)
-    if not told.shape[1]:
+    shape = shape_features(sets)
+    condition = condition_features(sets, shape)
+    if not condition.shape[1]:
         raise NotApplicable("needs two classes or RR intervals")
-    said = boosting_scores(found, np.concatenate([shape, told], 1), trial.quick)
-    return {"all": _estimate(found, [said])}
+    scores = boosting_scores(sets, np.concatenate([shape, condition], 1), trial.quick)
+    return {"all": _estimate(sets, [scores])}
 
 
 VALID_GAUSSIAN, VALID_NARROW = 0.80, 0.95
@@ -138,7 +143,7 @@ def validity(
 def heldout_sets(trial: Trial) -> TwoSampleSets:
     """Synthetic and held-out items in folds, by person if possible."""
     assert trial.test is not None
-    return sides(trial.synthetic, trial.test, trial.random("c2st"))
+    return two_sample_sets(trial.synthetic, trial.test, trial.random("c2st"))
 
 
 @once
@@ -151,60 +156,60 @@ def trained_sets(trial: Trial) -> TwoSampleSets:
         real = concatenate(parts)
     else:
         real = pick(real, most, random)
-    return sides(trial.synthetic, real, random)
+    return two_sample_sets(trial.synthetic, real, random)
 
 
-def _stronger_classifier(trial: Trial, found: TwoSampleSets) -> dict[str, Estimate]:
+def _stronger_classifier(trial: Trial, sets: TwoSampleSets) -> dict[str, Estimate]:
     """The larger AUC of boosting and (unless quick) the network, and each of them."""
-    if why := _too_few(found):
+    if why := _too_few(sets):
         return {"all": Estimate(float("nan"), note=why)}
-    said = {"boosting": [boosting_scores(found, shape_features(found), trial.quick)]}
+    scores = {"boosting": [boosting_scores(sets, shape_features(sets), trial.quick)]}
     if not trial.quick:
-        slow = replace(found, real=downsample(found.real), synthetic=downsample(found.synthetic))
-        said["network"] = [network_scores(slow, trial.seed + k) for k in range(trial.seeds)]
-    each = {kind: _estimate(found, scores) for kind, scores in said.items()}
+        slow = replace(sets, real=downsample(sets.real), synthetic=downsample(sets.synthetic))
+        scores["network"] = [network_scores(slow, trial.seed + k) for k in range(trial.seeds)]
+    each = {kind: _estimate(sets, scores) for kind, scores in scores.items()}
     best = max(each, key=lambda kind: each[kind].value)
-    told = ", ".join(f"{kind} {one.value:.3f}" for kind, one in each.items())
-    note = f"{told}; {each[best].note}"
+    text = ", ".join(f"{kind} {one.value:.3f}" for kind, one in each.items())
+    note = f"{text}; {each[best].note}"
     return {"all": replace(each[best], note=note)} | (each if len(each) > 1 else {})
 
 
-def _estimate(found: TwoSampleSets, scores: Sequence[NDArray]) -> Estimate:
+def _estimate(sets: TwoSampleSets, scores: Sequence[NDArray]) -> Estimate:
     """The AUC of these scores, averaged over seeds, with its interval."""
-    note = "folds by person" if found.people else f"folds by time block or item: {found.why}"
-    one = auc_over(found.truth, scores, found.samples, note=note)
+    note = "folds by person" if sets.people else f"folds by time block or item: {sets.why}"
+    one = auc_over(sets.truth, scores, sets.samples, note=note)
     if one.high is not None and one.high < 0.5:
         one = replace(one, note=f"{one.note}; below .50 by chance of the folds: read it as .50")
     return one
 
 
-def _too_few(found: TwoSampleSets) -> str:
+def _too_few(sets: TwoSampleSets) -> str:
     """A reason if there are too few items; else empty."""
-    if (count := len(found.real)) < LEAST:
+    if (count := len(sets.real)) < LEAST:
         return f"{count} items per set; {LEAST} are needed"
-    if (units := min(len(np.unique(found.unit[found.truth == k])) for k in (0, 1))) < FOLDS:
+    if (units := min(len(np.unique(sets.unit[sets.truth == k])) for k in (0, 1))) < FOLDS:
         return f"{units} independent blocks per set; {FOLDS} are needed"
     return ""
 
 
-def shape_features(found: TwoSampleSets) -> NDArray[np.float32]:
+def shape_features(sets: TwoSampleSets) -> NDArray[np.float32]:
     """[item, feature]: principal components and log power in bands, of both sets together."""
     from scipy.signal import welch
     from sklearn.decomposition import PCA
 
-    pair = (found.real, found.synthetic)
+    pair = (sets.real, sets.synthetic)
     whole = np.concatenate([ecg.signal for ecg in pair])
     flat = np.concatenate([downsample(ecg).signal for ecg in pair]).reshape(len(whole), -1)
     with np.errstate(invalid="ignore"):  # flat lines have no variance
         components = PCA(min(COMPONENTS, *flat.shape), random_state=0).fit_transform(flat)
-    _, psd = welch(whole, found.real.spec.fs, nperseg=min(128, whole.shape[-1]), axis=-1)
+    _, psd = welch(whole, sets.real.spec.fs, nperseg=min(128, whole.shape[-1]), axis=-1)
     psd = np.log10(psd + 1e-9).mean(1)  # over the leads
     edges = np.linspace(0, psd.shape[1], BANDS + 1).astype(int)
     bands = [psd[:, a : max(b, a + 1)].mean(1) for a, b in itertools.pairwise(edges)]
     return np.concatenate([components, np.stack(bands, 1)], 1).astype(np.float32)
 
 
-def condition_features(found: TwoSampleSets, shape: NDArray[np.float32]) -> NDArray[np.float32]:
+def condition_features(sets: TwoSampleSets, shape: NDArray[np.float32]) -> NDArray[np.float32]:
     """[item, condition]: label and RR features of each item.
 
     The features are the classes; logs of the ratios between RR before, RR after and mean RR, if
@@ -212,19 +217,19 @@ def condition_features(found: TwoSampleSets, shape: NDArray[np.float32]) -> NDAr
     given shape and ratios, by a discriminant analysis of both sets together. Only ratios are used:
     RR intervals themselves would identify a person.
     """
-    pair, names, columns = (found.real, found.synthetic), found.real.spec.classes, []
+    pair, names, columns = (sets.real, sets.synthetic), sets.real.spec.classes, []
     for one, other in itertools.combinations(RR, 2):
         ratios = [_log_ratio(ecg, one, other) for ecg in pair]
         if min(np.isfinite(ratio).mean() for ratio in ratios) >= KNOWN:
             columns.append(np.nan_to_num(np.concatenate(ratios)))
     if len(names) > 1:
-        several = found.real.spec.multilabel
-        columns += [] if several else [_own_class(np.column_stack([shape, *columns]), found.label)]
+        several = sets.real.spec.multilabel
+        columns += [] if several else [_own_class(np.column_stack([shape, *columns]), sets.label)]
         for name in names:
             rows = [members(ecg, name) for ecg in pair]
-            columns.append(np.zeros(len(found.truth)))
-            columns[-1][np.concatenate([rows[0], len(found.real) + rows[1]])] = 1
-    return np.array(columns, np.float32).reshape(-1, len(found.truth)).T
+            columns.append(np.zeros(len(sets.truth)))
+            columns[-1][np.concatenate([rows[0], len(sets.real) + rows[1]])] = 1
+    return np.array(columns, np.float32).reshape(-1, len(sets.truth)).T
 
 
 def _own_class(features: NDArray, label: NDArray[np.str_]) -> NDArray[np.float64]:
@@ -235,8 +240,8 @@ def _own_class(features: NDArray, label: NDArray[np.str_]) -> NDArray[np.float64
     if len(classes) < 2:
         return np.zeros(len(label))
     model = LinearDiscriminantAnalysis(priors=np.full(len(classes), 1 / len(classes)))
-    said = model.fit(features, number).predict_log_proba(features)
-    return np.maximum(said[np.arange(len(number)), number], LEAST_LOG)
+    scores = model.fit(features, number).predict_log_proba(features)
+    return np.maximum(scores[np.arange(len(number)), number], LEAST_LOG)
 
 
 def _log_ratio(ecg: Ecg, one: str, other: str) -> NDArray[np.float64]:
@@ -256,7 +261,7 @@ def downsample(ecg: Ecg) -> Ecg:
     return at_rate(ecg, SLOW_FS)
 
 
-def network_scores(found: TwoSampleSets, seed: int) -> NDArray:
+def network_scores(sets: TwoSampleSets, seed: int) -> NDArray:
     """[item] out-of-fold score for "synthetic" of the fixed ResNet-1D; folds in pairs."""
     import torch
 
@@ -264,13 +269,13 @@ def network_scores(found: TwoSampleSets, seed: int) -> NDArray:
     from ecgsynth.evaluation.reference_models.classifiers import RECORD_SHARE, fit, predict
 
     def bare(ecg: Ecg, label: int) -> Ecg:
-        spec = replace(found.real.spec, classes=("real", "synthetic"), context=())
+        spec = replace(sets.real.spec, classes=("real", "synthetic"), context=())
         return Ecg(ecg.signal, spec, one_hot(np.full(len(ecg), label), 2))
 
-    both = concatenate([bare(found.real, 0), bare(found.synthetic, 1)])
+    both = concatenate([bare(sets.real, 0), bare(sets.synthetic, 1)])
     score = np.zeros(len(both))
     state = torch.get_rng_state()
-    for learn, held in found.folds(2):
+    for learn, held in sets.folds(2):
         # At most 30 epochs, since more would overfit a small set; 10 for records.
         if is_record(both.spec):
             steps = int(np.clip(10 * len(learn) / xresnet.BATCH / RECORD_SHARE, 300, 1500))
@@ -283,17 +288,17 @@ def network_scores(found: TwoSampleSets, seed: int) -> NDArray:
 
 
 def boosting_scores(
-    found: TwoSampleSets, features: NDArray[np.float32], quick: bool
+    sets: TwoSampleSets, features: NDArray[np.float32], quick: bool
 ) -> NDArray[np.float64]:
     """[item] out-of-fold score for "synthetic" of gradient boosting."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     score = np.zeros(len(features))
-    for fit, held in found.folds():
+    for fit, held in sets.folds():
         model = HistGradientBoostingClassifier(
             max_iter=QUICK_ROUNDS if quick else ROUNDS, learning_rate=0.2 if quick else 0.1,
             max_bins=63, max_leaf_nodes=15, random_state=0,
         )  # fmt: skip
-        model.fit(features[fit], found.truth[fit])
+        model.fit(features[fit], sets.truth[fit])
         score[held] = model.predict_proba(features[held])[:, 1]
     return score

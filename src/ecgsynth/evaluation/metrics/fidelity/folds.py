@@ -82,7 +82,7 @@ class TwoSampleSets:
             yield np.flatnonzero(fold != k), np.flatnonzero(fold == k)
 
 
-def sides(synthetic: Ecg, real: Ecg, random: np.random.Generator) -> TwoSampleSets:
+def two_sample_sets(synthetic: Ecg, real: Ecg, random: np.random.Generator) -> TwoSampleSets:
     """Folds by person if the real items name people, else by time block (see `split_by_blocks`).
 
     A synthetic item has no person. It gets the fold of the person with the nearest real item: for

@@ -17,15 +17,15 @@ WHY = "the reference statistics are per class, and the set has no labels"
 
 def _per_class(trial: Trial, measure: Any) -> dict[str, Estimate]:
     assert trial.reference is not None
-    mine = statistics_of(trial)
+    own_statistics = statistics_of(trial)
     found = {}
     for name in trial.groups:
-        if name not in mine.statistics or name not in trial.reference.statistics:
-            counts = (mine.counts.get(name, 0), trial.reference.counts.get(name, 0))
+        if name not in own_statistics.statistics or name not in trial.reference.statistics:
+            counts = (own_statistics.counts.get(name, 0), trial.reference.counts.get(name, 0))
             few = too_few(min(counts))
             found[name or "all"] = few if name else Estimate(float("nan"), note=WHY)
             continue
-        value = float(measure(mine.statistics[name], trial.reference.statistics[name]))
+        value = float(measure(own_statistics.statistics[name], trial.reference.statistics[name]))
         found[name or "all"] = Estimate(value, note=NOT_KEPT if np.isnan(value) else "")
     return found
 

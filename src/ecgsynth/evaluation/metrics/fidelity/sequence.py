@@ -79,9 +79,9 @@ def discriminative_score(trial: Trial) -> dict[str, Estimate]:
     right = np.zeros(len(truth))
     for learn, held in found.folds(2):
 
-        def loss(said: Tensor, _: Tensor, rows: Tensor, learn: NDArray = learn) -> Tensor:
+        def loss(output: Tensor, _: Tensor, rows: Tensor, learn: NDArray = learn) -> Tensor:
             return binary_cross_entropy_with_logits(
-                said[:, -1, 0], rows.new_tensor(truth[learn])[rows].float()
+                output[:, -1, 0], rows.new_tensor(truth[learn])[rows].float()
             )
 
         network = _learn(frames[learn], 1, loss, trial.seed)
@@ -151,7 +151,10 @@ def predictive_score(trial: Trial) -> dict[str, Estimate]:
     for name, ecg in sets.items():
         frames = _frames(pick(ecg, MOST, random).quantised())
         network = _learn(
-            frames, frames.shape[2], lambda said, x, _: l1_loss(said[:, :-1], x[:, 1:]), trial.seed
+            frames,
+            frames.shape[2],
+            lambda output, x, _: l1_loss(output[:, :-1], x[:, 1:]),
+            trial.seed,
         )
         errors[name] = np.abs(network(truth)[:, :-1] - truth[:, 1:]).mean((1, 2))
     found = {}

@@ -59,8 +59,8 @@ def _per_class(
 
 
 def ratio(
-    ours: NDArray,
-    theirs: NDArray,
+    synthetic_values: NDArray,
+    real_values: NDArray,
     samples: Sequence[Units],
     *,
     paired: bool = False,
@@ -70,15 +70,17 @@ def ratio(
 
     samples: over the real items and then the synthetic ones; over the pairs if paired.
     """
-    real = float(theirs.mean())
+    real = float(real_values.mean())
     if real <= 0:
         return Estimate(float("nan"), note="the real items are constant")
 
     def figure(weight: NDArray[np.float64]) -> float:
-        sides = (weight, weight) if paired else np.split(weight, [len(theirs)])
-        return weighted(ours, sides[1]) / max(weighted(theirs, sides[0]), 1e-12)
+        sides = (weight, weight) if paired else np.split(weight, [len(real_values)])
+        return weighted(synthetic_values, sides[1]) / max(weighted(real_values, sides[0]), 1e-12)
 
-    return interval(float(ours.mean()) / real, leave_one_out(figure, samples), note=note)
+    return interval(
+        float(synthetic_values.mean()) / real, leave_one_out(figure, samples), note=note
+    )
 
 
 # ---- coherence -----------------------------------------------------------------------------
@@ -109,7 +111,7 @@ def wavelet_coherence(trial: Trial) -> dict[str, Estimate]:
         size = min(len(b), most)
         rows = random.permutation(len(b))
         lead = random.integers(len(spec.leads), size=size)
-        ours, theirs, others = (  # no real item is paired with itself
+        synthetic_values, real_values, others = (  # no real item is paired with itself
             ecg.signal[at[:size], lead]
             for ecg, at in ((a, random.permutation(len(a))), (b, rows), (b, np.roll(rows, 1)))
         )
@@ -118,9 +120,15 @@ def wavelet_coherence(trial: Trial) -> dict[str, Estimate]:
             maps, _, inside = coherence(x, y, spec.fs, highest_hz=highest, voices=VOICES)
             return np.asarray(maps[:, inside].mean(1))
 
-        real = mean(others, theirs)
+        real = mean(others, real_values)
         note = f"between real ones {real.mean():.3f}"
-        return ratio(mean(ours, theirs), real, [units(b, rows[:size])], paired=True, note=note)
+        return ratio(
+            mean(synthetic_values, real_values),
+            real,
+            [units(b, rows[:size])],
+            paired=True,
+            note=note,
+        )
 
     return _per_class(trial, measure, "wavelet_coherence")
 
@@ -153,18 +161,19 @@ def dtw(trial: Trial) -> dict[str, Estimate]:
     most = _item_budget(76_800, trial, leads=len(trial.synthetic.spec.leads))
 
     def measure(a: Ecg, b: Ecg, random: np.random.Generator) -> Estimate:
-        ours, rows = random.permutation(len(a))[:most], random.permutation(len(b))
-        mine, nearest = _nearest_by_dtw(a.signal[ours], b.signal, a.spec.fs)
-        theirs, _ = _nearest_by_dtw(
+        chosen, rows = random.permutation(len(a))[:most], random.permutation(len(b))
+        distances, nearest = _nearest_by_dtw(a.signal[chosen], b.signal, a.spec.fs)
+        between_real, _ = _nearest_by_dtw(
             b.signal[rows[:most]], b.signal, a.spec.fs, themselves=rows[:most]
         )
         partner = np.roll(rows, 1)[:most]
-        drawn = _dtw(a.signal[ours], b.signal[partner], a.spec.fs).mean()
+        drawn = _dtw(a.signal[chosen], b.signal[partner], a.spec.fs).mean()
         real = _dtw(b.signal[rows[:most]], b.signal[partner], a.spec.fs).mean()
         note = (
-            f"between held-out ones {theirs.mean():.4f}; random pairs {drawn:.3f}, real {real:.3f}"
+            f"between held-out ones {between_real.mean():.4f}; "
+            f"random pairs {drawn:.3f}, real {real:.3f}"
         )
-        return mean_over(mine, units(b, nearest), note=note)
+        return mean_over(distances, units(b, nearest), note=note)
 
     return _per_class(trial, measure, "dtw")
 
@@ -240,8 +249,8 @@ def smoothness(trial: Trial) -> dict[str, Estimate]:
     """Slope energy of synthetic beats over that of real ones."""
 
     def measure(a: Ecg, b: Ecg, _: np.random.Generator) -> Estimate:
-        ours, theirs = ((np.diff(e.signal) ** 2).mean((1, 2)) for e in (a, b))
-        return ratio(ours, theirs, joint(b, a))
+        synthetic_values, real_values = ((np.diff(e.signal) ** 2).mean((1, 2)) for e in (a, b))
+        return ratio(synthetic_values, real_values, joint(b, a))
 
     return _per_class(trial, measure, "smoothness")
 
@@ -256,9 +265,13 @@ def saturation(trial: Trial) -> dict[str, Estimate]:
     """Share of samples at a saturated extreme of their item."""
 
     def measure(a: Ecg, b: Ecg, _: np.random.Generator) -> Estimate:
-        ours, theirs = _saturated_share(a.signal), _saturated_share(b.signal)
+        synthetic_values, real_values = _saturated_share(a.signal), _saturated_share(b.signal)
         return mean_against_real(
-            ours, theirs, joint(b, a), share=False, note=f"real {theirs.mean():.4f}"
+            synthetic_values,
+            real_values,
+            joint(b, a),
+            share=False,
+            note=f"real {real_values.mean():.4f}",
         )
 
     return _per_class(trial, measure, "saturation")

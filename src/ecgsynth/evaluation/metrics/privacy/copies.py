@@ -113,18 +113,20 @@ def copy_distances(trial: Trial) -> CopyDistances:
     assert trial.real is not None
     pool, random = _without_repeats(trial.real), trial.random("copies")
     most = QUICK_MOST if trial.quick else MOST
-    ours, theirs = (_sample(ecg, trial.groups, most, random) for ecg in (trial.synthetic, pool))
-    made = nearest_two(trial.synthetic.signal[ours], pool.signal, pool.spec)
-    real = nearest_two(pool.signal[theirs], pool.signal, pool.spec, _apart(pool, theirs))
+    synthetic_values, real_values = (
+        _sample(ecg, trial.groups, most, random) for ecg in (trial.synthetic, pool)
+    )
+    made = nearest_two(trial.synthetic.signal[synthetic_values], pool.signal, pool.spec)
+    real = nearest_two(pool.signal[real_values], pool.signal, pool.spec, _apart(pool, real_values))
     person = _people(pool)
-    usual = _medians(real[0][:, 0], person[theirs], int(person.max()) + 1)
+    usual = _medians(real[0][:, 0], person[real_values], int(person.max()) + 1)
 
     def scaled(rows: NDArray, distance: NDArray, which: NDArray) -> Distances:
         nearest, second = np.maximum(distance.T, 1e-9)
         owner = usual[person[which[:, 0]]]
         return Distances(rows, nearest / second, nearest / np.maximum(owner, 1e-9))
 
-    return CopyDistances(scaled(ours, *made), scaled(theirs, *real), pool)
+    return CopyDistances(scaled(synthetic_values, *made), scaled(real_values, *real), pool)
 
 
 def _sample(
@@ -138,45 +140,47 @@ def _sample(
 def _per_class(trial: Trial, scale: str) -> dict[str, Estimate]:
     near, found = copy_distances(trial), {}
     for name in trial.groups:
-        mine = near.synthetic.within(members(trial.synthetic, name))
-        theirs = near.real.within(members(near.pool, name))
-        if len(mine.rows) < MIN_ITEMS:
-            found[name or "all"] = too_few(len(mine.rows))
+        near_synthetic = near.synthetic.within(members(trial.synthetic, name))
+        real_values = near.real.within(members(near.pool, name))
+        if len(near_synthetic.rows) < MIN_ITEMS:
+            found[name or "all"] = too_few(len(near_synthetic.rows))
             continue
-        if len(theirs.rows) < LEAST:
-            note = f"{len(theirs.rows)} different real items; {LEAST} are needed"
+        if len(real_values.rows) < LEAST:
+            note = f"{len(real_values.rows)} different real items; {LEAST} are needed"
             found[name or "all"] = Estimate(float("nan"), note=note)
             continue
-        unit, random = _units(near.pool[theirs.rows]), trial.random("copy share")
+        unit, random = _units(near.pool[real_values.rows]), trial.random("copy share")
         found[name or "all"] = share_below(
-            getattr(mine, scale), getattr(theirs, scale), unit, random
+            getattr(near_synthetic, scale), getattr(real_values, scale), unit, random
         )
     return found
 
 
 def share_below(
-    ours: NDArray[np.float64],
-    theirs: NDArray[np.float64],
+    synthetic_values: NDArray[np.float64],
+    real_values: NDArray[np.float64],
     unit: NDArray[np.int64],
     random: np.random.Generator,
 ) -> Estimate:
     """Share of synthetic values below the 1 % quantile of the real ones.
 
-    ours: [synthetic item];
-    theirs: [real item];
+    synthetic_values: [synthetic item];
+    real_values: [real item];
     unit: [real item] the unit of the bootstrap, such as a person. In each draw the threshold is
     computed again, and the synthetic and the real share
     below it are compared.
     """
-    order, unit = np.argsort(theirs), np.unique(unit, return_inverse=True)[1]
-    ours, theirs, unit = np.sort(ours), theirs[order], unit[order]
+    order, unit = np.argsort(real_values), np.unique(unit, return_inverse=True)[1]
+    synthetic_values, real_values, unit = np.sort(synthetic_values), real_values[order], unit[order]
     units = int(unit.max()) + 1
-    value = float(_below(ours, np.quantile(theirs, LEVEL)))
+    value = float(_below(synthetic_values, np.quantile(real_values, LEVEL)))
     weight = random.multinomial(units, np.full(units, 1 / units), DRAWS)[:, unit]
     total = np.cumsum(weight, 1)
-    threshold = theirs[(total >= LEVEL * total[:, -1:]).argmax(1)]
-    share = random.binomial(len(ours), _below(ours, threshold)) / len(ours)
-    excess = share - _below(theirs, threshold)
+    threshold = real_values[(total >= LEVEL * total[:, -1:]).argmax(1)]
+    share = random.binomial(len(synthetic_values), _below(synthetic_values, threshold)) / len(
+        synthetic_values
+    )
+    excess = share - _below(real_values, threshold)
     low, high = np.clip(LEVEL + np.quantile(excess, [0.025, 0.975]), 0, 1)
     alarm = excess.mean() > ALARM_SD * excess.std()
     return Estimate(
@@ -230,11 +234,11 @@ def _apart(ecg: Ecg, rows: NDArray[np.int64]) -> Excluded:
     everyone = np.arange(len(ecg))
 
     def barred(part: slice) -> NDArray[np.bool_]:
-        mine = rows[part]
-        same = mine[:, None] == everyone[None]
+        near_synthetic = rows[part]
+        same = near_synthetic[:, None] == everyone[None]
         if ecg.record is None or ecg.onset_s is None:
             return same
-        near = np.abs(ecg.onset_s[mine][:, None] - ecg.onset_s[None]) < APART_S
-        return same | (near & (ecg.record[mine][:, None] == ecg.record[None]))
+        near = np.abs(ecg.onset_s[near_synthetic][:, None] - ecg.onset_s[None]) < APART_S
+        return same | (near & (ecg.record[near_synthetic][:, None] == ecg.record[None]))
 
     return barred

@@ -59,18 +59,18 @@ def nearest_two(
     are allowed.
     which: [item, 2] rows of `real`.
     """
-    ours, theirs = _Windows(items, spec), _Windows(real, spec)
+    item_windows, real_windows = _Windows(items, spec), _Windows(real, spec)
     kept = min(CANDIDATES, len(real))
     distance = np.full((len(items), max(kept, 2)), np.inf)
     which = np.zeros((len(items), max(kept, 2)), np.int64)
-    target = _normalise(theirs.at(0))
+    target = _normalise(real_windows.at(0))
     for start in range(0, len(items), CHUNK):
         part = slice(start, min(start + CHUNK, len(items)))
-        alike = ours.correlation(part, target)
+        alike = item_windows.correlation(part, target)
         if excluded is not None:
             alike[excluded(part)] = -np.inf
         rows = np.argpartition(-alike, kept - 1, axis=1)[:, :kept]
-        fitted = _fit(ours, theirs, part, rows)
+        fitted = _fit(item_windows, real_windows, part, rows)
         fitted[np.isneginf(np.take_along_axis(alike, rows, 1))] = np.inf
         order = fitted.argsort(1)
         distance[part, :kept] = np.take_along_axis(fitted, order, 1)
@@ -132,7 +132,7 @@ class _Windows:
 
 
 def _fit(
-    ours: _Windows, theirs: _Windows, part: slice, rows: NDArray[np.int64]
+    item_windows: _Windows, real_windows: _Windows, part: slice, rows: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """[item, candidate] RMS residual of an item after the best fit of a candidate.
 
@@ -141,13 +141,18 @@ def _fit(
     rows: [item, candidate].
     """
     count, kept = rows.shape
-    moved = np.stack([ours.at(shift, part) for shift in ours.shifts], 1)  # [item, shift, n]
-    picked = theirs.signal[rows.ravel()]
+    moved = np.stack(
+        [item_windows.at(shift, part) for shift in item_windows.shifts], 1
+    )  # [item, shift, n]
+    picked = real_windows.signal[rows.ravel()]
     slope = np.gradient(picked, axis=-1)
     bent = np.gradient(slope, axis=-1)
-    terms = [theirs.cut(wave, 0) for wave in (picked, slope, bent)]
-    stretch = slope[..., theirs.most : theirs.most + theirs.length : theirs.every] * theirs.time
-    terms.append(stretch - (stretch @ theirs.drift) @ theirs.drift.T)
+    terms = [real_windows.cut(wave, 0) for wave in (picked, slope, bent)]
+    stretch = (
+        slope[..., real_windows.most : real_windows.most + real_windows.length : real_windows.every]
+        * real_windows.time
+    )
+    terms.append(stretch - (stretch @ real_windows.drift) @ real_windows.drift.T)
     basis = np.stack([term.reshape(count, kept, -1) for term in terms], 2).astype(np.float64)
     basis /= np.maximum(np.linalg.norm(basis, axis=-1, keepdims=True), 1e-9)
     first = basis[:, :, 0].astype(np.float32)

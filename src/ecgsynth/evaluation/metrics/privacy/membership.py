@@ -44,7 +44,7 @@ def nn_membership(trial: Trial) -> dict[str, Estimate]:
     found = {}
     for name in trial.groups:
         random = trial.random("nn_membership" + name)
-        parts = _sides(trial, name)
+        parts = _sets_of_class(trial, name)
         if isinstance(parts, Estimate):
             found[name or "all"] = parts
             continue
@@ -76,7 +76,7 @@ def domias(trial: Trial) -> dict[str, Estimate]:
     found = {}
     for name in trial.groups:
         random = trial.random("domias" + name)
-        parts = _sides(trial, name)
+        parts = _sets_of_class(trial, name)
         if isinstance(parts, Estimate):
             found[name or "all"] = parts
             continue
@@ -184,7 +184,7 @@ def _rank_from_far(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(1 - (rankdata(distance) - 0.5) / len(distance))
 
 
-def _sides(trial: Trial, name: str) -> list[Ecg] | Estimate:
+def _sets_of_class(trial: Trial, name: str) -> list[Ecg] | Estimate:
     """The synthetic, training and held-out items of a class, or the reason if there are too few."""
     sets = (trial.synthetic, trial.train, trial.test)
     parts = [trial.part(e, name) for e in sets if e is not None]

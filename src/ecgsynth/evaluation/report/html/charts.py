@@ -38,10 +38,10 @@ class Picture:
 
 
 def means(
-    made: Ecg | None, real: Ecg | None, known: dict[str, NDArray], lead: int
+    synthetic: Ecg | None, real: Ecg | None, known: dict[str, NDArray], lead: int
 ) -> list[Picture]:
     """Mean beats with bands of one SD."""
-    sets = [("real", real), ("synthetic", made)]
+    sets = [("real", real), ("synthetic", synthetic)]
     lines = {
         kind: (e.signal[:, lead].mean(0, dtype=np.float64), e.signal[:, lead].std(0))
         for kind, e in sets
@@ -65,9 +65,9 @@ def means(
     return [Picture(chart.markup(f"{caption}: {names_of(lines)}"), caption)]
 
 
-def spectra(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
+def spectra(synthetic: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
     """Mean log power spectra."""
-    sets = [(kind, e) for kind, e in (("real", real), ("synthetic", made)) if e is not None]
+    sets = [(kind, e) for kind, e in (("real", real), ("synthetic", synthetic)) if e is not None]
     if not sets:
         return []
     spec = sets[0][1].spec
@@ -89,20 +89,22 @@ def spectra(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> li
     return [Picture(chart.markup(f"{caption}: {names_of(lines)}"), caption)]
 
 
-def amplitudes(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
+def amplitudes(synthetic: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
     """Histograms of peak-to-peak amplitude."""
     shares = {
-        kind: histogram(e) for kind, e in (("real", real), ("synthetic", made)) if e is not None
+        kind: histogram(e)
+        for kind, e in (("real", real), ("synthetic", synthetic))
+        if e is not None
     }
     if "amplitude" in known:
         shares = {"real": known["amplitude"], **shares}
-    unit = next((e.spec.unit for e in (made, real) if e is not None), "mV")
+    unit = next((e.spec.unit for e in (synthetic, real) if e is not None), "mV")
     return _histogram(AMPLITUDE_EDGES, shares, f"peak to peak, {unit}", "Peak-to-peak amplitude")
 
 
-def rhythms(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
+def rhythms(synthetic: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
     """Histograms of the RR interval before a beat, if the items have it."""
-    found = {kind: rr_histogram(e) for kind, e in (("real", real), ("synthetic", made)) if e}
+    found = {kind: rr_histogram(e) for kind, e in (("real", real), ("synthetic", synthetic)) if e}
     shares = {kind: share for kind, share in found.items() if share is not None}
     if "rr" in known:
         shares = {"real": known["rr"], **shares}

@@ -28,15 +28,15 @@ OCTAVES = {float(np.log2(hz)): f"{hz:g}" for hz in (0.5, 1, 2, 5, 10, 20, 40, 80
 
 
 def components(
-    made: Ecg | None, real: Ecg | None, random: np.random.Generator, dots: int = DOTS
+    synthetic: Ecg | None, real: Ecg | None, random: np.random.Generator, dots: int = DOTS
 ) -> list[Picture]:
     """Both sets in the first two principal components of the real items, if any."""
     from sklearn.decomposition import PCA
 
-    base = real if real is not None else made
+    base = real if real is not None else synthetic
     if base is None or len(base) < 3:
         return []
-    flat = {kind: _flat(pick(e, dots, random)) for kind, e in _pair(made, real)}
+    flat = {kind: _flat(pick(e, dots, random)) for kind, e in _pair(synthetic, real)}
     pca = PCA(min(2, base.signal[0].size), random_state=0).fit(_flat(pick(base, FITTED, random)))
     if len(pca.components_) < 2:
         return []
@@ -48,7 +48,7 @@ def components(
 
 
 def neighbourhoods(
-    made: Ecg | None, real: Ecg | None, random: np.random.Generator, dots: int = DOTS
+    synthetic: Ecg | None, real: Ecg | None, random: np.random.Generator, dots: int = DOTS
 ) -> list[Picture]:
     """A t-SNE of both sets together: similar items are close to each other.
 
@@ -59,7 +59,7 @@ def neighbourhoods(
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
-    sets = {kind: pick(e, dots, random) for kind, e in _pair(made, real)}
+    sets = {kind: pick(e, dots, random) for kind, e in _pair(synthetic, real)}
     total = sum(map(len, sets.values()))
     if total < 3 * MIN_ITEMS:
         return []
@@ -76,19 +76,21 @@ def neighbourhoods(
     return [picture]
 
 
-def coherence_maps(made: Ecg, real: Ecg, lead: int, random: np.random.Generator) -> list[Picture]:
+def coherence_maps(
+    synthetic: Ecg, real: Ecg, lead: int, random: np.random.Generator
+) -> list[Picture]:
     """Mean wavelet coherence of synthetic with real items, and of real with real items."""
     from ecgsynth.signals.wavelets import coherence
 
-    spec = made.spec
+    spec = synthetic.spec
     length = min(spec.samples, int(COHERENT_S * spec.fs))
-    count = min(COHERENT_SAMPLES // length, len(made), len(real) // 2)
+    count = min(COHERENT_SAMPLES // length, len(synthetic), len(real) // 2)
     top = min(spec.band[1] or np.inf, spec.fs / 2, HIGHEST_HZ)
     if count < MIN_ITEMS:
         return []
     one, two = (
         whole(e).signal[random.permutation(len(e))[:n], lead, :length]
-        for e, n in ((made, count), (real, 2 * count))
+        for e, n in ((synthetic, count), (real, 2 * count))
     )
     found = []
     sides = (
@@ -110,8 +112,8 @@ def coherence_maps(made: Ecg, real: Ecg, lead: int, random: np.random.Generator)
     return found
 
 
-def _pair(made: Ecg | None, real: Ecg | None) -> list[tuple[str, Ecg]]:
-    return [(kind, e) for kind, e in (("real", real), ("synthetic", made)) if e is not None]
+def _pair(synthetic: Ecg | None, real: Ecg | None) -> list[tuple[str, Ecg]]:
+    return [(kind, e) for kind, e in (("real", real), ("synthetic", synthetic)) if e is not None]
 
 
 def _flat(ecg: Ecg) -> NDArray[np.float64]:
@@ -163,10 +165,12 @@ def _coarse(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def even_sets(
-    made: Ecg | None, real: Ecg | None, dots: int, random: np.random.Generator
+    synthetic: Ecg | None, real: Ecg | None, dots: int, random: np.random.Generator
 ) -> tuple[Ecg | None, Ecg | None]:
     """Both sets with at most `dots` items, equally many of each class."""
-    sets = [e for e in (made, real) if e is not None and e.spec.classes and not e.spec.multilabel]
+    sets = [
+        e for e in (synthetic, real) if e is not None and e.spec.classes and not e.spec.multilabel
+    ]
     counts = [e.counts() for e in sets]
     fewest = {name: min(c.get(name, 0) for c in counts) for name in (counts[0] if counts else ())}
     most = max(1, dots // max(sum(n > 0 for n in fewest.values()), 1))
@@ -178,4 +182,4 @@ def even_sets(
         chosen = np.sort(np.concatenate(rows))
         return ecg[chosen] if len(chosen) else None
 
-    return even(made), even(real)
+    return even(synthetic), even(real)

@@ -24,7 +24,7 @@ PAIRS = 4
 class Pair:
     """A synthetic item and its nearest real items: rows within the class, RMS distances."""
 
-    made: int
+    synthetic: int
     trained: int
     to_trained: float
     held: int
@@ -56,30 +56,33 @@ def closest_pairs(trial: Trial, group: str) -> list[Pair]:
 
 
 def draw_pairs(
-    pairs: list[Pair], made: Ecg | None, train: Ecg | None, test: Ecg | None, lead: int
+    pairs: list[Pair], synthetic: Ecg | None, train: Ecg | None, test: Ecg | None, lead: int
 ) -> list[list[Picture]]:
     """For each pair the synthetic item over the training item and over the held-out item.
 
     Items that may not be shown are not drawn. Speed and gain are doubled to show differences.
     """
-    if made is None or train is None or not pairs:
+    if synthetic is None or train is None or not pairs:
         return []
-    length = int(STRIP_S * made.spec.fs)
+    length = int(STRIP_S * synthetic.spec.fs)
     waves = [
-        [wave_of(made, pair.made, lead)[:length], wave_of(train, pair.trained, lead)[:length]]
+        [
+            wave_of(synthetic, pair.synthetic, lead)[:length],
+            wave_of(train, pair.trained, lead)[:length],
+        ]
         + ([wave_of(test, pair.held, lead)[:length]] if test is not None else [])
         for pair in pairs
     ]
     every = [wave for some in waves for wave in some]
-    plain, unit = made.spec.unit != "mV", made.spec.unit
+    plain, unit = synthetic.spec.unit != "mV", synthetic.spec.unit
     gain = plain_gain(every) if plain else 20.0
     low, high = panel_limits(every, gain)
-    speed = 25.0 if made.spec.seconds >= LONG_S else 50.0
+    speed = 25.0 if synthetic.spec.seconds >= LONG_S else 50.0
 
     def picture(over: NDArray, under: NDArray, words: str) -> Picture:
-        paper = Paper(len(over) / made.spec.fs, low, high, gain, plain, speed)
-        paper.wave(under, made.spec.fs, "real")
-        paper.wave(over, made.spec.fs, "synthetic over")
+        paper = Paper(len(over) / synthetic.spec.fs, low, high, gain, plain, speed)
+        paper.wave(under, synthetic.spec.fs, "real")
+        paper.wave(over, synthetic.spec.fs, "synthetic over")
         return Picture(paper.markup(f"synthetic ECG over its {words}"), words)
 
     found = []
