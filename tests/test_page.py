@@ -509,7 +509,7 @@ def test_the_most_copy_like_pair_stands_first(beats: dict[str, Ecg]) -> None:
     signal[rows[5]] = train.of_class(group).signal[7]
     trial = Trial(**beats | {"synthetic": replace(made, signal=signal)})
     first = closest_pairs(trial, group)[0]
-    assert (first.made, first.trained) == (5, 7)
+    assert (first.synthetic, first.trained) == (5, 7)
     assert first.to_trained < 1e-6 < first.to_heldout
 
 

@@ -54,11 +54,11 @@ def serve(
     from ecgsynth.service.middleware.logs import CONFIG
     from ecgsynth.service.settings import KEY, Settings, read_key
 
-    given: dict[str, object] = dict(_word(text) for text in settings or [])
+    values: dict[str, object] = dict(_word(text) for text in settings or [])
     named = {"model_dir": model_dir, "runs": runs, "jobs_db": jobs_db}
-    given |= {name: value for name, value in named.items() if value}
-    _check_no_secret(given)
-    chosen = Settings.read(given)
+    values |= {name: value for name, value in named.items() if value}
+    _check_no_secret(values)
+    chosen = Settings.read(values)
     chosen = chosen.model_copy(update={"hosts": ",".join(filter(None, (chosen.hosts, host)))})
     key = read_key()
     if chosen.model_dir is not None and not chosen.model_dir.is_dir():
@@ -106,7 +106,7 @@ def _word(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _check_no_secret(given: Mapping[str, object]) -> None:
+def _check_no_secret(values: Mapping[str, object]) -> None:
     """Reject a password on the command line."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
@@ -114,7 +114,7 @@ def _check_no_secret(given: Mapping[str, object]) -> None:
     from ecgsynth.errors import EcgsynthError
 
     try:
-        address = make_url(str(given.get("jobs_db", "sqlite://")))
+        address = make_url(str(values.get("jobs_db", "sqlite://")))
     except ArgumentError:  # reported when it is opened
         return
     if address.password or "password" in address.query:

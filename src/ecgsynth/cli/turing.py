@@ -49,8 +49,8 @@ def turing(
     if seed < 0:
         raise EcgsynthError(f"the seed must be a whole number, 0 or more; got {seed}.")
     classes = list(dict.fromkeys(name.strip() for name in label.split(",") if name.strip()))
-    made = _synthetic_items(what, count, classes, seed)
-    page = reading_page(made, _real_items(against, made), count, classes, seed, show_real)
+    synthetic = _synthetic_items(what, count, classes, seed)
+    page = reading_page(synthetic, _real_items(against, synthetic), count, classes, seed, show_real)
     with atomic_write(to) as temporary:
         temporary.write_text(page, encoding="utf-8")
     typer.echo(f"{count} strips, half of them real: {to}")
@@ -72,14 +72,14 @@ def _synthetic_items(what: str, count: int, classes: list[str], seed: int) -> Ec
     return model.generate(dict.fromkeys(names, count), seed=seed)
 
 
-def _real_items(against: str, made: Ecg) -> Ecg:
+def _real_items(against: str, synthetic: Ecg) -> Ecg:
     """A registered data set cut like the synthetic items, or a file."""
     from ecgsynth.evaluation.real_sets import load_real
     from ecgsynth.progress import stderr_console
 
     if against in ("mitbih:test", "mitbih:test-literature"):
         stderr_console().print("This uses DS2, the test set: only once per shipped version.")
-    return load_real(against, made.spec)
+    return load_real(against, synthetic.spec)
 
 
 def _show(page: Path, files: list[Path]) -> None:

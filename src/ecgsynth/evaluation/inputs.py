@@ -102,7 +102,7 @@ def warn_of_copies(synthetic: Ecg, parts: Mapping[str, Ecg | None], notes: list[
 
 
 def warn_of_trained_patients(train: Ecg | None, new: Ecg | None, notes: list[str]) -> None:
-    """Say so where people of the new patients' set have the names of trained ones."""
+    """Warn if people of the new patients' set have the names of training people."""
     if train is None or new is None or train.patient is None or new.patient is None:
         return
     names = {*new.patient.tolist()} - {""}

@@ -15,19 +15,19 @@ from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 
 
-def load_real(given: str, spec: Spec) -> Ecg:
+def load_real(source: str, spec: Spec) -> Ecg:
     """Load a real set by name: a file or folder, or a split as in `load_like`.
 
     Raises
     ------
     EcgsynthError: there is no such file, folder or set, or it cannot be cut that way.
     """
-    if given.partition(":")[0] not in DATASETS.names():
-        if Path(given).exists():
-            return read_silently(given)  # `evaluate` warns of a doubtful unit
-        if Path(given).suffix or "/" in given:
-            raise EcgsynthError(f"there is no file or folder {given} to read real items from.")
-    return load_like(given, spec)
+    if source.partition(":")[0] not in DATASETS.names():
+        if Path(source).exists():
+            return read_silently(source)  # `evaluate` warns of a doubtful unit
+        if Path(source).suffix or "/" in source:
+            raise EcgsynthError(f"there is no file or folder {source} to read real items from.")
+    return load_like(source, spec)
 
 
 def load_like(source: str, spec: Spec, settings: Mapping[str, Any] | None = None) -> Ecg:

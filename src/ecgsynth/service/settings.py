@@ -105,8 +105,8 @@ class Settings(BaseModel):
         return origins
 
     @classmethod
-    def read(cls, given: Mapping[str, object] | None = None) -> Settings:
-        """Defaults, overridden by the environment, overridden by `given`.
+    def read(cls, values: Mapping[str, object] | None = None) -> Settings:
+        """Defaults, overridden by the environment, overridden by `values`.
 
         Raises
         ------
@@ -117,7 +117,7 @@ class Settings(BaseModel):
             for name, value in os.environ.items()
             if name.startswith(PREFIX)
         }
-        settings: Settings = make_settings(cls, {**named, **(given or {})}, "the service")
+        settings: Settings = make_settings(cls, {**named, **(values or {})}, "the service")
         return settings
 
     def to_environment(self) -> dict[str, str]:

@@ -95,15 +95,15 @@ def choose_strips(
     )
 
 
-def _groups(made: Ecg, test: Ecg, classes: Sequence[str]) -> list[str]:
+def _groups(synthetic: Ecg, test: Ecg, classes: Sequence[str]) -> list[str]:
     """Classes with items in both sets; one group without a name if items have none or several."""
-    if not made.spec.classes or made.spec.multilabel:
+    if not synthetic.spec.classes or synthetic.spec.multilabel:
         if classes:
             raise EcgsynthError(
                 "the items have no class or several; leave out --label to draw from all items."
             )
         return [""]
-    counts = {"synthetic": made.counts(), "real": test.counts()}
+    counts = {"synthetic": synthetic.counts(), "real": test.counts()}
     for name in classes:
         for side, known in counts.items():
             if not known.get(name):
@@ -111,24 +111,24 @@ def _groups(made: Ecg, test: Ecg, classes: Sequence[str]) -> list[str]:
                 raise EcgsynthError(
                     f"the {side} set has no items of class '{name}'; it has {there or 'none'}."
                 )
-    both = [n for n in made.spec.classes if all(known.get(n) for known in counts.values())]
+    both = [n for n in synthetic.spec.classes if all(known.get(n) for known in counts.values())]
     if not both:
         raise EcgsynthError("no class has items in both sets; use the same class names.")
-    if alone := [n for n in made.spec.classes if n not in both and not classes]:
+    if alone := [n for n in synthetic.spec.classes if n not in both and not classes]:
         log.warning("Left out, because one of the sets has no such items: %s.", ", ".join(alone))
     return list(dict.fromkeys(classes)) or both
 
 
-def _one_band(made: Ecg, test: Ecg) -> tuple[Ecg, Ecg]:
+def _one_band(synthetic: Ecg, test: Ecg) -> tuple[Ecg, Ecg]:
     """Low-pass both sets to the narrower band, so that noise does not reveal the origin."""
-    edges = [ecg.spec.band[1] or np.inf for ecg in (made, test)]
+    edges = [ecg.spec.band[1] or np.inf for ecg in (synthetic, test)]
     high = min(edges)
-    if made.spec.band[0] != test.spec.band[0]:
+    if synthetic.spec.band[0] != test.spec.band[0]:
         log.warning(
             "The bands of the sets have different lower edges: the baseline may reveal the origin."
         )
     found = []
-    for ecg, edge in zip((made, test), edges, strict=True):
+    for ecg, edge in zip((synthetic, test), edges, strict=True):
         if edge > high:
             log.warning("%s is low-passed at %g Hz, like the other set.", ecg.source, high)
             ecg = replace(ecg, signal=lowpass(ecg.signal, ecg.spec.fs, high))

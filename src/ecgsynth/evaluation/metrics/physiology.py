@@ -247,14 +247,14 @@ def _compare(trial: Trial, what: str, distance: Gap, share: bool) -> dict[str, E
 
 
 def _estimate(
-    sides: tuple[NDArray[np.float64], NDArray[np.float64]],
+    pair: tuple[NDArray[np.float64], NDArray[np.float64]],
     samples: list[Units],
     distance: Gap,
     what: str,
     share: bool,
 ) -> Estimate:
     """The distance of two samples with its interval. samples: over synthetic, then real items."""
-    (ours, theirs), value = sides, np.concatenate(sides)
+    (ours, theirs), value = pair, np.concatenate(pair)
     order = np.argsort(value, kind="stable")
     width = np.append(np.diff(value[order]), 0.0)
     # One row for all items, then one without each unit.
@@ -272,4 +272,4 @@ def _estimate(
     ][::-1]  # the real people first
     digits = 2 if MEASUREMENTS[what][1] == "mV" else 0
     note = f"median {np.median(ours):.{digits}f}, of real items {np.median(theirs):.{digits}f}"
-    return interval(float(figure), left, items=min(map(len, sides)) if share else None, note=note)
+    return interval(float(figure), left, items=min(map(len, pair)) if share else None, note=note)

@@ -48,7 +48,7 @@ def delineate(signal: NDArray, fs: float, net: UNet1D | None = None) -> Fiducial
 
     The delineators in neurokit2 need several beats; this one accepts a single beat as well as a
     record. On the same held-out people the SD of its QRS onset is 7 ms in lead II and 8 ms over all
-    leads; theirs is 11 and 21 ms at best (`prominence`), 39 and 45 ms by default (`dwt`).
+    leads; in neurokit2 it is 11 and 21 ms at best (`prominence`), 39 and 45 ms by default (`dwt`).
     `delineator_errors` returns the table, `benchmarks/delineator.py` measures both.
 
     Parameters

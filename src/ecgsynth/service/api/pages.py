@@ -46,7 +46,7 @@ def _page(name: str) -> Response:
 class _Static(StaticFiles):
     """Static files with the same policy header as pages."""
 
-    def file_response(self, *given: Any, **named: Any) -> Response:
-        response = super().file_response(*given, **named)
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
         response.headers["Content-Security-Policy"] = POLICY
         return response

@@ -1,4 +1,4 @@
-"""Response bodies: ECG as lines of JSON, and files of any format, in limited memory."""
+"""Response content: ECG as lines of JSON, and files of any format, in limited memory."""
 
 from __future__ import annotations
 

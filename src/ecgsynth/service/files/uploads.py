@@ -39,7 +39,7 @@ def kind_of(name: str) -> str:
 
     Raises
     ------
-    EcgsynthError: the ending is none of theirs.
+    EcgsynthError: the ending is not one of these.
     """
     ending = PurePosixPath(name).suffix.lower()
     if ending not in KINDS:
@@ -81,7 +81,7 @@ def check(file: BinaryIO, kind: str, most_bytes: int, most_files: int) -> None:
 
 
 def _check(members: list[zipfile.ZipInfo], kind: str, most_bytes: int, most_files: int) -> None:
-    """Refuse an archive for what its table says."""
+    """Reject an archive by its directory."""
     size = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
     if len(members) > most_files:
@@ -146,7 +146,7 @@ def unpack(archive: Path, folder: Path, most_bytes: int = MOST_UNPACKED) -> Path
     try:
         with zipfile.ZipFile(archive) as file:
             for member in file.infolist():
-                file.extract(member, folder)  # at most as many bytes as its table says
+                file.extract(member, folder)  # at most as many bytes as its directory states
     except BROKEN as problem:
         raise EcgsynthError(f"the archive is damaged ({problem}); send it again.") from None
     headers = sorted(folder.rglob("*.hea"))

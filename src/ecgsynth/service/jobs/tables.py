@@ -88,9 +88,9 @@ def open_database(url: str) -> Engine:
         ) from None
     except (DBAPIError, OSError) as problem:
         reason = mask_passwords(" ".join(str(getattr(problem, "orig", problem)).split()), url)
-        shown = address.render_as_string(hide_password=True)
+        masked_url = address.render_as_string(hide_password=True)
         raise EcgsynthError(
-            f"the jobs database {shown} cannot be used ({reason}); correct --jobs-db."
+            f"the jobs database {masked_url} cannot be used ({reason}); correct --jobs-db."
         ) from None
     return engine
 
@@ -111,7 +111,7 @@ def _file_of(address: URL) -> Path:
     return Path(name)
 
 
-def _check_layout(engine: Engine, shown: str) -> None:
+def _check_layout(engine: Engine, masked_url: str) -> None:
     """Reject tables of another version, before a job is lost."""
     found = inspect(engine)
     for table in metadata.sorted_tables:
@@ -119,7 +119,7 @@ def _check_layout(engine: Engine, shown: str) -> None:
         lacking = [column.name for column in table.columns if column.name not in there]
         if lacking:
             raise EcgsynthError(
-                f"the jobs database {shown} is of another version ({table.name} lacks "
+                f"the jobs database {masked_url} is of another version ({table.name} lacks "
                 f"{', '.join(lacking)}); name another with --jobs-db."
             )
 

@@ -66,7 +66,7 @@ class ModelStore:
         self.batch_s = batch_s
         # One thread computes all passes: every additional thread would keep its own memory.
         self._computing = ThreadPoolExecutor(1, "ecgsynth-microbatch")
-        self._looking = ThreadPoolExecutor(1, "ecgsynth-shelf")
+        self._looking = ThreadPoolExecutor(1, "ecgsynth-model-store")
         self._reading = ThreadPoolExecutor(1, "ecgsynth-reading")
         self._read: dict[Stamp, Served | str] = {}
         self._being_read: set[Stamp] = set()

@@ -163,14 +163,14 @@ def collapse(trial: Trial) -> dict[str, Estimate]:
 
 
 def _classes(
-    trial: Trial, found: dict[str, Estimate]
+    trial: Trial, results: dict[str, Estimate]
 ) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64]]]:
-    """(class, its synthetic rows, its test rows); classes of too few items go into `found`."""
+    """(class, its synthetic rows, its test rows); classes of too few items go into `results`."""
     assert trial.test is not None
     for name in trial.groups:
         synthetic_rows, real_rows = members(trial.synthetic, name), members(trial.test, name)
         if min(len(synthetic_rows), len(real_rows)) < MIN_ITEMS:
-            found[name or "all"] = too_few(min(len(synthetic_rows), len(real_rows)))
+            results[name or "all"] = too_few(min(len(synthetic_rows), len(real_rows)))
         else:
             yield name, synthetic_rows, real_rows
 

@@ -98,7 +98,7 @@ def discriminative_score(trial: Trial) -> dict[str, Estimate]:
     return {"all": _absolute(interval(value, left, least=-0.5, note=note))}
 
 
-def _absolute(found: Estimate) -> Estimate:
+def _absolute(figure: Estimate) -> Estimate:
     """The absolute value of a figure, with its interval and range."""
 
     def far(low: float, high: float) -> tuple[float, float]:
@@ -106,10 +106,10 @@ def _absolute(found: Estimate) -> Estimate:
         return (0.0 if low < 0 < high else min(far), max(far))
 
     low, high = (None, None)
-    if found.low is not None and found.high is not None:
-        low, high = far(found.low, found.high)
-    without = found.without_one and far(*found.without_one)
-    return replace(found, value=abs(found.value), low=low, high=high, without_one=without)
+    if figure.low is not None and figure.high is not None:
+        low, high = far(figure.low, figure.high)
+    without = figure.without_one and far(*figure.without_one)
+    return replace(figure, value=abs(figure.value), low=low, high=high, without_one=without)
 
 
 def chance_level(items: int) -> tuple[float, float]:
