@@ -121,7 +121,7 @@ def discrepancies(sets: dict[str, es.Ecg], train: es.Ecg, test: es.Ecg) -> None:
     Unbiased, Gaussian kernel at the median distance of real windows (Gretton et al., JMLR 2012).
     Windows of one person resemble each other, so no two of them are compared: a set as varied as
     people are has 0. Intervals: draws of the held-out people. Chance: what the real people reach
-    when they are dealt out at random to two sides as large as these.
+    when they are group_units out at random to two sides as large as these.
     """
     random = np.random.default_rng(0)
     wave = train.signal[:, 0]
@@ -135,8 +135,8 @@ def discrepancies(sets: dict[str, es.Ecg], train: es.Ecg, test: es.Ecg) -> None:
         low, high = np.quantile(mmd(kernel, drawn, ~held), [0.025, 0.975])
         cells.append(estimate(float(mmd(kernel, held, ~held)), low, high))
     kernel, held = by_person(test, train, width)
-    dealt = random.permuted(np.tile(held, (DRAWS, 1)), axis=1)
-    chance = float(np.quantile(mmd(kernel, dealt, ~dealt), 0.95))
+    group_units = random.permuted(np.tile(held, (DRAWS, 1)), axis=1)
+    chance = float(np.quantile(mmd(kernel, group_units, ~group_units), 0.95))
     print("MMD of whole windows, 0 = the same; under the last figure in 95 of 100 by chance:\n")
     table(["figure", *sets, "chance"], [["MMD, squared", *cells, number(chance)]])
 

@@ -17,7 +17,7 @@ import ecgsynth as es
 from ecgsynth.datasets.ptbxl import vocabulary
 from ecgsynth.datasets.ptbxl.statements import SUPERCLASSES
 from ecgsynth.evaluation.reference_models.classifiers import RECORD_SHARE, STEPS, fit, predict
-from ecgsynth.evaluation.reference_models.instruments import made
+from ecgsynth.evaluation.reference_models.instruments import make_instrument
 from ecgsynth.progress import share_bar
 from ecgsynth.signals.ecg import Ecg
 
@@ -47,7 +47,7 @@ def main() -> None:
         if part != "train"
     }
     facts = {"train": train.source, "validation": validation.source, "steps": steps}
-    made(net, train, facts | {"licence": licence, "figures": told}).save(to)
+    make_instrument(net, train, facts | {"licence": licence, "figures": told}).save(to)
     size = sum(p.numel() for p in net.parameters())
     print(f"{to}: {to.stat().st_size / 1e6:.1f} MB, {size:,} parameters")
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ecgsynth.service.api.responses import few_lines
+from ecgsynth.service.api.responses import ndjson_bytes
 from ecgsynth.signals.ecg import Ecg
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def answered(ecg: Ecg, id: str, measured: dict[str, float] | None = None) -> Any
     """A route that answers `POST /v1/ecgs` with this ECG, as the service would."""
 
     def route(asked: Route) -> None:
-        lines = few_lines(iter([ecg]), {"model": id, "seed": 1}).decode().splitlines()
+        lines = ndjson_bytes(iter([ecg]), {"model": id, "seed": 1}).decode().splitlines()
         if measured:
             items = [json.dumps(json.loads(x) | {"measured": measured}) for x in lines[1:-1]]
             lines = [lines[0], *items, lines[-1]]

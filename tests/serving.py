@@ -28,7 +28,7 @@ def served(settings: Settings, key: str = "") -> Iterator[httpx.Client]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         app = create_app(settings, key)
-        app.state.shelf.warm = _nothing
+        app.state.model_store.warm = _nothing
         config = uvicorn.Config(
             app, log_config=None, timeout_graceful_shutdown=2, **connections.options()
         )

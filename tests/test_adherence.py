@@ -85,7 +85,7 @@ def test_a_class_that_the_classifier_does_not_know_is_named(trial: Trial) -> Non
     other = Trial(renamed(trial.synthetic), renamed(trial.test), quick=True)
     found = METRICS.get("adherence").measure(other)
     assert np.isfinite(found["N"].value)
-    assert "does not know class paced" in found["paced"].note
+    assert "does not have class paced" in found["paced"].note
 
 
 def test_for_other_items_a_classifier_is_trained(
@@ -193,7 +193,7 @@ def test_a_single_beat_has_no_rate_to_measure(trial: Trial) -> None:
     with pytest.raises(NotApplicable, match="do not hold two beats"):
         METRICS.get("heart_rate_adherence").measure(trial)
     bare = Ecg(trial.synthetic.signal, replace(trial.synthetic.spec, context=()))
-    with pytest.raises(NotApplicable, match="no heart rate is asked for"):
+    with pytest.raises(NotApplicable, match="no heart rate is requested"):
         METRICS.get("heart_rate_adherence").measure(Trial(bare, bare))
 
 

@@ -265,9 +265,9 @@ def test_a_slip_in_a_plan_is_one_sentence(override: str, said: str) -> None:
 def test_the_shipped_plan_has_the_published_factors() -> None:
     shares = Plan.read("augment-svf").shares
     assert {name: share.times for name, share in shares.items()} == {"S": 4, "V": 2, "F": 4}
-    assert [share.wanted(100) for share in shares.values()] == [300, 100, 300]
+    assert [share.items_to_add(100) for share in shares.values()] == [300, 100, 300]
     fewer = Plan.read("augment-svf", "classes.F.enabled=false", "classes.S.times=2")
-    assert [*fewer.shares] == ["S", "V"] and fewer.shares["S"].wanted(100) == 100
+    assert [*fewer.shares] == ["S", "V"] and fewer.shares["S"].items_to_add(100) == 100
     assert "augment-svf" in shipped("augmentation") and "augment-svf" not in shipped()
 
 

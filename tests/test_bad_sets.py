@@ -19,7 +19,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import Estimate, Metric, NotApplicable, Trial
 from ecgsynth.evaluation.baselines import calibration
 from ecgsynth.evaluation.baselines.controls import CONTROLS
-from ecgsynth.evaluation.judge import evaluate, judge
+from ecgsynth.evaluation.judge import evaluate, measure_all
 from ecgsynth.evaluation.report import Report
 from ecgsynth.evaluation.report.html import page
 from ecgsynth.formats import write
@@ -85,14 +85,14 @@ def metric_of(outcome: Estimate | Exception, group: str = "all") -> Metric:
 def test_a_metric_without_a_figure_leaves_the_table_with_its_reason(
     made: Ecg, outcome: Estimate | Exception, reason: str
 ) -> None:
-    rows, left_out, _ = judge(Trial(made), [metric_of(outcome)], False, lambda *_: None)
+    rows, left_out, _ = measure_all(Trial(made), [metric_of(outcome)], False, lambda *_: None)
     assert rows == []
     assert left_out == {"m": reason}
 
 
 def test_a_fault_in_a_metric_is_no_reason(made: Ecg) -> None:
     with pytest.raises(ZeroDivisionError):
-        judge(Trial(made), [metric_of(ZeroDivisionError())], False, lambda *_: None)
+        measure_all(Trial(made), [metric_of(ZeroDivisionError())], False, lambda *_: None)
 
 
 def test_a_metric_that_does_not_apply_to_a_control_has_no_value_there(
@@ -106,7 +106,7 @@ def test_a_metric_that_does_not_apply_to_a_control_has_no_value_there(
     monkeypatch.setattr(calibration, "CONTROLS", {"noise": CONTROLS["noise"]})
     trial = Trial(made, crowd["heldout"], crowd["train"], quick=True, seed=77)
     alone = Metric("alone", "1", "lower", (), "match", "", measure)
-    rows, left_out, _ = judge(trial, [alone], True, lambda *_: None)
+    rows, left_out, _ = measure_all(trial, [alone], True, lambda *_: None)
     assert [(row.value, row.controls) for row in rows] == [(1.0, {})]
     assert left_out == {}
 
@@ -194,12 +194,12 @@ def test_broken_items_are_left_out_and_counted(
         replace(made, signal=signal), replace(crowd["heldout"], signal=real), crowd["train"]
     )
     assert "7 of 300 items hold NaN or infinity and are left out." in report.notes
-    assert "2 items of the held-out set hold NaN and are left out." in report.notes
+    assert "2 items of the held-out set contain NaN and are left out." in report.notes
     assert all(row.value is None or np.isfinite(row.value) for row in report.rows)
     signal[:] = broken
-    with pytest.raises(EcgsynthError, match="every synthetic item holds NaN or infinity"):
+    with pytest.raises(EcgsynthError, match="every synthetic item contains NaN or infinity"):
         judged(replace(made, signal=signal), crowd["heldout"])
-    with pytest.raises(EcgsynthError, match="every item of the held-out set holds NaN"):
+    with pytest.raises(EcgsynthError, match="every item of the held-out set contains NaN"):
         judged(made, replace(made, signal=signal))
 
 
@@ -315,7 +315,8 @@ def test_a_set_that_holds_real_items_is_found_out(crowd: dict[str, Ecg]) -> None
     bare = replace(crowd["heldout"], spec=replace(crowd["heldout"].spec, r_sample=None))
     report = judged(bare, crowd["heldout"], crowd["train"], metrics=["coverage_signal"])
     assert any(
-        note.startswith("THE SET HOLDS REAL ITEMS") and "held-out" in note for note in report.notes
+        note.startswith("THE SET CONTAINS REAL ITEMS") and "held-out" in note
+        for note in report.notes
     )
 
 
@@ -392,9 +393,9 @@ def test_without_the_training_set_no_set_is_called_free_of_copies(
     assert report["copy_share", "N"].value < 0.1  # all of them are trained items
     asked = next(q for q in report.to_json()["questions"] if "copies" in q["question"])
     assert asked["mark"] == "unknown"
-    assert "without the training set nobody sees" in asked["rule"]
+    assert "without the training set, copies of training beats" in asked["rule"]
     assert "a held-out one" in asked["sentence"]
-    assert any("among the held-out items alone" in note for note in report.notes)
+    assert any("among the held-out items only" in note for note in report.notes)
 
 
 def test_no_figure_without_a_mark_is_called_the_furthest_off(

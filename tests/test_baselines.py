@@ -12,9 +12,9 @@ from ecgsynth.evaluation import NotApplicable, Trial
 from ecgsynth.evaluation.baselines.samplers import (
     PERSON_ITEMS,
     class_gaussian,
+    describe_gaussian,
     gaussian,
     mixup,
-    of_whom,
     smote,
 )
 from ecgsynth.evaluation.judge import evaluate
@@ -119,7 +119,7 @@ def test_between_two_items_means_between_two_of_one_person_whose_context_is_kept
 def test_whoever_has_one_item_is_not_mixed_with_others() -> None:
     made = mixup(trial()).synthetic
     assert not len(of_person(made, "d", "V"))
-    with pytest.raises(NotApplicable, match="nobody has two"):
+    with pytest.raises(NotApplicable, match="no person has two"):
         mixup(replace(trial(), train=real()[[0, 305, 500, 605]]))  # an N and a V of "a" and of "b"
 
 
@@ -129,12 +129,12 @@ def test_where_nobody_is_named_the_gaussian_is_that_of_the_class_and_the_report_
     for label in "NV":
         sd = [ecg.of_class(label).signal.std() for ecg in (one, other)]
         assert sd[0] == pytest.approx(sd[1], rel=0.05)
-    with pytest.raises(NotApplicable, match="whose items they are"):
+    with pytest.raises(NotApplicable, match="the person of each item"):
         mixup(trial(bare))
-    assert of_whom(trial()) == ""
+    assert describe_gaussian(trial()) == ""
     asked = replace(trial(bare, 60).synthetic, source="synthetic:x")
     report = evaluate(asked, bare, bare, metrics=["coverage_signal"], quick=True)
-    assert of_whom(trial(bare)) in report.notes
+    assert describe_gaussian(trial(bare)) in report.notes
     assert {"gaussian", "smote"} <= report["coverage_signal", "N"].controls.keys()
     assert "mixup" not in report["coverage_signal", "N"].controls
 

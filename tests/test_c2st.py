@@ -12,10 +12,15 @@ from ecgsynth.datasets import load
 from ecgsynth.evaluation import Estimate, NotApplicable, Trial
 from ecgsynth.evaluation.baselines.controls import CONTROLS, mean_beat, narrow_band
 from ecgsynth.evaluation.baselines.samplers import class_gaussian
-from ecgsynth.evaluation.intervals import IN_A_ROW
+from ecgsynth.evaluation.intervals import ITEMS_PER_BLOCK
 from ecgsynth.evaluation.metrics.fidelity import c2st
-from ecgsynth.evaluation.metrics.fidelity.c2st import conditions, shapes
-from ecgsynth.evaluation.metrics.fidelity.folds import FOLDS, by_blocks, nearest, sides
+from ecgsynth.evaluation.metrics.fidelity.c2st import condition_features, shape_features
+from ecgsynth.evaluation.metrics.fidelity.folds import (
+    FOLDS,
+    nearest,
+    split_by_blocks,
+    two_sample_sets,
+)
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.simulator.records import Noise, simulate_beats
@@ -47,7 +52,7 @@ def shuffled_rr(ecg: Ecg, seed: int = 0) -> Ecg:
     return replace(ecg, context=ecg.context[np.random.default_rng(seed).permutation(len(ecg))])
 
 
-def relabelled(ecg: Ecg, share: float = 0.2, seed: int = 0) -> Ecg:
+def select_classes(ecg: Ecg, share: float = 0.2, seed: int = 0) -> Ecg:
     """Another label for so many of the beats."""
     random, label = np.random.default_rng(seed), ecg.labels_id.copy()
     rows, classes = random.random(len(ecg)) < share, len(ecg.spec.classes)
@@ -62,7 +67,7 @@ def test_a_person_stands_in_one_fold_with_equally_many_of_each_class_on_both_sid
     trial: Trial,
 ) -> None:
     assert trial.test is not None
-    found = sides(trial.synthetic, trial.test, np.random.default_rng(0))
+    found = two_sample_sets(trial.synthetic, trial.test, np.random.default_rng(0))
     assert found.people
     who = np.concatenate([found.real.patient, found.synthetic.patient])
     for name in np.unique(who):
@@ -89,11 +94,11 @@ def test_dealt_out_at_random_beats_of_the_same_people_would_be_told_apart_by_who
 ) -> None:
     """What folds by person of the real side alone would do, and why they are not used."""
     assert trial.test is not None
-    found = sides(trial.synthetic, trial.test, np.random.default_rng(0))
+    found = two_sample_sets(trial.synthetic, trial.test, np.random.default_rng(0))
     fold, made = found.fold.copy(), found.truth == 1
     fold[made] = np.random.default_rng(1).integers(FOLDS, size=made.sum())
     wrong = replace(trial)
-    wrong.know(c2st.apart, replace(found, fold=fold))
+    wrong.know(c2st.heldout_sets, replace(found, fold=fold))
     assert measured("c2st", wrong).value < 0.4
     assert measured("c2st", trial).value > 0.45
 
@@ -104,7 +109,7 @@ def test_where_folds_cannot_be_by_person_they_are_by_time_and_the_note_says_why(
     assert trial.test is not None and trial.test.patient is not None
     three = np.isin(trial.test.patient, np.unique(trial.test.patient)[:3])
     for test, why in (
-        (replace(trial.test, patient=None), "do not say whose they are"),
+        (replace(trial.test, patient=None), "do not name their people"),
         (trial.test[three], "of 3 people, and 4 are needed"),
     ):
         one = replace(trial, test=test)
@@ -114,7 +119,7 @@ def test_where_folds_cannot_be_by_person_they_are_by_time_and_the_note_says_why(
     collapsed = mean_beat(trial)
     found = measured("c2st", collapsed)
     assert found.value > 0.99
-    assert "have a partner like the same people" in found.note
+    assert "have a partner in the same fold" in found.note
     assert "folds by person" in measured("c2st", trial).note
 
 
@@ -136,7 +141,7 @@ def test_crude_sets_are_found_by_people(trial: Trial, make: Callable[[Trial], Tr
         assert measured(name, crude).value > 0.9
 
 
-@pytest.mark.parametrize("spoil", [shuffled_rr, relabelled])
+@pytest.mark.parametrize("spoil", [shuffled_rr, select_classes])
 def test_only_the_conditional_one_sees_labels_and_rr_that_belong_to_other_beats(
     trial: Trial, spoil: Callable[[Ecg], Ecg]
 ) -> None:
@@ -151,13 +156,13 @@ def test_rr_that_few_have_is_not_looked_at_and_without_classes_nothing_is_left(
     trial: Trial,
 ) -> None:
     assert trial.synthetic.context is not None
-    shape = shapes(c2st.apart_from_trained(trial))
-    whole = conditions(c2st.apart_from_trained(trial), shape).shape[1]
+    shape = shape_features(c2st.trained_sets(trial))
+    whole = condition_features(c2st.trained_sets(trial), shape).shape[1]
     context = trial.synthetic.context.copy()
     context[::2, trial.synthetic.spec.context.index("rr_mean_s")] = np.nan
     context[1, :] = np.nan
     few = replace(trial, synthetic=replace(trial.synthetic, context=context))
-    fewer = conditions(c2st.apart_from_trained(few), shapes(c2st.apart_from_trained(few)))
+    fewer = condition_features(c2st.trained_sets(few), shape_features(c2st.trained_sets(few)))
     assert fewer.shape[1] == whole - 2  # before to after alone is left of three ratios
     assert np.isfinite(fewer).all()
 
@@ -169,7 +174,7 @@ def test_rr_that_few_have_is_not_looked_at_and_without_classes_nothing_is_left(
 
     nameless = Trial(plain(trial.synthetic), plain(trial.test), plain(trial.train), quick=True)
     assert measured("c2st_trained", nameless).value == pytest.approx(0.5, abs=0.06)
-    with pytest.raises(NotApplicable, match="neither two classes nor RR"):
+    with pytest.raises(NotApplicable, match="needs two classes or RR"):
         METRICS.get("c2st_conditional").measure(nameless)
 
 
@@ -177,10 +182,12 @@ def test_too_few_items_or_blocks_give_their_reason(trial: Trial) -> None:
     assert trial.test is not None
     for name in ("c2st", "c2st_trained", "c2st_conditional"):
         found = measured(name, trial.with_synthetic(trial.synthetic[:40]))
-        assert np.isnan(found.value) and "items a side; 50 are needed" in found.note
-    one = by_blocks(trial.synthetic, replace(trial.test, onset_s=None), np.random.default_rng(0))
+        assert np.isnan(found.value) and "items per set; 50 are needed" in found.note
+    one = split_by_blocks(
+        trial.synthetic, replace(trial.test, onset_s=None), np.random.default_rng(0)
+    )
     units = one.unit[one.truth == 0]
-    assert np.bincount(units).max() <= IN_A_ROW
+    assert np.bincount(units).max() <= ITEMS_PER_BLOCK
     assert one.real.patient is not None
     assert len({*zip(units.tolist(), one.real.patient.tolist(), strict=True)}) == len({*units})
 
@@ -189,7 +196,7 @@ def test_the_stronger_of_boosting_and_network_counts_and_both_are_told(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    monkeypatch.setattr(c2st, "by_network", lambda found, _: found.truth * 0.9)
+    monkeypatch.setattr(c2st, "network_scores", lambda found, _: found.truth * 0.9)
     found = METRICS.get("c2st").measure(replace(trial, quick=False))
     assert set(found) == {"all", "boosting", "network"}
     assert found["all"].value == found["network"].value == 1.0
@@ -228,7 +235,7 @@ def test_on_real_recordings_crude_sets_are_found_by_people(recorded: Trial) -> N
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("spoil", [shuffled_rr, relabelled])
+@pytest.mark.parametrize("spoil", [shuffled_rr, select_classes])
 def test_on_real_recordings_labels_and_rr_of_other_beats_are_found(
     recorded: Trial, spoil: Callable[[Ecg], Ecg]
 ) -> None:

@@ -382,11 +382,11 @@ def test_the_command_makes_a_detector(command: Command, tmp_path: Path) -> None:
     assert code == 0, err
     code, out, err = command("classify", "test", "d.safetensors", "--on", "other.npz")
     assert code == 0, err
-    assert "told from class N by a detector of it alone" in out
+    assert "separated from class N by a detector trained on it" in out
 
 
 @pytest.mark.parametrize("words, said", [
-    (["train", "mitbih:train", "--to", "c.npz"], "does not end so"),
+    (["train", "mitbih:train", "--to", "c.npz"], "does not end in"),
     (["train", "absent.npz", "--to", "c.safetensors"], "there is no file"),
     (["train", "mitbih:trian", "--to", "c.safetensors"], "Did you mean 'train'"),
     (["test", "c.safetensors", "--on", "mitbih:validation"], "there is no classifier"),

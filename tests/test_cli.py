@@ -180,7 +180,7 @@ def test_resume_goes_on_where_the_snapshot_stands(
     monkeypatch.setattr(Tracker, "write", interrupt)
     stopped = command("train", recipe, "--to", tmp_path / "run")
     assert stopped.code == 130
-    assert "the same command with --resume goes on" in stopped.err
+    assert "the same command with --resume continues" in stopped.err
     done = command("train", recipe, "--to", tmp_path / "run", "--resume")
     assert done.code == 0, done.err
     assert Synthesizer.load(tmp_path / "run").card.examples_seen == 96
@@ -207,7 +207,7 @@ def test_of_several_records_plot_says_which_one_it_draws(
 ) -> None:
     write(simulated_record[[0, 0]], "records.npz")
     done = command("plot", "records.npz", "--to", "sheet.svg")
-    assert "of 2 records the first; --item names another, 0 to 1" in done.out
+    assert "the first of 2 records; --item selects another, 0 to 1" in done.out
     assert "records" not in command("plot", "records.npz", "--item", 1, "--to", "one.svg").out
 
 
@@ -313,7 +313,7 @@ def refused(command: Command, folder: Path, *words: object) -> str:
         ("data check simulated patiens=3", "no setting 'patiens'. Did you mean 'patients'"),
         ("data check simulated patients", "'patients' is not an override"),
         ("data build simulated --splits test,tset --to .", "no split 'tset'. Did you mean 'test'"),
-        ("data build simulated --splits , --to .", "--splits names nothing"),
+        ("data build simulated --splits , --to .", "--splits is empty"),
         ("data build simulated --window 90,x --to .", "'window"),
         ("data save simulated:tset --to x.npz", "no split 'tset'. Did you mean 'test'"),
         ("data save simulated:test patients=5 --to x.xyz", "no format is known for '.xyz'"),
@@ -478,7 +478,7 @@ def test_process_that_is_asked_to_stop_finishes_its_step_and_can_go_on(
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "the same command with --resume goes on" in err
+    assert "the same command with --resume continues" in err
     assert "Traceback" not in err
     seen = Synthesizer.load(tmp_path / "run").card.examples_seen
     assert 0 < seen < 160000

@@ -235,7 +235,7 @@ def made(crowd: dict[str, Ecg]) -> Ecg:
 
 def worth_it(metric: str) -> set[str]:
     """Controls by which a figure is judged."""
-    return {name for name in CONTROLS if calibration.worth(METRICS.get(metric), name)}
+    return {name for name in CONTROLS if calibration.is_measured(METRICS.get(metric), name)}
 
 
 FEW = ["coverage", "frechet", "psd_distance", "memorisation"]
@@ -318,8 +318,8 @@ def test_broken_items_are_counted_in_the_notes(made: Ecg, crowd: dict[str, Ecg])
     signal = np.array(made.signal)
     signal[0, 0, 3], signal[1] = np.nan, 0.5
     notes = judged(replace(made, signal=signal), crowd).notes
-    assert "1 of 300 items hold NaN or infinity and are left out." in notes
-    assert "1 of 299 items are flat lines; they are judged like the others." in notes
+    assert "1 of 300 items contain NaN or infinity and are left out." in notes
+    assert "1 of 299 items are flat lines; they are evaluated like the others." in notes
     with pytest.raises(EcgsynthError, match="every synthetic item"):
         judged(replace(made, signal=signal * np.nan), crowd)
     with pytest.raises(EcgsynthError, match="empty"):
@@ -406,7 +406,7 @@ def test_floors_and_ceilings_serve_for_similar_sizes_of_the_classes_asked() -> N
     known = calibration.Calibration({"N": 1000, "V": 1000}, False, {"real": cells})
 
     def borrowed(name: str, **counts: int) -> dict[str, float] | None:
-        return known.borrow("real", METRICS.get(name), counts, {"N": 4000, "V": 50})
+        return known.figures_for("real", METRICS.get(name), counts, {"N": 4000, "V": 50})
 
     assert borrowed("coverage", N=500, V=2000) == {"N": 0.9, "V": 0.8}
     assert borrowed("coverage", N=0, V=2000) == {"V": 0.8}
@@ -456,11 +456,11 @@ def test_without_recordings_the_shipped_statistics_serve(
     report = evaluate(made, "mitbih:heldout", "mitbih:train", quick=True)
     assert {row.metric for row in report.rows} == {"frechet", "mean_beat_error", "psd_distance"}
     for name in ("amplitude_w1", "rr_w1"):  # their histograms show single people
-        assert "do not hold what this is measured with" in report.left_out[name]
+        assert "do not contain the values that this metric needs" in report.left_out[name]
     assert {*report["frechet", "N"].controls} == worth_it("frechet")
     assert report["frechet", "N"].value > report["frechet", "N"].controls["real"]
     assert "whose recordings are not here" in report.left_out["c2st"]
-    assert any("shipped statistics serve" in note for note in report.notes)
+    assert any("shipped statistics are used" in note for note in report.notes)
     assert any("N 1000" in note for note in report.notes)
     assert not any(tmp_path.iterdir())
 

@@ -101,7 +101,7 @@ def test_sets_without_known_people_are_left_out_with_the_reason() -> None:
     with pytest.raises(NotApplicable, match="of ward:heldout are not known"):
         measure(Trial(test, test))
     nameless = Ecg(test.signal, SPEC, test.label)
-    with pytest.raises(NotApplicable, match="which person gave which item"):
+    with pytest.raises(NotApplicable, match="the person of each item"):
         measure(Trial(test, nameless))
 
 

@@ -18,9 +18,9 @@ from ecgsynth.evaluation.intervals import (
     blocks,
     interval,
     joint,
-    mean_beside,
+    leave_one_out_seeds,
+    mean_against_real,
     mean_over,
-    seeds_without_each,
     units,
 )
 from ecgsynth.evaluation.scores import f1, scores
@@ -97,7 +97,9 @@ FIGURES: dict[str, tuple[Callable, Callable, Callable]] = {
 }
 
 
-def by_blocks(of: NDArray, values: NDArray, random: np.random.Generator) -> tuple[float, float]:
+def split_by_blocks(
+    of: NDArray, values: NDArray, random: np.random.Generator
+) -> tuple[float, float]:
     """The percentile interval of resampled blocks of ten items of a person."""
     block = np.unique(1000 * of + np.arange(len(of)) // 10, return_inverse=True)[1]
     count = int(block.max()) + 1
@@ -123,7 +125,7 @@ def test_intervals_of_95_percent_cover_the_truth_where_one_person_gives_half_of_
                 found = over(test, *drawn)
                 hits.append(found.low <= truth <= found.high)
                 if half and name in ("mean", "share"):
-                    low, high = by_blocks(of, drawn[1], random)
+                    low, high = split_by_blocks(of, drawn[1], random)
                     blocks.append(low <= truth <= high)
             assert np.mean(hits) >= 0.9, (people, half)
             if blocks:  # of resampled blocks of time this would be said
@@ -224,7 +226,7 @@ def test_a_figure_that_rests_on_one_person_has_no_interval() -> None:
     truth = np.arange(40) < 10
     found = auc_over(truth, [np.random.default_rng(0).random(40)], [units(test)])
     assert found.low is None
-    assert found.note == "it rests on one of 4 people alone"
+    assert found.note == "it depends on one of 4 people alone"
     single = mean_over(np.ones(1), units(crowd(names(np.zeros(1, int)))))
     assert (single.low, single.over) == (None, "")
 
@@ -249,7 +251,7 @@ def test_what_stands_beside_real_items_is_as_unsure_as_they_are() -> None:
     for count in (200, 20_000):
         ours = 2 + np.random.default_rng(1).standard_normal(count)
         samples = joint(real, crowd(None, count))
-        found = mean_beside(ours, theirs, samples, share=False)
+        found = mean_against_real(ours, theirs, samples, share=False)
         assert found.over == f"8 people and {count:,} items"
         widths.append(found.high - found.low)
     assert widths[1] > 0.8 * widths[0]
@@ -265,7 +267,7 @@ def test_seeds_widen_the_interval_as_their_own_sample() -> None:
     assert same.over == "20 people and 2 seeds"
     assert apart.value == pytest.approx((auc(truth, score) + auc(truth, other)) / 2)
     assert apart.high - apart.low > 3 * (same.high - same.low)
-    alone = interval(3.0, [seeds_without_each(np.array([1.0, 3.0, 5.0]))])
+    alone = interval(3.0, [leave_one_out_seeds(np.array([1.0, 3.0, 5.0]))])
     assert alone.high == pytest.approx(3 + student.ppf(0.975, 2) * 2 / np.sqrt(3))
 
 
@@ -304,7 +306,7 @@ def test_the_person_who_is_covered_least_is_not_hidden_by_the_mean() -> None:
     trial = Trial(made, test, quick=True)
     mean, worst = on_real("coverage", trial), on_real("coverage_worst_person", trial)
     assert worst.value == 0 < mean.value
-    assert "the least of 5 people" in worst.note
+    assert "the lowest of 5 people" in worst.note
     assert worst.note.endswith("record p4")
     private = Trial(made, replace(test, source="ward"), quick=True)
     assert "p4" not in on_real("coverage_worst_person", private).note

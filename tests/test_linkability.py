@@ -84,7 +84,7 @@ def test_a_number_that_items_vary_in_is_nobodys(sides: tuple[Ecg, Ecg]) -> None:
     loose = items(np.array(train.context) * 1.3, RR[:2], train.patient)
     random = np.random.default_rng(0)
     noisy = items(random.normal(0.8, 0.1, loose.context.shape), RR[:2], train.patient)  # type: ignore[union-attr]
-    with pytest.raises(NotApplicable, match="no context of these sets is a person's own"):
+    with pytest.raises(NotApplicable, match="no context of these sets is constant per person"):
         context_linkability.measure(Trial(noisy, train=noisy, new_patients=new))
 
 
@@ -107,7 +107,7 @@ def test_ages_are_numbers_of_people() -> None:
 
 @pytest.mark.parametrize(
     "spoil, reason",
-    [("nobody", "needs to know which person"), ("same", "all people of the one set"),
+    [("nobody", "needs the person of each"), ("same", "all people of one set"),
      ("missing", "no context of these sets"), ("none", "no context of these sets")],
 )  # fmt: skip
 def test_what_cannot_be_judged_says_why(sides: tuple[Ecg, Ecg], spoil: str, reason: str) -> None:

@@ -13,8 +13,8 @@ from ecgsynth.datasets import load
 from ecgsynth.evaluation import Estimate, NotApplicable, Trial
 from ecgsynth.evaluation.auc import auc
 from ecgsynth.evaluation.baselines.controls import CONTROLS
-from ecgsynth.evaluation.intervals import IN_A_ROW
-from ecgsynth.evaluation.metrics.privacy.authenticity import to_others
+from ecgsynth.evaluation.intervals import ITEMS_PER_BLOCK
+from ecgsynth.evaluation.metrics.privacy.authenticity import distance_to_others
 from ecgsynth.evaluation.metrics.privacy.membership import attack
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, one_hot
@@ -93,7 +93,7 @@ def test_a_set_that_copies_a_tenth_of_the_training_items_is_found_out() -> None:
     copied = train[np.arange(0, 4000, 10)]
     found = measure("nn_membership", Trial(copied, ecg(points(800, 2)), train))
     assert found.value > 0.95
-    assert found.note == "400 trained against 80 held-out items"
+    assert found.note == "400 training against 80 held-out items"
 
 
 @pytest.mark.parametrize("name", ITEMWISE)
@@ -156,9 +156,9 @@ def test_an_item_is_not_its_own_neighbour_however_it_is_moved() -> None:
         far = np.linalg.norm(gap, axis=-1)
         np.fill_diagonal(far, np.inf)
         best = np.minimum(best, far.min(1))
-    np.testing.assert_allclose(to_others(real, rows, 1), best, rtol=1e-6)
+    np.testing.assert_allclose(distance_to_others(real, rows, 1), best, rtol=1e-6)
     twice = np.concatenate([real, real])
-    np.testing.assert_allclose(to_others(twice, rows, 1), 0, atol=1e-6)
+    np.testing.assert_allclose(distance_to_others(twice, rows, 1), 0, atol=1e-6)
 
 
 def test_auc_equals_that_of_scikit_learn_and_takes_the_top_of_either_side() -> None:
@@ -180,7 +180,7 @@ def test_an_attack_on_one_person_alone_has_no_interval() -> None:
     scores = np.random.default_rng(0).random(40), np.random.default_rng(1).random(40)
     found = attack(scores, (one, two), 1.0)
     assert found.low is None
-    assert "rests on one of 3 people" in found.note
+    assert "depends on one of 3 people" in found.note
 
 
 # ---- people --------------------------------------------------------------------------------
@@ -233,10 +233,10 @@ def test_who_stands_on_both_sides_does_not_count() -> None:
 def test_sets_without_names_of_people_are_left_out() -> None:
     nameless = ecg(points(40, 0))
     trial = Trial(nameless, train=nameless, new_patients=of_people(2, 1))
-    with pytest.raises(NotApplicable, match="which person gave which item"):
+    with pytest.raises(NotApplicable, match="the person of each item"):
         METRICS.get("patient_membership").measure(trial)
     one = of_people(3, 1)
-    with pytest.raises(NotApplicable, match="all people of the one set"):
+    with pytest.raises(NotApplicable, match="all people of one set"):
         METRICS.get("patient_membership").measure(Trial(nameless, train=one, new_patients=one))
 
 
@@ -262,7 +262,7 @@ def test_constant_signals_are_measured_and_not_crashed_on(crowd: Trial, name: st
 
 def test_single_blocks_are_too_few_for_a_reference(crowd: Trial) -> None:
     assert crowd.test is not None
-    alone = replace(crowd.test[:IN_A_ROW], patient=np.repeat("a", IN_A_ROW))
+    alone = replace(crowd.test[:ITEMS_PER_BLOCK], patient=np.repeat("a", ITEMS_PER_BLOCK))
     found = measure("domias", replace(crowd, test=alone))
     assert np.isnan(found.value)
     assert "every second block" in found.note

@@ -11,11 +11,11 @@ from sklearn.metrics import f1_score
 
 from ecgsynth.evaluation import Estimate, Trial, match_counts
 from ecgsynth.evaluation.baselines.statistics import Reference
-from ecgsynth.evaluation.intervals import Units, blocks, dealt
+from ecgsynth.evaluation.intervals import Units, blocks, group_units
 from ecgsynth.evaluation.metrics import utility
 from ecgsynth.evaluation.metrics.diversity.coverage import within
 from ecgsynth.evaluation.metrics.fidelity.folds import folds
-from ecgsynth.evaluation.metrics.privacy.memorisation import at_equal_odds, nearest
+from ecgsynth.evaluation.metrics.privacy.memorisation import nearest, share_at_equal_sizes
 from ecgsynth.evaluation.scores import f1, scores
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, one_hot
@@ -166,8 +166,8 @@ def test_a_copy_moved_by_one_sample_is_found_beside_its_original() -> None:
 def test_few_votes_never_print_certainty() -> None:
     def won_by(winner: NDArray, train: int, test: int) -> Estimate:
         items = np.arange(train + test)
-        samples = [Units(dealt(len(items))[items], "items")]
-        return at_equal_odds(np.ones(len(winner)), winner, items, samples, train)
+        samples = [Units(group_units(len(items))[items], "items")]
+        return share_at_equal_sizes(np.ones(len(winner)), winner, items, samples, train)
 
     sure = won_by(np.arange(2000), 9000, 1000)
     assert sure.value > 0.99

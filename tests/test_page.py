@@ -19,10 +19,10 @@ from ecgsynth.evaluation.report.html import allowed, page
 from ecgsynth.evaluation.report.html.charts import measured
 from ecgsynth.evaluation.report.html.families import family
 from ecgsynth.evaluation.report.html.maps import even_sets
-from ecgsynth.evaluation.report.html.pairs import closest
+from ecgsynth.evaluation.report.html.pairs import closest_pairs
 from ecgsynth.evaluation.report.html.readers import READERS, blocks, measurements
 from ecgsynth.evaluation.report.html.svg import Chart, Paper, outline
-from ecgsynth.evaluation.report.html.verdicts import Verdict, number, place, rule_of
+from ecgsynth.evaluation.report.html.verdicts import Verdict, grade, number, rule_of
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.simulator.records import simulate_beats, simulate_record
@@ -132,7 +132,7 @@ def test_a_source_that_is_not_known_as_public_shows_no_real_trace(
     assert traces(html) == {"synthetic"}
     assert not real_paths(html)
     assert "Real traces are not shown" in html
-    assert "nearest trained item" in html
+    assert "nearest training item" in html
 
 
 def test_real_traces_follow_the_word_of_the_caller(beats: dict[str, Ecg]) -> None:
@@ -163,7 +163,7 @@ def test_statistics_stand_in_for_recordings_that_are_not_there(beats: dict[str, 
     html = page(report(trial, []))
     assert traces(html) == {"synthetic"}
     assert len(real_paths(html)) == 3
-    assert "The real recordings are not here" in html
+    assert "The real recordings are not available" in html
     hidden = replace(trial, reference=replace(there, source="our-clinic"))
     assert not real_paths(page(report(hidden, [])))
 
@@ -237,7 +237,7 @@ def test_nothing_real_is_allowed_without_a_word_for_unknown_sources(beats: dict[
 )
 def test_a_mark_is_the_way_from_gaussian_to_real(value: float, mark: str) -> None:
     told = report(None, [row("c2st", value)])
-    assert verdict(told, "c2st").mark == place(told, told.rows[0])[0] == mark
+    assert verdict(told, "c2st").mark == grade(told, told.rows[0])[0] == mark
 
 
 def test_a_mark_is_unknown_when_the_interval_holds_floor_and_ceiling() -> None:
@@ -266,7 +266,7 @@ def test_every_known_mark_tells_its_rule() -> None:
 
 def test_overshooting_what_should_match_is_as_bad_as_falling_short() -> None:
     ends = {"gaussian": 0.0, "real": 1.0}
-    far = [place(report(None, []), row("density", v, goal="match", controls=ends))[1]
+    far = [grade(report(None, []), row("density", v, goal="match", controls=ends))[1]
            for v in (0.7, 1.3)]  # fmt: skip
     assert far == pytest.approx([0.7, 0.7])
 
@@ -331,7 +331,7 @@ def test_the_json_has_every_question_with_the_figures_it_stands_on() -> None:
     told = report(None, [row("coverage", 0.56, "N", low=0.5, high=0.6, goal="higher", real=REACHED),
                          row("coverage", 0.30, "V", goal="higher", real=REACHED)])  # fmt: skip
     asked = {entry["question"]: entry for entry in told.to_json()["questions"]}
-    entry = asked["Does it hold every kind of real beat?"]
+    entry = asked["Does the set contain every kind of real beat?"]
     assert set(entry) == {"reader", "question", "mark", "scope", "sentence", "rule", "figures"}
     assert (entry["reader"], entry["mark"]) == ("researcher", "poor")
     assert [(f["group"], f["mark"], f["low"]) for f in entry["figures"]] == [
@@ -339,7 +339,7 @@ def test_the_json_has_every_question_with_the_figures_it_stands_on() -> None:
     ]  # fmt: skip
     keys = "metric group value low high over without_one real mark"
     assert set(entry["figures"][0]) == {*keys.split()}
-    assert asked["Is it good for training, on new patients?"]["figures"] == []
+    assert asked["Is the set useful for training a classifier for new patients?"]["figures"] == []
 
 
 def test_training_value_is_measured_against_training_on_real_beats() -> None:
@@ -403,7 +403,7 @@ def test_each_reader_gets_the_answers_that_concern_him(reader: str, metric: str)
 
 def test_a_reader_of_whom_nothing_was_measured_is_told_so() -> None:
     html = page(report(None, [row("c2st", 0.7)]))
-    assert html.count("Nothing of this was measured.") == len(READERS) - 1
+    assert html.count("No figure for these questions was measured.") == len(READERS) - 1
 
 
 def test_the_worst_answer_colours_a_reader_and_unknown_ones_do_not() -> None:
@@ -496,7 +496,7 @@ def test_families_are_folded_and_summed_up_in_one_line() -> None:
     html = page(report(None, rows))
     summary = re.search(r'<details class="family">\s*<summary>.*?</summary>', html, re.DOTALL)
     assert summary
-    assert "furthest off: coverage in V" in summary[0]
+    assert "largest difference: coverage in V" in summary[0]
     assert "1&nbsp;good" in summary[0]
     assert "1&nbsp;poor" in summary[0]
 
@@ -508,9 +508,9 @@ def test_the_most_copy_like_pair_stands_first(beats: dict[str, Ecg]) -> None:
     signal = made.signal.copy()
     signal[rows[5]] = train.of_class(group).signal[7]
     trial = Trial(**beats | {"synthetic": replace(made, signal=signal)})
-    first = closest(trial, group)[0]
-    assert (first.made, first.trained) == (5, 7)
-    assert first.to_trained < 1e-6 < first.to_held
+    first = closest_pairs(trial, group)[0]
+    assert (first.synthetic, first.trained) == (5, 7)
+    assert first.to_trained < 1e-6 < first.to_heldout
 
 
 def test_the_same_trial_draws_the_same_page(beats: dict[str, Ecg]) -> None:
@@ -522,7 +522,7 @@ def test_maps_and_intervals_are_drawn_of_public_sources_alone(beats: dict[str, E
     html = page(report(Trial(**beats), []))
     hidden = page(report(private(beats, "our-clinic"), [], "our-clinic"))
     for words in ("Wavelet coherence. Synthetic with real", "Wavelet coherence. Real with real",
-                  "distances between heaps mean nothing: real and synthetic",
+                  "distances between clusters mean nothing: real and synthetic",
                   "PR interval: real and synthetic"):  # fmt: skip
         assert words in html
         assert words not in hidden

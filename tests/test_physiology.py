@@ -242,7 +242,7 @@ def test_distances_equal_those_of_scipy(trial: Trial) -> None:
     ours, theirs = physiology.measurements(trial)
     for name in ("qrs", "r_amplitude", "heart_rate"):
         a, b = (
-            side[name][physiology.looked_at(trial, ecg, "N")]
+            side[name][physiology.delineated_rows(trial, ecg, "N")]
             for side, ecg in ((ours, trial.synthetic), (theirs, trial.test))
         )
         a, b = a[np.isfinite(a)], b[np.isfinite(b)]
@@ -343,10 +343,10 @@ def test_what_judges_the_contexts_and_what_is_missing_is_in_the_note(trial: Tria
         if ecg is not None and ecg.context is not None
     ]
     one = Trial(*sides)
-    assert "corrected by the mean RR" in METRICS.get("qtcf_w1").measure(one)["V"].note
+    assert "needs the mean RR" in METRICS.get("qtcf_w1").measure(one)["V"].note
     assert np.isfinite(METRICS.get("qtcf_w1").measure(one)["N"].value)
     rate = METRICS.get("heart_rate_ks").measure(one)["N"].note
-    assert rate.endswith(physiology.OF_THE_CONTEXT)
+    assert rate.endswith(physiology.FROM_CONTEXT)
     for name in ("qrs_w1", "pr_ks"):
         note = METRICS.get(name).measure(trial)["N"].note
         assert re.search(
@@ -389,7 +389,7 @@ def test_records_are_measured_in_lead_two() -> None:
 
 def test_quick_looks_at_fewer_items(trial: Trial) -> None:
     crowd = trial.synthetic[np.arange(4000) % len(trial.synthetic)]
-    looked = [len(physiology.looked_at(replace(trial, quick=q), crowd, "N")) for q in (0, 1)]
+    looked = [len(physiology.delineated_rows(replace(trial, quick=q), crowd, "N")) for q in (0, 1)]
     assert looked[0] == 4 * looked[1] > 800
 
 

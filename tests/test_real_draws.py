@@ -11,7 +11,13 @@ from scipy.stats import norm
 
 from ecgsynth.evaluation import Trial
 from ecgsynth.evaluation.baselines.calibration import Calibration, from_json, to_json
-from ecgsynth.evaluation.baselines.real_samples import FAMILIES, draw, drawn, ranges, sampled_rows
+from ecgsynth.evaluation.baselines.real_samples import (
+    FAMILIES,
+    draw,
+    has_real_samples,
+    real_ranges,
+    sampled_rows,
+)
 from ecgsynth.evaluation.intervals import blocks
 from ecgsynth.evaluation.report.html.readers import READERS
 from ecgsynth.evaluation.report.html.verdicts import COPIED
@@ -77,7 +83,7 @@ def test_the_range_holds_real_samples_and_not_what_is_off() -> None:
     names = ("memorisation", "nn_membership", "domias")
     many = {n: {"N": list(random.normal(0.6, 0.05, 500)), "V": list(random.normal(5, 1, 500))}
             for n in names}  # fmt: skip
-    found = ranges(many, ("N", "V"))
+    found = real_ranges(many, ("N", "V"))
     inside = [
         all(found[n, g].holds(random.normal(*(0.6, 0.05) if g == "N" else (5, 1)))
             for n in names for g in "NV")
@@ -93,7 +99,7 @@ def test_fewer_draws_give_a_wider_range_and_more_figures_too() -> None:
 
     def width(times: int, metrics: int) -> float:
         one = {f"{k}_w1": {"N": values * times} for k in range(metrics)}
-        reach = ranges(one, ("N",))["0_w1", "N"]
+        reach = real_ranges(one, ("N",))["0_w1", "N"]
         return reach.high - reach.low
 
     assert width(1, 1) > width(25, 1)
@@ -103,8 +109,11 @@ def test_fewer_draws_give_a_wider_range_and_more_figures_too() -> None:
 def test_a_class_without_marks_does_not_widen_the_others() -> None:
     random = np.random.default_rng(0)
     given = {"coverage": {g: list(random.normal(0.5, 0.1, 500)) for g in "NSVF"}}
-    assert ("coverage", "S") not in ranges(given, ("N", "V"))
-    assert ranges(given, ("N",))["coverage", "N"].high < ranges(given, "NSVF")["coverage", "N"].high
+    assert ("coverage", "S") not in real_ranges(given, ("N", "V"))
+    assert (
+        real_ranges(given, ("N",))["coverage", "N"].high
+        < real_ranges(given, "NSVF")["coverage", "N"].high
+    )
 
 
 def test_every_figure_that_a_question_stands_on_is_drawn_in_one_family() -> None:
@@ -115,13 +124,13 @@ def test_every_figure_that_a_question_stands_on_is_drawn_in_one_family() -> None
 
 def test_real_samples_of_people_are_measured_like_any_set(trial: Trial) -> None:
     metrics = [METRICS.get(n) for n in ("coverage", "memorisation", "qrs_w1", "nn_membership")]
-    assert all(drawn(metric, quick=True) for metric in metrics)
+    assert all(has_real_samples(metric, quick=True) for metric in metrics)
     found = draw(trial, metrics, 12)
     assert {len(values) for row in found.values() for values in row.values()} == {12}
     assert np.isfinite(found["coverage"]["N"]).all()
     assert len(set(found["coverage"]["N"])) > 3
     own = METRICS.get("coverage").measure(trial)["N"].value
-    assert ranges(found, ("N",))["coverage", "N"].holds(own)
+    assert real_ranges(found, ("N",))["coverage", "N"].holds(own)
     again = draw(trial, metrics, 12)
     assert again == found
 

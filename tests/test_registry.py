@@ -82,7 +82,7 @@ def test_what_a_folder_registers_is_found_with_its_file_and_its_sentence(
     write(folder, "one", "first", "What it is.\n\nAnd more.")
     write(folder, "two", "second")
     (folder / "helper.py").write_text('"""Registers nothing."""')
-    assert kind.found() == {"first": ["one", "What it is."], "second": ["two", "A thing."]}
+    assert kind.registered() == {"first": ["one", "What it is."], "second": ["two", "A thing."]}
 
 
 def test_one_name_in_two_files_is_an_error_that_names_both(things: tuple[Registry, Path]) -> None:
@@ -90,7 +90,7 @@ def test_one_name_in_two_files_is_an_error_that_names_both(things: tuple[Registr
     write(folder, "one", "same")
     write(folder, "two", "same")
     with pytest.raises(EcgsynthError, match=r"two things are named 'same' \(.*one.* and .*two"):
-        kind.found()
+        kind.registered()
 
 
 def test_a_file_that_nobody_listed_is_told_with_the_command_that_lists_it(

@@ -12,7 +12,7 @@ from crowd import constant, exchangeable, few, shuffled, values, with_noise
 from ecgsynth.evaluation import NotApplicable, Trial
 from ecgsynth.evaluation.baselines.controls import CONTROLS
 from ecgsynth.evaluation.metrics.fidelity import sequence
-from ecgsynth.evaluation.metrics.fidelity.sequence import _frames, by_chance
+from ecgsynth.evaluation.metrics.fidelity.sequence import _frames, chance_level
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
@@ -55,7 +55,7 @@ def test_two_halves_of_a_crowd_are_told_apart_by_chance_alone(trial: Trial) -> N
 def test_chance_is_what_guessing_gives() -> None:
     guesses = np.random.default_rng(0).random((4000, 1000)) < 0.5
     away = np.abs(guesses.mean(1) - 0.5)
-    mean, most = by_chance(1000)
+    mean, most = chance_level(1000)
     assert mean == pytest.approx(away.mean(), rel=0.05)
     assert most == pytest.approx(np.quantile(away, 0.95), rel=0.05)
 
@@ -114,5 +114,5 @@ def test_flat_lines_few_items_and_short_ones_are_not_crashed_on(trial: Trial, na
         return replace(ecg, signal=ecg.signal[..., :20], spec=replace(ecg.spec, samples=20))
 
     short = Trial(cut(trial.synthetic), cut(trial.test), cut(trial.train))
-    with pytest.raises(NotApplicable, match="no two frames"):
+    with pytest.raises(NotApplicable, match="shorter than two frames"):
         METRICS.get(name).measure(short)

@@ -31,7 +31,7 @@ from ecgsynth.service.application import create_app
 from ecgsynth.service.middleware.logs import MOST_WARNINGS, heard
 from ecgsynth.service.models.batching import Batcher
 from ecgsynth.service.models.measurements import NAMES, measured
-from ecgsynth.service.models.store import Shelf
+from ecgsynth.service.models.store import ModelStore
 from ecgsynth.service.settings import KEY, Settings
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import usual_ranges
@@ -529,7 +529,7 @@ def test_the_key_opens_and_nothing_else_does(settings: Settings) -> None:
     with served(settings, key="sesame") as client:
         assert "a key is needed" in problem(client.get("/v1/models"), 401)
         wrong = client.get("/v1/models", headers={"Authorization": "Bearer sesam"})
-        assert "this key is not the one" in problem(wrong, 401)
+        assert "this key is wrong" in problem(wrong, 401)
         assert wrong.headers["www-authenticate"] == "Bearer"
         odd = client.get(
             "/metrics", headers={"Authorization": "Bearer s\xe9same".encode("latin-1")}
@@ -639,7 +639,7 @@ def test_a_fault_is_a_problem_and_tells_nothing_of_the_inside(
     def fault(*_: Any) -> Any:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(Shelf, "looked_at", fault)
+    monkeypatch.setattr(ModelStore, "scan", fault)
     answer = client.get("/v1/models")
     assert "secret" not in problem(answer, 500)
     assert client.get("/docs").status_code == 200
@@ -668,9 +668,9 @@ def test_settings_reach_the_workers_whole(
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("nonsense", "is no URL of a database"),
+        ("nonsense", "is not the URL of a database"),
         ("sqlite:////proc/none/jobs.sqlite", "cannot be used"),
-        ("nobase://x/y", "is no URL of a database"),
+        ("nobase://x/y", "is not the URL of a database"),
     ],
 )
 def test_a_database_that_cannot_be_used_is_told(
@@ -710,9 +710,9 @@ def test_without_the_extra_the_command_says_what_to_install(
         ("most_items=0", "'most_items' input should be greater than or equal to 1"),
         ("jobs", "'jobs' is no setting; write word=value"),
         ("--model-dir absent", "there is no folder absent"),
-        ("--jobs-db nonsense", "no URL of a database"),
-        ("origins=*", "'*' is no origin of a page; write https://host"),
-        ("origins=https://a.example,null", "'null' is no origin of a page"),
+        ("--jobs-db nonsense", "not the URL of a database"),
+        ("origins=*", "'*' is not a web origin; write https://host"),
+        ("origins=https://a.example,null", "'null' is not a web origin"),
         ("--host 192.0.2.1", "192.0.2.1:8000 cannot be served"),
     ],
 )

@@ -183,15 +183,15 @@ def test_a_folder_comes_as_a_zip_with_its_manifest(real: Ecg, models: Path, tmp_
         ("{", "neither YAML nor JSON"),
         ("[" * 5000 + "]" * 5000, "nested too deeply"),
         ("x: !!python/object/apply:os.system [ls]", "neither YAML nor JSON"),
-        ("a: &a [x, x]\nb: &b [*a, *a]\nclasses: [*b, *b]", "aliases, which are not read"),
-        ("a: &a {times: 2}\nclasses: {S: {<<: *a, model: tiny}}", "aliases, which are not read"),
-        ("name: &a x\ndescription: *a", "aliases, which are not read"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\nclasses: [*b, *b]", "aliases, which are not allowed"),
+        ("a: &a {times: 2}\nclasses: {S: {<<: *a, model: tiny}}", "aliases, which are not allowed"),
+        ("name: &a x\ndescription: *a", "aliases, which are not allowed"),
         ("seed: " + "9" * 5000, "neither YAML nor JSON"),
         ("x: " + "y" * 70_000, "longer than 64 KiB"),
         ("1: 2", "keys that are no words"),
-        ('{"classes": {"\\ud800": {"model": "tiny", "times": 2}}}', "more than words"),
-        ("name: 2001-01-01", "more than words"),
-        ("name: !!set {a, b}", "more than words"),
+        ('{"classes": {"\\ud800": {"model": "tiny", "times": 2}}}', "values other than strings"),
+        ("name: 2001-01-01", "values other than strings"),
+        ("name: !!set {a, b}", "values other than strings"),
         ({"classes": {}}, "gives no class anything"),
         ({"clases": {"S": 1}}, "no setting 'clases'. Did you mean 'classes'?"),
         ({"classes": {"S": {"model": "tiny", "tims": 2}}}, "Did you mean 'times'?"),
@@ -202,8 +202,8 @@ def test_a_folder_comes_as_a_zip_with_its_manifest(real: Ecg, models: Path, tmp_
         ({"classes": {"S": {"model": "runs/mine", "times": 2}}}, "no model named 'runs/mine'"),
         ({"classes": {"S": {"model": "/tmp/x.safetensors", "times": 2}}}, "no model named '/tmp"),
         ({"classes": {"S": {"model": "models:/x@y", "times": 2}}}, "no model named 'models:/x@y'"),
-        ({**PLAN, "data": {"file": "/etc/passwd"}}, "'data' has no place in the plan"),
-        ({**PLAN, "data": {"name": "mitbih"}}, "'data' has no place in the plan"),
+        ({**PLAN, "data": {"file": "/etc/passwd"}}, "must not have 'data'"),
+        ({**PLAN, "data": {"name": "mitbih"}}, "must not have 'data'"),
     ],
 )  # fmt: skip
 def test_a_plan_that_cannot_be_carried_out_is_told(
@@ -238,8 +238,8 @@ def test_a_job_names_models_by_what_they_are_and_no_file_of_the_server(
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"S": {"model": "tiny", "times": 1e300}}, "more than one job makes here (500)"),
-        ({"S": {"model": "tiny", "count": 10**9}}, "more than one job makes here (500)"),
+        ({"S": {"model": "tiny", "times": 1e300}}, "more than the limit of a job (500)"),
+        ({"S": {"model": "tiny", "count": 10**9}}, "more than the limit of a job (500)"),
         ({"X": {"model": "tiny", "times": 2}}, "no items of class X"),
         ({"S": {"model": "tiny", "times": 2, "label": "X"}}, "knows no class 'X'"),
     ],
@@ -260,7 +260,7 @@ def test_what_a_job_makes_is_bounded_by_its_bytes(real: Ecg, models: Path, tmp_p
         if name == "fits":
             work_on(tmp_path / name, real, models, "npz", most_signal=most)
             continue
-        with pytest.raises(EcgsynthError, match="MiB of signal, more than one job makes here"):
+        with pytest.raises(EcgsynthError, match="MiB of signal, more than the limit of a job"):
             work_on(tmp_path / name, real, models, "npz", most_signal=most)
 
 

@@ -20,7 +20,7 @@ from ecgsynth.service.jobs.store import Store
 from ecgsynth.service.middleware import slots
 from ecgsynth.service.middleware.connections import Connection
 from ecgsynth.service.middleware.slots import Pace, Slots, client_of
-from ecgsynth.service.models.store import Shelf
+from ecgsynth.service.models.store import ModelStore
 from ecgsynth.service.settings import Settings
 
 
@@ -85,7 +85,7 @@ def test_health_is_told_while_every_place_is_taken(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with served(settings) as client, ThreadPoolExecutor(4) as pool:
-        with stuck(monkeypatch, Shelf, "looked_at"):
+        with stuck(monkeypatch, ModelStore, "scan"):
             asked = [pool.submit(let_in, client, "/v1/models") for _ in range(4)]
             wait_for(lambda: client.get("/v1/formats").status_code == 503)
             said = client.get("/v1/health")
@@ -138,7 +138,7 @@ def test_one_client_does_not_take_the_places_of_another(
         other = httpx.HTTPTransport(local_address="127.0.0.2")
         with (
             httpx.Client(base_url=client.base_url, transport=other, timeout=PATIENCE_S) as second,
-            stuck(monkeypatch, Shelf, "looked_at"),
+            stuck(monkeypatch, ModelStore, "scan"),
         ):
             asked = [pool.submit(let_in, client, "/v1/models") for _ in range(2)]
             wait_for(lambda: client.get("/v1/formats").status_code == 429)

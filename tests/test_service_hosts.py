@@ -39,7 +39,7 @@ def test_a_name_that_is_not_the_services_own_is_refused(client: httpx.Client, ho
         assert answer.status_code == 421
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["type"] == "urn:ecgsynth:problem:not-this-host"
-        assert "this service is not called" in answer.json()["detail"]
+        assert "this service does not have the host name" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "localhost.", "10.0.0.7:80", "[::1]"])

@@ -30,7 +30,7 @@ from ecgsynth.formats import write
 from ecgsynth.formats.contract import named
 from ecgsynth.service.files import uploads
 from ecgsynth.service.jobs import evaluate, scheduler, worker
-from ecgsynth.service.jobs.scheduler import Runner
+from ecgsynth.service.jobs.scheduler import Scheduler
 from ecgsynth.service.jobs.store import Job, Store
 from ecgsynth.service.settings import Settings
 from ecgsynth.signals.ecg import Ecg
@@ -376,7 +376,7 @@ def test_a_process_that_dies_is_told_and_the_next_job_runs(
     where = posted(busy, beats / "beats.npz", wait=0, metrics="").headers["location"]
     wait_for(killed)
     wait_for(lambda: busy.get(where).json()["state"] == "failed")
-    assert "died of this file" in busy.get(where).json()["problem"]["detail"]
+    assert "process of this job crashed" in busy.get(where).json()["problem"]["detail"]
     assert "has no 'data'" in sentence(posted(busy, wrong))
 
 
@@ -384,15 +384,15 @@ def test_a_process_that_dies_is_told_and_the_next_job_runs(
 def test_a_disk_that_is_full_for_a_job_is_told_as_such(
     busy: httpx.Client, beats: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fetch = Runner._fetch
+    fetch = Scheduler._fetch
 
-    def fetched(self: Runner, job: Job, folder: Path) -> dict[str, str]:
+    def fetched(self: Scheduler, job: Job, folder: Path) -> dict[str, str]:
         (folder / "result.json").symlink_to("/dev/full")
         return fetch(self, job, folder)
 
-    monkeypatch.setattr(Runner, "_fetch", fetched)
+    monkeypatch.setattr(Scheduler, "_fetch", fetched)
     said = sentence(posted(busy, beats / "beats.npz"), 507)
-    assert said == "the disk of the server is full; free some space and ask again."
+    assert said == "the disk of the server is full; free some space and try again."
 
 
 def test_a_job_that_cannot_begin_is_tried_again_after_a_pause(

@@ -20,8 +20,8 @@ from safetensors.numpy import save_file
 from serving import served, wait_for
 
 from ecgsynth.service.models import files
-from ecgsynth.service.models import store as shelf
-from ecgsynth.service.models.store import Shelf
+from ecgsynth.service.models import store as model_store
+from ecgsynth.service.models.store import ModelStore
 from ecgsynth.service.settings import Settings
 from ecgsynth.synthesizer import Synthesizer
 
@@ -99,7 +99,7 @@ def test_a_model_whose_id_is_no_plain_name_is_not_served(
     card = json.dumps(card | {"id": id})
     save_file(weights, tmp_path / "odd.safetensors", {"card": card})
     with served(settings.model_copy(update={"model_dir": tmp_path})) as client:
-        assert "no plain name" in client.get("/v1/models").json()["left_out"]["odd"]
+        assert "not a plain name" in client.get("/v1/models").json()["left_out"]["odd"]
         for word in (id, "odd"):
             problem(client.post("/v1/ecgs", json={"model": word, "format": "npz"}), 422)
         assert (tmp_path / "odd.safetensors").is_file()
@@ -111,14 +111,14 @@ def test_no_more_models_stay_in_memory_than_allowed(models: Path, tmp_path: Path
         for value in other.generator.parameters():
             value.data.mul_(scale)
         other.save(tmp_path / f"m{scale}.safetensors")
-    shelf = Shelf(tmp_path, 2, 0.001)
+    model_store = ModelStore(tmp_path, 2, 0.001)
 
     async def all_of_them() -> None:
         for name in ("m1.1", "m1.2", "m1.3", "m1.1"):
-            await shelf.load(name)
+            await model_store.load(name)
 
     asyncio.run(all_of_them())
-    assert len(shelf._loaded) == 2
+    assert len(model_store._loaded) == 2
 
 
 # What no file may do.
@@ -135,7 +135,7 @@ def test_a_file_whose_name_is_no_text_is_told_as_far_as_it_is(
         said = client.get("/v1/models").json()
         assert {*said["left_out"]} == {"\\udcff", "a\n\x1b[31m"}
         answer = client.post("/v1/ecgs", json={"model": "\\udcff"})
-        assert "bytes that are no text; rename it" in problem(answer, 422)
+        assert "bytes that are not text; rename it" in problem(answer, 422)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
@@ -153,10 +153,8 @@ def test_what_is_no_file_is_told_and_never_opened(settings: Settings, models: Pa
     with served(settings) as client:
         left_out = client.get("/v1/models").json()["left_out"]
         assert {*left_out} == {"pipe", "folder", "zero", "run"}
-        assert all(
-            "is no file but a folder, a pipe or a device" in why for why in left_out.values()
-        )
-        assert "no file but" in problem(client.post("/v1/ecgs", json={"model": "pipe"}), 422)
+        assert all("is a folder, a pipe or a device" in why for why in left_out.values())
+        assert "a folder, a pipe" in problem(client.post("/v1/ecgs", json={"model": "pipe"}), 422)
         assert client.post("/v1/ecgs", json={"model": "good"}).status_code == 200
 
 
@@ -167,7 +165,7 @@ def test_a_file_that_becomes_a_pipe_holds_nobody_up(models: Path, tmp_path: Path
     stamp = files.stamp_of(path)
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(OSError, match="no file any more"):
+    with pytest.raises(OSError, match="not a file any more"):
         files.read(stamp, "model", path, False)
 
 
@@ -186,12 +184,12 @@ def test_a_large_file_is_read_once_and_nobody_waits_for_it(
         return usual(path)
 
     monkeypatch.setattr(files, "_digest", slowly)
-    monkeypatch.setattr(shelf, "AT_ONCE", (models / "tiny.safetensors").stat().st_size - 1)
+    monkeypatch.setattr(model_store, "AT_ONCE", (models / "tiny.safetensors").stat().st_size - 1)
     with served(settings) as client:
         for _ in range(3):
             wait_for(lambda: "large" in client.get("/v1/models").json()["left_out"])
             early = client.post("/v1/ecgs", json={"model": "large"})
-            assert "still being read; ask again" in problem(early, 503)
+            assert "still being read; try again" in problem(early, 503)
             assert early.headers["retry-after"] == "60"
             assert client.get("/v1/health").status_code == 200
         going.set()
@@ -207,7 +205,7 @@ def test_a_file_is_read_again_only_where_its_stamp_changed(
     read: list[Path] = []
     usual = files._digest
     monkeypatch.setattr(files, "_digest", lambda path: read.append(path) or usual(path))
-    kept = Shelf(tmp_path, 1, 0)
+    kept = ModelStore(tmp_path, 1, 0)
     for _ in range(3):
         served_one = kept.find("mine")
     assert served_one.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -231,7 +229,7 @@ def test_looking_at_files_is_no_work_of_the_event_loop(
             return usual(*given)
 
         monkeypatch.setattr(files, name, noted)
-    kept = Shelf(tmp_path, 1, 0)
+    kept = ModelStore(tmp_path, 1, 0)
     asyncio.run(kept.load("mine"))
     kept.close()
     assert threads
@@ -323,5 +321,5 @@ def test_a_prior_of_other_classes_is_told_as_such(settings: Settings, models: Pa
     with_card(models / "tiny.safetensors", settings.model_dir / "odd.safetensors", without_n)
     with served(settings) as client:
         why = client.get("/v1/models").json()["left_out"]["odd"]
-        assert "its prior makes F, N, S, V, its classes are S, V, F" in why
+        assert "its prior has the classes F, N, S, V, its spec S, V, F" in why
         assert why in problem(client.post("/v1/ecgs", json={"model": "odd"}), 422)

@@ -49,8 +49,8 @@ def test_a_key_that_is_there_and_empty_opens_nothing(
     with pytest.raises(SystemExit) as end:
         main.main()
     assert end.value.code == 2
-    assert f"{KEY} is there but empty" in capsys.readouterr().err
-    with pytest.raises(EcgsynthError, match="there but empty"):  # as a worker reads it
+    assert f"{KEY} is set but empty" in capsys.readouterr().err
+    with pytest.raises(EcgsynthError, match="set but empty"):  # as a worker reads it
         read_key()
 
 
@@ -71,7 +71,7 @@ def test_a_password_on_the_command_line_is_refused(
         with pytest.raises(SystemExit):
             main.main()
         said = capsys.readouterr().err
-        assert "put the address into ECGSYNTH_SERVE_JOBS_DB" in said
+        assert "set ECGSYNTH_SERVE_JOBS_DB to" in said
         assert "hush" not in said
 
 
@@ -182,7 +182,7 @@ def test_a_folder_of_other_things_too_is_left_as_it_is_unless_others_write_to_it
     assert mode(tmp_path) == 0o755
     assert mode(tmp_path / "jobs.sqlite") == 0o600
     tmp_path.chmod(0o777)
-    with pytest.raises(EcgsynthError, match="others may write to"):
+    with pytest.raises(EcgsynthError, match="other users can write to"):
         Store(database(tmp_path / "jobs.sqlite"))
     tmp_path.chmod(0o1777)  # there nobody replaces what is another's
     Store(database(tmp_path / "jobs.sqlite")).engine.dispose()
@@ -193,7 +193,7 @@ def test_a_database_that_is_another_users_or_no_file_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(EcgsynthError, match="is no file"):
+    with pytest.raises(EcgsynthError, match="is not a file"):
         Store(database(tmp_path / "pipe"))
     (tmp_path / "theirs").touch()
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
@@ -205,7 +205,7 @@ def test_a_database_that_is_another_users_or_no_file_is_refused(
     "address", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:a?uri=true"]
 )
 def test_jobs_that_would_end_with_the_server_are_refused(address: str) -> None:
-    with pytest.raises(EcgsynthError, match="no plain file"):
+    with pytest.raises(EcgsynthError, match="not a plain file"):
         Store(address)
 
 

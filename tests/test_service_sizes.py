@@ -45,15 +45,15 @@ def saying(shape: str, kind: str = "<f4") -> bytes:
 @pytest.mark.parametrize(
     ("array", "sentence"),
     [
-        (saying("(1048576, 1, 1000)"), "says that it holds 4,000 MiB and holds 12 bytes"),
-        (saying("(4,)"), "says that it holds 16 bytes and holds 12 bytes"),
-        (saying("(1,)", "<U400000000"), "says that it holds 1,525 MiB"),
+        (saying("(1048576, 1, 1000)"), "states 4,000 MiB in its header and has 12 bytes"),
+        (saying("(4,)"), "states 16 bytes in its header and has 12 bytes"),
+        (saying("(1,)", "<U400000000"), "states 1,525 MiB"),
         (saying("(2, 999999999999999999999)"), "more than any file has"),
-        (saying("(3,)", "V999999999"), "says that it holds"),
-        (saying("(-3,)"), "no plain array"),
-        (saying("('a',)"), "no plain array"),
-        (saying("(3,)", "<q9"), "no plain array"),
-        (b"\x93NUMPY\x02\x00" + struct.pack("<I", 4_000_000_000) + bytes(9), "no plain array"),
+        (saying("(3,)", "V999999999"), "states"),
+        (saying("(-3,)"), "not a plain array"),
+        (saying("('a',)"), "not a plain array"),
+        (saying("(3,)", "<q9"), "not a plain array"),
+        (b"\x93NUMPY\x02\x00" + struct.pack("<I", 4_000_000_000) + bytes(9), "not a plain array"),
     ],
 )
 def test_an_array_that_says_more_than_it_holds_is_refused(array: bytes, sentence: str) -> None:
@@ -96,7 +96,7 @@ def test_an_archive_that_unpacks_to_too_much_is_refused_however_it_is_packed() -
 
 def test_the_table_of_an_archive_is_not_read_where_it_is_too_large() -> None:
     many = zipped({f"{k:05}{'a' * 100}.npy": b"" for k in range(2000)}, zipfile.ZIP_STORED)
-    with pytest.raises(EcgsynthError, match="the table of the archive has"):
+    with pytest.raises(EcgsynthError, match="the directory of the archive has"):
         checked(many, most_files=50)
     with pytest.raises(EcgsynthError, match="holds 2000 files; 1999 are allowed"):
         checked(many, most_files=1999)
@@ -134,7 +134,7 @@ def test_no_damage_to_an_archive_is_a_fault(at: list[int], to: list[int], cut: i
 )
 def test_a_header_that_speaks_of_too_much_is_refused(tmp_path: Path, header: bytes) -> None:
     (tmp_path / "upload.zip").write_bytes(zipped({"a.hea": header, "a.dat": bytes(100)}))
-    with pytest.raises(EcgsynthError, match=r"a.hea speaks of .* of signal, more than is read"):
+    with pytest.raises(EcgsynthError, match=r"a.hea states .* of signal, more than the limit"):
         uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", WFDB)
 
 
@@ -143,7 +143,7 @@ def test_headers_that_speak_of_too_much_together_are_refused(tmp_path: Path) -> 
     files = {f"{name}.hea": header % name.encode() for name in "abcd"}
     (tmp_path / "upload.zip").write_bytes(zipped({**files, "a.dat": bytes(100)}))
     uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", WFDB, 16_000)
-    with pytest.raises(EcgsynthError, match="d.hea speaks of"):
+    with pytest.raises(EcgsynthError, match="d.hea states"):
         uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", WFDB, 15_999)
 
 
@@ -155,7 +155,7 @@ def test_a_segment_that_comes_many_times_counts_as_often(tmp_path: Path) -> None
     whole = 4 * 2 * 4 * 300_000  # bytes of both leads at the rate of the faster
     own = 4 * 5 * 1000
     uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", WFDB, (whole + own) // 4)
-    with pytest.raises(EcgsynthError, match="a.hea speaks of 9 MiB of signal"):
+    with pytest.raises(EcgsynthError, match="a.hea states 9 MiB of signal"):
         uploads.unpack(tmp_path / "upload.zip", tmp_path / "out", WFDB, whole // 4 - 1)
 
 
@@ -210,7 +210,7 @@ def test_uploads_that_come_together_take_no_more_of_the_disk_than_there_is(
 
     answer = small.post("/v1/evaluations", headers=said, content=first())
     assert "not a whole archive" in sentence(answer, 422)
-    assert "4 MiB of the 8 MiB on the disk" in sentence(beside[0], 503)
+    assert "4 MiB of the 8 MiB of disk space" in sentence(beside[0], 503)
     assert beside[0].headers["retry-after"] == "60"
     again = small.post("/v1/evaluations", headers=said, content=first())  # it was given back
     assert "not a whole archive" in sentence(again, 422)

@@ -163,7 +163,7 @@ def test_what_is_larger_than_all_that_is_kept_is_not_kept(keep: Store) -> None:
     before = ended(keep, 900)
     job = keep.add("augmentation", {}, {})
     assert keep.claim("w", slots=1, lease_s=60)
-    with pytest.raises(TooLargeError, match="larger than all that is kept here"):
+    with pytest.raises(TooLargeError, match="larger than the storage for results"):
         keep.finish(job, "w", {}, {"result": iter([b"a" * 1001])})
     assert got(keep, job).state == "running"
     assert [*keep.file(job, "result")] == []
@@ -178,7 +178,7 @@ def test_a_file_that_is_deleted_while_it_is_read_does_not_end_as_if_it_were_whol
     pieces = keep.file(job, "result")
     assert next(pieces) == b"a" * 400
     keep.forget(job)
-    with pytest.raises(LostError, match="was forgotten while"):
+    with pytest.raises(LostError, match="was deleted while"):
         next(pieces)
 
 

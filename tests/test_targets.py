@@ -8,13 +8,13 @@ import pytest
 from outcome import Command
 from tiny import tiny_run, tiny_synthesizer
 
-from ecgsynth.cli.targets import checked_targets
+from ecgsynth.cli.targets import check_targets
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import read, write
 from ecgsynth.signals.ecg import Ecg
 
 PRECIOUS = "hours of work of somebody else"
-SAYS = ("would be overwritten; say --force", "choose a new or an empty", "not from ecgsynth")
+SAYS = ("would be overwritten; add --force", "choose a new or an empty", "not from ecgsynth")
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_force_replaces_a_link_and_never_what_it_points_to(
 def test_link_to_nothing_is_there_too(tmp_path: Path) -> None:
     (tmp_path / "link.npz").symlink_to(tmp_path / "disk-that-is-away" / "set.npz")
     with pytest.raises(EcgsynthError, match="would be overwritten"):
-        checked_targets(tmp_path / "link.npz")
+        check_targets(tmp_path / "link.npz")
 
 
 def test_force_takes_no_file_of_others_out_of_a_folder(
@@ -125,12 +125,12 @@ def test_force_takes_no_file_of_others_out_of_a_folder(
 def test_empty_folder_and_one_with_hidden_files_are_free(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "kept" / ".git").mkdir(parents=True)
-    checked_targets(tmp_path / "empty", tmp_path / "kept")
+    check_targets(tmp_path / "empty", tmp_path / "kept")
 
 
 def test_what_is_neither_file_nor_folder_is_refused_even_with_force() -> None:
     with pytest.raises(EcgsynthError, match="neither a file nor a folder"):
-        checked_targets("/dev/null", force=True)
+        check_targets("/dev/null", force=True)
 
 
 @pytest.mark.parametrize("failing", ["page", "table"])

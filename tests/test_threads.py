@@ -70,8 +70,10 @@ def test_judging_from_python_leaves_the_threads_of_the_caller(
 
     monkeypatch.setattr(threads, "idle_cores", lambda: 1)
     seen: list[int] = []
-    look = judge.aligned
-    monkeypatch.setattr(judge, "aligned", lambda *given: seen.append(max(counts())) or look(*given))
+    look = judge.align_sets
+    monkeypatch.setattr(
+        judge, "align_sets", lambda *given: seen.append(max(counts())) or look(*given)
+    )
     es.evaluate(simulated_beats[:60], simulated_beats[60:120], metrics=["smoothness"])
     assert seen == [1]
     assert torch.get_num_threads() == 4

@@ -59,7 +59,7 @@ def test_what_the_card_names_is_loaded_as_the_model_was_given_it(
 @pytest.mark.parametrize("named", ["none", "None"])
 def test_none_can_be_said(made: Ecg, named: str) -> None:
     assert training_set(made, named).items is None
-    assert training_set(made, named).why == "Training set: none, as was asked."
+    assert training_set(made, named).why == "Training set: none, as requested."
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_none_can_be_said(made: Ecg, named: str) -> None:
         (card(DATA | {"split": "trian"}), "Did you mean 'train'?"),
         (card({"name": "folder", "path": "/nowhere"}), "there is no file or folder /nowhere"),
         ({"members": {"N": card(DATA), "V": card(DATA | {"split": "test"})}},
-         "learned from different ones (simulated:test, simulated:train)"),
+         "trained on different ones (simulated:test, simulated:train)"),
     ],
 )  # fmt: skip
 def test_where_no_card_names_one_that_is_here_there_is_none_and_the_reason_is_said(
@@ -127,7 +127,7 @@ def test_command_takes_no_training_set_that_nobody_named(
     )
     assert "which the set's own card names" in command("evaluate", "carded.npz", *words).out
     none = command("evaluate", "carded.npz", *words, "--train", "none")
-    assert "Training set: none, as was asked." in none.out
+    assert "Training set: none, as requested." in none.out
 
 
 def test_floors_and_ceilings_need_a_training_set(

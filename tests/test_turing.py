@@ -22,7 +22,7 @@ from patience import PATIENCE_S
 from ecgsynth.cli import main
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.blind_reading import reading_page
-from ecgsynth.evaluation.blind_reading.key import sealed, unsealed
+from ecgsynth.evaluation.blind_reading.key import decode_key, encode_key
 from ecgsynth.evaluation.blind_reading.scoring import (
     Answers,
     agreement,
@@ -32,7 +32,7 @@ from ecgsynth.evaluation.blind_reading.scoring import (
     read_kit,
     score,
 )
-from ecgsynth.evaluation.blind_reading.strips import chosen
+from ecgsynth.evaluation.blind_reading.strips import choose_strips
 from ecgsynth.formats import write
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.simulator.records import simulate_beats, simulate_record
@@ -88,7 +88,7 @@ def saved(content: Any, path: Path) -> Path:
 
 @pytest.mark.parametrize("count", [6, 20, 40])
 def test_every_class_is_half_synthetic_and_half_real(sets: tuple[Ecg, Ecg], count: int) -> None:
-    strips = chosen(*sets, count, (), 0)
+    strips = choose_strips(*sets, count, (), 0)
     assert len(strips.ecg) == count == len(set(strips.ids))
     assert sum(strips.synthetic) == count // 2
     for group in set(strips.groups):
@@ -97,31 +97,31 @@ def test_every_class_is_half_synthetic_and_half_real(sets: tuple[Ecg, Ecg], coun
 
 
 def test_the_key_says_where_each_strip_came_from(sets: tuple[Ecg, Ecg]) -> None:
-    strips = chosen(*sets, 30, (), 1)
+    strips = choose_strips(*sets, 30, (), 1)
     known = [{wave.tobytes() for wave in ecg.quantised().signal} for ecg in sets]
     for wave, synthetic in zip(strips.ecg.signal, strips.synthetic, strict=True):
         assert wave.tobytes() in known[0 if synthetic else 1]
 
 
 def test_classes_can_be_chosen(sets: tuple[Ecg, Ecg]) -> None:
-    assert set(chosen(*sets, 8, ["V"], 0).groups) == {"V"}
+    assert set(choose_strips(*sets, 8, ["V"], 0).groups) == {"V"}
 
 
 def test_a_class_of_one_side_alone_is_left_out(sets: tuple[Ecg, Ecg]) -> None:
     made = sets[0][sets[0].labels_str != "S"]
-    assert set(chosen(made, sets[1], 8, (), 0).groups) == {"N", "V"}
+    assert set(choose_strips(made, sets[1], 8, (), 0).groups) == {"N", "V"}
 
 
 def test_same_seed_same_page_and_another_seed_another_order(
     sets: tuple[Ecg, Ecg], html: str
 ) -> None:
     assert reading_page(*sets, count=20, seed=3) == html
-    other = chosen(*sets, 20, (), 4)
-    assert other.synthetic != chosen(*sets, 20, (), 3).synthetic
+    other = choose_strips(*sets, 20, (), 4)
+    assert other.synthetic != choose_strips(*sets, 20, (), 3).synthetic
 
 
 def test_a_strip_carries_nothing_but_signal_and_class(sets: tuple[Ecg, Ecg]) -> None:
-    ecg = chosen(*sets, 20, (), 0).ecg
+    ecg = choose_strips(*sets, 20, (), 0).ecg
     assert (ecg.patient, ecg.record, ecg.marks, ecg.onset_s, ecg.card) == (None,) * 5
     assert ecg.spec.context == ()
     steps = ecg.signal.astype(np.float64) / 0.005
@@ -133,7 +133,7 @@ def test_the_wider_band_is_cut_to_the_narrower_one(sets: tuple[Ecg, Ecg]) -> Non
     hiss = np.random.default_rng(0).normal(0, 0.1, made.signal.shape).astype(np.float32)
     loud = replace(made, signal=made.signal + hiss, spec=replace(made.spec, band=(None, None)))
     narrow = replace(real, spec=replace(real.spec, band=(None, 40.0)))
-    strips = chosen(loud, narrow, 20, (), 0)
+    strips = choose_strips(loud, narrow, 20, (), 0)
     spectrum = np.abs(np.fft.rfft(strips.ecg.signal[strips.synthetic, 0] * np.hanning(256))) ** 2
     high = np.fft.rfftfreq(256, 1 / 360) > 60
     before = np.abs(np.fft.rfft(loud.signal[:, 0] * np.hanning(256))) ** 2
@@ -187,9 +187,9 @@ def test_the_key_cannot_be_read_at_a_glance(html: str, page: Path) -> None:
 
 def test_a_key_opens_to_what_was_sealed() -> None:
     truth = [bool(bit) for bit in np.random.default_rng(0).integers(0, 2, 400)]
-    assert unsealed(sealed(truth, 5)) == truth
+    assert decode_key(encode_key(truth, 5)) == truth
     with pytest.raises(EcgsynthError, match="damaged"):
-        unsealed("abc")
+        decode_key("abc")
 
 
 def test_hostile_names_are_shown_and_not_obeyed(sets: tuple[Ecg, Ecg]) -> None:
@@ -268,7 +268,7 @@ def test_nothing_goes_under_a_false_name(sets: tuple[Ecg, Ecg]) -> None:
     with pytest.raises(EcgsynthError, match="given as real is synthetic"):
         reading_page(made, made, count=6)
     for source in ("mitbih:train", "folder:all", "synthetic:mixed"):
-        with pytest.raises(EcgsynthError, match="given as synthetic holds real items"):
+        with pytest.raises(EcgsynthError, match="given as synthetic contains real items"):
             reading_page(replace(real, source=source), real, count=6, show_real=True)
 
 
@@ -346,9 +346,9 @@ def test_several_readers_are_pooled_and_their_agreement_is_told(page: Path) -> N
     ("change", "problem"),
     [
         ({"kit": "0"}, "answers the kit 0"),
-        ({"answers": []}, "no whole answer"),
-        ({"answers": 3}, "holds no answers"),
-        ({"answers": ["x"]}, "holds no answers"),
+        ({"answers": []}, "no complete answer"),
+        ({"answers": 3}, "contains no answers"),
+        ({"answers": ["x"]}, "contains no answers"),
     ],
 )
 def test_answers_that_do_not_fit_are_refused(
@@ -361,20 +361,20 @@ def test_answers_that_do_not_fit_are_refused(
 
 def test_who_reads_again_knows_the_truth_and_the_score_says_so(page: Path, tmp_path: Path) -> None:
     path = saved(answered(page, 0) | {"round": 2}, tmp_path / "a.json")
-    assert read_answers(path, read_kit(page)[0]).reader == "reader 0 (truth known)"
+    assert read_answers(path, read_kit(page)[0]).reader == "reader 0 (solution known)"
 
 
 def test_odd_words_and_confidences_are_refused(page: Path, tmp_path: Path) -> None:
     for odd in ({"answer": "maybe"}, {"confidence": 6}, {"confidence": "5"}):
         content = answered(page, 0)
         content["answers"][7] |= odd
-        with pytest.raises(EcgsynthError, match="no whole answer"):
+        with pytest.raises(EcgsynthError, match="no complete answer"):
             read_answers(saved(content, tmp_path / "a.json"), read_kit(page)[0])
 
 
 def test_a_page_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_text("<p>hello</p>")
-    with pytest.raises(EcgsynthError, match="holds no blind reading kit"):
+    with pytest.raises(EcgsynthError, match="contains no blind reading kit"):
         read_kit(tmp_path / "a.html")
     with pytest.raises(EcgsynthError, match="could not be read"):
         read_kit(tmp_path / "none.html")

@@ -85,8 +85,8 @@ def test_a_tracked_training_registers_itself_and_goes_on_without_its_store(
     monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     done = command("train", "tiny.yaml", "training.rate_critic=1e-3", "--to", "away", "--track")
     assert done.code == 0, done.err
-    assert "the training goes on without its store" in done.err
-    assert "The run is whole; `ecgsynth versions add away` does it later." in done.err
+    assert "the training continues, but cannot be registered" in done.err
+    assert "The run is complete; `ecgsynth versions add away` registers it later." in done.err
     monkeypatch.setenv("ECGSYNTH_TRACKING_URI", f"sqlite:///{store}")
     assert "tiny/2" in command("versions", "add", "away").out
 

@@ -57,7 +57,7 @@ def test_a_frame_tells_where_a_run_is_and_how_it_does(run: Path) -> None:
     assert "12,800 examples (67%), 640/s, 1.2 GB, 10 s left" in text
     for label, value in (
         ("critic adversarial", "0.4"), ("generator adversarial", "3"), ("critic r1", "0.1"),
-        ("critic right, real", "0.91"), ("critic right, held-out", "0.83"),
+        ("accuracy, real", "0.91"), ("accuracy, held-out", "0.83"),
         ("critic overfits", "0.21"), ("critic's gradient", "2.5"),
     ):  # fmt: skip
         assert re.search(rf"{label} +{value} ", text), label
@@ -135,8 +135,8 @@ def test_a_run_that_went_back_says_so(tmp_path: Path) -> None:
         ([], "name the run folders to watch"),
         (["nowhere"], "there is no .*nowhere"),
         (["file.npz"], "is a file; name the run folder"),
-        (["empty"], "is no run"),
-        (["torn"], "is no run"),
+        (["empty"], "is not a run"),
+        (["torn"], "is not a run"),
     ],
     ids=str,
 )
@@ -156,7 +156,7 @@ def test_a_run_that_has_only_begun_stands_beside_the_others(run: Path, tmp_path:
     (tmp_path / "begun").mkdir()
     (tmp_path / "begun" / "run.yaml").write_text("name: begun")
     frame = shown(run, tmp_path / "begun")
-    assert "its first steps are not made yet" in frame
+    assert "no steps yet" in frame
     assert "examples" in frame
 
 

@@ -13,7 +13,7 @@ from ecgsynth.datasets import load
 from ecgsynth.evaluation import NotApplicable, Trial
 from ecgsynth.evaluation.baselines.controls import CONTROLS
 from ecgsynth.evaluation.intervals import Units
-from ecgsynth.evaluation.metrics.fidelity.waveform import _lags, _stuck, _warped, ratio
+from ecgsynth.evaluation.metrics.fidelity.waveform import _dtw, _lags, _saturated_share, ratio
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 
@@ -41,7 +41,7 @@ def plain_dtw(x: NDArray, y: NDArray, shift: int) -> float:
 
 def test_time_warping_equals_the_recursion_of_the_textbook() -> None:
     x, y = np.random.default_rng(0).standard_normal((2, 4, 2, 30)).cumsum(3)
-    found = _warped(x, y, fs=100.0)  # 50 ms are 5 samples
+    found = _dtw(x, y, fs=100.0)  # 50 ms are 5 samples
     plain = [plain_dtw(a.T, b.T, 5) / np.sqrt(60) for a, b in zip(x, y, strict=True)]
     np.testing.assert_allclose(found, plain)
 
@@ -49,8 +49,8 @@ def test_time_warping_equals_the_recursion_of_the_textbook() -> None:
 def test_a_spike_may_move_by_fifty_milliseconds_and_no_more() -> None:
     spikes = np.zeros((3, 1, 200))
     spikes[0, 0, 100] = spikes[1, 0, 118] = spikes[2, 0, 119] = 1.0
-    assert _warped(spikes[:1], spikes[1:2], fs=360.0)[0] == 0
-    assert _warped(spikes[:1], spikes[2:], fs=360.0)[0] > 0.05
+    assert _dtw(spikes[:1], spikes[1:2], fs=360.0)[0] == 0
+    assert _dtw(spikes[:1], spikes[2:], fs=360.0)[0] > 0.05
 
 
 def test_autocorrelation_equals_that_of_numpy() -> None:
@@ -69,12 +69,12 @@ def test_flat_runs_at_the_extremes_are_counted_and_others_are_not() -> None:
     top = (wave >= 0.8).sum()
     middle = np.where(np.abs(np.arange(100) - 50) < 10, 0.0, wave)  # flat, but at no extreme
     pair = np.where(np.arange(100) // 2 == 25, 3.0, wave)  # two samples make no run
-    found = _stuck(np.stack([clipped, middle, pair])[:, None])
+    found = _saturated_share(np.stack([clipped, middle, pair])[:, None])
     assert found[0] == pytest.approx(top / 100, abs=0.08)
     assert found[0] >= top / 100
     assert found[1] <= 0.06
     assert found[2] <= 0.06
-    assert _stuck(np.ones((1, 1, 9)))[0] == 1
+    assert _saturated_share(np.ones((1, 1, 9)))[0] == 1
 
 
 def test_a_ratio_of_means_has_the_interval_of_both() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.evaluation import Estimate
-from ecgsynth.evaluation.intervals import DOMINATES, LeftOut, interval, seeds_without_each
+from ecgsynth.evaluation.intervals import DOMINATES, LeaveOneOut, interval, leave_one_out_seeds
 from ecgsynth.evaluation.scores import Figure, f1, figures
 from ecgsynth.signals.ecg import Ecg
 
@@ -87,10 +87,10 @@ def _mean(parts: list[Figure]) -> Figure:
     """Of the figures of several generators, which vary as a whole."""
     values = np.array([one.value for one in parts])
     without = np.mean([one.people.values for one in parts], 0)
-    seeds = seeds_without_each(values) if len(parts) > 1 else parts[0].seeds
+    seeds = leave_one_out_seeds(values) if len(parts) > 1 else parts[0].seeds
     return Figure(float(values.mean()), replace(parts[0].people, values=without), seeds)
 
 
-def _minus(one: LeftOut, other: LeftOut) -> LeftOut:
+def _minus(one: LeaveOneOut, other: LeaveOneOut) -> LeaveOneOut:
     freedom = min(one.freedom, other.freedom)
     return replace(one, values=one.values - other.values, freedom=freedom)

@@ -42,16 +42,16 @@ def mask_passwords(text: str, uri: str = "") -> str:
 
 def _password_of(uri: str) -> str:
     """What stands between user and host, as it is written."""
-    found = re.match(r"[a-z][a-z\d+.-]*://[^:/@]*:(.*)@", uri, re.IGNORECASE | re.DOTALL)
-    return found[1] if found else ""
+    match = re.match(r"[a-z][a-z\d+.-]*://[^:/@]*:(.*)@", uri, re.IGNORECASE | re.DOTALL)
+    return match[1] if match else ""
 
 
 class EcgsynthError(Exception):
     """A problem that the caller can mend: one sentence with the thing, the reason and the mend.
 
-    The command line prints it without a traceback and exits with code 2. No password of a URI
-    stands in it (`masked`), and a control character of what it quotes stands as its code, so that
-    it is one line that any terminal can show.
+    The command line prints it without a traceback and exits with code 2. Passwords of URIs are
+    hidden (`mask_passwords`). Control characters are replaced by their codes, so that it is one
+    line that any terminal can show.
     """
 
     def __init__(self, *sentences: object) -> None:
@@ -61,7 +61,7 @@ class EcgsynthError(Exception):
 
 
 def _line(text: str) -> str:
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+    return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 class NotThereError(EcgsynthError, IndexError):

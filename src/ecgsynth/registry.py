@@ -115,7 +115,7 @@ class Registry:
             for name in self.names()
         }
 
-    def found(self) -> dict[str, list[str]]:
+    def registered(self) -> dict[str, list[str]]:
         """What the decorators of the folder register, as the list has it; imports every file.
 
         Raises
@@ -199,7 +199,8 @@ def registry_json() -> str:
     kinds = []
     for kind in ALL:
         rows = [
-            f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in kind.found().items()
+            f"  {json.dumps(name)}: {json.dumps(entry)}"
+            for name, entry in kind.registered().items()
         ]
         kinds.append(f' "{kind.folder}": {{\n' + ",\n".join(rows) + "\n }")
     return "{\n" + ",\n".join(kinds) + "\n}\n"

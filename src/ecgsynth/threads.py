@@ -1,8 +1,8 @@
 """How many threads the numerical libraries take: as many as cores are free, none of which spins.
 
 A thread that waits for others by spinning takes a core from them. Where another program keeps a
-core busy, OpenMP's threads wait so at every step of a loop for the one that has none, and a fit
-of seconds takes a quarter of an hour.
+core busy, one OpenMP thread has no core, and the others spin for it at every step of a loop. A fit
+of seconds then takes a quarter of an hour.
 """
 
 from __future__ import annotations

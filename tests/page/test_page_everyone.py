@@ -29,7 +29,7 @@ def test_a_server_that_goes_is_missed_and_welcomed_back(browser: Browser, servic
         page.locator("#gone:empty").wait_for(state="attached")
         with page.expect_response("**/v1/ecgs"):
             page.locator("#make").click()
-        page.locator("#said", has_text="12 synthetic beats").wait_for()
+        page.locator("#status", has_text="12 synthetic beats").wait_for()
 
 
 def test_a_key_is_asked_for_and_kept(browser: Browser, tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_key_is_asked_for_and_kept(browser: Browser, tmp_path: Path) -> None:
         page.goto("/")
         page.locator("#key").fill("wrong")
         page.keyboard.press("Enter")
-        page.locator("#key-said", has_text="That was not the key").wait_for()
+        page.locator("#key-status", has_text="This key is wrong").wait_for()
         page.locator("#key").fill(KEY)
         page.keyboard.press("Enter")
         page.locator("#measures tbody tr").first.wait_for()

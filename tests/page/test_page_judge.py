@@ -68,7 +68,7 @@ def test_a_set_is_judged_from_file_to_report(
     page.locator("#judge-doing", has_text="%").wait_for()
     page.locator("#verdict table tbody tr").nth(1).wait_for(timeout=900_000)
     assert "amplitude_w1" in page.locator("#verdict table").inner_text()
-    told = page.locator("#judge-doing", has_text="The verdict is there: 1 figure in a table")
+    told = page.locator("#judge-doing", has_text="Done: 1 figure in a table")
     assert told.get_attribute("role") == "status"
     assert page.evaluate("() => document.activeElement.textContent") == "Verdict"
     order = page.locator("#verdict > *").evaluate_all("(all) => all.map((one) => one.className)")

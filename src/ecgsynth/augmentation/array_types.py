@@ -104,26 +104,26 @@ class LabelledArrays:
         return both if isinstance(was, pd.Series) else both.array
 
 
-def _array(given: Any, name: str) -> NDArray:
+def _array(value: Any, name: str) -> NDArray:
     try:
-        if _is_pandas(given) and given.ndim == 2:
-            kinds = [getattr(kind, "numpy_dtype", kind) for kind in given.dtypes]
+        if _is_pandas(value) and value.ndim == 2:
+            kinds = [getattr(kind, "numpy_dtype", kind) for kind in value.dtypes]
             if all(kind.kind in "fiu" for kind in kinds):  # NaN where a number is missing
-                return np.asarray(given.to_numpy(np.result_type(*kinds), na_value=np.nan))
-        return np.asarray(given)
+                return np.asarray(value.to_numpy(np.result_type(*kinds), na_value=np.nan))
+        return np.asarray(value)
     except EcgsynthError:
         raise
     except Exception:  # ragged, or of another library and no array
-        raise EcgsynthError(f"{name} is no array; got {quote(given)}.") from None
+        raise EcgsynthError(f"{name} is no array; got {quote(value)}.") from None
 
 
-def _is_pandas(given: object) -> bool:
+def _is_pandas(value: object) -> bool:
     """Whether it comes from pandas, which is not loaded for the question."""
     pd = sys.modules.get("pandas")
     if pd is None:
         return False
     kinds = (pd.DataFrame, pd.Series, pd.Index, pd.api.extensions.ExtensionArray)
-    return isinstance(given, kinds)
+    return isinstance(value, kinds)
 
 
 def _label_key(one: Any) -> Key:
@@ -151,7 +151,7 @@ def _label_type(key: Any) -> type | None:
     return None if as_real_number(key) is None else float
 
 
-def find_label(given: Any, keys: Iterable[Any]) -> Any:
+def find_label(value: Any, keys: Iterable[Any]) -> Any:
     """The class that is meant; "2" is not 2, and True is not 1.
 
     Raises
@@ -159,8 +159,8 @@ def find_label(given: Any, keys: Iterable[Any]) -> Any:
     EcgsynthError: there are no items of it.
     """
     for key in keys:
-        if _label_type(given) == _label_type(key) and given == key:
+        if _label_type(value) == _label_type(key) and value == key:
             return key
     raise EcgsynthError(
-        f"no items of class {quote(given)} are given; there are {', '.join(map(repr, keys))}."
+        f"no items of class {quote(value)} are given; there are {', '.join(map(repr, keys))}."
     )

@@ -97,8 +97,8 @@ def augment(
     """
     asked = AugmentRequest(model, times, counts, gate, seed)
     if not isinstance(X, Ecg):
-        given = LabelledArrays.of(X, y)
-        return augment_arrays(given, asked, fs=fs, classes=classes, unit=unit, r_sample=r_sample)
+        arrays = LabelledArrays.of(X, y)
+        return augment_arrays(arrays, asked, fs=fs, classes=classes, unit=unit, r_sample=r_sample)
     arguments = {"y": y, "fs": fs, "classes": classes, "r_sample": r_sample}
     for name in [name for name, value in arguments.items() if value is not None] + ["unit"] * (
         unit != "mV"
@@ -111,7 +111,7 @@ def augment(
 
 
 def augment_arrays(
-    given: LabelledArrays,
+    arrays: LabelledArrays,
     asked: AugmentRequest,
     *,
     fs: float | None,
@@ -126,14 +126,14 @@ def augment_arrays(
     """
     if fs is None:
         raise EcgsynthError("arrays have no sampling rate; give it, as in fs=360.")
-    shaped = given.X if given.X.ndim == 3 else given.X.reshape(len(given.X), leads, -1)
-    labels = _model_labels(given.keys, classes)
+    shaped = arrays.X if arrays.X.ndim == 3 else arrays.X.reshape(len(arrays.X), leads, -1)
+    labels = _model_labels(arrays.keys, classes)
     spec = _spec(shaped.shape, fs, labels, unit, r_sample, asked.model)
-    label = one_hot(given.number, len(labels))
+    label = one_hot(arrays.number, len(labels))
     real = Ecg(shaped, spec, label, patient=np.full(len(shaped), "unknown"), source="arrays")
     models, plan = asked.plan(real, labels)
     new = augment_set(real, plan, models).ecg[len(real) :]
-    return given.append(new.signal, new.labels_id)
+    return arrays.append(new.signal, new.labels_id)
 
 
 def _model_labels(
@@ -235,8 +235,8 @@ class AugmentRequest:
                 f"counts go by class, as in counts={{'S': 500}}; got {quote(self.counts)}."
             )
         asked: dict[Any, dict[str, float]] = {}
-        for given, number_of in (times if times is not None else self.counts or {}).items():
-            key = find_label(given, labels)
+        for asked_class, number_of in (times if times is not None else self.counts or {}).items():
+            key = find_label(asked_class, labels)
             if times is None:
                 asked[key] = {"count": check_integer(number_of, f"the count of class {key!r}")}
             else:

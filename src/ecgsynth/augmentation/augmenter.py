@@ -99,7 +99,7 @@ def augment_set(
     for note in notes:
         log.warning(note)
     counts = real.counts()
-    wanted = {name: share.wanted(counts[name]) for name, share in shares.items()}
+    wanted = {name: share.items_to_add(counts[name]) for name, share in shares.items()}
     wanted = {name: count for name, count in wanted.items() if count}
     most = MOST_BYTES // (4 * len(real.spec.leads) * real.spec.samples)
     for name, count in wanted.items():

@@ -18,9 +18,9 @@ from ecgsynth.augmentation.patient_leakage import (
     usable_items,
 )
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation.inputs import relabelled
+from ecgsynth.evaluation.inputs import select_classes
 from ecgsynth.evaluation.reference_models.classifiers import STEPS, fit
-from ecgsynth.evaluation.reference_models.instruments import COMPONENTS, Instrument, made
+from ecgsynth.evaluation.reference_models.instruments import COMPONENTS, Instrument, make_instrument
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.threads import limit_threads
 
@@ -65,7 +65,7 @@ def train_classifier(
         check_disjoint(hashed_people(train), validation)
         warn_of_test_side(validation, "chooses the weights")
         validation, _ = at_classifier_rate(validation, train.spec, "the validation")
-        validation = of_classes(validation, train.spec.classes, "validation").quantised()
+        validation = items_of_classes(validation, train.spec.classes, "validation").quantised()
     facts = {
         "source": train.source,
         "counts": train.counts(),
@@ -78,7 +78,7 @@ def train_classifier(
     }
     filled, weighted = make_training_set(train.quantised(), arm, seed)
     net = fit(filled, validation, weighted=weighted, steps=steps, seed=seed, advance=advance)
-    return made(net, train, facts)
+    return make_instrument(net, train, facts)
 
 
 @limit_threads()
@@ -126,21 +126,21 @@ def prepare_test_set(classifier: Instrument | Detector, test: Ecg) -> tuple[Ecg,
     if absent:
         counts_text = ", ".join(f"{count} {name}" for name, count in absent.items())
         notes.append(f"Left out, as the classifier has no such class: {counts_text}.")
-    test = of_classes(test, spec.classes, "test")
+    test = items_of_classes(test, spec.classes, "test")
     missing = [name for name, count in test.counts().items() if not count]
     if missing:
         notes.append(f"No macro over {', '.join(missing)}: no such item is tested on.")
     return replace(test, spec=replace(test.spec, classes=spec.classes)).quantised(), notes
 
 
-def of_classes(ecg: Ecg, classes: tuple[str, ...], what: str) -> Ecg:
+def items_of_classes(ecg: Ecg, classes: tuple[str, ...], what: str) -> Ecg:
     """The items of these classes.
 
     Raises
     ------
     EcgsynthError: there are none.
     """
-    found = relabelled(ecg, classes)
+    found = select_classes(ecg, classes)
     if not len(found):
         raise EcgsynthError(
             f"no {what} item carries one of {', '.join(classes)}; name classes alike."

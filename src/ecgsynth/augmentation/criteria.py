@@ -94,8 +94,10 @@ class Range:
 
 
 def quality(ecg: Ecg) -> Values:
-    """Height (log of the largest lead's peak to peak), slope (log of its RMS) and longest
-    standstill (s) of every item; NaN where an item is not finite or a flat line.
+    """Height, slope and longest standstill of every item.
+
+    Height is the log of the largest lead's peak to peak, slope the log of its RMS, standstill in s.
+    NaN where an item is not finite or a flat line.
 
     A clipped signal stands still at its clip, a saturated one at its rail.
     """

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ecgsynth.augmentation.novelty import Detector
 from ecgsynth.evaluation import Estimate
 from ecgsynth.evaluation.auc import auc, auc_over
-from ecgsynth.evaluation.intervals import DOMINATES, units
+from ecgsynth.evaluation.intervals import DOMINANT_SHARE, units
 from ecgsynth.evaluation.scores import scores
 from ecgsynth.signals.ecg import Ecg
 
@@ -193,7 +193,7 @@ def _auroc(truth: NDArray, score: NDArray, test: Ecg, facts: dict[str, float]) -
     value = auc(truth, score)
     if not np.isfinite(value):
         return Estimate(value)
-    if facts.get("largest_share", 0) > DOMINATES:
+    if facts.get("largest_share", 0) > DOMINANT_SHARE:
         return Estimate(value, note=ONE_PATIENT)
     return auc_over(truth, [score], [units(test)])
 

@@ -16,7 +16,7 @@ PERSON = "GAN_"
 """The patient of a synthetic item is this and its class: never one of the real ones."""
 
 
-def check_match(made: Spec, real: Spec, model: str) -> list[str]:
+def check_match(spec: Spec, real: Spec, model: str) -> list[str]:
     """What will be done to items of `made` to stand among items of `real`, in sentences.
 
     model: what the generator is called.
@@ -25,29 +25,29 @@ def check_match(made: Spec, real: Spec, model: str) -> list[str]:
     ------
     EcgsynthError: unit, leads or window cannot be matched.
     """
-    if made.unit != real.unit:
+    if spec.unit != real.unit:
         raise EcgsynthError(
-            f"{model} makes signals in {made.unit}, the real set is in {real.unit}; take a set and "
+            f"{model} makes signals in {spec.unit}, the real set is in {real.unit}; take a set and "
             "a model of one unit."
         )
-    absent = [lead for lead in real.leads if lead not in made.leads]
+    absent = [lead for lead in real.leads if lead not in spec.leads]
     if absent:
         raise EcgsynthError(
-            f"{model} makes {', '.join(made.leads)}, not lead {absent[0]} of the real set; take a "
+            f"{model} makes {', '.join(spec.leads)}, not lead {absent[0]} of the real set; take a "
             "model of the same leads."
         )
-    first = _window_start(made, real)
+    first = _window_start(spec, real)
     if first is None:
         raise EcgsynthError(
             f"the window of the real set ({_window(real)}) does not lie within that of {model} "
-            f"({_window(made)}); cut the real items like the model's, or train a model on yours."
+            f"({_window(spec)}); cut the real items like the model's, or train a model on yours."
         )
     notes = []
-    if made.fs != real.fs:
-        notes.append(f"The items of {model} were resampled from {made.fs:g} to {real.fs:g} Hz.")
-    if made.band != real.band:
+    if spec.fs != real.fs:
+        notes.append(f"The items of {model} were resampled from {spec.fs:g} to {real.fs:g} Hz.")
+    if spec.band != real.band:
         notes.append(
-            f"The band of {model} ({_band(made)}) is not that of the real set ({_band(real)}): a "
+            f"The band of {model} ({_band(spec)}) is not that of the real set ({_band(real)}): a "
             "classifier may learn that."
         )
     return notes
@@ -102,13 +102,13 @@ def add_columns(real: Ecg, items: Ecg, name: str) -> Ecg:
     return replace(items, **columns)  # type: ignore[arg-type]
 
 
-def _window_start(made: Spec, real: Spec) -> int | None:
+def _window_start(spec: Spec, real: Spec) -> int | None:
     """Sample of the resampled items at which the real window begins; None where it is not held."""
-    ratio = real.fs / made.fs
-    samples = math.ceil(made.samples * ratio)
-    if made.r_sample is None or real.r_sample is None:
+    ratio = real.fs / spec.fs
+    samples = math.ceil(spec.samples * ratio)
+    if spec.r_sample is None or real.r_sample is None:
         return 0 if abs(samples - real.samples) <= 1 else None
-    first = round(made.r_sample * ratio) - real.r_sample
+    first = round(spec.r_sample * ratio) - real.r_sample
     return first if first >= -1 and first + real.samples <= samples + 1 else None
 
 

@@ -25,7 +25,7 @@ class Real(Data):
     file: str = ""
 
     @model_validator(mode="after")
-    def _one(self) -> Real:
+    def _check_one_source(self) -> Real:
         if bool(self.name) == bool(self.file):
             raise ValueError("takes either the name of a data set or a file")
         if self.file and self.settings:
@@ -52,14 +52,14 @@ class Share(Settings):
     enabled: bool = True
 
     @model_validator(mode="after")
-    def _one(self) -> Share:
+    def _check_one_source(self) -> Share:
         if (self.times is None) == (self.count is None):
             raise ValueError(
                 "takes either times or count (null takes one away, as in classes.S.times=null)"
             )
         return self
 
-    def wanted(self, real: int) -> int:
+    def items_to_add(self, real: int) -> int:
         """Synthetic items to add to so many real ones."""
         return self.count if self.times is None else round(real * (self.times - 1))  # type: ignore[return-value]
 

@@ -89,13 +89,13 @@ class SyntheticSampler(BaseEstimator):
         ------
         EcgsynthError: as `augment`; a strategy that asks for fewer items than there are.
         """
-        given = self._read_arrays(X, y)
-        wanted = {key: count for key, count in self._items_to_add(given).items() if count}
+        arrays = self._read_arrays(X, y)
+        wanted = {key: count for key, count in self._items_to_add(arrays).items() if count}
         if not wanted:
-            return given.append(given.X[:0], given.number[:0])
+            return arrays.append(arrays.X[:0], arrays.number[:0])
         asked = AugmentRequest(self.model, None, wanted, self.gate, self._seed())
         return augment_arrays(
-            given, asked, fs=self.fs, leads=self.leads, classes=self.classes, unit=self.unit,
+            arrays, asked, fs=self.fs, leads=self.leads, classes=self.classes, unit=self.unit,
             r_sample=self.r_sample,
         )  # fmt: skip
 
@@ -104,29 +104,29 @@ class SyntheticSampler(BaseEstimator):
 
     def _read_arrays(self, X: Any, y: Any) -> LabelledArrays:
         """The items, and what a scikit-learn estimator keeps of them."""
-        leads, given = check_integer(self.leads, "leads", 1), LabelledArrays.of(X, y, whole=True)
-        if given.X.ndim != 2 or given.X.shape[1] % leads:
+        leads, arrays = check_integer(self.leads, "leads", 1), LabelledArrays.of(X, y, whole=True)
+        if arrays.X.ndim != 2 or arrays.X.shape[1] % leads:
             raise EcgsynthError(
-                f"X has shape {given.X.shape}, and rows of {leads} leads one after another are "
+                f"X has shape {arrays.X.shape}, and rows of {leads} leads one after another are "
                 "wanted; set `leads`, or take augment for [item, lead, sample]."
             )
-        self.n_features_in_ = given.X.shape[1]
+        self.n_features_in_ = arrays.X.shape[1]
         columns = getattr(X, "columns", ())
         if len(columns) and all(isinstance(name, str) for name in columns):
             self.feature_names_in_ = np.array(columns, object)
-        return given
+        return arrays
 
-    def _items_to_add(self, given: LabelledArrays) -> dict[Any, int]:
+    def _items_to_add(self, arrays: LabelledArrays) -> dict[Any, int]:
         """Class -> synthetic items, by the strategy; kept as `sampling_strategy_`."""
-        sizes = np.bincount(given.number)
-        have = dict(zip(given.keys, sizes.tolist(), strict=True))
+        sizes = np.bincount(arrays.number)
+        have = dict(zip(arrays.keys, sizes.tolist(), strict=True))
         most, strategy = max(have.values()), self.sampling_strategy
         if isinstance(strategy, Mapping):
             targets = {find_label(key, have): target for key, target in strategy.items()}
         elif isinstance(strategy, str) and strategy in ("auto", "not majority"):
-            targets = {key: most for key in have if key != given.keys[sizes.argmax()]}
+            targets = {key: most for key in have if key != arrays.keys[sizes.argmax()]}
         elif isinstance(strategy, str) and strategy == "minority":
-            targets = {given.keys[sizes.argmin()]: most}
+            targets = {arrays.keys[sizes.argmin()]: most}
         elif (chosen := as_list(strategy)) is not None:
             targets = {find_label(key, have): most for key in chosen}
         else:

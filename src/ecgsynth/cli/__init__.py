@@ -1,1 +1,1 @@
-"""The command `ecgsynth`: a file a sub-command."""
+"""The command `ecgsynth`: one file per sub-command."""

@@ -1,4 +1,4 @@
-"""`ecgsynth augment`: a real set and what fills up its rare classes, in one file."""
+"""`ecgsynth augment`: add synthetic items of rare classes to a real set."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecgsynth.cli.targets import Force, checked_targets
+from ecgsynth.cli.targets import Force, check_targets
 
 if TYPE_CHECKING:
     from ecgsynth.augmentation.augmenter import AugmentedSet
@@ -27,7 +27,7 @@ def augment(
 
     Example: ecgsynth augment augment-svf classes.F.enabled=false --to svf.npz
 
-    Your own set: ecgsynth augment augment-svf --from mine.npz --to mine-svf.npz
+    Your own set: ecgsynth augment augment-svf --from own.npz --to own-svf.npz
     """
     from pathlib import Path
 
@@ -39,22 +39,24 @@ def augment(
     from ecgsynth.progress import share_bar
     from ecgsynth.recipes import read_recipe
 
-    told = [one for one in overrides or [] if one.partition("=")[0].split(".")[0] == "data"]
-    if source and told:
+    listed = [one for one in overrides or [] if one.partition("=")[0].split(".")[0] == "data"]
+    if source and listed:
         raise EcgsynthError(
-            f"--from {source} takes the place of the plan's data; leave out {told[0]}, or --from."
+            f"--from {source} takes the place of the plan's data; leave out {listed[0]}, or --from."
         )
     content = read_recipe(recipe, overrides or [], "augmentation")
     if source:
         content["data"] = {"file": source}
     plan = Plan.from_dict(content)
     if plan.data is None:
-        raise EcgsynthError(f"the plan '{plan.name}' names no data; give it, or say --from FILE.")
+        raise EcgsynthError(
+            f"the plan '{plan.name}' names no data; add data to it, or use --from FILE."
+        )
     target = to or f"{Path(recipe).stem}{usual_ending()}"
     if plan.data.file and Path(target).resolve() == Path(plan.data.file).resolve():
         raise EcgsynthError(f"{target} is the real set itself; name another file with --to.")
     check_target(target)
-    checked_targets(target, manifest_path(target), force=force)
+    check_targets(target, manifest_path(target), force=force)
     if dry_run:
         typer.echo(plan.to_yaml())
         typer.echo(f"# would write {target}")

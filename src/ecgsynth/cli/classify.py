@@ -1,4 +1,4 @@
-"""`ecgsynth classify`: train the fixed classifiers on any set, and test them on other people."""
+"""`ecgsynth classify`: train the fixed classifiers on any set and test them on new people."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ecgsynth.cli.targets import Force, checked_targets
+from ecgsynth.cli.targets import Force, check_targets
 
 if TYPE_CHECKING:
     from ecgsynth.evaluation.reference_models.instruments import Instrument
     from ecgsynth.signals.ecg import Ecg
 
 STEPS = 5000
-"""As `evaluation.classifiers`; that module loads PyTorch, which `--help` need not."""
+"""As in `reference_models.classifiers`, which is not imported here to keep `--help` fast."""
 
-app = typer.Typer(help="Train a classifier on a set, test it on other people.",
+app = typer.Typer(help="Train a classifier on a set and test it on new people.",
                   no_args_is_help=True)  # fmt: skip
 
 
@@ -27,12 +27,13 @@ def train_classifier(
     to: Annotated[Path, typer.Option("--to", help="The classifier, .safetensors.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="settings of NAME as key=value")]
     = None,
-    validation: Annotated[str, typer.Option("--validation", help="Real items of other people that "
-                          "choose the weights, as SET.")] = "",
-    arm: Annotated[str, typer.Option("--arm", help="Against rare classes: none, weights, jitter, "
+    validation: Annotated[str, typer.Option("--validation", help="Real items of other people, as "
+                                                            "SET, to select the weights.")] = "",
+    arm: Annotated[str, typer.Option("--arm", help="Handling of rare classes: none, weights, "
+                                              "jitter, "
                                      "smote.")] = "weights",
-    one_class: Annotated[bool, typer.Option("--one-class", help="Learn class N alone, to find what "
-                         "is unlike it.")] = False,
+    one_class: Annotated[bool, typer.Option("--one-class", help="Train a detector on class N "
+                                                           "only.")] = False,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps.")] = STEPS,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     force: Force = False,
@@ -50,18 +51,20 @@ def train_classifier(
     from ecgsynth.progress import share_bar
 
     if to.suffix != ".safetensors":
-        raise EcgsynthError(f"a classifier is a .safetensors file; {to} does not end so.")
+        raise EcgsynthError(
+            f"a classifier is a .safetensors file; {to} does not end in .safetensors."
+        )
     if one_class and (validation or arm != "weights" or steps != STEPS):
         raise EcgsynthError(
             "--one-class fits a density and takes no --validation, --arm or --steps; leave them "
             "out."
         )
-    checked_targets(to, force=force)
-    ecg = _loaded(source, overrides or [])
-    told = ", ".join(f"{name} {count:,}" for name, count in ecg.counts().items())
+    check_targets(to, force=force)
+    ecg = _load_set(source, overrides or [])
+    counts = ", ".join(f"{name} {count:,}" for name, count in ecg.counts().items())
     if one_class:
         train_detector(ecg, "N", seed).save(to)
-        typer.echo(f"detector: {to} knows class N of {told}")
+        typer.echo(f"detector: {to} was trained on class N of {counts}")
     else:
         choice = load_real(validation, ecg.spec) if validation else None
         with share_bar("training") as advance:
@@ -69,19 +72,19 @@ def train_classifier(
                 ecg, choice, arm=arm, steps=steps, seed=seed,  # type: ignore[arg-type]
                 advance=lambda step: advance("training", step / steps),
             ).save(to)  # fmt: skip
-        typer.echo(f"classifier: {to} learned {told}")
+        typer.echo(f"classifier: {to} was trained on {counts}")
     typer.echo(f"try: ecgsynth classify test {to} --on SET, of other people")
 
 
 @app.command("test")
 def examine(
-    classifier: Annotated[Path, typer.Argument(help="What `classify train` wrote.")],
+    classifier: Annotated[Path, typer.Argument(help="A file of `classify train`.")],
     on: Annotated[str, typer.Option("--on", metavar="SET", help="Real items of other people; "
-                                    "mitbih:test is looked at once per shipped version.")],
+                                    "mitbih:test is for one use per shipped version.")],
     json: Annotated[Path | None, typer.Option("--json", help="Every figure as JSON.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what --json names.")] = False,
 ) -> None:  # fmt: skip
-    """Test it: confusion matrix, Se, +P and F1 (AAMI EC57), AUROC, calibration, records.
+    """Test a classifier: confusion matrix, Se, +P, F1 (AAMI EC57), AUROC, calibration, records.
 
     Example: ecgsynth classify test svf.safetensors --on mitbih:validation --json svf.json
     """
@@ -96,27 +99,27 @@ def examine(
 
     if json is not None and json.suffix != ".json":
         raise EcgsynthError(f"--json names a file that ends in .json; {json} does not.")
-    checked_targets(*filter(None, [json]), force=force)
+    check_targets(*filter(None, [json]), force=force)
     knower = load_classifier(classifier)
     ecg, notes = prepare_test_set(knower, load_real(on, knower.spec))
     if isinstance(knower, Detector):
-        found = novelty(knower, ecg)
-        _show_novelty(found)
+        result = novelty(knower, ecg)
+        _show_novelty(result)
     else:
-        found = report(ecg, knower.predict(ecg))
-        _show(found, knower)
-    found |= {"classifier": {"file": classifier.name, "sha256": knower.hash, **knower.facts}}
-    found["notes"] = notes
+        result = report(ecg, knower.predict(ecg))
+        _show(result, knower)
+    result |= {"classifier": {"file": classifier.name, "sha256": knower.hash, **knower.facts}}
+    result["notes"] = notes
     for note in notes:
         typer.echo(note)
     if json is not None:
         with atomic_write(json) as temporary:
-            temporary.write_text(dumps(found, indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(dumps(result, indent=1) + "\n", encoding="utf-8")
         typer.echo(f"figures: {json}")
 
 
-def _loaded(source: str, overrides: list[str]) -> Ecg:
-    """A file or folder, or a split with settings of its data set."""
+def _load_set(source: str, overrides: list[str]) -> Ecg:
+    """Load a file or folder, or a split with settings of its data set."""
     from ecgsynth.datasets import load
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.formats import read
@@ -130,29 +133,29 @@ def _loaded(source: str, overrides: list[str]) -> Ecg:
     return read(source)
 
 
-def _show(found: dict[str, Any], classifier: Instrument) -> None:
+def _show(result: dict[str, Any], classifier: Instrument) -> None:
     """The figures as tables."""
     from ecgsynth.cli.console import table
 
-    names = list(found["classes"])
+    names = list(result["classes"])
     rows = [
         [name, f"{row['items']:,}", *_of_people(row), _share(row.get("sensitivity")),
          _share(row.get("predictivity")), _figure(row.get("f1")), _figure(row["auroc"])]
-        for name, row in found["classes"].items()
+        for name, row in result["classes"].items()
     ]  # fmt: skip
-    if "without_232" in found:
-        row = found["without_232"]["S"]
+    if "without_232" in result:
+        row = result["without_232"]["S"]
         rows.append(
             ["S without 232", f"{row['items']:,}", *_of_people(row), _share(row["sensitivity"]),
              _share(row["predictivity"]), _figure(row["f1"]), _figure(row["auroc"])]
         )  # fmt: skip
     heads = ["class", "items", "people", "largest", "Se", "+P", "F1", "AUROC"]
-    who = f"{found['people']} people" if found["people"] else "people not told"
-    table(f"{found['source']}: {found['items']:,} items, {who}", heads, rows)
+    who = f"{result['people']} people" if result["people"] else "people unknown"
+    table(f"{result['source']}: {result['items']:,} items, {who}", heads, rows)
     what = "AUROC" if classifier.spec.multilabel else "F1"
     for group, words in (("NSV", "N, S, V"), ("all", ", ".join(names))):
-        if group in found["macro"]:
-            typer.echo(f"macro {what} over {words}: {_figure(found['macro'][group])}")
+        if group in result["macro"]:
+            typer.echo(f"macro {what} over {words}: {_figure(result['macro'][group])}")
     if classifier.spec.multilabel:
         return
     typer.echo()
@@ -161,17 +164,17 @@ def _show(found: dict[str, Any], classifier: Instrument) -> None:
             f"{_share(row[rate]['gross'])} / {_share(row[rate]['average'])}"
             for rate in ("sensitivity", "predictivity", "false_positive_rate")
         )]
-        for name, row in found["ec57"].items()
+        for name, row in result["ec57"].items()
     ]  # fmt: skip
-    title = "EC57, gross / average of records (F and Q called V, and Q called S, are left out)"
+    title = "EC57, gross / average of records (F and Q classified as V, and Q as S, are left out)"
     table(title, ["", "beats", "Se", "+P", "FPR"], lines)
     typer.echo()
     cells = [
         [name, *(f"{count:,}" for count in line)]
-        for name, line in zip(names, found["confusion"], strict=True)
+        for name, line in zip(names, result["confusion"], strict=True)
     ]
     table("confusion (row: truth)", ["", *names], cells)
-    fit = found["calibration"]
+    fit = result["calibration"]
     typer.echo()
     bins = [
         [f"{b['from']:.2f}-{b['to']:.2f}", f"{b['items']:,}", _share(b["confidence"]),
@@ -180,30 +183,30 @@ def _show(found: dict[str, Any], classifier: Instrument) -> None:
     ]  # fmt: skip
     table(
         f"expected calibration error {fit['expected_error']:.3f}",
-        ["confidence", "items", "mean confidence", "right"], bins,
+        ["confidence", "items", "mean confidence", "accuracy"], bins,
     )  # fmt: skip
     typer.echo()
     lines = [
         [one["record"], f"{one['items']:,}", _share(one["right"]),
          *(_rates(one["classes"][name]) for name in names)]
-        for one in found["records"]
+        for one in result["records"]
     ]  # fmt: skip
     if lines:
         table(
-            "records: share that is right; per class items, Se, +P",
+            "records: accuracy; per class items, Se, +P",
             ["record", "items", "right", *names],
             lines,
         )
 
 
-def _show_novelty(found: dict[str, Any]) -> None:
+def _show_novelty(result: dict[str, Any]) -> None:
     from ecgsynth.cli.console import table
 
     rows = [
         [name, f"{row['items']:,}", *_of_people(row), _figure(row["auroc"])]
-        for name, row in found["classes"].items()
+        for name, row in result["classes"].items()
     ]
-    title = f"{found['source']}: told from class {found['own']} by a detector of it alone"
+    title = f"{result['source']}: separated from class {result['own']} by a detector trained on it"
     table(title, ["class", "items", "people", "largest", "AUROC"], rows)
 
 

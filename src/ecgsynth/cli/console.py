@@ -1,4 +1,4 @@
-"""Bars and tables on the terminal, the same for every command."""
+"""Progress bars and tables on the terminal, for all commands."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from ecgsynth.signals.ecg import Ecg
 
 
-def counted(chunks: Iterable[Ecg], total: int, what: str) -> Iterator[Ecg]:
-    """The chunks as they come, with a bar of items."""
+def with_progress(chunks: Iterable[Ecg], total: int, what: str) -> Iterator[Ecg]:
+    """Yield the chunks with a progress bar of items."""
     from ecgsynth.progress import count_bar
 
     with count_bar("items") as bar:
@@ -26,9 +26,9 @@ def table(title: str, columns: list[str], rows: Iterable[Iterable[str]]) -> None
     from rich.console import Console
     from rich.table import Table
 
-    # A pipe has no width: a row stays a line there, so that it can be searched.
+    # In a pipe, every row stays on one line, so that it can be searched.
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 400)
-    if title:  # as a title of the table it would be broken at the table's width
+    if title:  # a title of the table would be wrapped at the table's width
         console.print(title)
     grid = Table(box=None, pad_edge=False)
     for k, column in enumerate(columns):

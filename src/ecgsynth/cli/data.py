@@ -1,4 +1,4 @@
-"""`ecgsynth data`: bring recordings here, look at what is there, save a part of them."""
+"""`ecgsynth data`: download recordings, check them, and save parts of them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 
-from ecgsynth.cli.targets import Force, WritesEcg, checked_targets
+from ecgsynth.cli.targets import Force, WritesEcg, check_targets
 
 CHUNK = 2_000
-"""Items that are written at a time."""
+"""Items per write."""
 
 SHOWN = 20
-"""Names of records that are told; of the others only how many."""
+"""Most names of records that are printed; the others are only counted."""
 
-app = typer.Typer(help="Bring recordings to this machine and check them.", no_args_is_help=True)
+app = typer.Typer(help="Download recordings and check them.", no_args_is_help=True)
 
 
 @app.command()
@@ -41,7 +41,7 @@ def check(
     name: Annotated[str, typer.Argument(help="A data set of `ecgsynth list datasets`.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="settings as key=value")] = None,
 ) -> None:
-    """Tell what is there, what is damaged, and count items per class, split and patient.
+    """List missing and damaged records; count items per class, split and patient.
 
     Example: ecgsynth data check mitbih
     """
@@ -76,7 +76,7 @@ def check(
 
 
 def _shared(people: set[str], each: list[int]) -> tuple[str, str]:
-    """How many patients share a class, and the largest one's part; each: items of a patient."""
+    """Number of patients with a class, and the largest share of one; each: items of a patient."""
     from ecgsynth.datasets import NOT_STATED
 
     if people == {NOT_STATED}:
@@ -85,7 +85,7 @@ def _shared(people: set[str], each: list[int]) -> tuple[str, str]:
 
 
 def _some(names: list[str]) -> str:
-    """The first of them, and how many more there are."""
+    """The first names, and the number of the others."""
     more = len(names) - SHOWN
     return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
@@ -106,7 +106,7 @@ def save(
     from ecgsynth.recipes import settings_of
 
     check_target(to)
-    checked_targets(to, force=force)
+    check_targets(to, force=force)
     ecg = load(source, **settings_of(overrides or []))
     write(ecg, to)
     typer.echo(f"{len(ecg):,} real items of {ecg.source} in {to}")
@@ -115,7 +115,7 @@ def save(
 @app.command()
 def build(
     name: Annotated[str, typer.Argument(help="A data set of `ecgsynth list datasets`.")],
-    to: Annotated[Path, typer.Option("--to", help="Folder; it gets NAME_SPLIT.npz.")],
+    to: Annotated[Path, typer.Option("--to", help="Folder for the files NAME_SPLIT.npz.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="settings as key=value")] = None,
     window: Annotated[
         str, typer.Option("--window", help="The setting `window`, as in 90,110.")
@@ -127,7 +127,7 @@ def build(
 
     Example: ecgsynth data build mitbih --window 90,110 band=[3,45] --to sets
     """
-    from ecgsynth.cli.console import counted
+    from ecgsynth.cli.console import with_progress
     from ecgsynth.datasets import load
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.formats import write
@@ -138,11 +138,11 @@ def build(
         given |= settings_of([f"window=[{window}]" if "," in window else f"window={window}"])
     names = [split.strip() for split in splits.split(",") if split.strip()]
     if not names:
-        raise EcgsynthError("--splits names nothing; name one or more, as in train,test.")
+        raise EcgsynthError("--splits is empty; name one split or more, as in train,test.")
     targets = {split: to / f"{name}_{split}.npz" for split in names}
-    checked_targets(*targets.values(), force=force)
-    sets = {split: load(name, split, **given) for split in names}  # all, before any is written
+    check_targets(*targets.values(), force=force)
+    sets = {split: load(name, split, **given) for split in names}  # load all before writing any
     for split, ecg in sets.items():
         chunks = (ecg[k : k + CHUNK] for k in range(0, len(ecg), CHUNK))
-        write(counted(chunks, len(ecg), f"writing {targets[split].name}"), targets[split])
+        write(with_progress(chunks, len(ecg), f"writing {targets[split].name}"), targets[split])
         typer.echo(f"{len(ecg):,} real items of {ecg.source} in {targets[split]}")

@@ -1,4 +1,4 @@
-"""`ecgsynth demo`: everything once, in two or three minutes."""
+"""`ecgsynth demo`: generate, evaluate, train and draw, in two or three minutes."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Annotated
 
 import typer
 
-from ecgsynth.cli.targets import Force, checked_targets
+from ecgsynth.cli.targets import Force, check_targets
 
 MADE = ("beats.png", "wfdb/", "beats.npz", "report.html", "report.json", "own-beats.png",
         "own-curves.png")  # fmt: skip
-"""What it writes into its folder, beside a run of its own."""
+"""Files in its folder, in addition to a run."""
 
 
 def demo(
-    to: Annotated[Path, typer.Option("--to", help="Folder for what is made.")] = Path("demo"),
+    to: Annotated[Path, typer.Option("--to", help="Folder for the output.")] = Path("demo"),
     model: Annotated[str, typer.Option("--model", help="Shipped model.")] = "mitbih-beats",
     force: Force = False,
 ) -> None:
-    """Generate beats, judge them, train a small generator, and name what was written.
+    """Generate beats, evaluate them, train a small generator, and list the files written.
 
     Works without recordings and without a network. Example: ecgsynth demo --to demo
     """
@@ -33,13 +33,13 @@ def demo(
     from ecgsynth.signals.paper import draw
     from ecgsynth.synthesizer import Synthesizer
 
-    checked_targets(*(f"{to / name}{'/' * name.endswith('/')}" for name in MADE), force=force)
+    check_targets(*(f"{to / name}{'/' * name.endswith('/')}" for name in MADE), force=force)
     made: dict[str, Path] = {}
 
-    def say(text: str) -> None:
+    def heading(text: str) -> None:
         typer.echo(f"\n== {text}")
 
-    say(f"1. beats of every class from the shipped weights '{model}'")
+    heading(f"1. beats of every class from the shipped weights '{model}'")
     synthesizer = Synthesizer.load(model)
     beats = synthesizer.generate(1200, seed=1)
     made["picture"] = draw(beats, to / "beats.png", title=f"{synthesizer.card.id}, synthetic")
@@ -49,10 +49,12 @@ def demo(
 
     try:
         real = load_like("mitbih:heldout", synthesizer.spec)
-        say(f"2. judged against {len(real):,} held-out beats of the recordings found here")
+        heading(f"2. evaluation against {len(real):,} held-out beats of the local recordings")
     except EcgsynthError:
-        say("2. judged against the shipped reference statistics (no recordings here; "
-            "`ecgsynth data fetch mitbih` brings them)")  # fmt: skip
+        heading(
+            "2. evaluation against the shipped reference statistics (no recordings here; "
+            "`ecgsynth data fetch mitbih` downloads them)"
+        )
     judged = synthesizer.generate(4000, seed=2)
     report = evaluate(judged, "mitbih:heldout", "mitbih:train", quick=True)
     made["report"] = report.save(to / "report.html")
@@ -63,7 +65,7 @@ def demo(
         load_like("mitbih:train", synthesizer.spec)
     except EcgsynthError:
         run = Run.read("simulated-beats").quickened()
-    say(f"3. a small generator, trained on {run.data.name} for about a minute")
+    heading(f"3. a small generator, trained on {run.data.name} for about a minute")
     folder = _fresh(to / "run")
     own = train_with_bar(run, folder)
     made["own run"] = folder
@@ -73,14 +75,14 @@ def demo(
 
     made["own curves"] = draw_run(folder, to / "own-curves.png")
 
-    say("what was made")
+    heading("files")
     for what, path in made.items():
         typer.echo(f"{what:13s} {path}")
     typer.echo(f"next: ecgsynth generate {model} --label V --count 500 --to pvc.npz")
 
 
 def _fresh(folder: Path) -> Path:
-    """A run folder that is not there yet, so that nobody's run is touched."""
+    """A new run folder, so that no existing run is changed."""
     number, free = 2, folder
     while free.exists():
         free = folder.with_name(f"{folder.name}-{number}")

@@ -1,4 +1,4 @@
-"""`ecgsynth evaluate`: judge a synthetic set of any origin."""
+"""`ecgsynth evaluate`: evaluate a synthetic set of any origin."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecgsynth.cli.targets import Force, checked_targets
+from ecgsynth.cli.targets import Force, check_targets
 
 if TYPE_CHECKING:
     from ecgsynth.evaluation.report import Report
@@ -18,30 +18,32 @@ def evaluate(
                          "--calibrate: any items of the shape).")],
     against: Annotated[str, typer.Option("--against", help="Held-out items of the same people: "
                        "a data set's split or a file.")] = "mitbih:heldout",
-    train: Annotated[str, typer.Option("--train", help="What the generator learned from, likewise, "
-                     "or none [what the set's own card names].")] = "",
+    train: Annotated[str, typer.Option("--train", help="Training set of the generator, likewise, "
+                                                  "or none [the one named in the set's "
+                                                  "card].")] = "",
     new_patients: Annotated[str, typer.Option("--new-patients", help="Items of other people, for "
-                            "TSTR; mitbih:test is looked at once per shipped version.")] = "",
+                            "TSTR; mitbih:test is for one use per shipped version.")] = "",
     metrics: Annotated[str, typer.Option("--metrics", help="Names, comma between.")] = "",
-    quick: Annotated[bool, typer.Option("--quick", help="No trainings of networks: seconds.")]
+    quick: Annotated[bool, typer.Option("--quick", help="Train no networks: seconds.")]
     = False,
     full: Annotated[bool, typer.Option("--full", help="Five seeds of every network, floors and "
-                    "ceilings at this very size: for a table that is published.")] = False,
+                                                 "ceilings at exactly this size: for published "
+                                                 "tables.")] = False,
     calibrate: Annotated[int | None, typer.Option("--calibrate", metavar="COUNT", min=10,
-                         help="Measure floors and ceilings for sets of COUNT items a class, once "
-                         "for all evaluations to come; 10 to 20 minutes.")] = None,
+                         help="Measure floors and ceilings for sets of COUNT items per class, once "
+                         "for all later evaluations; 10 to 20 minutes.")] = None,
     show_real: Annotated[bool, typer.Option("--show-real", help="Draw real traces of a private "
                          "source too.")] = False,
     seed: Annotated[int, typer.Option("--seed")] = 0,
-    to: Annotated[Path, typer.Option("--to", help="Report, .html (with .json beside) or .json.")]
+    to: Annotated[Path, typer.Option("--to", help="Report, .html (and .json) or .json.")]
     = Path("report.html"),
     force: Force = False,
 ) -> None:  # fmt: skip
-    """Judge a synthetic set: every figure with its floors, its ceiling and its interval.
+    """Evaluate a synthetic set: figures with floors, ceiling and interval.
 
     Example: ecgsynth evaluate pvc.npz --against mitbih:heldout --train mitbih:train --quick
 
-    Another generator: ecgsynth evaluate theirs.csv --against heldout.npz --train train.npz --full
+    Another generator: ecgsynth evaluate other.csv --against heldout.npz --train train.npz --full
 
     Once, for speed: ecgsynth evaluate beats.npz --calibrate 2000
     """
@@ -52,8 +54,8 @@ def evaluate(
     from ecgsynth.evaluation.training_set import training_set
     from ecgsynth.formats import read_silently
 
-    checked_targets(*files_of(to), force=force or bool(calibrate))
-    ecg = read_silently(synthetic)  # the judge names a doubtful unit
+    check_targets(*files_of(to), force=force or bool(calibrate))
+    ecg = read_silently(synthetic)  # `evaluate` warns of a doubtful unit
     if calibrate:
         learned = training_set(ecg, train)
         typer.echo(learned.why)
@@ -90,8 +92,8 @@ def show(report: Report) -> None:
 
     found = {(row.metric, row.group): row for row in report.rows}
     titles = {
-        False: f"{report.synthetic} against {report.against}; [what real beats reach]",
-        True: "by sex and age of the real people; [what real beats reach]",
+        False: f"{report.synthetic} against {report.against}; [value of real beats]",
+        True: "by sex and age of the real people; [value of real beats]",
     }
     for by_people, title in titles.items():
         part = [row for row in report.rows if (row.question == "fairness") == by_people]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ecgsynth.cli.targets import Force, checked_targets
+from ecgsynth.cli.targets import Force, check_targets
 
 
 def generate(
@@ -26,7 +26,7 @@ def generate(
 
     Example: ecgsynth generate mitbih-beats --label V --count 500 --seed 7 --to pvc/
     """
-    from ecgsynth.cli.console import counted
+    from ecgsynth.cli.console import with_progress
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.formats import check_target, write
     from ecgsynth.formats.contract import usual_ending
@@ -44,14 +44,14 @@ def generate(
             ) from None
     target = to or f"{Path(model).stem}{usual_ending()}"
     check_target(target)
-    checked_targets(target, force=force)
+    check_targets(target, force=force)
     synthesizer = Synthesizer.load(model)
     labels = [name.strip() for name in label.split(",") if name.strip()] or None
     chunks = synthesizer.stream(number, labels, seed, fixed)
     total = number if isinstance(number, int) else sum(number.values())
     check_target(target, synthesizer.spec, total)
     if total > 20_000:
-        chunks = counted(chunks, total, f"generating {synthesizer.card.name}")
+        chunks = with_progress(chunks, total, f"generating {synthesizer.card.name}")
     write(chunks, target)
     typer.echo(f"{total:,} synthetic items of {synthesizer.card.id} in {target}")
 

@@ -1,4 +1,4 @@
-"""`ecgsynth join`: models of single classes become one file."""
+"""`ecgsynth join`: join models of single classes in one file."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import Annotated
 
 import typer
 
-from ecgsynth.cli.targets import Force, checked_targets
+from ecgsynth.cli.targets import Force, check_targets
 
 
 def join(
-    models: Annotated[list[str], typer.Argument(help="Runs or .safetensors files, a class each.")],
+    models: Annotated[
+        list[str], typer.Argument(help="Runs or .safetensors files, one class each.")
+    ],
     to: Annotated[Path, typer.Option("--to", help="The one .safetensors file.")],
     force: Force = False,
 ) -> None:
-    """Join models that make a class each into one that makes them all.
+    """Join models of one class each into one model of all classes.
 
     Example: ecgsynth join runs/tcwgan-s runs/tcwgan-v runs/tcwgan-f --to tcwgan.safetensors
     """
@@ -24,32 +26,32 @@ def join(
 
     new_model(to, force)
     if len(models) < 2:
-        raise EcgsynthError(f"there is nothing to join to {models[0]}; name two models or more.")
+        raise EcgsynthError(f"only {models[0]} is named; name two models or more to join.")
     members: dict[str, Synthesizer] = {}
     for model in models:
         synthesizer = Synthesizer.load(model)
         for label in synthesizer.prior.classes:
             if label in members:
                 raise EcgsynthError(
-                    f"class '{label}' is made by {members[label].card.name} and by {model}; "
+                    f"{members[label].card.name} and {model} both generate class '{label}'; "
                     "leave one of them out."
                 )
             members[label] = synthesizer
     joined = Synthesizer.join(members, to.stem)
     joined.save(to)
-    typer.echo(f"model: {to} makes {', '.join(members)}")
+    typer.echo(f"model: {to} generates {', '.join(members)}")
     typer.echo(f"try:   ecgsynth generate {to} --label {next(iter(members))} --count 100")
 
 
 def new_model(to: Path, force: bool) -> None:
-    """Refuse a place where no model may be written.
+    """Check that a model may be written to this path.
 
     Raises
     ------
-    EcgsynthError: no `.safetensors`, or see `checked_targets`.
+    EcgsynthError: the ending is not `.safetensors`, or see `check_targets`.
     """
     from ecgsynth.errors import EcgsynthError
 
     if to.suffix != ".safetensors":
-        raise EcgsynthError(f"a model is a .safetensors file; {to} does not end so.")
-    checked_targets(to, force=force)
+        raise EcgsynthError(f"a model is a .safetensors file; {to} does not end in .safetensors.")
+    check_targets(to, force=force)

@@ -1,4 +1,4 @@
-"""`ecgsynth list`: what there is, without importing it."""
+"""`ecgsynth list`: names of data sets, models, metrics and more, without importing them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ KINDS = ("datasets", "models", "objectives", "metrics", "formats", "recipes", "p
 
 
 def list_(
-    kind: Annotated[str, typer.Argument(help=" | ".join(KINDS) + "; all when left out")] = "",
+    kind: Annotated[str, typer.Argument(help=" | ".join(KINDS) + "; default: all")] = "",
 ) -> None:
     """List data sets, models, objectives, metrics, formats, recipes and shipped models.
 
@@ -43,7 +43,7 @@ def list_(
 
 
 def _pretrained() -> dict[str, str]:
-    """Shipped models with a line from their cards, read without torch."""
+    """Shipped models with a line from their cards, read without PyTorch."""
     import json
 
     from safetensors import safe_open

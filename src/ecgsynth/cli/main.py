@@ -1,4 +1,4 @@
-"""The command `ecgsynth`: one small file a sub-command, nothing heavy imported before it runs."""
+"""The command `ecgsynth`: sub-commands import heavy modules only when they run."""
 
 from __future__ import annotations
 
@@ -76,18 +76,21 @@ def _root(
 
 
 def main() -> None:
-    """Run the command; problems that a user can mend become one sentence and exit code 2,
-    faults of ecgsynth one and exit code 70."""
+    """Run the command. An error of the user becomes one sentence and exit code 2, a fault of
+    ecgsynth one sentence and exit code 70."""
     set_thread_environment()
     _log()
-    # A `kill` without -9, or a terminal that is closed, unwinds like Ctrl-C, so that nothing
-    # half-written is left.
+    # SIGTERM, or SIGHUP of a closed terminal, raises an exception like Ctrl-C, so that no partial
+    # files are left.
     for name, code in (("SIGTERM", 143), ("SIGHUP", 129)):
         number = getattr(signal, name, None)
-        with suppress(ValueError):  # only the main thread may say so
+        with suppress(ValueError):  # only possible in the main thread
             if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup
                 signal.signal(number, partial(_end, code))
-    for stream in (sys.stdout, sys.stderr):  # names may hold what the terminal has no letters for
+    for stream in (
+        sys.stdout,
+        sys.stderr,
+    ):  # names may contain characters that the terminal cannot show
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     if sys.argv[1:] == ["--version"]:
@@ -96,7 +99,7 @@ def main() -> None:
     try:
         app()
     except EcgsynthError as problem:
-        _fail(str(problem) if is_main_process() else "")  # the others met the same
+        _fail(str(problem) if is_main_process() else "")  # other processes have the same error
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
@@ -125,21 +128,21 @@ def _end(code: int, *_: object) -> None:
 
 
 SHOW = "ECGSYNTH_TRACEBACK"
-"""Set, a fault is shown as Python has it."""
+"""If set, a fault is shown with its traceback."""
 
 FAULT = 70
-"""Exit code of a fault that is not the user's (EX_SOFTWARE of sysexits.h)."""
+"""Exit code of an internal fault (EX_SOFTWARE in sysexits.h)."""
 
 
 class _Masked(logging.Formatter):
-    """Libraries too may log a URI with its password."""
+    """Masks passwords in URIs, which libraries may log too."""
 
     def format(self, record: logging.LogRecord) -> str:
         return mask_passwords(super().format(record))
 
 
 def _log() -> None:
-    """Warnings as sentences on standard error, of the first of several processes alone."""
+    """Write warnings to standard error, only in the first of several processes."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Masked("%(levelname)s: %(message)s"))
     level = logging.WARNING if is_main_process() else logging.CRITICAL
@@ -147,7 +150,7 @@ def _log() -> None:
 
 
 def _fail(sentence: str, code: int = 2) -> NoReturn:
-    """End with a sentence on one line; what steers a terminal is shown and not obeyed."""
+    """Exit with one line on standard error; control characters are escaped."""
     if sentence:
         shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in mask_passwords(sentence))
         typer.echo(f"ecgsynth: {shown}", err=True)

@@ -1,4 +1,4 @@
-"""`ecgsynth plot`: ECG on ECG paper, or the curves of a run."""
+"""`ecgsynth plot`: draw ECG on ECG paper, or the curves of a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ecgsynth.cli.targets import Force, checked_targets
+from ecgsynth.cli.targets import Force, check_targets
 
 
 def plot(
@@ -25,7 +25,7 @@ def plot(
     from ecgsynth.signals.paper import draw, fills_sheet
     from ecgsynth.signals.paper.sheet import check_picture_path
 
-    checked_targets(check_picture_path(to), force=force)
+    check_targets(check_picture_path(to), force=force)
     if (Path(what) / "metrics.jsonl").is_file():
         from ecgsynth.training.monitoring.curves import draw_run
 
@@ -35,6 +35,6 @@ def plot(
         draw(ecg, to, items=item, title=title or None)
         if fills_sheet(ecg.spec) and item is None and len(ecg) > 1:
             typer.echo(
-                f"of {len(ecg):,} records the first; --item names another, 0 to {len(ecg) - 1}"
+                f"the first of {len(ecg):,} records; --item selects another, 0 to {len(ecg) - 1}"
             )
     typer.echo(f"drawn: {to}")

@@ -1,4 +1,4 @@
-"""`ecgsynth serve`: the page and the REST service on this machine."""
+"""`ecgsynth serve`: run the web page and the REST service."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 PARTS = ("fastapi", "prometheus_client", "python_multipart", "sqlalchemy", "uvicorn")
-"""Packages of the extra `serve`, by the names they are imported by."""
+"""Import names of the packages of the extra `serve`."""
 
 
 def serve(
@@ -19,17 +19,18 @@ def serve(
     = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8000,
     model_dir: Annotated[Path | None, typer.Option("--model-dir", help="Folder of .safetensors "
-                         "files and runs, beside what is shipped.")] = None,
-    runs: Annotated[Path | None, typer.Option("--runs", help="Folder of runs, which the page "
-                    "shows while they train [runs].")] = None,
+                                                                  "files and runs, in addition to "
+                                                                  "shipped models.")] = None,
+    runs: Annotated[Path | None, typer.Option("--runs", help="Folder of runs that the page shows "
+                                                        "[runs].")] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = 1,
     jobs_db: Annotated[str, typer.Option("--jobs-db", help="SQLAlchemy URL, such as "
                        "sqlite:///jobs.sqlite or postgresql+psycopg://user@host/name [a file of "
                        "the user's own].")] = "",
 ) -> None:  # fmt: skip
-    """Serve the page and the API: generate, judge, augment, watch; /docs tells how to ask.
+    """Serve the page and the API: generate, evaluate, augment, watch; /docs describes requests.
 
-    A key in ECGSYNTH_API_KEY is then asked of every caller.
+    If ECGSYNTH_API_KEY is set, every request needs this key.
 
     Example: ecgsynth serve --port 8000 --model-dir runs/ most_items=100000
     """
@@ -53,26 +54,29 @@ def serve(
     from ecgsynth.service.middleware.logs import CONFIG
     from ecgsynth.service.settings import KEY, Settings, read_key
 
-    given: dict[str, object] = dict(_word(text) for text in settings or [])
+    values: dict[str, object] = dict(_word(text) for text in settings or [])
     named = {"model_dir": model_dir, "runs": runs, "jobs_db": jobs_db}
-    given |= {name: value for name, value in named.items() if value}
-    _check_no_secret(given)
-    chosen = Settings.read(given)
+    values |= {name: value for name, value in named.items() if value}
+    _check_no_secret(values)
+    chosen = Settings.read(values)
     chosen = chosen.model_copy(update={"hosts": ",".join(filter(None, (chosen.hosts, host)))})
     key = read_key()
     if chosen.model_dir is not None and not chosen.model_dir.is_dir():
-        raise EcgsynthError(f"there is no folder {chosen.model_dir} to take models from.")
-    Store(chosen.jobs_db).engine.dispose()  # its tables are made once, before the workers start
+        raise EcgsynthError(f"there is no folder {chosen.model_dir} to load models from.")
+    Store(chosen.jobs_db).engine.dispose()  # create its tables once, before the workers start
     _check_free(host, port)
     os.environ |= chosen.to_environment()
     allow_many()
     if host not in ("127.0.0.1", "::1", "localhost") and not key:
-        typer.echo(f"Everyone who reaches {host} may use this service: set {KEY}.", err=True)
+        typer.echo(
+            f"Anyone who can connect to {host} can use this service; set {KEY} to require a key.",
+            err=True,
+        )
     with scratch() as place:
-        if workers > 1:  # where the workers add up their counters
+        if workers > 1:  # where the workers sum their counters
             (place / "metrics").mkdir()
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(place / "metrics")
-        hangup = getattr(signal, "SIGHUP", None)  # a terminal that is closed; nohup ignores it
+        hangup = getattr(signal, "SIGHUP", None)  # closed terminal; ignored under nohup
         if hangup is not None and signal.getsignal(hangup) != signal.SIG_IGN:
             signal.signal(hangup, lambda *_: signal.raise_signal(signal.SIGTERM))
         typer.echo(f"ecgsynth serves http://{host}:{port} (API: /docs)")
@@ -87,13 +91,13 @@ def serve(
             server_header=False,
             **options(),
             backlog=2048,
-            timeout_keep_alive=75,  # s; shorter, a busy client meets a connection that just closed
+            timeout_keep_alive=75,  # s; less closes connections that a busy client still uses
             timeout_graceful_shutdown=chosen.stop_seconds,
         )
 
 
 def _word(text: str) -> tuple[str, str]:
-    """Name and value of `most_items=5`; the value is taken as it stands."""
+    """Name and value of `most_items=5`; the value stays text."""
     from ecgsynth.errors import EcgsynthError
 
     name, equals, value = text.partition("=")
@@ -102,21 +106,21 @@ def _word(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _check_no_secret(given: Mapping[str, object]) -> None:
-    """Refuse a password that stands on the command line."""
+def _check_no_secret(values: Mapping[str, object]) -> None:
+    """Reject a password on the command line."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
     from ecgsynth.errors import EcgsynthError
 
     try:
-        address = make_url(str(given.get("jobs_db", "sqlite://")))
-    except ArgumentError:  # told where it is opened
+        address = make_url(str(values.get("jobs_db", "sqlite://")))
+    except ArgumentError:  # reported when it is opened
         return
     if address.password or "password" in address.query:
         raise EcgsynthError(
-            "the address of the jobs database holds a password, and every user of this machine "
-            "reads command lines; put the address into ECGSYNTH_SERVE_JOBS_DB."
+            "the URL of the jobs database contains a password, and every user of this machine can "
+            "read command lines; set ECGSYNTH_SERVE_JOBS_DB to the URL instead."
         )
 
 

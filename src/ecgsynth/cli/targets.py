@@ -1,4 +1,4 @@
-"""Where a command writes: one rule for all of them about what is there already."""
+"""Output paths: the same rule for existing files in all commands."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ class WritesEcg(TyperCommand):
 Force = Annotated[bool, typer.Option("--force", help="Replace what --to names, if it is there.")]
 
 
-def checked_targets(*targets: str | Path, force: bool = False) -> None:
-    """Refuse places where something is already, and those where nothing can be written.
+def check_targets(*targets: str | Path, force: bool = False) -> None:
+    """Reject paths that exist already or cannot be written.
 
-    Asked before the work. An empty folder is free. `--force` replaces a file (of a symbolic link
-    the link, never what it points to) and renews a folder; in a folder only files that ecgsynth
-    wrote are replaced, which the format sees to. A name that ends in / is a folder.
+    Call it before the work. An empty folder is allowed. `--force` replaces a file (of a symbolic
+    link the link itself, never its target) and the content of a folder; in a folder the format
+    replaces only files that ecgsynth wrote. A name that ends in / is a folder.
 
     Raises
     ------
-    EcgsynthError: a file or a folder with files is there and `force` is not given; there is
-        something that is neither; it can not be written.
+    EcgsynthError: a file or a folder with files exists without `force`; the path is neither file
+    nor folder; it cannot be written.
     """
-    there = [str(target) for target in targets if _taken(Path(target))]
+    there = [str(target) for target in targets if _exists(Path(target))]
     if there and not force:
         raise EcgsynthError(
-            f"{' and '.join(there)} would be overwritten; say --force, or choose another --to."
+            f"{' and '.join(there)} would be overwritten; add --force, or choose another --to."
         )
     for target in targets:
         path = Path(target)
@@ -63,6 +63,6 @@ def checked_targets(*targets: str | Path, force: bool = False) -> None:
         check_writable(path / "RECORDS" if folder else path)
 
 
-def _taken(path: Path) -> bool:
-    """Whether a file, a link or a folder with something in it has the name."""
+def _exists(path: Path) -> bool:
+    """Whether a file, a link or a folder that is not empty has the name."""
     return holds_files(path) if path.is_dir() else os.path.lexists(path)

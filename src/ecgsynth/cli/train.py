@@ -1,4 +1,4 @@
-"""`ecgsynth train`: from recordings to a generator."""
+"""`ecgsynth train`: train a generator."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ def train(
     recipe: Annotated[str, typer.Argument(help="A shipped recipe's name or a YAML file.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value")] = None,
     to: Annotated[Path | None, typer.Option("--to", help="Run folder [runs/NAME].")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A try-out of a minute or two.")] = False,
-    steps: Annotated[int, typer.Option("--steps", help="Stop after so many steps.")] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, train nothing.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last snapshot.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A short trial of one or two minutes.")
+    ] = False,
+    steps: Annotated[int, typer.Option("--steps", help="Stop after this many steps.")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the recipe, train nothing.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue from the last snapshot.")
+    ] = False,
     track: Annotated[bool, typer.Option("--track", help="Register it with MLflow.")] = False,
 ) -> None:
     """Train a generator; Ctrl-C leaves a usable run that --resume continues.
@@ -29,7 +35,7 @@ def train(
     run = Run.read(recipe, *(overrides or []))
     if quick:
         run = run.quickened()
-        run = Run.from_dict(_again(run.to_dict(), overrides or []))
+        run = Run.from_dict(_with_overrides(run.to_dict(), overrides or []))
     if steps < 0:
         raise EcgsynthError(f"--steps must be a positive number; got {steps}.")
     if steps:
@@ -54,7 +60,7 @@ def train(
 
 
 def _try_store() -> None:
-    """Say before hours of work that its end cannot be registered, as things are.
+    """Check before the training that the run can be registered.
 
     Raises
     ------
@@ -69,11 +75,11 @@ def _try_store() -> None:
     try:
         model_registry.versions()
     except EcgsynthError as problem:
-        stderr_console().print(f"the training goes on without its store: {problem}")
+        stderr_console().print(f"the training continues, but cannot be registered: {problem}")
 
 
 def _register(folder: Path) -> None:
-    """The run as a version; where the store is away the run is whole all the same."""
+    """Register the run as a version; if that fails, the run is still complete."""
     from ecgsynth import model_registry
     from ecgsynth.errors import EcgsynthError, mask_passwords
     from ecgsynth.progress import stderr_console
@@ -84,13 +90,13 @@ def _register(folder: Path) -> None:
         typer.echo(f"kept:  {model_registry.add(folder)} in {store}")
     except EcgsynthError as problem:
         stderr_console().print(
-            f"not registered: {problem} The run is whole; "
-            f"`ecgsynth versions add {folder}` does it later."
+            f"not registered: {problem} The run is complete; `ecgsynth versions add {folder}` "
+            "registers it later."
         )
 
 
-def _again(content: dict, overrides: list[str]) -> dict:
-    """What the user set wins over the recipe's quick settings."""
+def _with_overrides(content: dict, overrides: list[str]) -> dict:
+    """Apply the user's settings over the recipe's quick settings."""
     from ecgsynth.recipes import parse_override, put
 
     for override in overrides:
@@ -110,7 +116,7 @@ def train_with_bar(run, folder: Path, resume: bool = False):  # type: ignore[no-
         task = bar.add_task("reading the recordings", total=None)
 
         def report(examples: int, total: int, values: dict[str, float]) -> None:
-            first: dict[str, float] = {}  # of each net, the term that its objective is about
+            first: dict[str, float] = {}  # of each network, the main term of its objective
             for name, value in values.items():
                 if "/" in name:
                     first.setdefault(name.partition("/")[0], value)
@@ -122,6 +128,6 @@ def train_with_bar(run, folder: Path, resume: bool = False):  # type: ignore[no-
         except KeyboardInterrupt:
             if is_main_process() and (folder / "resume.safetensors").is_file():
                 stderr_console().print(
-                    f"stopped; the same command with --resume goes on in {folder}."
+                    f"stopped; the same command with --resume continues in {folder}."
                 )
             raise

@@ -1,4 +1,4 @@
-"""`ecgsynth transplant`: a model that makes its rare beats of everybody it knows."""
+"""`ecgsynth transplant`: a model that generates rare beats for all of its people."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def transplant(
     to: Annotated[Path, typer.Option("--to", help="The new .safetensors file.")],
     force: Force = False,
 ) -> None:
-    """Make a model give its rare beats to everybody, also to people who never had any.
+    """Make a model generate rare beats for all people, also for those without any.
 
-    Nothing is trained: an ectopic beat comes in the style of another person, as premature against
-    that person's mean RR as it was in the one who had it.
+    Nothing is trained: an ectopic beat gets the style of another person, with the same prematurity
+    relative to that person's mean RR.
 
     Example: ecgsynth transplant mitbih-beats --to everybody.safetensors
     """
@@ -28,5 +28,7 @@ def transplant(
     new_model(to, force)
     made = Synthesizer.load(model).transplanted(to.stem)
     made.save(to, half=made.halved)
-    typer.echo(f"model: {to} makes {', '.join(made.prior.classes)} of {made.card.styles} people")
+    typer.echo(
+        f"model: {to} generates {', '.join(made.prior.classes)} for {made.card.styles} people"
+    )
     typer.echo(f"try:   ecgsynth generate {to} --label {[*made.prior.classes][-1]} --count 100")

@@ -1,4 +1,4 @@
-"""`ecgsynth tune`: the settings of a recipe searched in trials."""
+"""`ecgsynth tune`: search the settings of a recipe."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ if TYPE_CHECKING:
     from ecgsynth.tuning import TuningResult
 
 SHOWN = 10
-"""Trials in the table."""
+"""Rows of the table."""
 
 
 def tune(
     recipe: Annotated[str, typer.Argument(help="A recipe with a section `tune`.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value")] = None,
-    trials: Annotated[int, typer.Option("--trials", help="Of the whole study.")] = 30,
+    trials: Annotated[int, typer.Option("--trials", help="Number of trials of the study.")] = 30,
     to: Annotated[Path | None, typer.Option("--to", help="Study folder [studies/NAME].")] = None,
-    processes: Annotated[int, typer.Option("--processes", help="That train at once.")] = 1,
-    seconds: Annotated[float, typer.Option("--seconds", min=0, help="No trial begins later; 0 = "
-                       "no limit.")] = 0.0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the study.")] = False,
+    processes: Annotated[int, typer.Option("--processes", help="Number of parallel "
+                                                          "processes.")] = 1,
+    seconds: Annotated[float, typer.Option("--seconds", min=0, help="Start no trial after this "
+                                                               "time; 0 = no limit.")] = 0.0,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the study.")] = False,
 ) -> None:  # fmt: skip
     """Search settings; the best trial becomes a recipe, best.yaml, for `ecgsynth train`.
 
@@ -36,31 +37,33 @@ def tune(
     folder = to or Path("studies") / run.name
     try:
         with share_bar("starting") as advance:
-            found = search(
+            result = search(
                 run, folder, trials, processes=processes, seconds=seconds, resume=resume,
                 advance=advance,
             )  # fmt: skip
     except KeyboardInterrupt:
-        typer.echo(f"stopped; the same command with --resume goes on in {folder}.", err=True)
+        typer.echo(f"stopped; the same command with --resume continues in {folder}.", err=True)
         raise
-    show(found)
-    for picture in found.pictures:
+    show(result)
+    for picture in result.pictures:
         typer.echo(f"picture: {picture}")
     typer.echo(f"try:     ecgsynth train {folder / 'best.yaml'}")
 
 
-def show(found: TuningResult) -> None:
+def show(result: TuningResult) -> None:
     """The best trials as a table."""
     from ecgsynth.cli.console import table
 
-    keys = list(found.trials[0].params)
+    keys = list(result.trials[0].params)
     rows = [
         [str(one.number), f"{one.value:.3g}", *(_cell(one.params[key]) for key in keys)]
-        for one in found.trials[:SHOWN]
+        for one in result.trials[:SHOWN]
     ]
-    title = f"{len(found.trials)} whole trials; lower is better, real items reach {found.real:.3g}"
-    if found.own is not None:
-        title += f", the recipe itself {found.own:.3g}"
+    title = (
+        f"{len(result.trials)} complete trials; lower is better; real items have {result.real:.3g}"
+    )
+    if result.own is not None:
+        title += f", the recipe itself {result.own:.3g}"
     short = [key.partition(".")[2] for key in keys]  # five settings side by side, in 80 columns
     table(title, ["trial", "score", *(short if len({*short}) == len(keys) else keys)], rows)
 

@@ -1,4 +1,4 @@
-"""`ecgsynth turing`: a blind reading kit, and what its readers made of it."""
+"""`ecgsynth turing`: make a blind reading kit, and score its readers' answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecgsynth.cli.targets import Force, checked_targets
+from ecgsynth.cli.targets import Force, check_targets
 
 if TYPE_CHECKING:
     from ecgsynth.evaluation.blind_reading.scoring import Share
@@ -16,48 +16,48 @@ if TYPE_CHECKING:
 
 def turing(
     what: Annotated[str, typer.Argument(help="File or folder of synthetic items, or a model; with "
-                                        "--score the page that was read from.")],
+                                        "--score the page that the readers used.")],
     against: Annotated[str, typer.Option("--against", help="Real items: a data set, such as "
                                          "mitbih:heldout, a file or a folder.")]
     = "mitbih:heldout",
     count: Annotated[int, typer.Option("--count", help="Strips, half of them real.")] = 40,
-    label: Annotated[str, typer.Option("--label", help="Classes, as in N,V; those of both sets "
-                                       "when left out.")] = "",
+    label: Annotated[str, typer.Option("--label", help="Classes, as in N,V; default: those of both "
+                                                  "sets.")] = "",
     score: Annotated[list[Path] | None, typer.Option("--score", help="A reader's answers, .json; "
                                                      "repeatable.")] = None,
     show_real: Annotated[bool, typer.Option("--show-real", help="Draw real traces of a private "
                          "source too.")] = False,
-    seed: Annotated[int, typer.Option("--seed", help="Of choice, order and key.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of choice, order and key.")] = 0,
     to: Annotated[Path, typer.Option("--to", help="The page, .html.")] = Path("turing.html"),
     force: Force = False,
 ) -> None:  # fmt: skip
-    """Make a page of strips to tell real from synthetic, or score what its readers said.
+    """Make a page for the blind reading of real and synthetic strips, or score its answers.
 
     Example: ecgsynth turing mitbih-beats --against mitbih:heldout --count 40 --to turing.html
     """
     from ecgsynth.errors import EcgsynthError
-    from ecgsynth.evaluation.blind_reading import checked_count, reading_page
+    from ecgsynth.evaluation.blind_reading import check_count, reading_page
     from ecgsynth.files import atomic_write
 
     if score:
         _show(Path(what), score)
         return
     if to.suffix not in (".html", ".htm") or to.is_dir():
-        raise EcgsynthError(f"a reading kit is a file that ends in .html; '{to}' is none.")
-    checked_targets(to, force=force)
-    checked_count(count)
+        raise EcgsynthError(f"a reading kit is a file that ends in .html; '{to}' does not.")
+    check_targets(to, force=force)
+    check_count(count)
     if seed < 0:
         raise EcgsynthError(f"the seed must be a whole number, 0 or more; got {seed}.")
     classes = list(dict.fromkeys(name.strip() for name in label.split(",") if name.strip()))
-    made = _made(what, count, classes, seed)
-    page = reading_page(made, _real(against, made), count, classes, seed, show_real)
+    synthetic = _synthetic_items(what, count, classes, seed)
+    page = reading_page(synthetic, _real_items(against, synthetic), count, classes, seed, show_real)
     with atomic_write(to) as temporary:
         temporary.write_text(page, encoding="utf-8")
     typer.echo(f"{count} strips, half of them real: {to}")
 
 
-def _made(what: str, count: int, classes: list[str], seed: int) -> Ecg:
-    """The items of a file, or as many as are needed of a model."""
+def _synthetic_items(what: str, count: int, classes: list[str], seed: int) -> Ecg:
+    """The items of a file, or newly generated items of a model."""
     from ecgsynth.formats import read
     from ecgsynth.synthesizer import Synthesizer, pretrained
 
@@ -72,39 +72,39 @@ def _made(what: str, count: int, classes: list[str], seed: int) -> Ecg:
     return model.generate(dict.fromkeys(names, count), seed=seed)
 
 
-def _real(against: str, made: Ecg) -> Ecg:
+def _real_items(against: str, synthetic: Ecg) -> Ecg:
     """A registered data set cut like the synthetic items, or a file."""
     from ecgsynth.evaluation.real_sets import load_real
     from ecgsynth.progress import stderr_console
 
     if against in ("mitbih:test", "mitbih:test-literature"):
-        stderr_console().print("This looks at DS2, the test side: once per shipped version.")
-    return load_real(against, made.spec)
+        stderr_console().print("This uses DS2, the test set: only once per shipped version.")
+    return load_real(against, synthetic.spec)
 
 
 def _show(page: Path, files: list[Path]) -> None:
-    """Scores per class of every reader and of all together, and how far readers agree."""
+    """Print scores per class of every reader and of all together, and the agreement of readers."""
     from ecgsynth.cli.console import table
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.evaluation.blind_reading.scoring import agreement, read_answers, read_kit, score
 
-    def told(share: Share) -> str:
+    def share_text(share: Share) -> str:
         return f"{share.hits}/{share.total} ({share.low:.2f}-{share.high:.2f})"
 
     kit, truth = read_kit(page)
     readers = [read_answers(path, kit) for path in files]
     if len({path.resolve() for path in files}) < len(files):
-        raise EcgsynthError("a file of answers is named twice; name every reader's once.")
+        raise EcgsynthError("a file of answers is named twice; name each file once.")
     sets = [(reader.reader, [reader]) for reader in readers]
     if len(readers) > 1:
         sets.append((f"all {len(readers)}", readers))
     rows = [
-        [name, s.group, told(s.sensitivity), told(s.specificity), told(s.accuracy), f"{s.p:.2g}",
-         f"{s.auc:.2f}"]
+        [name, s.group, *map(share_text, (s.sensitivity, s.specificity, s.accuracy)),
+         f"{s.p:.2g}", f"{s.auc:.2f}"]
         for name, some in sets for s in score(kit, truth, some)
     ]  # fmt: skip
     heads = ["reader", "class", "sensitivity", "specificity", "accuracy", "p (guessing)", "AUC"]
     table(f"kit {kit['kit']}; exact 95 % intervals in brackets", heads, rows)
     if len(readers) > 1:
         typer.echo(f"agreement of readers (Cohen's kappa, mean of pairs): {agreement(readers):.2f}")
-        typer.echo("Intervals of all readers together take every answer as independent.")
+        typer.echo("Intervals over all readers treat all answers as independent.")

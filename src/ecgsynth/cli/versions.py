@@ -1,4 +1,4 @@
-"""`ecgsynth versions`: what was trained, registered with MLflow, promoted and put back."""
+"""`ecgsynth versions`: register models with MLflow, promote and roll back versions."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def add(
     run: Annotated[str, typer.Argument(help="A run folder, or a model file.")],
     name: Annotated[str, typer.Option("--name", help="Of the model [the card's].")] = "",
     report: Annotated[Path | None, typer.Option("--report", help="JSON of `ecgsynth evaluate`, "
-                      "kept with its figures.")] = None,
+                                                            "stored with its figures.")] = None,
 ) -> None:  # fmt: skip
     """Register a run as the next version of its model.
 
-    Example: ecgsynth versions add runs/mine --name mitbih-beats
+    Example: ecgsynth versions add runs/beats --name mitbih-beats
     """
     from ecgsynth import model_registry as versions
     from ecgsynth.errors import mask_passwords
@@ -41,7 +41,7 @@ def add(
 
 @app.command("list")
 def list_(
-    name: Annotated[str, typer.Argument(help="One model; all when left out.")] = "",
+    name: Annotated[str, typer.Argument(help="One model; default: all.")] = "",
 ) -> None:
     """List versions with their aliases.
 
@@ -52,7 +52,7 @@ def list_(
 
     found = versions.versions(name)
     if not found:
-        typer.echo("no versions yet; `ecgsynth versions add RUN` makes the first.")
+        typer.echo("no versions yet; `ecgsynth versions add RUN` registers the first.")
         return
     columns = ["version", "alias", "made", "examples", "data", "commit", "card"]
     table("", columns, [[str(one), *_cells(one)] for one in found])
@@ -60,7 +60,7 @@ def list_(
 
 @app.command()
 def promote(version: Reference, alias: Alias = "production") -> None:
-    """Give a version an alias, under which `generate` finds it.
+    """Give a version an alias that `generate` accepts.
 
     Example: ecgsynth versions promote mitbih-beats/3 --alias production
     """
@@ -77,7 +77,7 @@ def promote(version: Reference, alias: Alias = "production") -> None:
 def compare(
     versions: Annotated[list[str], typer.Argument(help="NAME/NUMBER or NAME@ALIAS, two or more.")],
 ) -> None:
-    """Show in what versions differ: settings, data, commit, figures.
+    """Show the differences of versions: settings, data, commit, figures.
 
     Example: ecgsynth versions compare mitbih-beats@production mitbih-beats/3
     """
@@ -98,7 +98,7 @@ def compare(
 def rollback(
     name: Annotated[str, typer.Argument(help="The model.")], alias: Alias = "production"
 ) -> None:
-    """Give an alias back to the version that had it before.
+    """Return an alias to the version that had it before.
 
     Example: ecgsynth versions rollback mitbih-beats --alias production
     """

@@ -1,4 +1,4 @@
-"""`ecgsynth watch`: runs in the terminal while they train, from their metrics.jsonl alone."""
+"""`ecgsynth watch`: show runs in the terminal while they train, from their metrics.jsonl."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 WIDTH = 24
-"""Of a curve, characters; each is two dots wide and four high."""
+"""Width of a curve in characters; each is two dots wide and four high."""
 PANEL = 76
-"""Of a run, characters at most; where the terminal is wider, runs stand side by side."""
+"""Most characters of a run; in a wider terminal, runs are side by side."""
 FIGURES = {
-    "health/accuracy": "critic right, real",
-    "health/accuracy_heldout": "critic right, held-out",
+    "health/accuracy": "accuracy, real",
+    "health/accuracy_heldout": "accuracy, held-out",
     "health/overfitting": "critic overfits",
     "health/augment": "augmentation",
     "health/gradient_critic": "critic's gradient",
@@ -28,7 +28,7 @@ FIGURES = {
     "health/amplitude": "amplitude",
     "health/at_bounds": "at the bounds",
 }
-"""What is shown under which name, in this order; docs/training.md says what it means."""
+"""Displayed figures and their names, in order; docs/training.md explains them."""
 BY_CLASS = {"told": "told", "spread": "spread", "distance": "distance"}
 OF_THE_RUN = ("examples", "examples_per_second", "seconds_left", "memory_gb")
 
@@ -37,18 +37,18 @@ def watch(
     runs: Annotated[
         list[Path] | None, typer.Argument(metavar="RUN...", help="Run folders.")
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="Print one frame and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print one frame and exit.")] = False,
     every: Annotated[float, typer.Option("--every", help="Seconds between frames.")] = 2.0,
 ) -> None:
-    """Watch runs: losses, critic, gradients, collapse, samples, alarms; Ctrl-C ends it.
+    """Watch runs: losses, critic, gradients, collapse, samples, alarms; stop with Ctrl-C.
 
-    Example: ecgsynth watch runs/mine runs/other
+    Example: ecgsynth watch runs/beats runs/other
     """
     from rich.console import Console
     from rich.live import Live
 
     if not runs:
-        raise EcgsynthError("name the run folders to watch, as in `ecgsynth watch runs/mine`.")
+        raise EcgsynthError("name the run folders to watch, as in `ecgsynth watch runs/beats`.")
     if not every > 0:
         raise EcgsynthError(f"--every must be a positive number of seconds; got {every}.")
     console = Console(highlight=False, markup=False)
@@ -65,15 +65,15 @@ def watch(
 
 
 def _frame(runs: Sequence[Path], console: Console) -> RenderableType:
-    """A panel a run, narrower where the terminal is."""
+    """One panel per run, narrower in a narrow terminal."""
     from rich.columns import Columns
 
-    width = min(PANEL, console.width - 1)  # Columns keep one between them
+    width = min(PANEL, console.width - 1)  # one space between columns
     return Columns([_panel(folder, _lines(folder), width) for folder in runs], width=width)
 
 
 def _fitting(runs: Sequence[Path], console: Console) -> RenderableType:
-    """The panels of all runs; where they are higher than the terminal, a line for each run."""
+    """The panels of all runs, or one line per run if the panels are higher than the terminal."""
     frame = _frame(runs, console)
     high = len(console.render_lines(frame, pad=False))
     if len(runs) == 1 or not console.is_terminal or high <= console.height:
@@ -92,29 +92,29 @@ def _fitting(runs: Sequence[Path], console: Console) -> RenderableType:
 
 
 def _lines(folder: Path) -> list[dict[str, Any]]:
-    """The metrics of a run; none where it has only begun.
+    """The lines of a run's metrics; none if it has just started.
 
     Raises
     ------
-    EcgsynthError: it is no run.
+    EcgsynthError: the folder is not a run.
     """
     from ecgsynth.training.monitoring.tracking import read_metrics
 
     if not folder.exists():
-        raise EcgsynthError(f"there is no {folder}; name the folder that `train --to` was given.")
+        raise EcgsynthError(f"there is no {folder}; name the folder of `train --to`.")
     if not folder.is_dir():
-        raise EcgsynthError(f"{folder} is a file; name the run folder that it lies in.")
+        raise EcgsynthError(f"{folder} is a file; name the run folder that contains it.")
     lines = read_metrics(folder / "metrics.jsonl")
     if not lines and not (folder / "run.yaml").is_file():
         raise EcgsynthError(
-            f"{folder} is no run: it has neither metrics nor a recipe; name the folder that "
-            "`train --to` was given."
+            f"{folder} is not a run: it has neither metrics nor a recipe; name the folder of "
+            "`train --to`."
         )
     return lines
 
 
 def _panel(folder: Path, lines: list[dict[str, Any]], width: int) -> RenderableType:
-    """One run: where it is, its curves, its classes, its alarms."""
+    """One run: position, curves, classes and alarms."""
     from rich.console import Group
     from rich.panel import Panel
     from rich.table import Table
@@ -159,23 +159,23 @@ def _series(lines: list[dict[str, Any]]) -> dict[str, list[float]]:
 
 
 def _position(series: dict[str, list[float]]) -> str:
-    """Examples, speed, memory and time left, as far as the log has them."""
+    """Examples, speed, memory and time left, if the log has them."""
     if "examples" not in series:
-        return "begun; its first steps are not made yet"
+        return "started; no steps yet"
     examples, rate, left, memory = (series.get(name, [])[-1:] for name in OF_THE_RUN)
-    said = [f"{examples[0]:,.0f} examples"]
+    facts = [f"{examples[0]:,.0f} examples"]
     if rate:
         if left:
             share = examples[0] / (examples[0] + left[0] * rate[0])
-            said[0] += f" ({share:.0%})"
-        said.append(f"{rate[0]:,.0f}/s")
-    said += [f"{m:.1f} GB" for m in memory]
-    said += [f"{span(s)} left" if s >= 1 else "finished" for s in left]
-    return ", ".join(said)
+            facts[0] += f" ({share:.0%})"
+        facts.append(f"{rate[0]:,.0f}/s")
+    facts += [f"{m:.1f} GB" for m in memory]
+    facts += [f"{span(s)} left" if s >= 1 else "finished" for s in left]
+    return ", ".join(facts)
 
 
 def span(seconds: float) -> str:
-    """A duration as people say it: 40 s, 12 min, 3 h 5 min."""
+    """A duration as text: 40 s, 12 min, 3 h 5 min."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     hours, minutes = divmod(round(seconds / 60), 60)
@@ -189,7 +189,7 @@ DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 def curve(values: Sequence[float], width: int = WIDTH, rows: int = 1) -> list[str]:
     """A line of dots, lowest to highest value; so many characters wide and high, top row first.
 
-    What is longer than fits is averaged piece by piece, what is shorter is stretched.
+    Longer data are averaged in pieces, shorter data are stretched.
     """
     import numpy as np
 
@@ -205,7 +205,7 @@ def curve(values: Sequence[float], width: int = WIDTH, rows: int = 1) -> list[st
     cells = np.zeros((rows, width), int)
     before = heights[0]
     for x, height in enumerate(heights):
-        # A line, not points: down or up to halfway from where it was.
+        # Connect points: each column reaches halfway to the previous value.
         first, last = sorted((height, before + int(np.sign(height - before)) * (before != height)))
         for y in range(first, last + 1):
             up = 4 * rows - 1 - y

@@ -1,4 +1,4 @@
-"""The judge: how close synthetic ECG is to real ECG, with floor, ceiling and interval."""
+"""Evaluation: how close synthetic ECG is to real ECG, with floor, ceiling and interval."""
 
 from ecgsynth.evaluation.metric import (
     MIN_ITEMS,

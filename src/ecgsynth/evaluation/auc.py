@@ -1,4 +1,4 @@
-"""AUC of a score that tells two kinds of items apart, with its interval over people."""
+"""AUC of a score that separates two kinds of items, with its interval over people."""
 
 from __future__ import annotations
 
@@ -9,31 +9,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.evaluation import Estimate
-from ecgsynth.evaluation.intervals import LeftOut, Units, interval, seeds_without_each, without_each
+from ecgsynth.evaluation.intervals import (
+    LeaveOneOut,
+    Units,
+    interval,
+    leave_one_out,
+    leave_one_out_seeds,
+)
 
 
 def auc(truth: NDArray, score: NDArray, share: float = 1.0, weight: NDArray | None = None) -> float:
     """Probability that an item of truth 1 scores higher than one of truth 0; equal scores count
     half.
 
-    score: [item]. weight: [item], how often each counts. share: of either kind only so many count,
-    those with the highest scores. NaN where a kind is absent.
+    score: [item]. weight: [item], how often each counts.
+    share: only this share of either kind counts, the items with the highest scores. NaN if a kind
+    is absent.
     """
     order = np.argsort(-score, kind="stable")
     positive, place = truth[order] > 0, np.unique(score[order], return_inverse=True)[1]
     return _auc(positive, place, np.ones(len(order)) if weight is None else weight[order], share)
 
 
-def auc_without_each(
+def leave_one_out_auc(
     truth: NDArray, score: NDArray, samples: Sequence[Units], share: float = 1.0
-) -> list[LeftOut]:
-    """The AUC without each unit; what counts as the highest `share` is chosen anew each time.
+) -> list[LeaveOneOut]:
+    """The AUC without each unit; the highest `share` of items is chosen again each time.
 
-    Degrees of freedom are those of the kind (truth 1 or 0) that fewer units give.
+    Degrees of freedom are those of the kind (truth 1 or 0) with fewer units.
     """
     order = np.argsort(-score, kind="stable")
     positive, place = truth[order] > 0, np.unique(score[order], return_inverse=True)[1]
-    left = without_each(lambda weight: _auc(positive, place, weight[order], share), samples)
+    left = leave_one_out(lambda weight: _auc(positive, place, weight[order], share), samples)
     found = []
     for one in left:
         kinds = [rows for rows in (truth > 0, truth <= 0) if (one.units.of[rows] >= 0).any()]
@@ -50,19 +57,19 @@ def auc_over(
 ) -> Estimate:
     """The AUC with its interval. scores: [item] of each network, whose AUCs are averaged."""
     each = np.array([auc(truth, score, share) for score in scores])
-    ways = [auc_without_each(truth, score, samples, share) for score in scores]
+    ways = [leave_one_out_auc(truth, score, samples, share) for score in scores]
     left = [
         replace(same[0], values=np.mean([one.values for one in same], 0))
         for same in zip(*ways, strict=True)
     ]
-    left.append(seeds_without_each(each))
+    left.append(leave_one_out_seeds(each))
     share = float((truth > 0).mean())
     items = max(1, round(2 * share * (1 - share) * len(truth)))  # the harmonic mean of both kinds
     return interval(float(each.mean()), left, items=items, note=note)
 
 
 def _auc(positive: NDArray, place: NDArray, weight: NDArray, share: float) -> float:
-    """Of items in falling order of score; one pass. place: number of each item's score, rising."""
+    """AUC of items in descending order of score, in one pass. place: rank of each item's score."""
     weight = weight.astype(np.float64)
     if share < 1:
         for side in (positive, ~positive):

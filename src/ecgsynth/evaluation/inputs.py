@@ -1,4 +1,4 @@
-"""Before the judging: sets of any origin checked and brought to one rate and vocabulary."""
+"""Check sets of any origin before an evaluation; resample them and select common classes."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from ecgsynth.signals.units import scale_problem, unit_problem
 log = logging.getLogger("ecgsynth")
 
 MOST, QUICK_MOST = 5000, 2000
-"""Synthetic items of a class that are judged: figures hardly move beyond, time and memory do."""
+"""Most synthetic items of a class that are used: more cost time and hardly change a figure."""
 
 LEAST_SAMPLES = 8
-"""Of an item that has a shape and a spectrum."""
+"""Least samples of an item, so that it has a shape and a spectrum."""
 
 BROKEN_FROM = 1e9
-"""Numbers as large are no signal, and their squares are none for a computer."""
+"""Larger values are no signal, and their squares lose precision."""
 
 
 WHOSE = {"test": "held-out", "train": "training", "new_patients": "new patients'"}
 
 SAME_R_S = 0.02
-"""By so much R may lie elsewhere in the real items, s: annotators differ by it."""
+"""Largest difference in the position of R, s: annotators differ by as much."""
 
 SAME_SHARE = 0.01
-"""From this share of identical items on, a set is no sample of a generator."""
+"""With this share of identical items or more, a set is not a sample of a generator."""
 
 
-def checked(ecg: Ecg, notes: list[str]) -> Ecg:
-    """The synthetic set without items that hold NaN; doubts go to the log and to `notes`.
+def check_synthetic(ecg: Ecg, notes: list[str]) -> Ecg:
+    """The synthetic set without items that contain NaN; warnings go to the log and to `notes`.
 
-    Broken are NaN, infinity, and numbers of a thousand million and more.
+    Infinity and values of 1e9 and more count as NaN.
 
     Raises
     ------
@@ -49,33 +49,37 @@ def checked(ecg: Ecg, notes: list[str]) -> Ecg:
         raise EcgsynthError("the synthetic set is empty; generate some items first.")
     if ecg.spec.samples < LEAST_SAMPLES:
         raise EcgsynthError(
-            f"the items are {ecg.spec.samples} samples long; {LEAST_SAMPLES} at least make a "
-            "signal that can be judged, so cut longer ones."
+            f"the items are {ecg.spec.samples} samples long; an evaluation needs at least "
+            "{LEAST_SAMPLES}, so cut longer ones."
         )
-    whole = _sound(ecg)
+    whole = _is_finite(ecg)
     if not whole.any():
         raise EcgsynthError(
-            "every synthetic item holds NaN or infinity, so that nothing can be judged; "
-            "mend the generator or the file."
+            "every synthetic item contains NaN or infinity, so there is nothing to evaluate; "
+            "correct the generator or the file."
         )
     if not whole.all():
-        _say(notes, f"{(~whole).sum()} of {len(ecg)} items hold NaN or infinity and are left out.")
+        _warn(
+            notes, f"{(~whole).sum()} of {len(ecg)} items contain NaN or infinity and are left out."
+        )
         ecg = ecg[whole]
     heights = np.ptp(ecg.signal, axis=2).max(1)
     flat = int((heights == 0).sum())
     if flat == len(ecg):
         raise EcgsynthError(
-            "every synthetic item is a flat line, of which there is nothing to judge; mend the "
+            "every synthetic item is a flat line, so there is nothing to evaluate; correct the "
             "generator or the file."
         )
     if flat:
-        _say(notes, f"{flat} of {len(ecg)} items are flat lines; they are judged like the others.")
-    _doubt_unit(ecg, "synthetic", notes)
+        _warn(
+            notes, f"{flat} of {len(ecg)} items are flat lines; they are evaluated like the others."
+        )
+    _warn_of_unit(ecg, "synthetic", notes)
     return ecg
 
 
-def doubt_copies(synthetic: Ecg, parts: Mapping[str, Ecg | None], notes: list[str]) -> None:
-    """Say loudly where synthetic items equal real ones, or each other, to the converter's step."""
+def warn_of_copies(synthetic: Ecg, parts: Mapping[str, Ecg | None], notes: list[str]) -> None:
+    """Warn if synthetic items equal real ones, or each other, after quantisation to 5 uV."""
 
     def rows(ecg: Ecg) -> list[bytes]:
         return [item.tobytes() for item in ecg.quantised().signal]
@@ -84,71 +88,72 @@ def doubt_copies(synthetic: Ecg, parts: Mapping[str, Ecg | None], notes: list[st
     least = max(1, SAME_SHARE * len(mine))
     repeated = len(mine) - len(set(mine))
     if repeated >= least:
-        _say(notes, f"ITEMS ARE REPEATED: {repeated} of {len(mine)} equal another one exactly.")
+        _warn(notes, f"ITEMS ARE REPEATED: {repeated} of {len(mine)} equal another one exactly.")
     for name, part in parts.items():
         known = set(rows(part)) if part is not None else set()
         same = sum(one in known for one in mine)
         if same >= least:
-            _say(
+            _warn(
                 notes,
-                f"THE SET HOLDS REAL ITEMS: {same} of {len(mine)} equal items of the {WHOSE[name]} "
-                "set exactly; no figure says anything of a generator.",
+                f"THE SET CONTAINS REAL ITEMS: {same} of {len(mine)} equal items of the "
+                f"{WHOSE[name]} "
+                "set exactly; the figures do not describe a generator.",
             )
 
 
-def doubt_new_patients(train: Ecg | None, new: Ecg | None, notes: list[str]) -> None:
-    """Say so where people of the new patients' set have the names of trained ones."""
+def warn_of_trained_patients(train: Ecg | None, new: Ecg | None, notes: list[str]) -> None:
+    """Warn if people of the new patients' set have the names of training people."""
     if train is None or new is None or train.patient is None or new.patient is None:
         return
     names = {*new.patient.tolist()} - {""}
     if same := sorted(names & {*train.patient.tolist()}):
-        _say(
+        _warn(
             notes,
             f"NEW PATIENTS MAY NOT BE NEW: {len(same)} of {len(names)} have names of trained "
             f"people, such as {same[0]}; if they are the same, figures of new patients are wrong.",
         )
 
 
-def _sound(ecg: Ecg) -> NDArray[np.bool_]:
-    """[item] whether all of its numbers can be those of a signal; a NaN compares as False."""
+def _is_finite(ecg: Ecg) -> NDArray[np.bool_]:
+    """[item] whether all of its values are below `BROKEN_FROM`; a NaN compares as False."""
     highest = np.maximum(ecg.signal.max((1, 2)), -ecg.signal.min((1, 2)))
     return np.asarray(highest < BROKEN_FROM)
 
 
-def _doubt_unit(ecg: Ecg, what: str, notes: list[str]) -> None:
-    """Say so where signals in mV are as high as if in uV, as low as if in V, or were scaled."""
+def _warn_of_unit(ecg: Ecg, what: str, notes: list[str]) -> None:
+    """Warn if signals in mV have amplitudes as if in uV or V, or as if scaled."""
     if doubt := unit_problem(ecg) or scale_problem(ecg):
-        _say(
+        _warn(
             notes,
-            f"THE UNIT IS DOUBTFUL: the {what} {doubt} and judge again: until then every figure "
+            f"THE UNIT IS DOUBTFUL: the {what} {doubt} and evaluate again: until then every figure "
             "here is wrong.",
         )
 
 
-def capped(ecg: Ecg, quick: bool, seed: int, notes: list[str]) -> Ecg:
-    """At most 5,000 items of a class (2,000 when quick), drawn at random."""
+def limit_items(ecg: Ecg, quick: bool, seed: int, notes: list[str]) -> Ecg:
+    """At most 5,000 random items of a class (2,000 if quick)."""
     most = QUICK_MOST if quick else MOST
     random = np.random.default_rng([seed, len(ecg)])
     if not ecg.spec.classes or ecg.spec.multilabel:
         if len(ecg) > most:
-            _say(notes, f"Judged on a random {most} of {len(ecg)} items.")
+            _warn(notes, f"Evaluated on a random {most} of {len(ecg)} items.")
         return pick(ecg, most, random)
     large = {name: count for name, count in ecg.counts().items() if count > most}
     if not large:
         return ecg
     words = ", ".join(f"{count} {name}" for name, count in large.items())
-    _say(notes, f"Judged on a random {most} of {words}.")
+    _warn(notes, f"Evaluated on a random {most} of {words}.")
     return concatenate([pick(ecg.of_class(name), most, random) for name in ecg.spec.classes])
 
 
-def aligned(
+def align_sets(
     synthetic: Ecg, parts: Mapping[str, Ecg | None], notes: list[str]
 ) -> tuple[Ecg, dict[str, Ecg | None]]:
-    """Synthetic and real sets at one rate and with one vocabulary.
+    """Synthetic and real sets at one rate and with the same classes.
 
-    The lowest rate of all serves, so that no set is given a band that it never had. Classes that
-    synthetic and test set do not share are left out, named in `notes`; where one of the two has
-    no labels, none count.
+    All sets are resampled to the lowest rate, so that no set gets a band that it did not have.
+    Classes that synthetic and test set do not share are left out and named in `notes`; if one of
+    the two has no labels, no labels are used.
 
     parts: "test", "train", "new_patients" to a set or None.
 
@@ -156,12 +161,14 @@ def aligned(
     ------
     EcgsynthError: leads, unit or length differ, or no class is shared.
     """
-    known = {name: _whole(part, name, notes) for name, part in parts.items() if part is not None}
+    known = {
+        name: _check_real(part, name, notes) for name, part in parts.items() if part is not None
+    }
     rates = {synthetic.spec.fs, *(part.spec.fs for part in known.values())}
     if len(rates) > 1:
         fs = min(rates)
         words = " and ".join(f"{rate:g}" for rate in sorted(rates))
-        _say(notes, f"The sets differ in rate ({words} Hz); all are compared at {fs:g} Hz.")
+        _warn(notes, f"The sets differ in rate ({words} Hz); all are compared at {fs:g} Hz.")
         synthetic = at_rate(synthetic, fs)
         known = {name: at_rate(part, fs) for name, part in known.items()}
         sizes = {synthetic.spec.samples, *(part.spec.samples for part in known.values())}
@@ -169,15 +176,15 @@ def aligned(
             synthetic = _cut(synthetic, min(sizes))
             known = {name: _cut(part, min(sizes)) for name, part in known.items()}
     for name, part in known.items():
-        same_shape(synthetic, part, name)
+        check_same_shape(synthetic, part, name)
     synthetic, known = _one_vocabulary(synthetic, known, notes)
     return synthetic, {name: known.get(name) for name in parts}
 
 
-def relabelled(ecg: Ecg, classes: Sequence[str]) -> Ecg:
-    """The items that carry one of these classes; a class that the set does not know is empty.
+def select_classes(ecg: Ecg, classes: Sequence[str]) -> Ecg:
+    """The items of these classes; a class that the set does not have is empty.
 
-    Several-label sets keep items without a class; () takes every label away.
+    Multilabel sets keep items without a class; () removes all labels.
     """
     named = ecg.spec.multilabel or bool((ecg.labels_id >= 0).all())
     if named and tuple(classes) == ecg.spec.classes:
@@ -201,9 +208,9 @@ def _one_vocabulary(
     if bare or (judge is not None and not judge.spec.classes):
         if synthetic.spec.classes or any(part.spec.classes for part in known.values()):
             whose = "The synthetic set has" if bare else "The real set has"
-            _say(notes, f"{whose} no labels: all items are judged as one class.")
-        known = {name: relabelled(part, ()) for name, part in known.items()}
-        return relabelled(synthetic, ()), known
+            _warn(notes, f"{whose} no labels: all items are evaluated as one class.")
+        known = {name: select_classes(part, ()) for name, part in known.items()}
+        return select_classes(synthetic, ()), known
     classes = synthetic.spec.classes
     if judge is not None:
         classes = tuple(name for name in classes if name in judge.spec.classes)
@@ -211,29 +218,31 @@ def _one_vocabulary(
         if not classes:
             raise EcgsynthError(
                 f"the synthetic set ({mine}) and the real one ({', '.join(judge.spec.classes)}) "
-                "share no class; name the classes alike, or judge without labels."
+                "share no class; use the same class names, or evaluate without labels."
             )
-        counts, theirs = synthetic.counts(), judge.counts()
-        if not any(counts[name] and theirs[name] for name in classes) and not bare:
-            have = [", ".join(n for n in classes if c[n]) or "none" for c in (counts, theirs)]
+        counts, real_counts = synthetic.counts(), judge.counts()
+        if not any(counts[name] and real_counts[name] for name in classes) and not bare:
+            have = [", ".join(n for n in classes if c[n]) or "none" for c in (counts, real_counts)]
             raise EcgsynthError(
                 f"the synthetic set has items of {have[0]}, the real one of {have[1]}: no class "
                 "has items in both; generate some of a class that the real set has."
             )
-        alone = [n for n, c in counts.items() if c and not theirs.get(n)]
+        alone = [n for n, c in counts.items() if c and not real_counts.get(n)]
         if alone:
-            _say(notes, f"The real set has no items of class {', '.join(alone)}: left out.")
+            _warn(notes, f"The real set has no items of class {', '.join(alone)}: left out.")
     absent = [name for name, count in synthetic.counts().items() if name in classes and not count]
     if absent:
-        _say(notes, f"The synthetic set has no items of class {', '.join(absent)}.")
+        _warn(notes, f"The synthetic set has no items of class {', '.join(absent)}.")
     for name in [n for n, part in known.items() if not part.spec.classes]:
-        _say(notes, f"The set given as {name} has no labels and is left out.")
+        _warn(notes, f"The set given as {name} has no labels and is left out.")
         del known[name]
-    return relabelled(synthetic, classes), {n: relabelled(p, classes) for n, p in known.items()}
+    return select_classes(synthetic, classes), {
+        n: select_classes(p, classes) for n, p in known.items()
+    }
 
 
-def same_shape(synthetic: Ecg, part: Ecg, name: str) -> None:
-    """Refuse sets whose items cannot be compared; name: the real set's, as in `WHOSE`.
+def check_same_shape(synthetic: Ecg, part: Ecg, name: str) -> None:
+    """Reject sets whose items cannot be compared; name: of the real set, as in `WHOSE`.
 
     Raises
     ------
@@ -259,16 +268,18 @@ def same_shape(synthetic: Ecg, part: Ecg, name: str) -> None:
     )
 
 
-def _whole(part: Ecg, name: str, notes: list[str]) -> Ecg:
+def _check_real(part: Ecg, name: str, notes: list[str]) -> Ecg:
     if not len(part):
         raise EcgsynthError(f"the {WHOSE[name]} set is empty; give one with items, or none.")
-    whole = _sound(part)
+    whole = _is_finite(part)
     if not whole.any():
-        raise EcgsynthError(f"every item of the {WHOSE[name]} set holds NaN; mend the file.")
+        raise EcgsynthError(f"every item of the {WHOSE[name]} set contains NaN; correct the file.")
     if not whole.all():
-        _say(notes, f"{(~whole).sum()} items of the {WHOSE[name]} set hold NaN and are left out.")
+        _warn(
+            notes, f"{(~whole).sum()} items of the {WHOSE[name]} set contain NaN and are left out."
+        )
         part = part[whole]
-    _doubt_unit(part, WHOSE[name], notes)
+    _warn_of_unit(part, WHOSE[name], notes)
     return part
 
 
@@ -279,6 +290,6 @@ def _cut(ecg: Ecg, samples: int) -> Ecg:
     return replace(ecg, signal=ecg.signal[..., :samples], spec=spec, valid=None, marks=None)
 
 
-def _say(notes: list[str], sentence: str) -> None:
+def _warn(notes: list[str], sentence: str) -> None:
     log.warning(sentence)
     notes.append(sentence)

@@ -1,4 +1,4 @@
-"""Judging a set: metrics, controls and intervals gathered into one report."""
+"""Evaluate a synthetic set: compute metrics, controls and intervals and collect a report."""
 
 from __future__ import annotations
 
@@ -25,15 +25,21 @@ from ecgsynth.evaluation.baselines import statistics
 from ecgsynth.evaluation.baselines.calibration import (
     Calibration,
     Figures,
-    cost_ahead,
+    estimate_cost,
     figures,
     sizes,
 )
-from ecgsynth.evaluation.baselines.real_samples import DRAWS, FEW_DRAWS, Draws, ranges
-from ecgsynth.evaluation.baselines.samplers import of_whom
-from ecgsynth.evaluation.inputs import aligned, capped, checked, doubt_copies, doubt_new_patients
+from ecgsynth.evaluation.baselines.real_samples import DRAWS, FEW_DRAWS, Draws, real_ranges
+from ecgsynth.evaluation.baselines.samplers import describe_gaussian
+from ecgsynth.evaluation.inputs import (
+    align_sets,
+    check_synthetic,
+    limit_items,
+    warn_of_copies,
+    warn_of_trained_patients,
+)
 from ecgsynth.evaluation.metrics.fidelity import c2st
-from ecgsynth.evaluation.overlap import overlaps_of
+from ecgsynth.evaluation.overlap import check_overlaps
 from ecgsynth.evaluation.pace import LOADING_S, cost, total
 from ecgsynth.evaluation.real_sets import load_real
 from ecgsynth.evaluation.report import Report, Row
@@ -47,13 +53,13 @@ from ecgsynth.threads import limit_threads
 log = logging.getLogger("ecgsynth")
 
 FULL_SEEDS = 5
-"""Networks that are trained for a figure of a full evaluation."""
+"""Networks trained for each figure of a full evaluation."""
 
 MARKED_FROM = 100
-"""Real held-out items of a class from which its figures earn marks."""
+"""Least number of real held-out items of a class whose figures get marks."""
 
-TOLD = 4
-"""Classes whose reason is told where a metric has no figure at all."""
+MAX_REASONS = 4
+"""Most classes whose reasons are listed when a metric has no figure at all."""
 
 NEEDS_WORDS = {
     "test": "real held-out items (--against)",
@@ -79,19 +85,21 @@ def evaluate(
     seed: int = 0,
     advance: Advance | None = None,
 ) -> Report:
-    """Judge a synthetic set.
+    """Evaluate a synthetic set.
 
     Parameters
     ----------
-    synthetic: the set, of any generator. against: held-out items of the same people: an `Ecg`,
-        "mitbih:heldout", or a file. train: what the generator learned from, likewise; "none" for
-        none; what the set's own card names when left out. new_patients: other people, likewise.
-    metrics: names; all that the given parts allow when left out.
-    quick: smaller samples, no trainings of networks. full: five seeds of every network, and floors
-        and ceilings at this very size: for a table that is published.
-    controls: give floors and ceilings too; those that were shipped or judged before at a similar
-        size are taken from there.
-    advance: called with (what is done, share); a bar on standard error when left out.
+    synthetic: the set, of any generator.
+    against: held-out items of the same people: an `Ecg`, "mitbih:heldout", or a file.
+    train: the training set of the generator, likewise; "none" for none; by default the one named
+        in the card of the set.
+    new_patients: items of other people, likewise.
+    metrics: names; by default all that the given sets allow.
+    quick: smaller samples, no network is trained.
+    full: five seeds of every network, and floors and ceilings at exactly this size, for published
+        tables.
+    controls: add floors and ceilings; shipped or cached ones of a similar size are reused.
+    advance: called with (current step, share done); by default a progress bar on standard error.
 
     Raises
     ------
@@ -104,7 +112,9 @@ def evaluate(
                 synthetic, against, train, new_patients, metrics, quick=quick, full=full,
                 controls=controls, seed=seed, advance=shown,
             )  # fmt: skip
-    check_instance(synthetic, Ecg, "what is judged is an Ecg, as es.read and generate give it")
+    check_instance(
+        synthetic, Ecg, "the set to evaluate must be an Ecg, as es.read and generate return it"
+    )
     check_flag(controls, "controls")
     if check_flag(quick, "quick") and check_flag(full, "full"):
         raise EcgsynthError("an evaluation is quick or full, not both; leave one of them out.")
@@ -112,22 +122,22 @@ def evaluate(
         METRICS.get(name)
         for name in (METRICS.names() if metrics is None else check_names(metrics, "metrics"))
     ]
-    against, new_patients = _given(against, "against"), _given(new_patients, "new_patients")
-    train = train if isinstance(train, TrainingSet) else _given(train, "train")
+    against, new_patients = _check_set(against, "against"), _check_set(new_patients, "new_patients")
+    train = train if isinstance(train, TrainingSet) else _check_set(train, "train")
     seed = check_integer(seed, "the seed")
     notes: list[str] = []
-    synthetic = checked(synthetic, notes)
+    synthetic = check_synthetic(synthetic, notes)
     advance("loading the real sets", 0.0)
     sources = {"test": against, "new_patients": new_patients}
-    parts = {n: _part(n, part, synthetic.spec, notes) for n, part in sources.items()}
+    parts = {n: _load_part(n, part, synthetic.spec, notes) for n, part in sources.items()}
     learned = train if isinstance(train, TrainingSet) else training_set(synthetic, train)
     parts["train"] = learned.items
     notes.insert(0, learned.why)
     known = statistics.shipped(against, synthetic.spec) if isinstance(against, str) else None
-    synthetic, parts = aligned(synthetic, parts, notes)
-    synthetic = capped(synthetic, quick, seed, notes)
-    doubt_copies(synthetic, parts, notes)
-    doubt_new_patients(parts["train"], parts["new_patients"], notes)
+    synthetic, parts = align_sets(synthetic, parts, notes)
+    synthetic = limit_items(synthetic, quick, seed, notes)
+    warn_of_copies(synthetic, parts, notes)
+    warn_of_trained_patients(parts["train"], parts["new_patients"], notes)
     if parts["test"] is not None:
         measured = statistics.Reference.measure(parts["test"])
         if known is not None and known.train == learned.source and learned.usual:
@@ -139,13 +149,13 @@ def evaluate(
     )  # fmt: skip
     for part in (parts["test"], parts["new_patients"]):
         if part is not None and part.source in ("mitbih:test", "mitbih:test-literature"):
-            log.warning("This looks at DS2, the test side: once per shipped version.")
-            notes.append("DS2 was looked at: once per shipped version.")
-    rows, left_out, validity = judge(trial, chosen, controls, advance, notes)
+            log.warning("This uses DS2, the test set: only once per shipped version.")
+            notes.append("DS2, the test set, was used: only once per shipped version.")
+    rows, left_out, validity = measure_all(trial, chosen, controls, advance, notes)
     if trial.train is None and any(row.metric == "copy_share" for row in rows):
         notes.append(
-            "Copies were looked for among the held-out items alone: without the training set "
-            "nobody sees copies of trained ones."
+            "Copies were searched for among the held-out items only: without the training set, "
+            "copies of training items cannot be found."
         )
     facts = {
         "source": learned.source, "why": learned.why,
@@ -156,8 +166,8 @@ def evaluate(
     )  # fmt: skip
 
 
-def _given(part: Any, name: str) -> Ecg | str | None:
-    """A set, or what it is called.
+def _check_set(part: Any, name: str) -> Ecg | str | None:
+    """A set or its name, checked.
 
     Raises
     ------
@@ -176,12 +186,12 @@ def _given(part: Any, name: str) -> Ecg | str | None:
     return os.fspath(part)
 
 
-def _part(name: str, part: Ecg | str | None, spec: Spec, notes: list[str]) -> Ecg | None:
-    """A set that was given by name is loaded; None where its recordings are not here.
+def _load_part(name: str, part: Ecg | str | None, spec: Spec, notes: list[str]) -> Ecg | None:
+    """Load a set that is given by name; None if its recordings are not on this machine.
 
     Raises
     ------
-    EcgsynthError: the test set is not here and no statistics of it are shipped.
+    EcgsynthError: the test set is absent and no statistics of it are shipped.
     """
     if not isinstance(part, str):
         return part
@@ -189,11 +199,13 @@ def _part(name: str, part: Ecg | str | None, spec: Spec, notes: list[str]) -> Ec
         real = load_real(part, spec)
         if name == "test" and spec.r_sample is None and real.spec.r_sample is not None:
             notes.append(
-                "The synthetic set does not say where its R peaks are ('r_sample' of an NPZ); the "
-                f"real beats were cut with R at sample {real.spec.r_sample}."
+                "The synthetic set does not give the sample of its R peaks ('r_sample' of an NPZ); "
+                f"the real beats were cut with R at sample {real.spec.r_sample}."
             )
         if name == "test" and spec.band == (None, None):
-            notes.append("The synthetic set states no band ('band' of an NPZ); real ones keep all.")
+            notes.append(
+                "The synthetic set gives no band ('band' of an NPZ); real items are not filtered."
+            )
         return real
     except MissingRecordingsError as problem:
         if name != "test":
@@ -201,24 +213,24 @@ def _part(name: str, part: Ecg | str | None, spec: Spec, notes: list[str]) -> Ec
         elif statistics.shipped(part, spec) is None:
             raise
         else:
-            notes.append(f"The recordings of {part} are not here; shipped statistics serve.")
+            notes.append(f"The recordings of {part} are not here; shipped statistics are used.")
         return None
 
 
-def judge(
+def measure_all(
     trial: Trial,
     metrics: Sequence[Metric],
     controls: bool,
     advance: Advance,
     notes: list[str] | None = None,
 ) -> tuple[list[Row], dict[str, str], dict[str, float | bool] | None]:
-    """Rows of a table, for each metric that is left out the reason, and whether C2ST is valid."""
+    """The rows of the report, the reason for each metric left out, and the validity of C2ST."""
     usable, left_out = _usable(trial, metrics)
-    overlaps = overlaps_of(trial, usable, left_out, notes)
+    overlaps = check_overlaps(trial, usable, left_out, notes)
     usable = [metric for metric in usable if metric.name not in left_out]
     shipped, exact = trial.reference.calibrations if trial.reference else (), trial.seeds > 1
     draws = DRAWS if exact else FEW_DRAWS
-    ahead = cost_ahead(trial, usable, shipped, exact=exact, draws=draws) if controls else 0.0
+    ahead = estimate_cost(trial, usable, shipped, exact=exact, draws=draws) if controls else 0.0
     mine = total(usable, trial.quick, trial.seeds)
     steps = Steps(advance, LOADING_S + mine + ahead, LOADING_S)
     absent = {name for name in trial.classes if not len(members(trial.synthetic, name))}
@@ -227,10 +239,10 @@ def judge(
         steps.begin(f"{metric.name} of the set", cost(metric, trial.quick, trial.seeds))
         try:
             cells = metric.measure(trial)
-        except EcgsynthError as reason:  # not applicable, or the metric refuses such sets
+        except EcgsynthError as reason:  # not applicable, or the metric rejects such sets
             left_out[metric.name] = str(reason)
         else:
-            # Of a class without synthetic items the notes speak; it has no rows.
+            # A class without synthetic items is in the notes; it has no rows.
             cells = {g: e for g, e in cells.items() if g not in absent or np.isfinite(e.value)}
             said = overlaps.reasons(metric)
             cells |= {g: Estimate(np.nan, note=said[g]) for g in cells if g in said}
@@ -245,7 +257,7 @@ def judge(
         known, samples, borrowed = figures(
             trial, usable, steps, shipped, exact=exact, draws=draws
         )  # fmt: skip
-        if notes is not None and (words := of_whom(trial)):
+        if notes is not None and (words := describe_gaussian(trial)):
             notes.append(words)
         if borrowed and notes is not None:
             counts = " and ".join(
@@ -257,7 +269,7 @@ def judge(
                 "at this set's own size."
             )
     rows, enough = [], [n for n, count in real_items(trial).items() if count >= MARKED_FROM]
-    reached = ranges(samples, enough)
+    reached = real_ranges(samples, enough)
     for metric, group, estimate in found:
         cells_of = {name: row.get(metric.name, {}) for name, row in known.items()}
         values = {name: cells[group] for name, cells in cells_of.items() if group in cells}
@@ -266,16 +278,16 @@ def judge(
     validity = c2st.validity(known)
     if validity is not None and not validity["valid"] and notes is not None:
         notes.append(
-            "C2ST is not valid here: it finds the Gaussian of each class with AUC "
-            f"{validity['gaussian']:.2f} ({c2st.VALID_GAUSSIAN:.2f} is needed) and a narrow band "
-            f"with {validity['lowpass']:.2f} ({c2st.VALID_NARROW:.2f} is needed)."
+            "C2ST is not valid here: its AUC for the Gaussian of each class is "
+            f"{validity['gaussian']:.2f} ({c2st.VALID_GAUSSIAN:.2f} is needed) and for low-passed "
+            f"beats {validity['lowpass']:.2f} ({c2st.VALID_NARROW:.2f} is needed)."
         )
     advance("done", 1.0)
     return rows, left_out, validity
 
 
 def _usable(trial: Trial, metrics: Sequence[Metric]) -> tuple[list[Metric], dict[str, str]]:
-    """The metrics that this trial allows, and for the others the reason."""
+    """The metrics that this trial allows, and the reason for each other one."""
     usable, left_out = [], {}
     for metric in metrics:
         missing = [need for need in metric.needs if not trial.has(need)]
@@ -294,20 +306,20 @@ def _usable(trial: Trial, metrics: Sequence[Metric]) -> tuple[list[Metric], dict
 
 
 def real_items(trial: Trial) -> dict[str, int]:
-    """Held-out items of each class; "" where there are no classes."""
+    """Number of held-out items of each class; of "" if there are no classes."""
     if trial.test is not None:
         return {name: len(trial.part(trial.test, name)) for name in trial.groups}
     return dict(trial.reference.counts) if trial.reference is not None else {}
 
 
 def _reasons(cells: Mapping[str, Estimate]) -> str:
-    """Why a metric has no figure at all: the reason, or the reason of each class."""
+    """Why a metric has no figure at all: one reason, or one for each class."""
     reasons = {group: e.note or "no value" for group, e in cells.items()}
     if len(set(reasons.values())) <= 1:
         return next(iter(reasons.values()), "no class to measure")
     told = [f"{group}: {reason}" for group, reason in reasons.items()]
-    more = [f"and {len(told) - TOLD} classes more"] if len(told) > TOLD else []
-    return "; ".join(told[:TOLD] + more)
+    more = [f"and {len(told) - MAX_REASONS} classes more"] if len(told) > MAX_REASONS else []
+    return "; ".join(told[:MAX_REASONS] + more)
 
 
 @limit_threads()
@@ -322,12 +334,15 @@ def calibrate(
     seed: int = 0,
     advance: Advance | None = None,
 ) -> tuple[statistics.Reference, Calibration]:
-    """Floors and ceilings for sets of `count` items a class, measured and kept in the cache.
+    """Measure floors and ceilings for sets of `count` items per class, and cache them.
 
-    against: held-out items of the same people, as in `evaluate`. train: what generators learn
-    from. like: shape of the items. quick: by the procedures of `evaluate(quick=True)`.
-    draws: real samples that are drawn, from which marks are given.
-    Returns the statistics of the real set and what was measured.
+    against: held-out items of the same people, as in `evaluate`.
+    train: the training set of generators.
+    like: shape of the items.
+    quick: by the procedures of `evaluate(quick=True)`.
+    draws: number of real samples, which marks are based on.
+
+    Returns the statistics of the real set and the measured values.
     """
     if advance is None:
         with share_bar("calibrating") as shown:
@@ -338,17 +353,17 @@ def calibrate(
     test, learned = (
         load_real(part, like) if isinstance(part, str) else part for part in (against, train)
     )
-    # The controls ask the set that they stand in for nothing but its sizes.
+    # Controls use only the sizes of the synthetic set.
     random = np.random.default_rng(seed)
     rows = [members(learned, name) for name in learned.spec.classes or ("",)]
     stand_in = learned[np.concatenate([random.choice(r, count) for r in rows if len(r)])]
-    stand_in, parts = aligned(stand_in, {"test": test, "train": learned}, notes)
-    stand_in = capped(stand_in, quick, seed, notes)
+    stand_in, parts = align_sets(stand_in, {"test": test, "train": learned}, notes)
+    stand_in = limit_items(stand_in, quick, seed, notes)
     assert parts["test"] is not None
     known = statistics.Reference.measure(parts["test"])
     trial = Trial(stand_in, parts["test"], parts["train"], reference=known, seed=seed, quick=quick)
     usable, _ = _usable(trial, [METRICS.get(name) for name in METRICS.names()])
-    steps = Steps(advance, cost_ahead(trial, usable, exact=True, draws=draws) or 1.0)
+    steps = Steps(advance, estimate_cost(trial, usable, exact=True, draws=draws) or 1.0)
     found, reached, _ = figures(trial, usable, steps, exact=True, draws=draws)
     advance("done", 1.0)
     return known, Calibration(sizes(trial), quick, found, reached)

@@ -1,4 +1,4 @@
-"""A metric: a function of a trial with what it says of itself, and the figure that it gives."""
+"""Metric: a function of a trial with its description. Estimate: the figure that it returns."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ecgsynth.evaluation.trial import Trial
 Goal = Literal["lower", "higher", "match"]
 
 MIN_ITEMS = 10
-"""A class with fewer real or synthetic items is left out of a figure, with that reason."""
+"""A class with fewer real or synthetic items has no figure; its note gives this reason."""
 
 
 LEAST_SPAN = 0.1
-"""Floor and ceiling of a figure without an interval must lie further apart, as a share of it."""
+"""Least distance of floor and ceiling of a figure without an interval, as a share of it."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Estimate:
 
     Attributes
     ----------
-    value: the figure; NaN where there is none, for the reason in `note`.
-    low, high: the interval; None where the metric has none or one person alone is there.
-    over: what the interval is over, such as "22 people".
+    value: the figure; NaN if there is none, for the reason in `note`.
+    low, high: the interval; None if the metric has none or there is only one person.
+    over: the units that the interval is computed over, such as "22 people".
     without_one: least and greatest value with one of these left out (of more than 50, one in 50).
     """
 
@@ -39,27 +39,32 @@ class Estimate:
     without_one: tuple[float, float] | None = None
 
     def through(self, rising: Callable[[float], float]) -> Estimate:
-        """The estimate of a rising function of the figure."""
+        """The estimate of an increasing function of the figure."""
         low, high = (None if end is None else rising(end) for end in (self.low, self.high))
         without = self.without_one and (rising(self.without_one[0]), rising(self.without_one[1]))
         return replace(self, value=rising(self.value), low=low, high=high, without_one=without)
 
 
 class NotApplicable(EcgsynthError):  # noqa: N818 (a reason, not a fault)
-    """Raised by a metric that has nothing to say of such sets; its message is the reason.
+    """Raised by a metric that cannot be computed for such sets; its message is the reason.
 
-    The judge leaves the metric out under it: `raise NotApplicable("needs leads I and II")`.
+    The evaluation leaves the metric out with this reason: `raise NotApplicable("needs leads I and
+    II")`.
     """
 
 
 @dataclass(frozen=True)
 class Metric:
-    """What a metric says of itself.
+    """A metric and its description.
 
-    unit: of the value. goal: lower or higher is better, or match = as real has it.
-    needs: parts of the trial, or "aligned". question: "match" (same people), "new patients", or
-    "privacy". reference: where it was published. costly: left out of `--quick`. by_size: whether
-    it depends on the size of the synthetic set even where that is larger than the test set.
+    unit: of the value.
+    goal: lower, higher, or match (best when equal to the value on real data).
+    needs: parts of the trial, or "aligned".
+    question: "match" (same people), "new patients", or "privacy".
+    reference: where it was published.
+    costly: left out by `--quick`.
+    by_size: whether it depends on the size of the synthetic set even where that is larger than the
+    test set.
     measure: the function of a `Trial`, giving an estimate per group ("all" for the whole set).
     """
 

@@ -1,4 +1,4 @@
-"""How long the figures of a judging take beside each other, so that its progress is honest."""
+"""Relative time of each metric, for the progress bar of an evaluation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ecgsynth.evaluation import Metric
 
 LOADING_S = 4.0
-"""Reading the real sets, before the first figure."""
+"""To read the real sets, before the first figure."""
 
 SECONDS = {
     "adherence": 0.7, "alpha_precision": 2.6, "amplitude_w1": 0.3, "authenticity": 4.3,
@@ -15,19 +15,19 @@ SECONDS = {
     "copy_share": 9.0, "delineation_failure": 1.0, "domias": 1.3, "dtw": 0.6, "frechet_ratio": 1.5,
     "nn_distance_ratio": 0.8, "nn_membership": 0.6, "wavelet_coherence": 0.9,
 }  # fmt: skip
-"""Of 2,000 beats of 256 samples, on one core; what several figures share counts for the first."""
+"""For 2,000 beats of 256 samples, on one core; shared computations count for the first metric."""
 
 WHOLE_SECONDS = {
     "c2st": 20.0, "c2st_minutes": 20.0, "discriminative_score": 4.0, "predictive_score": 6.0,
 }  # fmt: skip
-"""Where the judging is not a quick one."""
+"""In an evaluation that is not quick."""
 
 FAST_S, NETWORK_S = 0.04, 30.0
-"""Of the other figures, and of the others that train a network."""
+"""For other metrics, and for other metrics that train a network."""
 
 
 def cost(metric: Metric, quick: bool, seeds: int = 1) -> float:
-    """Seconds that a metric takes, roughly; only their ratios count."""
+    """Approximate seconds that a metric takes; only the ratios matter."""
     if not quick and metric.name in WHOLE_SECONDS:
         return WHOLE_SECONDS[metric.name] * seeds
     return NETWORK_S * seeds if metric.costly else SECONDS.get(metric.name, FAST_S)

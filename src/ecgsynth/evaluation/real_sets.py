@@ -1,4 +1,4 @@
-"""Real sets for the judge by what a user calls them: a file or folder, or a data set's split."""
+"""Load real sets by name: a file or folder, or a split of a data set."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 
 
-def load_real(given: str, spec: Spec) -> Ecg:
-    """A real set by what a user calls it: a file or folder, or a split as by `load_like`.
+def load_real(source: str, spec: Spec) -> Ecg:
+    """Load a real set by name: a file or folder, or a split as in `load_like`.
 
     Raises
     ------
     EcgsynthError: there is no such file, folder or set, or it cannot be cut that way.
     """
-    if given.partition(":")[0] not in DATASETS.names():
-        if Path(given).exists():
-            return read_silently(given)  # the judge names a doubtful unit
-        if Path(given).suffix or "/" in given:
-            raise EcgsynthError(f"there is no file or folder {given} to take real items from.")
-    return load_like(given, spec)
+    if source.partition(":")[0] not in DATASETS.names():
+        if Path(source).exists():
+            return read_silently(source)  # `evaluate` warns of a doubtful unit
+        if Path(source).suffix or "/" in source:
+            raise EcgsynthError(f"there is no file or folder {source} to read real items from.")
+    return load_like(source, spec)
 
 
 def load_like(source: str, spec: Spec, settings: Mapping[str, Any] | None = None) -> Ecg:
-    """A split of a registered data set, cut as `spec` says; settings: others of that set.
+    """A split of a registered data set, cut according to `spec`; settings: others of that set.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def load_like(source: str, spec: Spec, settings: Mapping[str, Any] | None = None
     if unnamed:
         raise EcgsynthError(
             f"the set does not name its leads, and {source} has none called {unnamed[0]}; save "
-            "them beside the signals, as in leads=['MLII'], or judge against items of your own: "
+            "the names with the signals, as in leads=['MLII'], or compare with items of your own: "
             "--against FILE --train FILE."
         )
     ecg = load(name, split or None, **dict(settings or {}) | dataset.settings_like(spec))

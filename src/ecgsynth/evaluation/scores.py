@@ -1,4 +1,4 @@
-"""F1 and AUROC of what classifiers say, with their intervals over people and seeds."""
+"""F1 and AUROC of classifier predictions, with intervals over people and seeds."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.evaluation import Estimate
-from ecgsynth.evaluation.auc import auc, auc_without_each
+from ecgsynth.evaluation.auc import auc, leave_one_out_auc
 from ecgsynth.evaluation.intervals import (
-    DOMINATES,
-    LeftOut,
+    DOMINANT_SHARE,
+    LeaveOneOut,
     Units,
     interval,
-    seeds_without_each,
+    leave_one_out_seeds,
     units,
     welch,
 )
@@ -23,31 +23,31 @@ from ecgsynth.signals.ecg import Ecg
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure, and what it is without each person and without each seed."""
+    """A figure, and its values without each person and without each seed."""
 
     value: float
-    people: LeftOut
-    seeds: LeftOut
+    people: LeaveOneOut
+    seeds: LeaveOneOut
 
     @property
-    def left(self) -> list[LeftOut]:
+    def left(self) -> list[LeaveOneOut]:
         return [self.people, self.seeds]
 
 
-def scores(test: Ecg, said: NDArray[np.floating]) -> dict[str, Estimate]:
+def scores(test: Ecg, predicted: NDArray[np.floating]) -> dict[str, Estimate]:
     """F1 of each class, macro over N, S, V ("macro NSV") and over all ("all"); AUROC of each class
     and their mean where items carry several.
 
-    said: [seed, item, class] probabilities; figures are averaged over the seeds. Intervals are over
-    people and seeds. A class that one patient dominates (over 80 % of its items) has no interval
-    and says "one patient".
+    predicted: [seed, item, class] probabilities; figures are averaged over the seeds. Intervals are
+    over people and seeds. A class with over 80 % of its items from one patient has no interval and
+    the note "one patient".
     """
     found, facts = {}, test.people_per_class()
-    for name, one in figures(test, said).items():
-        if facts.get(name, {}).get("largest_share", 0) > DOMINATES:
+    for name, one in figures(test, predicted).items():
+        if facts.get(name, {}).get("largest_share", 0) > DOMINANT_SHARE:
             found[name] = Estimate(one.value, note="one patient")
         elif not np.isfinite(one.value):
-            found[name] = Estimate(one.value, note="all or no test items carry it: no AUROC")
+            found[name] = Estimate(one.value, note="all or no test items have it: no AUROC")
         else:
             items = int(facts[name]["items"]) if name in facts else len(test)
             note = "AUROC" if test.spec.multilabel else ""
@@ -55,22 +55,21 @@ def scores(test: Ecg, said: NDArray[np.floating]) -> dict[str, Estimate]:
     return found
 
 
-def figures(test: Ecg, said: NDArray[np.floating]) -> dict[str, Figure]:
-    """The figures of `scores`, with which those of other answers on the same people can be
-    compared person by person."""
-    return (_aurocs if test.spec.multilabel else _f1s)(test, said)
+def figures(test: Ecg, predicted: NDArray[np.floating]) -> dict[str, Figure]:
+    """The figures of `scores`; two of them on the same people can be compared person by person."""
+    return (_aurocs if test.spec.multilabel else _f1s)(test, predicted)
 
 
-def _f1s(test: Ecg, said: NDArray[np.floating]) -> dict[str, Figure]:
+def _f1s(test: Ecg, predicted: NDArray[np.floating]) -> dict[str, Figure]:
     classes, people = test.spec.classes, units(test)
-    counts = confusions(test, said.argmax(2), people)
+    counts = confusions(test, predicted.argmax(2), people)
     whole = counts.sum(1)
     each, without = f1(whole), f1(whole[:, None] - counts).mean(0)
     found = {
         name: Figure(
             float(each[:, k].mean()),
-            LeftOut(without[:, k], people, people.freedom(test.labels_id == k)),
-            seeds_without_each(each[:, k]),
+            LeaveOneOut(without[:, k], people, people.freedom(test.labels_id == k)),
+            leave_one_out_seeds(each[:, k]),
         )
         for k, name in enumerate(classes)
     }
@@ -80,22 +79,22 @@ def _f1s(test: Ecg, said: NDArray[np.floating]) -> dict[str, Figure]:
     return macro | found
 
 
-def _aurocs(test: Ecg, said: NDArray[np.floating]) -> dict[str, Figure]:
+def _aurocs(test: Ecg, predicted: NDArray[np.floating]) -> dict[str, Figure]:
     truth, people, found = np.asarray(test.label) > 0, units(test), {}
     for k, name in enumerate(test.spec.classes):
-        each = np.array([auc(truth[:, k], one[:, k]) for one in said])
-        left = [auc_without_each(truth[:, k], one[:, k], [people])[0] for one in said]
+        each = np.array([auc(truth[:, k], one[:, k]) for one in predicted])
+        left = [leave_one_out_auc(truth[:, k], one[:, k], [people])[0] for one in predicted]
         without = replace(left[0], values=np.mean([one.values for one in left], 0))
-        found[name] = Figure(float(each.mean()), without, seeds_without_each(each))
-    # A class without carriers has no AUROC, with or without a person; the others still have.
+        found[name] = Figure(float(each.mean()), without, leave_one_out_seeds(each))
+    # A class without items has no AUROC; the mean is over the other classes.
     known = [one for one in found.values() if np.isfinite(one.value)]
     return {"all": mean_of(known or [*found.values()])} | found
 
 
 def mean_of(parts: list[Figure]) -> Figure:
-    """The mean of figures on the same people; it is as sure as they are together.
+    """The mean of figures on the same people, with its joint uncertainty.
 
-    Where one of them rests on a single person, the mean without that person is that of the others.
+    If one of them depends on a single person, the mean without that person is that of the others.
     """
     value = float(np.mean([one.value for one in parts]))
     without = np.array([one.people.values for one in parts])
@@ -104,18 +103,18 @@ def mean_of(parts: list[Figure]) -> Figure:
     spread = [one.people.variance(one.value) if ok.all() else 0.0
               for one, ok in zip(parts, known, strict=True)]  # fmt: skip
     freedom = welch(spread, [one.people for one in parts])
-    people = LeftOut(value + away, parts[0].people.units, freedom)
+    people = LeaveOneOut(value + away, parts[0].people.units, freedom)
     seeds = replace(parts[0].seeds, values=np.mean([one.seeds.values for one in parts], 0))
     return Figure(value, people, seeds)
 
 
-def confusions(test: Ecg, said: NDArray[np.int64], people: Units) -> NDArray[np.int64]:
-    """[seed, person, truth, said] counts. said: [seed, item]."""
+def confusions(test: Ecg, predicted: NDArray[np.int64], people: Units) -> NDArray[np.int64]:
+    """[seed, person, truth, predicted] counts. predicted: [seed, item]."""
     count = len(test.spec.classes)
-    cell = (people.of * count + test.labels_id) * count + said
+    cell = (people.of * count + test.labels_id) * count + predicted
     size = len(people) * count * count
     return np.stack([np.bincount(one, minlength=size) for one in cell]).reshape(
-        len(said), -1, count, count
+        len(predicted), -1, count, count
     )
 
 

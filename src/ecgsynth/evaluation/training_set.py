@@ -1,4 +1,4 @@
-"""What the generator under judgement learned from: as it is named, else by the set's own card."""
+"""The training set of the evaluated generator: the named one, else that of the set's card."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from ecgsynth.datasets import Dataset
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError
-from ecgsynth.evaluation.inputs import same_shape
+from ecgsynth.evaluation.inputs import check_same_shape
 from ecgsynth.evaluation.real_sets import load_like, load_real
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg
 
 NONE = "none"
-"""What a caller writes who wants no training set."""
+"""The name for no training set."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,10 @@ class TrainingSet:
 
     Attributes
     ----------
-    items: None where there is none, or its recordings are not here.
-    source: as it was named. usual: whether it is the whole split under the usual settings.
-    why: a sentence that says which one it is, and why this one.
+    items: None if there is none, or its recordings are absent.
+    source: its name.
+    usual: whether it is the whole split with default settings.
+    why: a sentence that names the set and how it was found.
     """
 
     items: Ecg | None
@@ -37,19 +38,19 @@ class TrainingSet:
 def training_set(
     synthetic: Ecg, named: Ecg | str | None, may_open: Collection[str] | None = None
 ) -> TrainingSet:
-    """The training set that is named, else the one of the set's card, else none.
+    """The named training set, else that of the set's card, else none.
 
-    named: an `Ecg`, `NAME:SPLIT` or a file; "none" for none at all; None or "" leaves it to the
-    card. may_open: data sets that a card may name; all when left out.
+    named: an `Ecg`, `NAME:SPLIT` or a file; "none" for no training set; None or "" uses the card.
+    may_open: data sets that a card may name; all by default.
 
     Raises
     ------
-    EcgsynthError: what is named cannot be read. What a card names is then left out.
+    EcgsynthError: the named set cannot be read. One that a card names is left out instead.
     """
     if isinstance(named, Ecg):
         return TrainingSet(named, named.source, f"Training set: {named.source}, as it was given.")
     if named and named.strip().lower() == NONE:
-        return TrainingSet(None, None, "Training set: none, as was asked.")
+        return TrainingSet(None, None, "Training set: none, as requested.")
     if named:
         try:
             items = load_real(named, synthetic.spec)
@@ -65,7 +66,7 @@ def training_set(
         return TrainingSet(None, source, f"{says}, which only its owner can open.")
     try:
         items = load_like(source, synthetic.spec, settings)
-        same_shape(synthetic, items, "train")
+        check_same_shape(synthetic, items, "train")
     except EcgsynthError as problem:
         return TrainingSet(None, source, f"{says}, but {problem}")
     dataset: Dataset = DATASETS.get(source.partition(":")[0])
@@ -75,9 +76,9 @@ def training_set(
 
 
 def _of_card(card: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | str:
-    """The data set that a model learned from with its settings, or why there is none to name.
+    """The data set that a model was trained on and its settings, or why there is none.
 
-    A model that was joined of several has one where all of these learned from the same.
+    A model joined from several has one if all of them were trained on the same set.
     """
     if not card:
         return "the set has no card of its generator"
@@ -85,11 +86,11 @@ def _of_card(card: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | str:
     try:
         for one in (card.get("members") or {"": card}).values():
             data = dict(one["run"]["data"])
-            data.pop("classes", None)  # of a member; the classes of the items are loaded
+            data.pop("classes", None)  # of one member; the classes of the items are loaded
             found.append((f"{data.pop('name')}:{data.pop('split', 'train')}", data))
     except (KeyError, TypeError, ValueError, AttributeError):
         return "the set's own card names none"
     if any(one != found[0] for one in found):
         names = ", ".join(sorted({source for source, _ in found}))
-        return f"the models of the set's own card learned from different ones ({names})"
+        return f"the models in the set's own card were trained on different ones ({names})"
     return found[0]

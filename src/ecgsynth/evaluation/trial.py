@@ -1,4 +1,4 @@
-"""A trial: what is judged, and against what."""
+"""A trial: the synthetic set and the real sets that it is compared with."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ALIGNED_S = 2.0
-"""Items that are longer and have no R peak in one place are records, s."""
+"""Items longer than this, without an R peak at a fixed sample, are records, s."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What is judged, and against what; metrics take nothing else.
+    """The synthetic set and the real sets: the only input of a metric.
 
     Attributes
     ----------
-    synthetic: the set under judgement.
-    test: real items that the generator never saw, of the same people ("does it match?").
-    train: the real items that it learned from.
-    new_patients: real items of other people ("does it help with people never seen?").
-    reference: statistics of `test` for where the recordings are not.
-    seed: of everything random. quick: smaller samples, no trainings of networks.
-    seeds: networks that are trained where a figure comes from one.
+    synthetic: the set to evaluate.
+    test: held-out real items of the people in the training set.
+    train: the real items that the generator was trained on.
+    new_patients: real items of other people.
+    reference: statistics of `test`, used if the recordings are absent.
+    seed: of all random numbers.
+    quick: smaller samples, no network is trained.
+    seeds: number of networks to train for a figure that needs one.
     """
 
     synthetic: Ecg
@@ -48,12 +49,12 @@ class Trial:
     seeds: int = 1
 
     def has(self, need: str) -> bool:
-        """Whether a part that a metric needs is there, or what it needs is so."""
+        """Whether the trial has a part, or fulfils a condition, that a metric needs."""
         return getattr(self, need) not in (None, False)
 
     @property
     def aligned(self) -> bool:
-        """Whether samples can be compared one by one: those of beats can, those of records not."""
+        """Whether items can be compared sample by sample: true for beats, false for records."""
         return not is_record(self.synthetic.spec)
 
     @property
@@ -62,15 +63,15 @@ class Trial:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The classes, or the one nameless group of an unlabelled set."""
+        """The classes, or one group without a name for an unlabelled set."""
         return self.classes or ("",)
 
     def random(self, name: str) -> np.random.Generator:
-        """Random numbers of a metric, the same for every set that is judged."""
+        """A random generator for a metric, the same for every synthetic set."""
         return np.random.default_rng([self.seed, *name.encode()])
 
     def cached(self, measure: Callable[[Trial], T]) -> T:
-        """What `measure` gives of this trial, measured once; see `once`."""
+        """The result of `measure` on this trial, computed once; see `once`."""
         key = f"{measure.__module__}.{measure.__qualname__}"
         if key not in self._known:
             self._known[key] = measure(self)
@@ -78,7 +79,7 @@ class Trial:
         return found
 
     def know(self, measure: Callable[[Trial], T], value: T) -> None:
-        """Keep what `measure` would give, where it is known from elsewhere."""
+        """Store the result of `measure` if it is known already."""
         measure = getattr(measure, "__wrapped__", measure)
         self._known[f"{measure.__module__}.{measure.__qualname__}"] = value
 
@@ -87,19 +88,19 @@ class Trial:
         return {}
 
     def with_synthetic(self, synthetic: Ecg) -> Trial:
-        """The same trial for another set: how controls are judged."""
+        """The same trial with another synthetic set, such as a control."""
         return replace(self, synthetic=synthetic)
 
     @cached_property
     def matched(self) -> tuple[Ecg, Ecg]:
-        """(synthetic, test) with equal counts in every class, on the converter's grid."""
+        """(synthetic, test) with equal counts in every class, quantised to 5 uV."""
         assert self.test is not None
         return match_counts(self.synthetic, self.test, self.random("matched"))
 
     def equal(self, group: str) -> tuple[Ecg, Ecg]:
-        """The items of a group out of `matched`, equally many of both sets.
+        """The items of a group from `matched`, equally many of both sets.
 
-        Where an item has several classes, `matched` alone cannot see to that for each of them.
+        If items have several classes, `matched` alone does not make each class equal in size.
         """
         one, other = (self.part(ecg, group) for ecg in self.matched)
         count, random = min(len(one), len(other)), self.random("equal" + group)
@@ -107,8 +108,8 @@ class Trial:
 
     @cached_property
     def real(self) -> Ecg | None:
-        """Training and held-out items together, as far as they are there, without contexts: not
-        every set has them."""
+        """Training and held-out items together, as far as given, without contexts, which a set may
+        lack."""
         parts = [part for part in (self.train, self.test) if part is not None]
         if not parts:
             return None
@@ -117,14 +118,14 @@ class Trial:
         return concatenate([replace(part, spec=spec, context=None) for part in parts])
 
     def part(self, ecg: Ecg, group: str) -> Ecg:
-        """The items of a group; none where the set does not know the class."""
+        """The items of a group; none if the set does not have the class."""
         if not group:
             return ecg
         return ecg.of_class(group) if group in ecg.spec.classes else ecg[:0]
 
 
 def once(measure: Callable[[Trial], T]) -> Callable[[Trial], T]:
-    """Decorate a function of a trial: metrics that share what it gives have it measured once."""
+    """Decorate a function of a trial so that it is computed once for all metrics that use it."""
 
     @wraps(measure)
     def known(trial: Trial) -> T:
@@ -149,7 +150,7 @@ def match_counts(one: Ecg, other: Ecg, random: np.random.Generator) -> tuple[Ecg
             "synthetic set's own window, rate and leads."
         )
     if not one.spec.classes or one.spec.multilabel:
-        # An item of several classes would be drawn twice, and land on both sides of a split.
+        # An item with several classes would be drawn twice, on both sides of a split.
         count = min(len(one), len(other))
         return pick(one, count, random).quantised(), pick(other, count, random).quantised()
     left, right = [], []
@@ -166,12 +167,12 @@ def match_counts(one: Ecg, other: Ecg, random: np.random.Generator) -> tuple[Ecg
 
 
 def is_record(spec: Spec) -> bool:
-    """Whether items hold several beats, so that samples say nothing one by one."""
+    """Whether items contain several beats, so that they cannot be compared sample by sample."""
     return spec.r_sample is None and spec.seconds > ALIGNED_S
 
 
 def pick(ecg: Ecg, count: int, random: np.random.Generator) -> Ecg:
-    """`count` items at random, without repetition, in their old order."""
+    """`count` random items, without repetition, in their original order."""
     if count >= len(ecg):
         return ecg
     return ecg[np.sort(random.permutation(len(ecg))[:count])]

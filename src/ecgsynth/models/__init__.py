@@ -28,10 +28,10 @@ class Family(Protocol):
 
     The generator maps ([batch, latent], Condition) to [batch, lead, sample] in scaled units and
     has an attribute `latent`. The critic maps (view, Condition) to a logit [batch] and class logits
-    [batch, class] or None; its `view(signal)` gives, without parameters, what it looks at of
-    [batch, lead, sample], and gradient penalties are taken with respect to that. A family that is
-    not `adversarial` has None for a critic, takes an objective of its own kind, and its generator
-    is asked by `sample` alone.
+    [batch, class] or None; its `view(signal)` computes, without parameters, what it sees of [batch,
+    lead, sample]. Gradient penalties are taken with respect to the view. A family that is not
+    `adversarial` has None for a critic, takes an objective of its own kind, and its generator is
+    asked by `sample` alone.
     """
 
     Settings: type[Settings]

@@ -24,16 +24,15 @@ class BioSGAN(OneStep):
     """Label-guided transformer GAN with a class head (BioSGAN, after TTS-GAN, Li et al. 2022).
 
     As published, for 187 samples of one lead and 5 classes: generator 211,621 parameters, critic
-    102,006. The published text gives neither the pooling nor the heads of the critic; a mean over
-    all tokens and a layer norm in each head, as in TTS-GAN, give just that count. Here the label
-    may hold several classes, any number of leads and samples will do, and the attention divides by
-    the root of a head's width, as Vaswani et al. do, instead of the whole width's.
+    102,006. The published text describes neither the pooling nor the heads of the critic. A mean
+    over all tokens and a layer norm in each head, as in TTS-GAN, give exactly that count. Here the
+    label may hold several classes, and any number of leads and samples is possible. The attention
+    divides by the root of a head's width, as Vaswani et al. do, not of the whole width.
 
     Changed: `positions`. The published generator gives its blocks no position but by the bias
     of its first layer; with the option, every token begins with the sinusoids of its place.
-    `patch`: the published tokens are single samples, so that attention has to find out what beats
-    look like from points; tokens of several samples, as TTS-GAN's critic has them, are cheaper by
-    the square and see shapes at once. 1, as published, is the default.
+    `patch`: the published tokens are single samples. Tokens of several samples, as in TTS-GAN's
+    critic, hold shapes, and their cost falls with the square. 1, as published, is the default.
     Dropout acts in training alone, never in what is generated. The critic has none.
     """
 

@@ -29,10 +29,10 @@ class Inception(OneStep):
     start and batch norms run as there. Inferred: the ReLU is each branch's own, before the
     shortcut is added. A transposed convolution of stride 1 is a convolution, and is one here.
 
-    Changed: `derive` makes I, II and V1-V6 only, when the leads are the standard twelve, and
-    computes the other four (the published ones miss Einthoven's law by 21 %); it wants a scaler
-    without offset. `bounded` off leaves out the tanh, which no voltage above the scale's end can
-    pass. `conditional` joins label and context to the latent and to what the critic sees.
+    Changed: with `derive` and the standard twelve leads, the network makes I, II and V1-V6 only,
+    and the other four are computed (the published ones miss Einthoven's law by 21 %). It needs a
+    scaler without offset. `bounded` off leaves out the tanh, which no voltage above the scale's end
+    can pass. `conditional` joins label and context to the latent and to what the critic sees.
     """
 
     tiny: dict[str, Any] = {"latent": 8, "channels": 4, "width": 8}

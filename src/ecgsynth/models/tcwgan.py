@@ -26,12 +26,12 @@ GROWTH = (1, 2, 4, 8, 16, 16)
 class TCWGAN(OneStep):
     """Transformer generator, convolutional Wasserstein critic (TCWGAN-GP, after TransGAN).
 
-    Published are the latent of 256, the width of 1024, one lead of 200 to 1800 samples, a critic
-    of six layers of stride 2 and no bound at the output. Inferred, after TransGAN (Jiang et al.
-    2021): two pre-norm blocks of four heads at an eighth, a quarter and half of the rate, pixel
-    shuffle between them, positions learned once at the start. That makes 39,681,665 parameters
-    at 200 samples, and 2,184,833 of the critic. A length that eight does not divide is cut from
-    the next that it does.
+    Published are the latent of 256, the width of 1024 and one lead of 200 to 1800 samples. So are a
+    critic of six layers of stride 2 and no bound at the output. Inferred, after TransGAN (Jiang et
+    al. 2021): two pre-norm blocks of four heads at an eighth, a quarter and half of the rate, pixel
+    shuffle between them, positions learned once at the start. That makes 39,681,665 parameters at
+    200 samples, and 2,184,833 of the critic. A length that eight does not divide is cut from the
+    next that it does.
 
     Changed: `conditional` joins label and context to the latent and to what the critic sees, so
     that one model serves all classes; the published one is trained once per class.

@@ -120,7 +120,7 @@ class AttendSlope(torch.autograd.Function):
             q, k, v, g = query[rows], key[rows], value[rows], slope[rows]
             _weigh(q, k, weight, room)
             _apply_mask(torch.bmm(g, v.mT, out=through), keep, rows)
-            score = _centred(through, weight, room).mul_(weight)
+            score = _subtract_mean(through, weight, room).mul_(weight)
             torch.bmm(score, k, out=found[0][rows])
             torch.bmm(score.mT, q, out=found[1][rows])
             torch.bmm(_apply_mask(weight, keep, rows).mT, g, out=found[2][rows])
@@ -138,9 +138,9 @@ class AttendSlope(torch.autograd.Function):
             to_q, to_k, to_v = by_query[rows], by_key[rows], by_value[rows]
             _weigh(q, k, weight, room)
             _apply_mask(torch.bmm(g, v.mT, out=through), keep, rows)
-            _centred(through, weight, room)
+            _subtract_mean(through, weight, room)
             torch.bmm(to_q, k.mT, out=to_score).baddbmm_(q, to_k.mT)
-            _centred(to_score, weight, room)
+            _subtract_mean(to_score, weight, room)
             score = torch.mul(weight, through, out=room)
             torch.bmm(score, to_k, out=found[0][rows])
             torch.bmm(score.mT, to_q, out=found[1][rows])
@@ -151,7 +151,7 @@ class AttendSlope(torch.autograd.Function):
             # so that the means, which both factors lack, do not matter.
             to_weight = through.mul_(to_score)
             to_weight += _apply_mask(torch.bmm(g, to_v.mT, out=room), keep, rows)
-            again = _centred(to_weight, weight, room).mul_(weight)
+            again = _subtract_mean(to_weight, weight, room).mul_(weight)
             found[0][rows].baddbmm_(again, k)
             found[1][rows].baddbmm_(again.mT, q)
             found[3][rows].baddbmm_(_apply_mask(weight, keep, rows), to_v)
@@ -163,7 +163,7 @@ def _weigh(query: Tensor, key: Tensor, weight: Tensor, room: Tensor) -> None:
     torch.softmax(torch.bmm(query, key.mT, out=room), -1, out=weight)
 
 
-def _centred(x: Tensor, weight: Tensor, room: Tensor) -> Tensor:
+def _subtract_mean(x: Tensor, weight: Tensor, room: Tensor) -> Tensor:
     """x less its mean under the weights, row by row; in place."""
     return x.sub_(torch.mul(x, weight, out=room).sum(-1, keepdim=True))
 

@@ -1,1 +1,1 @@
-"""The web service: the same functions as the command, over HTTP; one small file a resource."""
+"""The web service: the functions of the command over HTTP."""

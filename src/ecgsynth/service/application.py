@@ -1,4 +1,4 @@
-"""The application: every resource, what stands before it, and what begins and ends with it."""
+"""The application: resources, middleware, and startup and shutdown."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from ecgsynth.service.api import (
     runs,
     versions,
 )
-from ecgsynth.service.api.report_tokens import Tickets
+from ecgsynth.service.api.report_tokens import ReportTokens
 from ecgsynth.service.files import tempdirs
 from ecgsynth.service.files.disk import Room
-from ecgsynth.service.jobs.scheduler import Runner
+from ecgsynth.service.jobs.scheduler import Scheduler
 from ecgsynth.service.jobs.store import Quota, Store
 from ecgsynth.service.middleware import connections
 from ecgsynth.service.middleware.guard import Guard
-from ecgsynth.service.models.store import Shelf
+from ecgsynth.service.models.store import ModelStore
 from ecgsynth.service.runs.reader import Runs
 from ecgsynth.service.settings import Settings, read_key
 
@@ -44,10 +44,10 @@ RESOURCES = (
     health, models, choices, ecgs, evaluations, augmentations, jobs, runs, versions, prometheus
 )  # fmt: skip
 
-ABOUT = """Labelled synthetic ECG in mV, and verdicts on synthetic sets of any origin.
+ABOUT = """Labelled synthetic ECG in mV, and evaluations of synthetic sets of any origin.
 
-**Not from a patient and not for diagnosis.** Errors are RFC 9457 problem documents whose `detail`
-names the thing, the reason and the mend."""
+**Not from a patient and not for diagnosis.** Errors are RFC 9457 problem documents; `detail` gives
+the cause and the remedy."""
 
 
 def create_app(settings: Settings, key: str = "") -> FastAPI:
@@ -55,7 +55,7 @@ def create_app(settings: Settings, key: str = "") -> FastAPI:
 
     Parameters
     ----------
-    key: that callers must send; "" asks for none.
+    key: that clients must send; "" requires none.
 
     Raises
     ------
@@ -67,17 +67,20 @@ def create_app(settings: Settings, key: str = "") -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         threads = ThreadPoolExecutor(min(settings.requests + 8, 64), "ecgsynth")
         asyncio.get_running_loop().set_default_executor(threads)
-        app.state.runner = Runner(store, settings, app.state.shelf)
-        work = [app.state.shelf.warm(), *(app.state.runner.run() for _ in range(settings.jobs))]
+        app.state.runner = Scheduler(store, settings, app.state.model_store)
+        work = [
+            app.state.model_store.warm(),
+            *(app.state.runner.run() for _ in range(settings.jobs)),
+        ]
         running = [asyncio.create_task(one) for one in work]
-        _tell_of_stop(app.state.stopping)
+        _watch_for_stop(app.state.stopping)
         try:
             yield
         finally:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
-            app.state.shelf.close()
+            app.state.model_store.close()
             app.state.pulse.close()
             for pool in (app.state.computing, app.state.writing):
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -88,17 +91,19 @@ def create_app(settings: Settings, key: str = "") -> FastAPI:
         version=__version__,
         description=ABOUT,
         lifespan=lifespan,
-        docs_url=None,  # its pages load from another host; /docs is our own
+        docs_url=None,  # FastAPI's page loads from another host; /docs is our own
         redoc_url=None,
         responses={"default": {"model": problems.ProblemDocument, "description": "A problem"}},
     )
     app.state.settings = settings
     app.state.store = store
-    app.state.tickets = Tickets(key)
+    app.state.report_tokens = ReportTokens(key)
     app.state.runs = Runs(settings.runs)
     app.state.stopping = asyncio.Event()
-    app.state.shelf = Shelf(settings.model_dir, settings.models_loaded, settings.batch_ms / 1000)
-    app.state.pulse = health.Pulse(lambda: len(app.state.shelf.models()), store.counts)
+    app.state.model_store = ModelStore(
+        settings.model_dir, settings.models_loaded, settings.batch_ms / 1000
+    )
+    app.state.pulse = health.HealthChecks(lambda: len(app.state.model_store.models()), store.counts)
     app.state.room = Room(settings.disk_mib << 20)
     app.state.computing = ThreadPoolExecutor(settings.streams, "ecgsynth-lines")
     app.state.writing = ThreadPoolExecutor(settings.streams, "ecgsynth-files")
@@ -107,7 +112,11 @@ def create_app(settings: Settings, key: str = "") -> FastAPI:
     pages.install(app)
     problems.install(app)
     app.add_middleware(
-        Guard, settings=settings, key=key, tickets=app.state.tickets, room=app.state.room
+        Guard,
+        settings=settings,
+        key=key,
+        report_tokens=app.state.report_tokens,
+        room=app.state.room,
     )
     origins = [origin.strip() for origin in settings.origins.split(",") if origin.strip()]
     if origins:
@@ -119,12 +128,12 @@ def create_app(settings: Settings, key: str = "") -> FastAPI:
             expose_headers=["X-Request-ID", "X-Ecgsynth-Model", "X-Ecgsynth-Sha256",
                             "X-Ecgsynth-Seed", "X-Ecgsynth-Warning", "Location"],
         )  # fmt: skip
-    app.openapi = _described(app, bool(key))  # type: ignore[method-assign]
+    app.openapi = _openapi_of(app, bool(key))  # type: ignore[method-assign]
     return app
 
 
 def from_environment() -> FastAPI:
-    """The service as `ecgsynth serve` told its workers to be, through the environment."""
+    """The service with the settings that `ecgsynth serve` passes through the environment."""
     logging.captureWarnings(True)
     tempdirs.hold()
     settings = Settings.read()
@@ -132,10 +141,10 @@ def from_environment() -> FastAPI:
     return create_app(settings, read_key())
 
 
-def _tell_of_stop(stopping: asyncio.Event) -> None:
-    """Set the event at the signals that stop the server, before whoever else hears of them.
+def _watch_for_stop(stopping: asyncio.Event) -> None:
+    """Set the event at the signals that stop the server, before other handlers run.
 
-    The server waits for open requests, and a stream of events would stay open for ever.
+    The server waits for open requests, and a stream of events would never end by itself.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -143,16 +152,16 @@ def _tell_of_stop(stopping: asyncio.Event) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         before = signal.getsignal(number)
 
-        def heard(number: int, frame: Any, before: Any = before) -> None:
+        def on_signal(number: int, frame: Any, before: Any = before) -> None:
             loop.call_soon_threadsafe(stopping.set)
             if callable(before):
                 before(number, frame)
 
-        signal.signal(number, heard)
+        signal.signal(number, on_signal)
 
 
-def _described(app: FastAPI, keyed: bool) -> Callable[[], dict[str, Any]]:
-    """OpenAPI as FastAPI makes it, but with our problems in place of its own validation error."""
+def _openapi_of(app: FastAPI, keyed: bool) -> Callable[[], dict[str, Any]]:
+    """FastAPI's OpenAPI document, with problem documents instead of its validation errors."""
     made = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Real recordings that can be named: registered data sets, and whether they are on this server."""
+"""Registered data sets that requests may name, and whether they are on this server."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from ecgsynth.registry import DATASETS
 
 
 def known() -> list[str]:
-    """Data sets that may be named; a folder is none: its path would be one of the server."""
+    """Data sets that may be named; not `folder`, whose path would be on the server."""
     return [name for name in DATASETS.names() if name != "folder"]
 
 
 def check(source: str) -> None:
-    """Refuse what is no `NAME:SPLIT` whose recordings are here.
+    """Check that the source is a `NAME:SPLIT` with recordings on this server.
 
     Raises
     ------
@@ -28,14 +28,14 @@ def check(source: str) -> None:
         )
     if not is_here(name):
         raise MissingRecordingsError(
-            f"the server has no recordings of '{name}', and without real ones nothing can be "
-            f"judged; its administrator gets them with `ecgsynth data fetch {name}` or sets "
+            f"the server has no recordings of '{name}', so nothing can be compared with them; its "
+            f"administrator gets them with `ecgsynth data fetch {name}` or sets "
             "ECGSYNTH_DATA."
         )
 
 
 def is_here(name: str) -> bool:
-    """Whether the recordings of a data set are on this machine; simulated ones always are."""
+    """Whether the recordings of a data set are on this machine; true for simulated ones."""
     from ecgsynth.datasets.fetching import SOURCES
     from ecgsynth.datasets.store import find_folder
 

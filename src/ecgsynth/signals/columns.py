@@ -73,7 +73,7 @@ def name_array(value: Any, name: str) -> NDArray[np.str_]:
 
 
 def column_or_empty(
-    given: ArrayLike | None, name: str, shape: tuple[int, int], empty: float
+    value: ArrayLike | None, name: str, shape: tuple[int, int], empty: float
 ) -> NDArray[np.float32]:
     """[item, column] as it was given; full of `empty` where it was not.
 
@@ -81,9 +81,9 @@ def column_or_empty(
     ------
     EcgsynthError: it has another shape, or holds what is no number.
     """
-    if given is None:
+    if value is None:
         return np.full(shape, empty, np.float32)
-    found = number_array(given, f"'{name}'")
+    found = number_array(value, f"'{name}'")
     if found.shape != shape:
         raise EcgsynthError(f"'{name}' has shape {found.shape}; expected {shape}.")
     return found

@@ -22,9 +22,9 @@ WHITE = 0.15
 def add_noise(ecg: Ecg, kinds: tuple[Kind, ...], seed: int = 0) -> Ecg:
     """The same items with noise; each item and lead draws its own, evenly from 0 to the largest.
 
-    kinds: "low" is a sine of up to 0.1 mV below 0.2 Hz, "high" one of up to 0.15 mV between 45
-    and 90 Hz, "white" is Gaussian, with an SD of up to 0.15 times the item's own. As published
-    with TCWGAN-GP.
+    kinds: "low" is a sine of up to 0.1 mV below 0.2 Hz, "high" one of up to 0.15 mV between 45 and
+    90 Hz. "white" is Gaussian, with an SD of up to 0.15 times the item's own. As published with
+    TCWGAN-GP.
 
     Raises
     ------

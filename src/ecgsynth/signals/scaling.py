@@ -16,8 +16,8 @@ from ecgsynth.signals.anonymity import coarse_step, has_few_people, round_coarse
 from ecgsynth.signals.ecg import Ecg
 
 Hidden = Mapping[str, NDArray[np.float64]]
-"""Numbers of every item, [item] under each name, that a model does not see but that its signal
-needs on the way back; real items are measured for them, those of synthetic ones are drawn."""
+"""Numbers of every item, [item] by name, that a model does not see but that scaling back needs. For
+real items they are measured, for synthetic ones they are drawn."""
 
 VALID = "valid"
 """The hidden number of sets whose items are padded: samples before the padding."""

@@ -59,9 +59,9 @@ class EnsembleSampler:
             member = self.members[name]
             own = np.full(BLOCK, member.spec.class_index(name))
             parts.append((name, rows, member.block(first, own, seed, fixed)[rows]))
-        return self.assembled(parts)
+        return self.assemble(parts)
 
-    def assembled(self, parts: Sequence[tuple[str, NDArray[np.int64], Ecg]]) -> Ecg:
+    def assemble(self, parts: Sequence[tuple[str, NDArray[np.int64], Ecg]]) -> Ecg:
         """One set of what the members made; parts: class, places of its items in the set, items."""
         made = []
         for name, places, items in parts:

@@ -84,7 +84,7 @@ class Microbatch:
             made = network.make([replace(orders[n], labels=own, rows=rows[n]) for n in asked])
             for number, items in zip(asked, made, strict=True):
                 parts[number].append((name, rows[number], items))
-        return [self.sampler.assembled(part) for part in parts]
+        return [self.sampler.assemble(part) for part in parts]
 
     @property
     def sizes(self) -> tuple[int, ...]:

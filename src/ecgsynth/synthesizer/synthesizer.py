@@ -137,8 +137,8 @@ class Synthesizer:
         """The same generator, asked for its rare beats in the style of everybody it knows.
 
         On its own a model makes the ectopic beats of the people who have some, as often as these
-        have them. This one makes them of all people alike, also of those who never had any, as
-        premature against a person's own mean RR as they are in those who have them.
+        have them. The transplanted one makes them for all people alike, also for those who had
+        none. They are as premature, against a person's mean RR, as in the people who have them.
 
         Parameters
         ----------

@@ -58,9 +58,9 @@ def _left_out_classes(run: Run, data: Ecg) -> dict[str, str]:
 
 
 def classes_of(data: Ecg) -> dict[str, dict[str, float]]:
-    """`Ecg.people_per_class` as a card may state it: the largest share, which is one person's, to a
-    tenth, and items to a tenth of their number, since the difference between two cards can be one
-    person's; without labels that too few people have."""
+    """`Ecg.people_per_class` as a card may state it: the largest share, which is one person's, is
+    rounded to a tenth, and items to a tenth of their number, since the difference between two cards
+    can be one person's. Labels that too few people have are left out."""
     too_rare = rare_labels(data)
     return {
         name: facts

@@ -81,8 +81,8 @@ def train(
     EcgsynthError: an empty class, a used folder without `resume`, nothing to resume, a recipe
         that differs from the snapshot's, a loss that is not finite (the last snapshot stays),
         another process that ended.
-    KeyboardInterrupt: after a snapshot and a usable model were written; Ctrl-C and SIGTERM wait
-        for the end of the step, a second one does not and leaves the last snapshot as it is.
+    KeyboardInterrupt: after a snapshot and a usable model were written. Ctrl-C and SIGTERM wait for
+        the end of the step; a second one does not, and the last snapshot stays as it is.
     """
     check_instance(run, Run, "run is a Run, as Run.read('mitbih-beats') gives it")
     if data is not None:

@@ -48,9 +48,9 @@ def check_folder(to: str | Path, run: Run, resume: bool) -> None:
 
     Raises
     ------
-    EcgsynthError: it holds a run and `resume` is not asked; or there is nothing to resume; or a
-        model whose snapshot is gone, which would be written over; or files that no training
-        wrote; or the recipe differs from the one that the snapshot was made with.
+    EcgsynthError: it holds a run and `resume` is not set, or there is nothing to resume. Or it
+        holds a model without a snapshot, or files that no training wrote. Or the recipe differs
+        from that of the snapshot.
     """
     folder = Path(to)
     begun, trained = ((folder / name).is_file() for name in (SNAPSHOT, MODEL))

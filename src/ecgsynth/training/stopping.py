@@ -17,8 +17,8 @@ SIGNALS = tuple(
 def stop_between_steps(at_once: bool = True) -> Iterator[threading.Event]:
     """An event that is set by Ctrl-C, SIGTERM or SIGHUP; one that is ignored (nohup) stays so.
 
-    at_once: whether a second signal stops at once; a launcher of several processes sends on the
-    one that they had from the terminal already, and ends them itself where they take too long.
+    at_once: whether a second signal stops at once. A launcher of several processes repeats the
+    signal that they already had from the terminal, and ends them itself if they take too long.
     Outside the main thread signals cannot be caught, and nothing changes.
     """
     asked = threading.Event()

@@ -24,10 +24,10 @@ class Scorer:
     """Scores sets of one shape; lower is better, and 1 would be perfect.
 
     The geometric mean over figures and classes, a figure that is to be high counting as its
-    inverse. The Frechet ratio alone sees the mean and the spread of a class, but not a gap in it;
-    coverage sees the gap, but nothing of how far off a set is that covers nothing. Both have no
-    unit, so that classes of small and of large spread weigh alike, and a rare class as much as a
-    common one.
+    inverse. The Frechet ratio measures the mean and the spread of a class, but not a gap in it.
+    Coverage measures the gap, but not how far off a set is that covers nothing. Both have no unit,
+    so that classes of small and of large spread weigh alike, and a rare class as much as a common
+    one.
 
     Attributes
     ----------

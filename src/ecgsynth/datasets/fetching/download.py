@@ -70,14 +70,14 @@ class Download:
         task = progress.add_task(f"fetching {self.folder.name}", total=len(sums), traffic="")
         start = time.monotonic()
 
-        def one(name: str) -> None:
-            self._one(name, sums[name])
+        def fetch_one(name: str) -> None:
+            self._fetch_file(name, sums[name])
             rate = self.received / max(time.monotonic() - start, 1e-3)
             traffic = f"{self.received / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s"
             progress.update(task, advance=1, traffic=traffic)
 
         with ThreadPoolExecutor(workers) as pool:
-            jobs = [pool.submit(one, name) for name in first]
+            jobs = [pool.submit(fetch_one, name) for name in first]
             try:
                 done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
                 for job in done:
@@ -87,7 +87,7 @@ class Download:
                 pool.shutdown(cancel_futures=True)
                 raise
         if marker in sums:
-            one(marker)
+            fetch_one(marker)
         if self.unlike:
             log.warning(
                 "%s differ from %s; they are no recordings and are kept.",
@@ -125,7 +125,7 @@ class Download:
                 f"{needed / 1e6:.0f} MB more; free some space or choose another place."
             )
 
-    def _one(self, name: str, wanted: str) -> None:
+    def _fetch_file(self, name: str, wanted: str) -> None:
         """One file: skipped where it is whole, else continued, checked and renamed."""
         target = self.folder / name
         part = target.with_name(target.name + ".part")

@@ -168,8 +168,9 @@ def read_record(folder: Path, kaggle: bool, record: int) -> Recording:
 def parts_of(recording: Recording) -> Columns:
     """The parts of a recording of one lead, from each annotated beat but the last.
 
-    A part begins at R, is 1.2 median RR intervals of its 10-s window long (of the whole recording
-    where the window holds a single beat), is scaled to [0, 1] and padded with zeros to 187.
+    A part begins at R and lasts 1.2 median RR intervals of its 10-s window, or of the whole
+    recording where the window holds a single beat. It is scaled to [0, 1] and padded with zeros to
+    187.
     """
     beat = np.isin(recording.annotations.symbol, list(AAMI_OF_SYMBOL))
     at, symbol = recording.annotations.sample[beat], recording.annotations.symbol[beat]

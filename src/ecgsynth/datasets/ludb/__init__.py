@@ -73,10 +73,10 @@ class Ludb:
 
         @model_validator(mode="before")
         @classmethod
-        def _one_lead(cls, given: Any) -> Any:
-            if isinstance(given, dict) and given.get("window") and "leads" not in given:
-                return given | {"leads": ("II",)}
-            return given
+        def _one_lead(cls, value: Any) -> Any:
+            if isinstance(value, dict) and value.get("window") and "leads" not in value:
+                return value | {"leads": ("II",)}
+            return value
 
         @field_validator("leads")
         @classmethod
@@ -178,8 +178,9 @@ class Ludb:
 
     @staticmethod
     def settings_like(spec: Spec) -> dict[str, Any]:
-        """Settings under which the records have these leads (MLII is II here) and this rate; items
-        that are shorter than a record are windows with R where it stands by default."""
+        """Settings under which the records have these leads (MLII is II here) and this rate.
+
+        Items that are shorter than a record are windows, with R at its default place."""
         named = ["II" if lead == "MLII" else lead for lead in spec.leads]
         known = tuple(dict.fromkeys(lead for lead in named if lead in LEADS_12))
         window = round(spec.seconds * FS)

@@ -104,8 +104,8 @@ def _to_millivolts(signal: NDArray[np.float32], path: Path) -> NDArray[np.float3
 def pair_waves(sample: NDArray[np.int64], symbol: NDArray[np.str_]) -> list[tuple[int, int]]:
     """(sample, number of the fiducial) of every wave out of "(", peak, ")" rows in time order.
 
-    A bracket belongs to the peak next to it and to no other; one without a peak is dropped, and a
-    peak without a bracket has no onset or offset.
+    A bracket belongs only to the peak next to it, and is dropped without one. A peak without a
+    bracket has no onset or offset.
     """
     found = []
     for k in np.flatnonzero(np.isin(symbol, list(WAVES))):

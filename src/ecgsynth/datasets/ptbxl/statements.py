@@ -55,8 +55,8 @@ class Vocabulary:
     def likelihoods(self, stated: Mapping[str, float]) -> dict[str, float]:
         """Statements and the superclasses that follow -> likelihood, percent (0 = not stated).
 
-        A superclass is as likely as the likeliest of its statements; one whose likelihood is not
-        stated is there all the same, so a superclass that rests on such alone has 0 too.
+        A superclass is as likely as the likeliest of its statements. A statement without a
+        likelihood still counts, so a superclass that has only such statements has 0, too.
         """
         found = dict(stated)
         for name, percent in stated.items():

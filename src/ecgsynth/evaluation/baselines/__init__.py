@@ -1,1 +1,1 @@
-"""What a figure is compared with: baselines below, real samples above."""
+"""Reference values of a figure: baselines (floor) and real samples (ceiling)."""

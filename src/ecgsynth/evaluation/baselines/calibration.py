@@ -1,4 +1,4 @@
-"""Floors and ceilings: measured once for a reference, a shape and sizes, then kept or shipped."""
+"""Floors and ceilings: measured once for a real set, a shape and sizes, then cached or shipped."""
 
 from __future__ import annotations
 
@@ -16,8 +16,21 @@ import numpy as np
 from ecgsynth.datasets.store import data_root
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import MIN_ITEMS, Metric, NotApplicable, Trial
-from ecgsynth.evaluation.baselines.controls import BASELINE, BESIDE, CEILING, CONTROLS, COPY, CRUDE
-from ecgsynth.evaluation.baselines.real_samples import COST_S, FEW_DRAWS, Draws, draw, drawn
+from ecgsynth.evaluation.baselines.controls import (
+    BASELINE,
+    CEILING,
+    CONTROLS,
+    COPY,
+    CRUDE,
+    OTHER_BASELINES,
+)
+from ecgsynth.evaluation.baselines.real_samples import (
+    COST_S,
+    FEW_DRAWS,
+    Draws,
+    draw,
+    has_real_samples,
+)
 from ecgsynth.evaluation.pace import cost, total
 from ecgsynth.evaluation.reference_models.instruments import instrument
 from ecgsynth.files import atomic_write
@@ -29,29 +42,30 @@ log = logging.getLogger("ecgsynth")
 C = TypeVar("C")
 
 Cells = dict[str, float]
-"""Class or "all" -> value."""
+"""Class, or "all" -> value."""
 
 Figures = dict[str, dict[str, Cells]]
 """Control -> metric -> cells."""
 
 NEAR = 2.5
-"""Floors and ceilings serve for sets of up to so many times more or fewer items of a class."""
+"""Floors and ceilings are reused for sets with up to this many times more or fewer items."""
 
-SHOWING = (
+NOT_MEASURING = (
     "baselines/calibration", "blind_reading/", "inputs", "judge", "report/", "training_set",
 )  # fmt: skip
-"""What changes no figure: files that choose, keep and show them."""
+"""Files that do not affect a figure: they select, store and show figures."""
 
 SAMPLE_BYTES = 64_000_000
-"""Of a set's signals, at most so much is read to tell it from another."""
+"""Most bytes of a set's signals that are read for its digest."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the controls reach.
+    """The figures of the controls.
 
-    counts: items of each class of the set that they stood in for. quick: by which procedures.
-    draws: what real samples of these sizes reach, as `real_draws.draw` gives it.
+    counts: items of each class of the set.
+    quick: whether measured by quick procedures.
+    draws: figures of real samples of these sizes, as `real_samples.draw` returns them.
     """
 
     counts: dict[str, int]
@@ -63,23 +77,24 @@ class Calibration:
         return self.quick == trial.quick
 
     def distance(self, counts: dict[str, int]) -> float:
-        """How far the sizes lie from these, as the largest log ratio of a class."""
+        """Distance of the sizes: the largest log ratio of a class."""
         return max((_ratio(self.counts.get(n, 0), c) for n, c in counts.items()), default=0.0)
 
-    def borrow(
+    def figures_for(
         self, control: str, metric: Metric, counts: dict[str, int], real: dict[str, int]
     ) -> Cells | None:
-        """The cells of a control's metric where the sizes are near; None where they are not.
+        """The cells of a control's metric if the sizes are similar; else None.
 
-        counts: items of each class of the set under judgement. real: of the test set, beyond which
-        a larger synthetic set changes most metrics no more (`Metric.by_size` says which it does).
+        counts: items of each class of the synthetic set.
+        real: of the test set; most metrics do not depend on synthetic items beyond this number
+        (`Metric.by_size` marks those that do).
         """
         return self._near(self.figures.get(control, {}).get(metric.name), metric, counts, real)
 
-    def borrow_draws(
+    def draws_for(
         self, metric: Metric, counts: dict[str, int], real: dict[str, int]
     ) -> dict[str, list[float]] | None:
-        """What real samples reach in a metric, likewise."""
+        """The figures of real samples in a metric, likewise."""
         return self._near(self.draws.get(metric.name), metric, counts, real)
 
     def _near(
@@ -103,9 +118,10 @@ class Calibration:
 
 @dataclass(frozen=True)
 class _Known:
-    """What was measured before, and what is to be measured.
+    """Figures that are known, and figures that remain to be measured.
 
-    todo: control -> metrics. undrawn: metrics of which no real samples are known.
+    todo: control -> metrics.
+    undrawn: metrics without figures of real samples.
     """
 
     found: Figures
@@ -113,12 +129,12 @@ class _Known:
     borrowed: list[Calibration]
     todo: dict[str, list[Metric]]
     undrawn: list[Metric]
-    mine: Calibration
+    own: Calibration
     cached: list[Calibration]
     path: Path | None
 
 
-def cost_ahead(
+def estimate_cost(
     trial: Trial,
     metrics: Sequence[Metric],
     shipped: Iterable[Calibration] = (),
@@ -126,7 +142,7 @@ def cost_ahead(
     exact: bool = False,
     draws: int = FEW_DRAWS,
 ) -> float:
-    """What `figures` will cost, in the unit of `judge_pace.cost`."""
+    """The cost of `figures`, in the unit of `pace.cost`."""
     known = _look_up(trial, metrics, shipped, exact, draws)
     if not known.path:
         return 0.0
@@ -144,25 +160,24 @@ def figures(
     exact: bool = False,
     draws: int = FEW_DRAWS,
 ) -> tuple[Figures, Draws, list[Calibration]]:
-    """What every control and what real samples reach in this trial, and the calibrations that
-    were borrowed from.
+    """Figures of all controls and of real samples in this trial, and the calibrations reused.
 
-    draws: real samples that are drawn where none are known.
+    draws: number of real samples to draw if none are known.
 
-    What was measured before at these or (unless `exact`) similar sizes is taken from the cache or
-    from `shipped`; the rest is measured and cached. The cache lies in `cache/` of the data root:
-    numbers alone, no signals. It is made anew when the real sets, the seed, the instrument or the
-    code of a metric change.
+    Figures of these or (unless `exact`) similar sizes are taken from the cache or from `shipped`;
+    the rest is measured and cached. The cache is in `cache/` of the data root and contains numbers
+    only, no signals. It is not used when the real sets, the seed, the instrument or the code of a
+    metric change.
     """
     known = _look_up(trial, metrics, shipped, exact, draws)
     if known.path and (known.todo or known.undrawn):
         for name, row in _measure(trial, known.todo, steps).items():
             known.found.setdefault(name, {}).update(row)
-            known.mine.figures.setdefault(name, {}).update(row)
+            known.own.figures.setdefault(name, {}).update(row)
         fresh = draw(trial, known.undrawn, draws, steps) if known.undrawn else {}
         known.draws.update(fresh)
-        known.mine.draws.update(fresh)
-        _write(known.path, [known.mine, *(c for c in known.cached if c is not known.mine)])
+        known.own.draws.update(fresh)
+        _write(known.path, [known.own, *(c for c in known.cached if c is not known.own)])
     return known.found, known.draws, known.borrowed
 
 
@@ -170,28 +185,28 @@ def _look_up(
     trial: Trial, metrics: Sequence[Metric], shipped: Iterable[Calibration], exact: bool,
     draws: int,
 ) -> _Known:  # fmt: skip
-    """From the cache, else from others at similar sizes. draws: so many at least are wanted."""
+    """Look up figures of this size in the cache, else of similar sizes. draws: least number."""
     counts = sizes(trial)
     possible = _possible(trial)
     path = data_root() / "cache" / f"controls-{fingerprint(trial)}.json" if possible else None
     cached = _read(path) if path else []
-    mine = next((c for c in cached if c.counts == counts and c.serves(trial)), None)
-    mine = mine or Calibration(counts, trial.quick)
-    others = [c for c in [*cached, *shipped] if c is not mine and c.serves(trial)]
+    own = next((c for c in cached if c.counts == counts and c.serves(trial)), None)
+    own = own or Calibration(counts, trial.quick)
+    others = [c for c in [*cached, *shipped] if c is not own and c.serves(trial)]
     others.sort(key=lambda one: one.distance(counts))
     real = {name: len(trial.part(trial.test, name)) if trial.test else 0 for name in counts}
     found: Figures = {}
     borrowed: list[Calibration] = []
     todo: dict[str, list[Metric]] = {}
     for name in CONTROLS:
-        for metric in (m for m in metrics if worth(m, name)):
-            cells = mine.figures.get(name, {}).get(metric.name)
+        for metric in (m for m in metrics if is_measured(m, name)):
+            cells = own.figures.get(name, {}).get(metric.name)
             for other in [] if exact and possible else others:
                 if cells is not None:
                     break
                 if possible:
-                    cells = other.borrow(name, metric, counts, real)
-                else:  # without recordings nothing nearer can be had
+                    cells = other.figures_for(name, metric, counts, real)
+                else:  # without recordings, no closer size can be measured
                     cells = other.figures.get(name, {}).get(metric.name)
                 if cells is not None and other not in borrowed:
                     borrowed.append(other)
@@ -201,11 +216,11 @@ def _look_up(
                 found.setdefault(name, {})[metric.name] = cells
     known: Draws = {}
     undrawn = []
-    for metric in (m for m in metrics if drawn(m, quick=trial.quick)):
-        rows = [mine.draws.get(metric.name)]
+    for metric in (m for m in metrics if has_real_samples(m, quick=trial.quick)):
+        rows = [own.draws.get(metric.name)]
         for other in [] if exact and possible else others:
             rows.append(
-                other.borrow_draws(metric, counts, real) if possible
+                other.draws_for(metric, counts, real) if possible
                 else other.draws.get(metric.name)
             )  # fmt: skip
         longest = max((row for row in rows if row), key=_length, default={})
@@ -213,7 +228,7 @@ def _look_up(
             known[metric.name] = longest
         else:
             undrawn.append(metric)
-    return _Known(found, known, borrowed, todo, undrawn, mine, cached, path)
+    return _Known(found, known, borrowed, todo, undrawn, own, cached, path)
 
 
 def _length(draws: Mapping[str, list[float]]) -> int:
@@ -233,7 +248,7 @@ def _measure(trial: Trial, todo: dict[str, list[Metric]], steps: Steps) -> Figur
             steps.begin(f"{metric.name} of {name}", cost(metric, one.quick, one.seeds))
             try:
                 cells = metric.measure(one)
-            except EcgsynthError:  # a control may lack what the set has, such as marks
+            except EcgsynthError:  # a control may lack a part of the set, such as annotations
                 cells = {}
             found.setdefault(name, {})[metric.name] = {
                 group: round(e.value, 6) for group, e in cells.items() if np.isfinite(e.value)
@@ -242,27 +257,27 @@ def _measure(trial: Trial, todo: dict[str, list[Metric]], steps: Steps) -> Figur
 
 
 def _quick(control: str, trial: Trial) -> bool:
-    """Crude sets need no strong classifier to be found out."""
-    return trial.quick or control not in (BASELINE, CEILING, *BESIDE)
+    """Crude sets are evaluated by quick procedures: a weak classifier is enough for them."""
+    return trial.quick or control not in (BASELINE, CEILING, *OTHER_BASELINES)
 
 
 COMPARED = ("c2st", "coverage", "coverage_signal", "frechet_ratio", "memorisation", "tstr")
-"""Figures of the baselines that stand beside the Gaussian."""
+"""Metrics of the other baselines."""
 
 
-def worth(metric: Metric, control: str) -> bool:
-    """Whether a control is judged by a metric.
+def is_measured(metric: Metric, control: str) -> bool:
+    """Whether a metric is measured on a control.
 
-    Networks are trained for the set, the baselines and the ceiling alone. Crude sets are there to
-    try the two-sample test.
+    Networks are trained only for the set, the baselines and the ceiling. Crude sets are used to
+    validate the two-sample test.
     """
     if control in CRUDE:
         return metric.name == "c2st"
-    if control in BESIDE:
+    if control in OTHER_BASELINES:
         return metric.name in COMPARED
     if "new_patients" in metric.needs:
         return metric.name == "tstr" and control == BASELINE
-    if metric.name.startswith("copy_share"):  # real items stand on .01 by what it is
+    if metric.name.startswith("copy_share"):  # real items have .01 by definition
         return control == COPY
     if metric.question == "privacy":
         return control in (BASELINE, COPY, CEILING)
@@ -270,12 +285,12 @@ def worth(metric: Metric, control: str) -> bool:
 
 
 def sizes(trial: Trial) -> dict[str, int]:
-    """Items of each class of the synthetic set."""
+    """Number of items of each class of the synthetic set."""
     return {name: len(trial.part(trial.synthetic, name)) for name in trial.groups}
 
 
 def fingerprint(trial: Trial) -> str:
-    """What the figures of the controls depend on beside sizes, as 16 hexadecimal digits."""
+    """Hash of everything but sizes that the figures of controls depend on, 16 hex digits."""
     known = instrument(trial.synthetic.spec)
     content = {
         "code": _code(),
@@ -288,7 +303,7 @@ def fingerprint(trial: Trial) -> str:
 
 
 def digest(ecg: Ecg | None) -> str | None:
-    """A set's identity: its size, its labels, its people and (a share of) its signals."""
+    """Hash of a set: its size, labels, people and (a share of) its signals."""
     if ecg is None:
         return None
     every = 1 + ecg.signal.nbytes // SAMPLE_BYTES
@@ -316,15 +331,17 @@ def _possible(trial: Trial) -> bool:
 
 
 def _code() -> str:
-    """The files that measure: a figure of other code is another figure."""
+    """Hash of the files that affect figures."""
     home = Path(__file__).parents[1]
     names = (file.relative_to(home).as_posix() for file in home.rglob("*.py"))
-    text = b"".join((home / n).read_bytes() for n in sorted(names) if not n.startswith(SHOWING))
+    text = b"".join(
+        (home / n).read_bytes() for n in sorted(names) if not n.startswith(NOT_MEASURING)
+    )
     return hashlib.sha256(text).hexdigest()[:16]
 
 
 def from_json(content: list[dict]) -> list[Calibration]:
-    """Calibrations from what `to_json` gave; raises KeyError, TypeError or ValueError else."""
+    """Calibrations from the output of `to_json`; raises KeyError, TypeError or ValueError."""
     return [
         Calibration(
             {str(name): int(count) for name, count in one["counts"].items()},
@@ -357,7 +374,7 @@ def _read(path: Path) -> list[Calibration]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, AttributeError, TypeError, KeyError) as problem:
-        log.warning("the cache %s is damaged (%s) and is made anew.", path, problem)
+        log.warning("the cache %s is damaged (%s) and will be replaced.", path, problem)
         return []
 
 
@@ -365,5 +382,5 @@ def _write(path: Path, calibrations: Sequence[Calibration]) -> None:
     try:
         with atomic_write(path) as temporary:
             temporary.write_text(json.dumps(to_json(calibrations)))
-    except EcgsynthError as problem:  # a cache that cannot be written costs time alone
+    except EcgsynthError as problem:  # without a cache, the next evaluation takes longer
         log.warning("the controls could not be cached: %s", problem)

@@ -1,4 +1,4 @@
-"""Floors and ceilings: sets whose quality is known beforehand, judged like any other."""
+"""Controls: sets of known quality, evaluated like any other set for floors and ceilings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ecgsynth.evaluation.baselines.samplers import (
     Rows,
     class_gaussian,
     gaussian,
-    made,
+    make_control,
     mixup,
     moments,
     smote,
@@ -25,27 +25,28 @@ Control = Callable[[Trial], Trial]
 
 
 def noise(trial: Trial) -> Trial:
-    """White noise with the class's mean and SD per sample: right moments, no ECG."""
+    """White noise with the class's mean and SD at each sample: right moments, no ECG."""
 
     def make(pool: Ecg, rows: Rows, random: np.random.Generator) -> tuple[NDArray, Rows]:
         mean, sd = moments(pool, random)
         return mean + sd * random.standard_normal((len(rows), *mean.shape)), rows
 
-    return made(trial, "noise", make)
+    return make_control(trial, "noise", make)
 
 
 def mean_beat(trial: Trial) -> Trial:
-    """The class's mean beat with 10 uV of noise: a wholly collapsed generator."""
+    """The class's mean beat with 10 uV of noise: a collapsed generator."""
 
     def make(pool: Ecg, rows: Rows, random: np.random.Generator) -> tuple[NDArray, Rows]:
         mean, _ = moments(pool, random)
         return mean + 0.01 * random.standard_normal((len(rows), *mean.shape)), rows
 
-    return made(trial, "mean beat", make)
+    return make_control(trial, "mean beat", make)
 
 
 def copy(trial: Trial) -> Trial:
-    """Training beats shifted by up to one sample and scaled by 1 %: it must fail privacy."""
+    """Training beats shifted by up to one sample and scaled by 1 %: it must fail the privacy
+    metrics."""
 
     def make(pool: Ecg, rows: Rows, random: np.random.Generator) -> tuple[NDArray, Rows]:
         beats = np.asarray(pool.signal[rows], np.float64)
@@ -54,14 +55,14 @@ def copy(trial: Trial) -> Trial:
         moved = np.take_along_axis(beats, at[:, None, :].repeat(beats.shape[1], 1), 2)
         return moved * (1 + 0.01 * random.standard_normal((len(beats), 1, 1))), rows
 
-    return made(trial, "copy", make)
+    return make_control(trial, "copy", make)
 
 
 def real(trial: Trial) -> Trial:
-    """One half of the training blocks as if synthetic, the other half as training set.
+    """Half of the training blocks as if synthetic, the other half as training set.
 
-    This is the ceiling: what a perfect sampler of the training distribution would reach, the
-    drift between trained and held-out minutes included.
+    This is the ceiling: the figure of a perfect sampler of the training distribution. It includes
+    the drift between training and held-out minutes.
     """
     assert trial.train is not None
     half = blocks(trial.train) % 2 == 0
@@ -70,12 +71,14 @@ def real(trial: Trial) -> Trial:
 
 
 def narrow_band(trial: Trial) -> Trial:
-    """Real beats of the ceiling low-passed at 20 Hz: a two-sample test must find them."""
+    """Real beats of the ceiling low-passed at 20 Hz: a two-sample test must detect them."""
     from ecgsynth.signals.filters import lowpass
 
     changed = real(trial)
     if changed.synthetic.spec.fs <= 2 * NARROW_HZ:
-        raise NotApplicable(f"signals at {changed.synthetic.spec.fs:g} Hz end at that band")
+        raise NotApplicable(
+            f"signals at {changed.synthetic.spec.fs:g} Hz have no content above that band"
+        )
     signal = lowpass(changed.synthetic.signal, changed.synthetic.spec.fs, NARROW_HZ)
     return changed.with_synthetic(replace(changed.synthetic, signal=signal))
 
@@ -94,16 +97,16 @@ CONTROLS: dict[str, Control] = {
 CEILING, BASELINE, COPY = "real", "gaussian", "copy"
 CLASS_GAUSSIAN, NARROW_BAND = "class gaussian", "narrow band"
 CRUDE = (CLASS_GAUSSIAN, NARROW_BAND)
-"""Sets that a two-sample test must find, or it is too weak to say anything."""
+"""Sets that a valid two-sample test must detect."""
 
-BESIDE = ("smote", "mixup")
-"""Baselines that stand beside the Gaussian."""
+OTHER_BASELINES = ("smote", "mixup")
+"""Baselines in addition to the Gaussian."""
 
 NARROW_HZ = 20.0
 
 
 def _sized(trial: Trial, pool: Ecg, name: str) -> Ecg:
-    """Items of the pool in the synthetic set's counts, as far as there are."""
+    """Items of the pool with the counts of the synthetic set, if there are enough."""
     parts = []
     for group in trial.groups:
         wanted = len(trial.part(trial.synthetic, group))

@@ -1,12 +1,11 @@
-"""What real sets of the same size reach: the range in which a figure is as good as real.
+"""Figures of real samples of the same size: the range in which a figure is as good as real.
 
-Many samples are drawn from the real training items, blocks of time anew each time and people every
-second time, and every figure that earns a mark is measured on each of them, as if it were the
-synthetic set. Both kinds of samples are real: one that holds the people in the shares in which they
-were recorded, and one of another mix of them. A figure within the range of these draws is one that
-real items reach; outside of it, on either side, it is not. The range is so wide that a real sample
-has all figures of a question within theirs in 99 of 100 cases (Westfall & Young 1993: the largest
-of the standardised figures decides).
+Many samples are drawn from the real training items: time blocks again each time, people every
+second time. Every figure that gets a mark is measured on each sample as if it were the synthetic
+set. Half of the samples contain the people in the shares of the recordings, the other half in
+another mix. Real items reach the figures within the range of these samples, and none outside it.
+The range is chosen so that a real sample has all figures of a question inside in 99 of 100 cases
+(Westfall & Young 1993: the largest of the standardised figures decides).
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ from ecgsynth.signals.ecg import Ecg, concatenate
 Known = dict[Callable[[Trial], Any], Callable[[NDArray[np.int64]], Any]]
 
 Draws = dict[str, dict[str, list[float]]]
-"""Metric -> class or "all" -> its figure in each draw; NaN where a draw has none."""
+"""Metric -> class, or "all" -> its figure in each sample; NaN if a sample has none."""
 
 DRAWS, FEW_DRAWS = 500, 20
-"""Real samples that are drawn for a calibration, and where none was made before."""
+"""Real samples drawn for a calibration, and for an evaluation without one."""
 
 FAMILIES: tuple[tuple[str, ...], ...] = (
     ("rmse_nearest",),
@@ -45,24 +44,24 @@ FAMILIES: tuple[tuple[str, ...], ...] = (
     ("coverage",),
     ("collapse",),
 )
-"""Figures that answer one question together, `*` for any letters."""
+"""Metrics that answer one question together, `*` for any letters."""
 
 ERROR = 0.01
-"""Share of real samples that have a figure of a question outside of its range."""
+"""Share of real samples with a figure of a question outside its range."""
 
 ENOUGH = 200
-"""Draws from which the largest standardised figure is known; of fewer, Student's quantile."""
+"""Least samples to estimate the largest standardised figure; with fewer, Student's quantile."""
 
 LEAST_WIDTH = 0.01
-"""A range reaches so far to either side at least: absolute for shares and areas, else relative."""
+"""Least half width of a range: absolute for shares and areas, else relative."""
 
 LARGER = 3
-"""Each half of the training items is measured on so many times the set's own size."""
+"""Items of each half of the training set that are measured, in sizes of the set."""
 
 
 @dataclass(frozen=True)
 class RealRange:
-    """Where the figures of real samples lie: median, and the ends of the range; draws: how many."""
+    """The median and the range of the figures of real samples; draws: number of samples."""
 
     low: float
     median: float
@@ -73,18 +72,18 @@ class RealRange:
         return self.low <= value <= self.high
 
 
-def drawn(metric: Metric, *, quick: bool) -> bool:
-    """Whether real samples are drawn for a metric; none is for those that train a network."""
+def has_real_samples(metric: Metric, *, quick: bool) -> bool:
+    """Whether real samples are drawn for a metric; not for one that trains a network."""
     if metric.name == "c2st":
         return quick
     return not metric.costly and any(fnmatch(metric.name, p) for row in FAMILIES for p in row)
 
 
 def draw(trial: Trial, metrics: Sequence[Metric], count: int, steps: Steps | None = None) -> Draws:
-    """The figures of `count` real samples of the synthetic set's sizes.
+    """The figures of `count` real samples with the sizes of the synthetic set.
 
-    One half of the training set's blocks of time is sampled, the other half is what the sample is
-    said to have been learned from; then the other way round.
+    One half of the training set's time blocks is sampled, the other half is used as the training
+    set; then the other way round.
     """
     halves = _halves(trial)
     found: Draws = {}
@@ -107,13 +106,13 @@ def draw(trial: Trial, metrics: Sequence[Metric], count: int, steps: Steps | Non
 
 
 COST_S = 2.5
-"""Of a draw of 2,000 beats, in the unit of `judge_pace.cost`."""
+"""Cost of a sample of 2,000 beats, in the unit of `pace.cost`."""
 
 
-def ranges(draws: Draws, groups: Iterable[str]) -> dict[tuple[str, str], RealRange]:
+def real_ranges(draws: Draws, groups: Iterable[str]) -> dict[tuple[str, str], RealRange]:
     """(metric, group) -> the range of real samples, family by family.
 
-    groups: those that earn marks; the more figures a question has, the wider is each range.
+    groups: those that get marks; the more figures a question has, the wider is each range.
     """
     found: dict[tuple[str, str], RealRange] = {}
     wanted = {*groups, "all"}
@@ -135,7 +134,7 @@ def _family(cells: dict[tuple[str, str], NDArray]) -> dict[tuple[str, str], Real
     matrix = np.stack([*cells.values()])  # [figure, draw]
     median = np.nanmedian(matrix, 1, keepdims=True)
     off = np.nan_to_num(matrix - median)
-    # Either side has a spread of its own, since distances are skewed.
+    # Each side has its own spread, since distances are skewed.
     down, up = (
         np.sqrt((np.where(side, off, 0) ** 2).sum(1) / np.maximum(side.sum(1), 1))
         for side in (off < 0, off > 0)
@@ -165,8 +164,8 @@ def _family(cells: dict[tuple[str, str], NDArray]) -> dict[tuple[str, str], Real
 class _Half:
     """Real items of one half of the blocks, in a trial where the other half is the training set.
 
-    known: by the function that measures it what was measured on every item once, as a function of
-        the sample's rows: of an item it is the same in every sample.
+    known: for each cached function, the values of all items as a function of the sample's rows: the
+    value of an item is the same in every sample.
     """
 
     trial: Trial
@@ -174,7 +173,7 @@ class _Half:
     known: Known
 
     def sample(self, random: np.random.Generator, *, people_vary: bool) -> Trial:
-        """A trial of a sample: people, and blocks of theirs, until the set's sizes are reached."""
+        """A trial of a sample: people and their blocks, up to the sizes of the set."""
         ecg = self.trial.synthetic
         rows = np.sort(sampled_rows(ecg, self.counts, random, people_vary=people_vary))
         one = replace(self.trial, synthetic=ecg[rows])
@@ -186,11 +185,11 @@ class _Half:
 def sampled_rows(
     ecg: Ecg, counts: Mapping[str, int], random: np.random.Generator, *, people_vary: bool
 ) -> NDArray[np.int64]:
-    """Rows of a sample of so many items of each class, as far as there are.
+    """Rows of a sample with a given number of items of each class, if there are enough.
 
-    People get weights as in a bootstrap where they vary, else one and the same; blocks come in the
-    order of exponential times whose rate is the weight of their person (Efraimidis & Spirakis
-    2006), so that no block comes twice. People of weight 0 give nothing.
+    People get bootstrap weights if they vary, else equal weights. Blocks are ordered by exponential
+    times whose rate is the weight of their person (Efraimidis & Spirakis 2006), so that no block is
+    drawn twice. People of weight 0 have no items in the sample.
     """
     unit = blocks(ecg)
     person = np.zeros(len(ecg), np.int64)
@@ -233,7 +232,7 @@ def _halves(trial: Trial) -> list[_Half]:
 
 
 def _known(half: Trial, whole: Trial) -> Known:
-    """What samples of a half share; half: all of its items as if synthetic."""
+    """Values that samples of a half share; half: all of its items as if synthetic."""
     from ecgsynth.evaluation.metrics.physiology import measured, measurements
     from ecgsynth.evaluation.metrics.privacy.memorisation import neighbours, neighbours_of
     from ecgsynth.evaluation.reference_models.instruments import embed, embedded

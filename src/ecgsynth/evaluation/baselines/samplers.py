@@ -1,7 +1,7 @@
-"""Sets that are made of the training items without a generator: what a generator has to beat.
+"""Sets made from the training items without a generator: baselines that a generator has to beat.
 
 The Gaussian of each person and class is the baseline of every table. SMOTE and mixup stand beside
-it. Labels and context (RR) of an item are those of a real item of the same person.
+it. Label and context (RR) of an item are those of a real item of the same person.
 """
 
 from __future__ import annotations
@@ -15,73 +15,74 @@ from ecgsynth.evaluation import NotApplicable, Trial, pick
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
 
 PERSON_ITEMS = 50
-"""Items of a class from which a person has a covariance of his own."""
+"""Least items of a class for a covariance of the person's own."""
 
 FITTED = 4000
-"""Items of a class, or of a person, from which moments are taken at most; of records a quarter."""
+"""Most items of a class or person for the moments; for records a quarter of it."""
 
 SMALL = 1024
-"""Numbers of a beat; larger items are records."""
+"""Most values of a beat; larger items are records."""
 
 VARIANCE = 0.999
-"""Share of the variance that the principal components of a Gaussian hold."""
+"""Share of the variance that the principal components of a Gaussian keep."""
 
 NEIGHBOURS = 5
-"""Of SMOTE, as published."""
+"""Neighbours in SMOTE, as published."""
 
 COMPONENTS = 32
-"""Principal components in which neighbours of the same class are looked for."""
+"""Principal components for the search of neighbours of the same class."""
 
 Rows = NDArray[np.int64]
 Maker = Callable[[Ecg, Rows, np.random.Generator], tuple[NDArray[np.floating], Rows]]
-"""(real items of a class, rows that were drawn, random numbers) -> signals [row, lead, sample] and
-the rows whose label and context they get."""
+"""(real items of a class, drawn rows, random generator) -> signals [row, lead, sample] and the rows
+whose label and context they get."""
 
 
 def gaussian(trial: Trial) -> Trial:
     """A Gaussian of each person and class, in principal components: the baseline to beat.
 
-    A person gives as many items as his share of the class. One with fewer than 50 items of it
-    takes the covariance of the class around his own mean, so that nobody's item comes back. Where
-    the training set names nobody it is one Gaussian a class.
+    Each person has the same share of items as in the class. A person with fewer than 50 items of it
+    gets the covariance of the class around the person's own mean, so that no real item is
+    reproduced. If the training set names no people, there is one Gaussian per class.
     """
-    return made(trial, "gaussian", _of_each_person)
+    return make_control(trial, "gaussian", _of_each_person)
 
 
 def class_gaussian(trial: Trial) -> Trial:
-    """A Gaussian of each class, whoever the items are of: a two-sample test must find it."""
+    """A Gaussian of each class over all people: a two-sample test must detect it."""
 
     def make(pool: Ecg, rows: Rows, random: np.random.Generator) -> tuple[NDArray, Rows]:
         return _Gaussian(pool, random).draw(len(rows), random), rows
 
-    return made(trial, "class gaussian", make)
+    return make_control(trial, "class gaussian", make)
 
 
 def smote(trial: Trial) -> Trial:
     """Items between a real one and one of its five nearest of the class (Chawla et al. 2002)."""
-    return made(trial, "smote", _between_neighbours)
+    return make_control(trial, "smote", _between_neighbours)
 
 
 def mixup(trial: Trial) -> Trial:
-    """Items between two of one person and class (as Zhang et al., ICLR 2018, but within them)."""
+    """Items between two of one person and class (Zhang et al., ICLR 2018, within a person and
+    class)."""
     assert trial.train is not None
     if trial.train.patient is None:
-        raise NotApplicable("the training set does not say whose items they are")
-    return made(trial, "mixup", _between_own)
+        raise NotApplicable("the training set does not name the person of each item")
+    return make_control(trial, "mixup", _between_own)
 
 
-def of_whom(trial: Trial) -> str:
-    """A sentence where the Gaussian cannot be that of each person; else empty."""
+def describe_gaussian(trial: Trial) -> str:
+    """A sentence if the Gaussian cannot be one per person; else empty."""
     if trial.train is None or trial.train.patient is not None:
         return ""
     return (
-        "The training set does not say whose items they are: the Gaussian baseline is one a "
+        "The training set does not name the person of each item: the Gaussian baseline is one per "
         "class, and there is no mixup."
     )
 
 
-def made(trial: Trial, name: str, make: Maker) -> Trial:
-    """A set of the synthetic set's counts, made class by class from the training items."""
+def make_control(trial: Trial, name: str, make: Maker) -> Trial:
+    """A set with the counts of the synthetic set, made class by class from training items."""
     assert trial.train is not None
     parts = []
     for group in trial.groups:
@@ -105,7 +106,7 @@ def made(trial: Trial, name: str, make: Maker) -> Trial:
 
 
 def moments(pool: Ecg, random: np.random.Generator) -> tuple[NDArray, NDArray]:
-    """Mean and SD [lead, sample] of a class, of 4,000 items at most."""
+    """Mean and SD [lead, sample] of a class, of at most 4,000 items."""
     source = np.asarray(_sample(pool, random).signal, np.float64)
     return source.mean(0), source.std(0)
 
@@ -154,26 +155,26 @@ def _between_neighbours(pool: Ecg, rows: Rows, random: np.random.Generator) -> t
     near = min(NEIGHBOURS, len(pool) - 1)
     search = NearestNeighbors(n_neighbors=near + 1).fit(points)
     found = search.kneighbors(points[rows], return_distance=False)
-    # An item may have twins, and need not be the first of its own neighbours.
+    # An item with duplicates need not be the first of its own neighbours.
     other = np.array([row[row != own][:near] for row, own in zip(found, rows, strict=True)])
     partner = other[np.arange(len(rows)), random.integers(near, size=len(rows))]
     return _between(pool, rows, partner, random)
 
 
 def _between_own(pool: Ecg, rows: Rows, random: np.random.Generator) -> tuple[NDArray, Rows]:
-    """People with one item of the class alone have nothing to mix: others stand in for them."""
+    """People with only one item of the class have nothing to mix: others replace them."""
     assert pool.patient is not None
     _, person, sizes = np.unique(pool.patient, return_inverse=True, return_counts=True)
     several = np.flatnonzero(sizes[person] > 1)
     if not len(several):
-        raise NotApplicable("nobody has two training items of a class")
+        raise NotApplicable("no person has two training items of a class")
     rows = np.where(sizes[person[rows]] > 1, rows, random.choice(several, len(rows)))
     order = np.argsort(person, kind="stable")  # person after person
     start = np.cumsum(sizes) - sizes
     place = np.empty(len(pool), np.int64)
     place[order] = np.arange(len(pool)) - start[person[order]]
     size = sizes[person[rows]]
-    step = random.integers(1, size)  # to any other item of his
+    step = random.integers(1, size)  # to any other item of the same person
     partner = order[start[person[rows]] + (place[rows] + step) % size]
     return _between(pool, rows, partner, random)
 
@@ -181,7 +182,7 @@ def _between_own(pool: Ecg, rows: Rows, random: np.random.Generator) -> tuple[ND
 def _between(
     pool: Ecg, one: Rows, other: Rows, random: np.random.Generator
 ) -> tuple[NDArray, Rows]:
-    """A point anywhere between two items; label and context are those of the nearer one."""
+    """A random point between two items; label and context are those of the nearer one."""
     way = random.random(len(one))
     ends = (np.asarray(pool.signal[rows], np.float64) for rows in (one, other))
     first, second = ends
@@ -190,8 +191,8 @@ def _between(
 
 
 def principal(real: Ecg, *signals: NDArray) -> NDArray[np.float64]:
-    """[item, component] of the signals, one after another, in the first principal components of
-    the real items."""
+    """[item, component] of the concatenated signals in the first principal components of the real
+    items."""
     from sklearn.decomposition import PCA
 
     flat = real.signal.reshape(len(real), -1)
@@ -201,5 +202,5 @@ def principal(real: Ecg, *signals: NDArray) -> NDArray[np.float64]:
 
 
 def _sample(items: Ecg, random: np.random.Generator) -> Ecg:
-    """At most so many as a decomposition can take, whose time and memory grow with both."""
+    """Few enough items for a decomposition, whose time and memory grow with items and samples."""
     return pick(items, FITTED if items[:1].signal.size <= SMALL else FITTED // 4, random)

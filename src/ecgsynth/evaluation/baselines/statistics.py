@@ -1,7 +1,7 @@
-"""Reference statistics: what is known of a real set where its recordings are not.
+"""Reference statistics of a real set, for use without its recordings.
 
 Embedding moments, spectra, histograms of amplitude and RR, and the calibrated floors and ceilings
-of every metric; no recordings and no single beat.
+of every metric. They contain no recording and no single beat.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ AMPLITUDE_EDGES = np.linspace(0, 8, 81)
 """Bins of peak-to-peak amplitude, mV."""
 
 DRAWN = "draws/"
-"""Begins the names of the tensors with what real samples reach: draws/CALIBRATION/METRIC/GROUP."""
+"""Prefix of tensor names with figures of real samples: draws/CALIBRATION/METRIC/GROUP."""
 
 RR_EDGES = np.linspace(0, 2.5, 51)
 """Bins of the RR interval before a beat, s."""
@@ -47,14 +47,16 @@ class Reference:
 
     Attributes
     ----------
-    source: "mitbih:heldout". spec: of the items.
-    counts: items per class. statistics: class -> part -> array: `mean` [32] and `covariance`
+    source: "mitbih:heldout".
+    spec: of the items.
+    counts: items per class.
+    statistics: class -> part -> array: `mean` [32] and `covariance`
         [32, 32] of the embedding, `psd`, `psd_sd` [frequency] (log10 mV^2/Hz), `amplitude`
         (share of beats per bin of peak-to-peak mV), `rr` (likewise of RR before the beat, s),
-        `beat` [lead, sample] (the mean beat, mV). What is shipped leaves out what comes of fewer
-        than five people.
+        `beat` [lead, sample] (the mean beat, mV). Shipped statistics leave out values of fewer than
+        five people.
     calibrations: floors and ceilings at several sizes; against the training set `train`.
-    instrument: hash of the embedding that was used; None where it does not know such signals.
+    instrument: hash of the embedding; None if no instrument fits such signals.
     """
 
     source: str
@@ -69,7 +71,7 @@ class Reference:
     def measure(cls, ecg: Ecg, points: NDArray | None = None) -> Reference:
         """The statistics of a set; classes with fewer than 10 items have none.
 
-        points: [item, 32] of its embedding, where that is known.
+        points: [item, 32] of its embedding, if known.
         """
         ecg, statistics = ecg.quantised(), {}
         points = embed(ecg) if points is None else points
@@ -118,7 +120,7 @@ class Reference:
 
     @classmethod
     def load(cls, path: Path) -> Reference:
-        """Read what `save` wrote.
+        """Read a file of `save`.
 
         Raises
         ------
@@ -151,13 +153,13 @@ class Reference:
 
 
 def instrument_hash(ecg: Ecg) -> str | None:
-    """Of the embedding in which these signals are measured."""
+    """Hash of the embedding for these signals."""
     known = instrument(ecg.spec)
     return known.hash if known else None
 
 
 def shipped(source: str, spec: Spec) -> Reference | None:
-    """The shipped statistics of a set, where they were made from items of this shape."""
+    """The shipped statistics of a set, if made from items of this shape."""
     stem = source.replace(":", "-")
     path = Path(str(files("ecgsynth.pretrained"))) / "references" / f"{stem}.safetensors"
     if not path.is_file():
@@ -189,7 +191,7 @@ def histogram(ecg: Ecg) -> NDArray[np.float64]:
 
 
 def rr_histogram(ecg: Ecg) -> NDArray[np.float64] | None:
-    """Share of items per bin of the RR interval before them; None where it is not known."""
+    """Share of items per bin of the RR interval before them; None if it is not known."""
     if "rr_before_s" not in ecg.spec.context:
         return None
     assert ecg.context is not None
@@ -200,5 +202,5 @@ def rr_histogram(ecg: Ecg) -> NDArray[np.float64] | None:
 
 @once
 def statistics_of(trial: Trial) -> Reference:
-    """The reference statistics of the synthetic set, which several metrics share."""
+    """The reference statistics of the synthetic set, shared by several metrics."""
     return Reference.measure(trial.synthetic, embedded(trial)[0] if trial.test else None)

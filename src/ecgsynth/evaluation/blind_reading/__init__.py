@@ -1,4 +1,5 @@
-"""The blind reading kit: one HTML page on which a reader tells synthetic strips from real ones."""
+"""The blind reading kit: one HTML page on which a reader classifies ECG strips as real or
+synthetic."""
 
 from __future__ import annotations
 
@@ -14,15 +15,15 @@ from markupsafe import Markup
 from ecgsynth.datasets import is_public
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.blind_reading.drawing import drawings
-from ecgsynth.evaluation.blind_reading.key import sealed
+from ecgsynth.evaluation.blind_reading.key import encode_key
 from ecgsynth.evaluation.blind_reading.scoring import chance, interval
-from ecgsynth.evaluation.blind_reading.strips import checked_count, chosen
+from ecgsynth.evaluation.blind_reading.strips import check_count, choose_strips
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.paper import LONG_S
 from ecgsynth.signals.paper.sheet import heading_of
 
-__all__ = ["checked_count", "reading_page"]
+__all__ = ["check_count", "reading_page"]
 
 SCRIPTS = ("statistics.js", "reading.js")
 
@@ -37,28 +38,30 @@ def reading_page(
 ) -> str:
     """One self-contained page of strips in random order, half of them synthetic, in every class.
 
-    The reader answers strip by strip; at the end the page tells sensitivity, specificity and
-    accuracy with their exact intervals, and gives the answers as a file. The key lies in the
-    page, only not in plain words: a kit for honest readers.
+    The reader answers strip by strip. At the end the page shows sensitivity, specificity and
+    accuracy with exact intervals, and offers the answers as a file. The page contains the key in
+    encoded form: a kit for honest readers.
 
     Parameters
     ----------
-    synthetic, real: sets of one shape and unit. count: strips, real and synthetic together.
-    classes: which ones; those with items in both sets when left out.
+    synthetic, real: sets of one shape and unit.
+    count: strips, real and synthetic together.
+    classes: names; by default those with items in both sets.
     show_real: draw real strips of a source that is not registered as public.
 
     Raises
     ------
-    EcgsynthError: the real source is private, a set is not what it is given as, shapes differ,
+    EcgsynthError: the real source is private, a real set is given as synthetic or the reverse,
+    shapes differ,
         a class has too few items, a count that is odd or out of range.
     """
     from jinja2 import Environment, StrictUndefined
 
     _allowed(synthetic, real, show_real)
-    strips = chosen(synthetic, real, count, classes, seed)
+    strips = choose_strips(synthetic, real, count, classes, seed)
     pictures = drawings(strips.ecg, strips.ids)
     named = [n for n in strips.ecg.spec.classes or ("",) if n in strips.groups]
-    key = sealed(strips.synthetic, seed)
+    key = encode_key(strips.synthetic, seed)
     content = "".join([key, *(svg for svg, _ in pictures)])
     kit = {
         "kit": hashlib.sha256(content.encode()).hexdigest()[:12],
@@ -94,11 +97,11 @@ def reading_page(
 
 
 def _allowed(synthetic: Ecg, real: Ecg, show_real: bool) -> None:
-    """Nothing real is drawn unseen, and nothing goes under a false name.
+    """Check that the sets are synthetic and real, and that the real one may be shown.
 
     Raises
     ------
-    EcgsynthError: a set is not what it is given as, or the real one's source is private.
+    EcgsynthError: a real set is given as synthetic or the reverse, or the real source is private.
     """
     if real.synthetic:
         raise EcgsynthError(
@@ -108,8 +111,8 @@ def _allowed(synthetic: Ecg, real: Ecg, show_real: bool) -> None:
     registered = synthetic.source.partition(":")[0] in DATASETS.names()
     if registered or synthetic.source == f"{SYNTHETIC}mixed":
         raise EcgsynthError(
-            f"the set given as synthetic holds real items ({synthetic.source}); give one that a "
-            "generator made."
+            f"the set given as synthetic contains real items ({synthetic.source}); give the "
+            "output of a generator."
         )
     if not show_real and not is_public(real.source):
         raise EcgsynthError(
@@ -119,7 +122,7 @@ def _allowed(synthetic: Ecg, real: Ecg, show_real: bool) -> None:
 
 
 def _tables(groups: list[str]) -> dict[str, Any]:
-    """Exact bounds for every count that can come up, so that the page needs no statistics."""
+    """Exact bounds for every possible count, so that the page needs no statistics library."""
     sides = {groups.count(group) // 2 for group in groups} | {len(groups) // 2}
     both = {2 * n for n in sides}
     return {

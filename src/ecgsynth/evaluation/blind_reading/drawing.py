@@ -1,4 +1,4 @@
-"""Strips as inline SVG on true ECG paper: 25 mm/s, 10 mm/mV."""
+"""Strips as inline SVG on ECG paper to scale: 25 mm/s, 10 mm/mV."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SPEED, GAIN = 25.0, 10.0
 
 
 def drawings(ecg: Ecg, ids: list[str]) -> list[tuple[Markup, float]]:
-    """One picture an item and its height, mm: a piece of paper a lead, or a sheet.
+    """One picture per item and its height, mm: a paper strip per lead, or a sheet.
 
     Items of 12 leads become the clinical sheet, those of more than 10 s a sheet of rows.
 
     Parameters
     ----------
-    ids: names of the items, which keep the drawings apart on one page.
+    ids: names of the items, used as unique ids of the drawings on one page.
     """
     spec = ecg.spec
     clinical = set(LEADS_12) <= set(spec.leads) and spec.seconds >= LONG_S
@@ -52,7 +52,7 @@ def drawings(ecg: Ecg, ids: list[str]) -> list[tuple[Markup, float]]:
 
 
 def _sheet(one: Ecg, name: str, clinical: bool) -> tuple[Markup, float]:
-    # The page names the class; here every item has the same heading.
+    # The page shows the class; every sheet has the same heading.
     spec = replace(one.spec, classes=("ECG",))
     one = replace(one, spec=spec, label=np.ones((1, 1), np.float32))
     if clinical:
@@ -65,7 +65,7 @@ def _sheet(one: Ecg, name: str, clinical: bool) -> tuple[Markup, float]:
 def _svg(sheet: Sheet, name: str) -> str:
     import matplotlib
 
-    # Names inside of a drawing are made from the item's own, or it would use another's.
+    # Ids inside a drawing contain the item's id, since they must be unique on the page.
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": name}
     text = io.StringIO()
     with matplotlib.rc_context(settings):

@@ -1,4 +1,4 @@
-"""The key of a kit: hidden from a glance at the page's source, not from a determined reader."""
+"""The key of a kit, encoded so that it is not visible at a glance in the page's source."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 from ecgsynth.errors import EcgsynthError
 
 
-def sealed(synthetic: Sequence[bool], seed: int) -> str:
-    """One bit a strip as text: random bytes, then the same bytes with the bit folded in."""
+def encode_key(synthetic: Sequence[bool], seed: int) -> str:
+    """One bit a strip as text: random bytes, then the same bytes XOR the bit."""
     truth = np.asarray(synthetic, np.uint8)
     random = np.random.default_rng([seed, *b"key"])
     pad, noise = random.integers(0, 256, (2, len(truth)), np.uint8)
     return base64.b64encode(bytes([*pad, *(pad ^ (noise & 0xFE) ^ truth)])).decode()
 
 
-def unsealed(key: str) -> list[bool]:
+def decode_key(key: str) -> list[bool]:
     """Which strips are synthetic.
 
     Raises
     ------
-    EcgsynthError: it is no key.
+    EcgsynthError: it is not a key.
     """
     try:
         content = np.frombuffer(base64.b64decode(key, validate=True), np.uint8)

@@ -1,4 +1,4 @@
-// The course of a reading: strip by strip, kept in this browser, scored after the last one.
+// One reading: strip by strip, stored in this browser, scored after the last strip.
 
 const kit = JSON.parse(document.getElementById("kit").textContent);
 const at = (id) => document.getElementById(id);
@@ -11,7 +11,7 @@ function kept() {
     const whole = Array.isArray(found.answers) && found.answers.length <= kit.items.length &&
       found.answers.every((a) => ["real", "synthetic"].includes(a.answer));
     return whole ? found : null;
-  } catch { return null; } // nothing is there, or the browser keeps nothing
+  } catch { return null; } // nothing is stored, or the browser has no storage
 }
 
 function keep() {
@@ -90,11 +90,11 @@ function result() {
   const rows = scored(kit, state.answers), all = rows[rows.length - 1], accuracy = all.accuracy;
   const than = 2 * accuracy.hits > accuracy.total ? "better" : "worse";
   at("words").textContent =
-    (state.round > 1 ? `Reading ${state.round}, with the truth known. ` : "") +
-    `${state.reader ? state.reader + ": " : ""}${accuracy.hits} of ${accuracy.total} strips told rightly ` +
+    (state.round > 1 ? `Reading ${state.round}, with the solution known. ` : "") +
+    `${state.reader ? state.reader + ": " : ""}${accuracy.hits} of ${accuracy.total} strips answered correctly ` +
     `(${percent(accuracy.hits / accuracy.total)}; 95 % interval ${words(accuracy)[1]}). ` +
     (all.p < 0.05 ? `That is ${than} than guessing (p ${all.p < 0.001 ? "" : "= "}${digits(all.p)}).`
-      : `That could be guessing (p = ${digits(all.p)}); more strips could still tell.`);
+      : `That could be guessing (p = ${digits(all.p)}); more strips may give a clear result.`);
   at("scores").tBodies[0].replaceChildren(...rows.map((row) => {
     const line = document.createElement("tr");
     if (row.group === "all") line.className = "all";
@@ -109,13 +109,13 @@ function result() {
     return line;
   }));
   unsealed(kit.key).forEach((made, k) => {
-    const { answer: said, confidence: sure } = state.answers[k], truth = made ? "synthetic" : "real";
+    const { answer: given, confidence: sure } = state.answers[k], truth = made ? "synthetic" : "real";
     figure(k).hidden = false;
-    figure(k).className = `${made ? "made" : ""} ${said === truth ? "" : "wrong"}`;
+    figure(k).className = `${made ? "made" : ""} ${given === truth ? "" : "wrong"}`;
     const line = document.createElement("span");
     line.className = "said";
-    line.textContent = `${k + 1}: ${truth.toUpperCase()}; ${said === truth ? "you saw it" : "you said " + said}` +
-      (sure ? ` (sure: ${sure})` : "");
+    line.textContent = `${k + 1}: ${truth.toUpperCase()}; ${given === truth ? "correct" : "your answer: " + given}` +
+      (sure ? ` (confidence: ${sure})` : "");
     figure(k).querySelector("figcaption").prepend(line);
     at("gallery").append(figure(k));
   });
@@ -130,7 +130,7 @@ function asCsv() {
   const head = ["kit", "reader", "strip", "id", "class", "truth", "answer", "confidence"];
   const lines = unsealed(kit.key).map((made, k) => [kit.kit, state.reader, k + 1, kit.items[k].id,
     kit.items[k].group, made ? "synthetic" : "real", state.answers[k].answer, state.answers[k].confidence ?? ""]);
-  // A cell that begins like a formula would be run by a spreadsheet.
+  // A spreadsheet would run a cell that begins like a formula.
   const cell = (value) => `"${String(value).replace(/^[=+@\t\r-]/, "'$&").replaceAll('"', '""')}"`;
   return [head, ...lines].map((line) => line.map(cell).join(",")).join("\r\n") + "\r\n";
 }
@@ -148,7 +148,7 @@ const clicks = {
   real: () => answer("real"), synthetic: () => answer("synthetic"),
   json: () => download(asJson(), "json"), csv: () => download(asCsv(), "csv"),
   again: () => {
-    if (!confirm("Forget all answers and begin anew?")) return;
+    if (!confirm("Delete all answers and start again?")) return;
     Object.assign(state, { begun: false, told: false, round: state.round + 1, answers: [] });
     keep();
     show();
@@ -158,7 +158,7 @@ for (const [id, act] of Object.entries(clicks)) at(id)?.addEventListener("click"
 
 document.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
-  // A key held down must not answer strip after strip; one typed into the name is a letter.
+  // A key that is held down answers only one strip; keys typed into the name field are letters.
   if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || at("reading").hidden) return;
   const act = { r: clicks.real, s: clicks.synthetic, u: undo, backspace: undo, z: trueSize }[key];
   if (act) act();

@@ -1,4 +1,4 @@
-"""What readers' answers are worth: shares with exact intervals, a test of guessing, agreement."""
+"""Scores of readers' answers: shares with exact intervals, a test of guessing, agreement."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.evaluation.blind_reading.key import unsealed
+from ecgsynth.evaluation.blind_reading.key import decode_key
 
 UNSURE = 3
-"""The confidence, 1 to 5, of an answer that was given without one."""
+"""The confidence, 1 to 5, of an answer without one."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Share:
 
 @dataclass(frozen=True)
 class Score:
-    """What one reader, or all of them together, made of a class or of all strips.
+    """The score of one reader, or of all together, for a class or for all strips.
 
     Attributes
     ----------
-    sensitivity: synthetic strips taken for synthetic. specificity: real ones taken for real.
-    accuracy: both. p: of a two-sided binomial test against guessing. auc: from confidence.
+    sensitivity: share of synthetic strips recognised. specificity: share of real strips recognised.
+    accuracy: share of all. p: of a two-sided binomial test against guessing. auc: from confidence.
     """
 
     group: str
@@ -55,7 +55,8 @@ class Score:
 
 @dataclass(frozen=True)
 class Answers:
-    """One reader's word on every strip. synthetic: bool [strip]. confidence: 1 to 5 [strip]."""
+    """The answers of one reader for every strip. synthetic: bool [strip]. confidence: 1 to 5
+    [strip]."""
 
     reader: str
     synthetic: NDArray[np.bool_]
@@ -111,7 +112,7 @@ def score(kit: dict[str, Any], truth: NDArray[np.bool_], readers: Sequence[Answe
 
 
 def agreement(readers: Sequence[Answers]) -> float:
-    """Mean of Cohen's kappa over all pairs of readers (Light 1971); NaN where none varies."""
+    """Mean of Cohen's kappa over all pairs of readers (Light 1971); NaN if no answers vary."""
     from sklearn.metrics import cohen_kappa_score
 
     pairs = combinations(readers, 2)
@@ -119,49 +120,49 @@ def agreement(readers: Sequence[Answers]) -> float:
 
 
 def read_kit(page: Path) -> tuple[dict[str, Any], NDArray[np.bool_]]:
-    """The kit inside of a page, and which of its strips are synthetic.
+    """The kit in a page, and which of its strips are synthetic.
 
     Raises
     ------
-    EcgsynthError: there is no such page, or it holds no kit.
+    EcgsynthError: there is no such page, or it contains no kit.
     """
     try:
         text = page.read_text(encoding="utf-8")
         found = re.search(r'<script type="application/json" id="kit">(.*?)</script>', text)
         kit = json.loads(found[1]) if found else {}
-        truth = np.array(unsealed(kit["key"]))
+        truth = np.array(decode_key(kit["key"]))
         if len(truth) != len([(item["id"], item["group"]) for item in kit["items"]]):
             raise KeyError("items")
         kit["kit"], kit["groups"] = str(kit["kit"]), [str(name) for name in kit["groups"]]
     except OSError as problem:
         raise EcgsynthError(
-            f"{page} could not be read ({problem.strerror}); give the page that was read from."
+            f"{page} could not be read ({problem.strerror}); give the page that the reader used."
         ) from None
     except (ValueError, KeyError, TypeError):
         raise EcgsynthError(
-            f"{page} holds no blind reading kit; give the page that the answers belong to."
+            f"{page} contains no blind reading kit; give the page that the answers belong to."
         ) from None
     return kit, truth
 
 
 def read_answers(path: Path, kit: dict[str, Any]) -> Answers:
-    """The answers that the page gave as JSON, in the order of the kit.
+    """The answers that the page saved as JSON, in the order of the kit.
 
     Raises
     ------
-    EcgsynthError: not there, no answers, answers of another kit, or strips without one.
+    EcgsynthError: no such file, no answers, answers of another kit, or strips without an answer.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         said = {str(row["id"]): row for row in content["answers"]}
         owner, reader = content["kit"], str(content.get("reader") or path.stem)
         if content.get("round", 1) != 1:
-            reader += " (truth known)"
+            reader += " (solution known)"
     except OSError as problem:
         raise EcgsynthError(f"{path} could not be read ({problem.strerror}).") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise EcgsynthError(
-            f"{path} holds no answers; give the .json that the page offers at its end."
+            f"{path} contains no answers; give the .json file that the page offers at its end."
         ) from None
     if owner != kit["kit"]:
         raise EcgsynthError(
@@ -175,7 +176,7 @@ def read_answers(path: Path, kit: dict[str, Any]) -> Answers:
         confidence = UNSURE if confidence is None else confidence
         if row.get("answer") not in ("real", "synthetic") or confidence not in range(1, 6):
             raise EcgsynthError(
-                f"{path} has no whole answer to strip {item['id']}; read the page to its end."
+                f"{path} has no complete answer to strip {item['id']}; finish the page first."
             )
         words.append(row["answer"] == "synthetic")
         sure.append(int(confidence))

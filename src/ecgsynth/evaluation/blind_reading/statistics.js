@@ -1,8 +1,8 @@
-// What the answers are worth: pure functions. The exact bounds come ready-made with the kit.
+// Statistics of the answers: pure functions. The kit contains the exact bounds.
 
-const UNSURE = 3; // the confidence of an answer that was given without one
+const UNSURE = 3; // the confidence of an answer without one
 
-// Which strips are synthetic: the last bit of two bytes, one laid over the other.
+// Which strips are synthetic: the last bit of the XOR of two bytes.
 function unsealed(key) {
   const bytes = Array.from(atob(key), (letter) => letter.charCodeAt(0));
   const half = bytes.length / 2;
@@ -15,7 +15,7 @@ function share(right, bounds) {
   return { hits, total, low, high };
 }
 
-// Chance that a synthetic strip was held for more synthetic than a real one; ties count half.
+// Probability that a synthetic strip has a higher score than a real one; ties count half.
 function auc(truth, scores) {
   const of = (side) => scores.filter((_, k) => truth[k] === side);
   const synthetic = of(true), real = of(false);

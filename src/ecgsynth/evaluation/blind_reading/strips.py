@@ -1,4 +1,4 @@
-"""Which strips a kit holds: as many synthetic as real ones of every class, in random order."""
+"""Choose the strips of a kit: equally many synthetic and real ones of each class, shuffled."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ import numpy as np
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import pick
-from ecgsynth.evaluation.inputs import aligned, checked
+from ecgsynth.evaluation.inputs import align_sets, check_synthetic
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.filters import lowpass
 
 log = logging.getLogger("ecgsynth")
 
 LEAST, MOST = 2, 400
-"""Strips of a kit; nobody reads more in earnest."""
+"""Fewest and most strips of a kit; nobody reads more carefully."""
 
 
 @dataclass(frozen=True)
 class Strips:
-    """What a reader sees, in the order of reading, and what he must not see.
+    """The strips in reading order, and the key, which the reader must not see.
 
     Attributes
     ----------
-    ecg: the strips without anything by which their origin could be told.
-    ids, groups: a random name and the class of each. synthetic: the key.
+    ecg: the strips without any information about their origin.
+    ids, groups: a random name and the class of each.
+    synthetic: the key.
     """
 
     ecg: Ecg
@@ -36,8 +37,8 @@ class Strips:
     synthetic: list[bool]
 
 
-def checked_count(count: int) -> None:
-    """Asked before anything is loaded.
+def check_count(count: int) -> None:
+    """Check the number of strips before anything is loaded.
 
     Raises
     ------
@@ -50,15 +51,17 @@ def checked_count(count: int) -> None:
         )
 
 
-def chosen(synthetic: Ecg, real: Ecg, count: int, classes: Sequence[str], seed: int) -> Strips:
-    """Draw `count` strips: one rate, one band, one grid of 5 uV on both sides.
+def choose_strips(
+    synthetic: Ecg, real: Ecg, count: int, classes: Sequence[str], seed: int
+) -> Strips:
+    """Draw `count` strips: with one rate and band, quantised to 5 uV.
 
     Raises
     ------
     EcgsynthError: shapes differ, a class has too few items, a count that is odd or out of range.
     """
-    checked_count(count)
-    made, parts = aligned(checked(synthetic, []), {"test": real}, [])
+    check_count(count)
+    made, parts = align_sets(check_synthetic(synthetic, []), {"test": real}, [])
     test = parts["test"]
     assert test is not None
     made, test = _one_band(made, test)
@@ -92,15 +95,15 @@ def chosen(synthetic: Ecg, real: Ecg, count: int, classes: Sequence[str], seed: 
     )
 
 
-def _groups(made: Ecg, test: Ecg, classes: Sequence[str]) -> list[str]:
-    """Classes with items on both sides; one nameless group where items carry none or several."""
-    if not made.spec.classes or made.spec.multilabel:
+def _groups(synthetic: Ecg, test: Ecg, classes: Sequence[str]) -> list[str]:
+    """Classes with items in both sets; one group without a name if items have none or several."""
+    if not synthetic.spec.classes or synthetic.spec.multilabel:
         if classes:
             raise EcgsynthError(
-                "the sets carry no single class an item; leave out --label to draw from all items."
+                "the items have no class or several; leave out --label to draw from all items."
             )
         return [""]
-    counts = {"synthetic": made.counts(), "real": test.counts()}
+    counts = {"synthetic": synthetic.counts(), "real": test.counts()}
     for name in classes:
         for side, known in counts.items():
             if not known.get(name):
@@ -108,31 +111,33 @@ def _groups(made: Ecg, test: Ecg, classes: Sequence[str]) -> list[str]:
                 raise EcgsynthError(
                     f"the {side} set has no items of class '{name}'; it has {there or 'none'}."
                 )
-    both = [n for n in made.spec.classes if all(known.get(n) for known in counts.values())]
+    both = [n for n in synthetic.spec.classes if all(known.get(n) for known in counts.values())]
     if not both:
-        raise EcgsynthError("no class has items in both sets; name the classes alike.")
-    if alone := [n for n in made.spec.classes if n not in both and not classes]:
-        log.warning("Left out, as one of the sets has no such items: %s.", ", ".join(alone))
+        raise EcgsynthError("no class has items in both sets; use the same class names.")
+    if alone := [n for n in synthetic.spec.classes if n not in both and not classes]:
+        log.warning("Left out, because one of the sets has no such items: %s.", ", ".join(alone))
     return list(dict.fromkeys(classes)) or both
 
 
-def _one_band(made: Ecg, test: Ecg) -> tuple[Ecg, Ecg]:
-    """Both sets low-passed where the narrower one ends: hiss must not give an item away."""
-    edges = [ecg.spec.band[1] or np.inf for ecg in (made, test)]
+def _one_band(synthetic: Ecg, test: Ecg) -> tuple[Ecg, Ecg]:
+    """Low-pass both sets to the narrower band, so that noise does not reveal the origin."""
+    edges = [ecg.spec.band[1] or np.inf for ecg in (synthetic, test)]
     high = min(edges)
-    if made.spec.band[0] != test.spec.band[0]:
-        log.warning("The sets' bands begin at different edges: the baseline may give items away.")
+    if synthetic.spec.band[0] != test.spec.band[0]:
+        log.warning(
+            "The bands of the sets have different lower edges: the baseline may reveal the origin."
+        )
     found = []
-    for ecg, edge in zip((made, test), edges, strict=True):
+    for ecg, edge in zip((synthetic, test), edges, strict=True):
         if edge > high:
-            log.warning("%s is low-passed at %g Hz, as the other set is.", ecg.source, high)
+            log.warning("%s is low-passed at %g Hz, like the other set.", ecg.source, high)
             ecg = replace(ecg, signal=lowpass(ecg.signal, ecg.spec.fs, high))
         found.append(ecg)
     return found[0], found[1]
 
 
 def _bare(ecg: Ecg) -> Ecg:
-    """Signal, padding and class alone: no source, person, mark, RR or band sets items apart."""
+    """Only signal, padding and class: no source, person, annotation, RR or band."""
     spec = replace(ecg.spec, context=(), band=(None, None), r_sample=None)
     if spec.multilabel:
         spec = replace(spec, classes=(), multilabel=False)

@@ -1,1 +1,1 @@
-"""The figures of the judge, by question; a file or folder each."""
+"""Metrics, by question; one file or folder each."""

@@ -1,4 +1,4 @@
-"""Is what came out what was asked for? Class by an independent classifier, rate by measurement."""
+"""Adherence to the requested class (by an independent classifier) and heart rate."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from ecgsynth.evaluation import (
     too_few,
 )
 from ecgsynth.evaluation.auc import auc_over
-from ecgsynth.evaluation.intervals import in_words, mean_over, units
+from ecgsynth.evaluation.intervals import format_estimate, mean_over, units
 from ecgsynth.evaluation.reference_models.classifiers import QUICK_STEPS, fit, predict
 from ecgsynth.evaluation.reference_models.instruments import instrument
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 
-Say = Callable[[Ecg], NDArray[np.floating]]
+Predict = Callable[[Ecg], NDArray[np.floating]]
 """Items -> [item, class] probabilities."""
 
 MOST, QUICK_MOST = 2000, 500
-"""Items of a class that are classified."""
+"""Most items of a class that are classified."""
 
 TWO_BEATS_S = 1.5
-"""Items that are shorter hold no RR interval to measure."""
+"""Shorter items contain no complete RR interval, s."""
 
 
 @METRICS.register("adherence")
 @metric(
     "adherence", unit="share", goal="higher", needs=("test",), question="match",
-    reference="the fixed ResNet-1D, trained on real beats; for items that it does not know, a "
-    "small one trained on the training set; the share among held-out real beats is in the note",
+    reference="the fixed ResNet-1D, trained on real beats; for items of other kinds, a small one "
+    "trained on the training set; the note gives the share of held-out real beats",
 )  # fmt: skip
 def adherence(trial: Trial) -> dict[str, Estimate]:
-    """Share of synthetic beats that an independent classifier gives the class that was asked for.
+    """Share of synthetic beats that an independent classifier assigns to the requested class.
 
-    A share above that of real held-out beats means that the set keeps to the textbook: the hard
-    cases of the class are missing.
+    A share above that of real held-out beats means that the difficult cases of the class are
+    missing.
     """
     assert trial.test is not None
     if trial.synthetic.spec.multilabel or len(trial.classes) < 2:
-        raise NotApplicable("needs items of one class each, and two classes to choose from")
-    say, known = _judge(trial)
+        raise NotApplicable("needs items with one class each, and two classes or more")
+    predict_classes, known = _classifier(trial)
     found, random = {}, trial.random("adherence")
     most = QUICK_MOST if trial.quick else MOST
     for name in trial.classes:
@@ -60,36 +60,38 @@ def adherence(trial: Trial) -> dict[str, Estimate]:
             found[name] = too_few(len(mine))
             continue
         if name not in known:
-            found[name] = Estimate(float("nan"), note=f"the classifier does not know class {name}")
+            found[name] = Estimate(float("nan"), note=f"the classifier does not have class {name}")
             continue
-        hits, real = (_hits(say, part, known.index(name)) for part in (mine, theirs))
-        note = "no real held-out ones"
+        hits, real = (_hits(predict_classes, part, known.index(name)) for part in (mine, theirs))
+        note = "no real held-out items"
         if len(theirs):
-            told = in_words(mean_over(real, units(theirs), share=True))
-            note = f"of {len(theirs)} real held-out ones {told}"
+            text = format_estimate(mean_over(real, units(theirs), share=True))
+            note = f"of {len(theirs)} real held-out ones {text}"
         found[name] = mean_over(hits, units(mine), share=True, note=note)
     return found
 
 
-def _hits(say: Say, ecg: Ecg, column: int) -> NDArray[np.bool_]:
-    return say(ecg.quantised()).argmax(1) == column
+def _hits(predict_classes: Predict, ecg: Ecg, column: int) -> NDArray[np.bool_]:
+    return predict_classes(ecg.quantised()).argmax(1) == column
 
 
-def _judge(trial: Trial) -> tuple[Say, tuple[str, ...]]:
-    """What a classifier trained on real items says, and its classes.
+def _classifier(trial: Trial) -> tuple[Predict, tuple[str, ...]]:
+    """A classifier trained on real items, and its classes.
 
     Raises
     ------
-    NotApplicable: the shipped one does not know such items, and none may or can be trained.
+    NotApplicable: the shipped one does not accept such items, and none may or can be trained.
     """
     known = instrument(trial.synthetic.spec)
     if known and set(trial.classes) & set(known.spec.classes):
         return known.predict, known.spec.classes
     if trial.quick:
-        raise NotApplicable("the shipped classifier does not know such items; quick trains none")
+        raise NotApplicable(
+            "the shipped classifier does not accept such items, and quick trains none"
+        )
     if trial.train is None or min(trial.train.counts().values(), default=0) < MIN_ITEMS:
         raise NotApplicable(
-            "the shipped classifier does not know such items; to train one, give a training set "
+            "the shipped classifier does not accept such items; to train one, give a training set "
             f"of {MIN_ITEMS} items or more of each class"
         )
     net = fit(trial.train.quantised(), None, steps=QUICK_STEPS, seed=trial.seed)
@@ -99,27 +101,27 @@ def _judge(trial: Trial) -> tuple[Say, tuple[str, ...]]:
 @METRICS.register("statement_adherence")
 @metric(
     "statement_adherence", unit="AUROC", goal="higher", needs=("test",), question="match",
-    reference="the fixed xresnet1d, trained on PTB-XL; for items that it does not know, a small "
-    "one trained on the training set; the AUROC among real items is in the note",
+    reference="the fixed xresnet1d, trained on PTB-XL; for items of other kinds, a small one "
+    "trained on the training set; the note gives the AUROC of real items",
 )  # fmt: skip
 def statement_adherence(trial: Trial) -> dict[str, Estimate]:
-    """How well an independent classifier finds the items that were asked to carry a statement.
+    """AUROC of an independent classifier for the items that were generated with a statement.
 
-    For sets whose items carry several classes. An AUROC above that of real items means that the set
-    keeps to the textbook: the hard cases are missing.
+    For multilabel sets. An AUROC above that of real items means that the difficult cases are
+    missing.
     """
     assert trial.test is not None
     if not trial.synthetic.spec.multilabel or not trial.classes:
-        raise NotApplicable("needs items that may carry several classes")
-    say, known = _judge(trial)
+        raise NotApplicable("needs items that may have several classes")
+    predict_classes, known = _classifier(trial)
     random = trial.random("statement_adherence")
     most = QUICK_MOST if trial.quick else MOST
     mine, theirs = (pick(ecg, most, random) for ecg in (trial.synthetic, trial.test))
-    said, real = (say(ecg.quantised()) for ecg in (mine, theirs))
+    predicted, real = (predict_classes(ecg.quantised()) for ecg in (mine, theirs))
     found = {}
     for name in trial.classes:
         if name not in known:
-            found[name] = Estimate(float("nan"), note=f"the classifier does not know {name}")
+            found[name] = Estimate(float("nan"), note=f"the classifier does not have {name}")
             continue
         asked, has = (
             np.asarray(ecg.label)[:, ecg.spec.class_index(name)] > 0 for ecg in (mine, theirs)
@@ -128,27 +130,27 @@ def statement_adherence(trial: Trial) -> dict[str, Estimate]:
             found[name] = too_few(int(min(asked.sum(), (~asked).sum())))
             continue
         column = known.index(name)
-        note = "all or no real ones carry it"
+        note = "all or no real items have it"
         if 0 < has.sum() < len(has):
-            told = in_words(auc_over(has, [real[:, column]], [units(theirs)]))
-            note = f"of {len(theirs)} real ones {told}"
-        found[name] = auc_over(asked, [said[:, column]], [units(mine)], note=note)
+            text = format_estimate(auc_over(has, [real[:, column]], [units(theirs)]))
+            note = f"of {len(theirs)} real ones {text}"
+        found[name] = auc_over(asked, [predicted[:, column]], [units(mine)], note=note)
     return found
 
 
 @METRICS.register("heart_rate_adherence")
 @metric(
     "heart_rate_adherence", unit="1/min", goal="lower", needs=("test",), question="match",
-    reference="mean absolute difference of the rate that was asked for (context heart_rate, or 60 "
-    "over rr_before_s) and that of the median RR measured; real items in the note",
+    reference="mean absolute difference of the requested rate (context heart_rate, or 60 over "
+    "rr_before_s) and the rate of the measured median RR; real items in the note",
 )  # fmt: skip
 def heart_rate_adherence(trial: Trial) -> dict[str, Estimate]:
-    """How far the measured heart rate of an item lies from the one that was asked for."""
+    """Difference of the measured heart rate of an item from the requested one."""
     spec = trial.synthetic.spec
     if not {"heart_rate", "rr_before_s"} & set(spec.context):
-        raise NotApplicable("no heart rate is asked for: no context heart_rate or rr_before_s")
+        raise NotApplicable("no heart rate is requested: no context heart_rate or rr_before_s")
     if spec.seconds < TWO_BEATS_S:
-        raise NotApplicable(f"items of {spec.seconds:.2g} s do not hold two beats")
+        raise NotApplicable(f"items of {spec.seconds:.2g} s are too short for two beats")
     assert trial.test is not None
     found = {}
     for group in trial.groups:
@@ -159,20 +161,20 @@ def heart_rate_adherence(trial: Trial) -> dict[str, Estimate]:
             continue
         note = ""
         if len(theirs):
-            told = in_words(mean_over(theirs, units(trial.test, real)))
-            note = f"of {len(theirs)} real ones {told}"
+            text = format_estimate(mean_over(theirs, units(trial.test, real)))
+            note = f"of {len(theirs)} real ones {text}"
         found[group or "all"] = mean_over(mine, units(trial.synthetic, rows), note=note)
     return found
 
 
 def _misses(trial: Trial, ecg: Ecg, group: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """|measured - asked| rate (1/min) of the group's items in which both are known, and their
+    """|measured - requested| rate (1/min) of the items of a group where both are known, and their
     rows."""
-    from ecgsynth.evaluation.metrics.physiology import looked_at
+    from ecgsynth.evaluation.metrics.physiology import delineated_rows
     from ecgsynth.evaluation.reference_models.delineation import delineate
     from ecgsynth.signals.fiducials import measure
 
-    spec, rows = ecg.spec, looked_at(trial, ecg, group)
+    spec, rows = ecg.spec, delineated_rows(trial, ecg, group)
     part = ecg[rows].quantised()
     context = dict(zip(spec.context, np.asarray(part.context, np.float64).T, strict=True))
     lead = next((spec.leads.index(name) for name in ("II", "MLII") if name in spec.leads), 0)
@@ -180,7 +182,7 @@ def _misses(trial: Trial, ecg: Ecg, group: str) -> tuple[NDArray[np.float64], ND
         return np.zeros(0), np.zeros(0, np.int64)
     asked = context["heart_rate"] if "heart_rate" in context else 60 / context["rr_before_s"]
     signal = np.ascontiguousarray(part.signal[:, lead])
-    # Of the R peaks alone: a rate that is told would agree with itself.
+    # From R peaks only: a rate from the context would agree with itself.
     measured = measure(signal, delineate(signal, spec.fs))["heart_rate"]
     miss = np.abs(measured - asked)
     known = np.isfinite(miss)

@@ -1,4 +1,4 @@
-"""Do synthetic beats measure like real ones? Rates, intervals and amplitudes, class by class."""
+"""Rates, intervals and amplitudes of synthetic and real beats, for each class."""
 
 from __future__ import annotations
 
@@ -20,50 +20,50 @@ from ecgsynth.evaluation import (
     once,
     too_few,
 )
-from ecgsynth.evaluation.intervals import LeftOut, Units, interval, joint, mean_beside
+from ecgsynth.evaluation.intervals import LeaveOneOut, Units, interval, joint, mean_against_real
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.fiducials import MEASUREMENTS, Fiducials, measure, unmeasurable
 
 MEASURED_S, QUICK_MEASURED_S = 1440.0, 360.0
-"""So many seconds of each side are delineated (2,000 beats), shared evenly between the classes."""
+"""Seconds of each set that are delineated (2,000 beats), shared equally by the classes."""
 
 FEWEST = 40
-"""Items of a class that are delineated however long they are."""
+"""Least items of a class that are delineated, whatever their length."""
 
-OF_THE_CONTEXT = "of the contexts, which say it: how the beats look has no part in it"
+FROM_CONTEXT = "from the contexts: it does not depend on the signals"
 """Note on the heart rate of single beats."""
 
-NO_MEAN_RR = "QT of a beat that is not normal is corrected by the mean RR, which is not known"
+NO_MEAN_RR = "QT of a beat that is not normal needs the mean RR for correction, which is not known"
 
 MOST_FAIL = 0.5
-"""Where a measurement fails on a larger share of either side, the rest speaks for few beats."""
+"""If a measurement fails on a larger share of either set, the note gives it."""
 
 REFERENCE = (
-    "same delineator on both sides, its own error measured on LUDB; {} of the measurements; 95 % "
+    "same delineator for both sets, with its error measured on LUDB; {} of the measurements; 95 % "
     "interval over people"
 )
 
 
 @METRICS.register_each({
-    "heart_rate_w1": "How far the heart rates lie from the real ones.",
-    "rr_sd_w1": "How far the SD of RR within a record lies from the real one.",
-    "rmssd_w1": "How far RMSSD within a record lies from the real one.",
-    "pr_w1": "How far the PR intervals lie from the real ones.",
-    "qrs_w1": "How far the QRS durations lie from the real ones.",
-    "qt_w1": "How far the QT intervals lie from the real ones.",
-    "qtcf_w1": "How far QT corrected for rate (Fridericia) lies from the real one.",
-    "p_amplitude_w1": "How far the P amplitudes lie from the real ones.",
-    "r_amplitude_w1": "How far the QRS peaks lie from the real ones.",
-    "t_amplitude_w1": "How far the T amplitudes lie from the real ones.",
-    "st_level_w1": "How far the ST levels (J + 60 ms) lie from the real ones.",
+    "heart_rate_w1": "Distance of heart rates to the real ones.",
+    "rr_sd_w1": "Distance of the SD of RR within a record to the real one.",
+    "rmssd_w1": "Distance of RMSSD within a record to the real one.",
+    "pr_w1": "Distance of PR intervals to the real ones.",
+    "qrs_w1": "Distance of QRS durations to the real ones.",
+    "qt_w1": "Distance of QT intervals to the real ones.",
+    "qtcf_w1": "Distance of QT corrected for rate (Fridericia) to the real ones.",
+    "p_amplitude_w1": "Distance of P amplitudes to the real ones.",
+    "r_amplitude_w1": "Distance of QRS peaks to the real ones.",
+    "t_amplitude_w1": "Distance of T amplitudes to the real ones.",
+    "st_level_w1": "Distance of ST levels (J + 60 ms) to the real ones.",
 })  # fmt: skip
 def _wasserstein(name: str, title: str) -> Metric:
     """The Wasserstein-1 distance of a measurement, in its own unit."""
     what = name.removesuffix("_w1")
 
     def distance(trial: Trial) -> dict[str, Estimate]:
-        return _compared(trial, what, lambda gap, width: (np.abs(gap) * width).sum(-1), share=False)
+        return _compare(trial, what, lambda gap, width: (np.abs(gap) * width).sum(-1), share=False)
 
     distance.__doc__ = title
     return metric(
@@ -90,7 +90,7 @@ def _kolmogorov(name: str, title: str) -> Metric:
     what = name.removesuffix("_ks")
 
     def distance(trial: Trial) -> dict[str, Estimate]:
-        return _compared(trial, what, lambda gap, _: np.abs(gap).max(-1), share=True)
+        return _compare(trial, what, lambda gap, _: np.abs(gap).max(-1), share=True)
 
     distance.__doc__ = title
     return metric(
@@ -102,8 +102,8 @@ def _kolmogorov(name: str, title: str) -> Metric:
 @METRICS.register("delineation_failure")
 @metric(
     "delineation_failure", unit="share", goal="match", needs=("test",), question="match",
-    reference="share of items in which the delineator finds no whole QRS at the R peak (in a "
-    "record: none at all); the real share is in the note",
+    reference="share of items in which the delineator finds no complete QRS at the R peak (in a "
+    "record: none at all); the note gives the real share",
 )  # fmt: skip
 def delineation_failure(trial: Trial) -> dict[str, Estimate]:
     """Share of synthetic items in which no QRS can be delineated."""
@@ -111,7 +111,7 @@ def delineation_failure(trial: Trial) -> dict[str, Estimate]:
     found: dict[str, Estimate] = {}
     sides = [(trial.synthetic, measurements(trial)[0]), (trial.test, measurements(trial)[1])]
     for group in trial.groups:
-        rows = [looked_at(trial, ecg, group) for ecg, _ in sides]
+        rows = [delineated_rows(trial, ecg, group) for ecg, _ in sides]
         if min(map(len, rows)) < MIN_ITEMS:
             found[group or "all"] = too_few(min(map(len, rows)))
             continue
@@ -120,12 +120,12 @@ def delineation_failure(trial: Trial) -> dict[str, Estimate]:
         )
         samples = joint((trial.test, rows[1]), (trial.synthetic, rows[0]))
         note = f"of real items {theirs.mean():.1%}"
-        found[group or "all"] = mean_beside(failed, theirs, samples, share=True, note=note)
+        found[group or "all"] = mean_against_real(failed, theirs, samples, share=True, note=note)
     return found
 
 
-def looked_at(trial: Trial, ecg: Ecg, group: str) -> NDArray[np.int64]:
-    """Rows of a group that are delineated: all, or a sample where there are many."""
+def delineated_rows(trial: Trial, ecg: Ecg, group: str) -> NDArray[np.int64]:
+    """Rows of a group that are delineated: all, or a sample of many."""
     budget = QUICK_MEASURED_S if trial.quick else MEASURED_S
     most = max(FEWEST, int(budget / len(trial.groups) / ecg.spec.seconds))
     rows = members(ecg, group)
@@ -140,15 +140,15 @@ def measurements(
 ) -> tuple[Mapping[str, NDArray[np.float64]], Mapping[str, NDArray[np.float64]]]:
     """(synthetic, test): measurement -> [item] value, named as in `fiducials.MEASUREMENTS`.
 
-    NaN where the delineation failed, and for items that are not in the sample that is measured.
+    NaN if the delineation failed, and for items outside the measured sample.
     """
     assert trial.test is not None
-    return _looked_at(trial, trial.synthetic), _looked_at(trial, trial.test)
+    return _measure_sample(trial, trial.synthetic), _measure_sample(trial, trial.test)
 
 
-def _looked_at(trial: Trial, ecg: Ecg) -> dict[str, NDArray[np.float64]]:
+def _measure_sample(trial: Trial, ecg: Ecg) -> dict[str, NDArray[np.float64]]:
     """Measurement -> [item], NaN where it failed or the item was not looked at."""
-    rows = np.unique(np.concatenate([looked_at(trial, ecg, group) for group in trial.groups]))
+    rows = np.unique(np.concatenate([delineated_rows(trial, ecg, group) for group in trial.groups]))
     found = {}
     for name, values in measured(ecg[rows]).items():
         found[name] = np.full(len(ecg), np.nan)
@@ -157,16 +157,16 @@ def _looked_at(trial: Trial, ecg: Ecg) -> dict[str, NDArray[np.float64]]:
 
 
 def measured(ecg: Ecg) -> dict[str, NDArray[np.float64]]:
-    """Measurement -> [item], NaN where it failed or the items cannot hold it.
+    """Measurement -> [item], NaN if it failed or the item is too short for it.
 
-    In lead II or MLII where there is one, else the first; on the converter's grid of 5 uV. RR
-    before a single beat comes from its context, and so does the mean RR by which its QT is
-    corrected; where that is not known, the RR before it serves for normal beats alone.
+    Measured in lead II or MLII if there is one, else in the first; quantised to 5 uV. RR before a
+    single beat is from its context, and so is the mean RR for the correction of its QT. If the mean
+    RR is not known, the RR before the beat is used, for normal beats only.
     """
     spec = ecg.spec
     lead = next((spec.leads.index(name) for name in ("II", "MLII") if name in spec.leads), 0)
     signal = np.ascontiguousarray(ecg.quantised().signal[:, lead])
-    points = Fiducials(_delineated(signal.tobytes(), signal.shape[1], spec.fs), spec.fs)
+    points = Fiducials(_delineate_cached(signal.tobytes(), signal.shape[1], spec.fs), spec.fs)
     before = mean = None
     if spec.r_sample is not None:
         before, mean = _context(ecg, "rr_before_s"), _context(ecg, "rr_mean_s")
@@ -183,7 +183,7 @@ def _context(ecg: Ecg, name: str) -> NDArray[np.float64] | None:
 
 
 def _normal(ecg: Ecg) -> NDArray[np.bool_]:
-    """Items that carry class N, and no other."""
+    """Items of class N only."""
     if "N" not in ecg.spec.classes:
         return np.zeros(len(ecg), bool)
     own = np.asarray(ecg.label) > 0
@@ -191,8 +191,9 @@ def _normal(ecg: Ecg) -> NDArray[np.bool_]:
 
 
 @lru_cache(maxsize=4)
-def _delineated(signal: bytes, samples: int, fs: float) -> NDArray[np.float64]:
-    """The points of float32 signals; kept, since the test side returns with every control."""
+def _delineate_cached(signal: bytes, samples: int, fs: float) -> NDArray[np.float64]:
+    """The fiducial points of float32 signals; cached, since every control uses the same test
+    set."""
     from ecgsynth.evaluation.reference_models.delineation import delineate
 
     return delineate(np.frombuffer(signal, np.float32).reshape(-1, samples), fs).sample
@@ -202,25 +203,25 @@ Gap = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """(difference of the cumulative shares [..., value], width of each step) -> distance [...]."""
 
 
-def _compared(trial: Trial, what: str, distance: Gap, share: bool) -> dict[str, Estimate]:
-    """A measurement of synthetic and test items, group by group. share: whether the distance
-    lies between 0 and 1.
+def _compare(trial: Trial, what: str, distance: Gap, share: bool) -> dict[str, Estimate]:
+    """Distance of a measurement between synthetic and test items, for each group. share: whether
+    the distance is between 0 and 1.
 
     Raises
     ------
-    NotApplicable: the items cannot hold the measurement.
+    NotApplicable: the items are too short for the measurement.
     """
     assert trial.test is not None
     reasons = unmeasurable(trial.synthetic.spec) | unmeasurable(trial.test.spec)
     if what in reasons:
         raise NotApplicable(reasons[what])
     spec = trial.synthetic.spec
-    stated = OF_THE_CONTEXT if what == "heart_rate" and spec.r_sample is not None else ""
+    stated = FROM_CONTEXT if what == "heart_rate" and spec.r_sample is not None else ""
     found: dict[str, Estimate] = {}
     for group in trial.groups:
         sides, there, looked, failed = [], [], [], []
         for ecg, values in zip((trial.synthetic, trial.test), measurements(trial), strict=True):
-            rows = looked_at(trial, ecg, group)
+            rows = delineated_rows(trial, ecg, group)
             known = rows[np.isfinite(values[what][rows])]
             sides.append(values[what][known])
             there.append((ecg, known))
@@ -246,29 +247,29 @@ def _compared(trial: Trial, what: str, distance: Gap, share: bool) -> dict[str, 
 
 
 def _estimate(
-    sides: tuple[NDArray[np.float64], NDArray[np.float64]],
+    pair: tuple[NDArray[np.float64], NDArray[np.float64]],
     samples: list[Units],
     distance: Gap,
     what: str,
     share: bool,
 ) -> Estimate:
     """The distance of two samples with its interval. samples: over synthetic, then real items."""
-    (ours, theirs), value = sides, np.concatenate(sides)
+    (ours, theirs), value = pair, np.concatenate(pair)
     order = np.argsort(value, kind="stable")
     width = np.append(np.diff(value[order]), 0.0)
-    # A row for all items, then one without each unit.
+    # One row for all items, then one without each unit.
     weight = np.array([np.ones(len(value)), *(w for one in samples for w in one.kept())])
     weights = np.split(weight, [len(ours)], 1)
     shares = [side / np.maximum(side.sum(1, keepdims=True), 1e-12) for side in weights]
     gap = np.cumsum(np.concatenate([shares[0], -shares[1]], 1)[:, order], 1)
-    # Between equal values there is no step: the gap counts where the last of them stands.
+    # The cumulative shares of equal values are compared after the last of them.
     gap[:, :-1][:, width[:-1] == 0] = 0
     figure, *without = distance(gap, width)
     ends = np.cumsum([len(one) for one in samples])
     left = [
-        LeftOut(values, one, one.freedom())
+        LeaveOneOut(values, one, one.freedom())
         for values, one in zip(np.split(np.array(without), ends[:-1]), samples, strict=True)
     ][::-1]  # the real people first
     digits = 2 if MEASUREMENTS[what][1] == "mV" else 0
     note = f"median {np.median(ours):.{digits}f}, of real items {np.median(theirs):.{digits}f}"
-    return interval(float(figure), left, items=min(map(len, sides)) if share else None, note=note)
+    return interval(float(figure), left, items=min(map(len, pair)) if share else None, note=note)

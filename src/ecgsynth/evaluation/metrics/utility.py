@@ -1,4 +1,4 @@
-"""Is the set good for work? Classifiers trained on synthetic items and tested on new people."""
+"""Utility: classifiers trained on synthetic items and tested on new patients."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ecgsynth.evaluation import (
     once,
     too_few,
 )
-from ecgsynth.evaluation.inputs import relabelled
-from ecgsynth.evaluation.intervals import LeftOut, interval
+from ecgsynth.evaluation.inputs import select_classes
+from ecgsynth.evaluation.intervals import LeaveOneOut, interval
 from ecgsynth.evaluation.reference_models.classifiers import QUICK_STEPS, STEPS, fit, merit, predict
 from ecgsynth.evaluation.scores import figures, scores
 from ecgsynth.registry import METRICS
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ecgsynth.evaluation.reference_models.classifiers import Network
 
 DEFAULT_STEPS = 1500
-"""Classifier steps on each side; no early stop, since nothing real may choose the network."""
+"""Training steps; no early stopping, since no real data may select the network."""
 
 
 @METRICS.register("tstr")
@@ -40,38 +40,41 @@ DEFAULT_STEPS = 1500
 def tstr(trial: Trial) -> dict[str, Estimate]:
     """Macro F1 on new patients of a classifier trained on the synthetic set alone.
 
-    Macro AUROC where items carry several classes, here and in the figures below.
+    Macro AUROC if items have several classes, here and in the metrics below.
     """
-    return scores(_test(trial), said_by_synthetic(trial))
+    return scores(_test(trial), predictions_of_synthetic_model(trial))
 
 
 @METRICS.register("trtr")
 @metric(
     "trtr", unit="macro F1", goal="higher", needs=("train", "new_patients"),
     question="new patients", costly=True,
-    reference="the same classifier trained on real beats: all of them (class-weighted), or as many "
-    "of each class as there are synthetic ones, whichever is better",
+    reference="the same classifier trained on real beats: all of them (class-weighted), or as "
+    "many of each class as in the synthetic set, whichever is better",
 )  # fmt: skip
 def trtr(trial: Trial) -> dict[str, Estimate]:
     """Macro F1 on new patients of the same classifier trained on real beats."""
-    return scores(_test(trial), said_by_real(trial))
+    return scores(_test(trial), predictions_of_real_model(trial))
 
 
 @METRICS.register("tstr_ratio")
 @metric(
     "tstr_ratio", unit="ratio", goal="higher", needs=("train", "new_patients"),
     question="new patients", costly=True,
-    reference="TSTR as a share of TRTR; interval over the same people and seeds for both",
+    reference="TSTR over TRTR; interval over the same people and seeds for both",
 )  # fmt: skip
 def tstr_ratio(trial: Trial) -> dict[str, Estimate]:
-    """What a synthetic training set is worth on new patients, as a share of a real one."""
+    """Macro F1 of a synthetic training set on new patients over that of a real one."""
     test = _test(trial)
-    synthetic, real = (figures(test, s) for s in (said_by_synthetic(trial), said_by_real(trial)))
+    synthetic, real = (
+        figures(test, s)
+        for s in (predictions_of_synthetic_model(trial), predictions_of_real_model(trial))
+    )
     found: dict[str, Estimate] = {}
     for name in [group for group in ("all", "macro NSV") if group in synthetic]:
         one, other = synthetic[name], real[name]
         left = [
-            LeftOut(a.values / np.maximum(b.values, 1e-9), a.units, min(a.freedom, b.freedom))
+            LeaveOneOut(a.values / np.maximum(b.values, 1e-9), a.units, min(a.freedom, b.freedom))
             for a, b in zip(one.left, other.left, strict=True)
         ]
         found[name] = interval(one.value / max(other.value, 1e-9), left)
@@ -83,7 +86,7 @@ def tstr_ratio(trial: Trial) -> dict[str, Estimate]:
     "trts", unit="macro F1", goal="higher", needs=("train", "new_patients"), question="match",
     costly=True,
     reference="Esteban et al. 2017: train on real, test on synthetic; as many real beats of each "
-    "class as there are synthetic ones; copies reach the top: to be read beside memorisation",
+    "class as synthetic ones; copies have the highest value: compare with memorisation",
 )  # fmt: skip
 def trts(trial: Trial) -> dict[str, Estimate]:
     """Macro F1 on synthetic beats of the classifier that was trained on real ones for TRTR."""
@@ -95,56 +98,60 @@ def trts(trial: Trial) -> dict[str, Estimate]:
     shared = [name for name in trial.classes if name not in found]
     if len(shared) < 2:
         raise NotApplicable(f"needs two classes of {MIN_ITEMS} synthetic and training items each")
-    test = relabelled(trial.synthetic, shared)
+    test = select_classes(trial.synthetic, shared)
     columns = [trial.train.spec.class_index(name) for name in shared]
-    said = np.stack([predict(net, test.quantised())[:, columns] for net in taught_by_equal(trial)])
+    said = np.stack(
+        [predict(net, test.quantised())[:, columns] for net in networks_of_equal_counts(trial)]
+    )
     return scores(test, said) | found
 
 
 @once
-def said_by_synthetic(trial: Trial) -> NDArray[np.floating]:
-    """[seed, test item, class] probabilities that networks trained on the synthetic set tell of
-    new patients."""
-    return _said(_taught(trial, trial.synthetic), _test(trial))
+def predictions_of_synthetic_model(trial: Trial) -> NDArray[np.floating]:
+    """[seed, test item, class] probabilities for new patients by networks trained on the synthetic
+    set."""
+    return _predict_all(_train_networks(trial, trial.synthetic), _test(trial))
 
 
 @once
-def said_by_real(trial: Trial) -> NDArray[np.floating]:
-    """[seed, test item, class] probabilities that networks trained on real items tell: on all of
-    them, or on as many as there are synthetic ones, whichever is better."""
+def predictions_of_real_model(trial: Trial) -> NDArray[np.floating]:
+    """[seed, test item, class] probabilities for new patients by networks trained on real items: on
+    all of them, or on as many as synthetic ones, whichever is better."""
     assert trial.train is not None
     test = _test(trial)
-    said = [_said(taught_by_equal(trial), test)]
-    if len(trial.train) > 1.2 * len(_equal(trial)) and not trial.quick:
-        said.append(_said(_taught(trial, relabelled(trial.train, trial.classes)), test))
+    said = [_predict_all(networks_of_equal_counts(trial), test)]
+    if len(trial.train) > 1.2 * len(_real_of_equal_counts(trial)) and not trial.quick:
+        said.append(
+            _predict_all(_train_networks(trial, select_classes(trial.train, trial.classes)), test)
+        )
     return max(said, key=lambda each: float(np.mean([merit(test, one) for one in each])))
 
 
 @once
-def taught_by_equal(trial: Trial) -> list[Network]:
-    """Networks trained on as many real beats of each class as there are synthetic ones."""
-    return _taught(trial, _equal(trial))
+def networks_of_equal_counts(trial: Trial) -> list[Network]:
+    """Networks trained on as many real beats of each class as in the synthetic set."""
+    return _train_networks(trial, _real_of_equal_counts(trial))
 
 
-def _equal(trial: Trial) -> Ecg:
+def _real_of_equal_counts(trial: Trial) -> Ecg:
     assert trial.train is not None
     return match_counts(trial.train, trial.synthetic, trial.random("trtr"))[0]
 
 
-def _taught(trial: Trial, train: Ecg) -> list[Network]:
-    """One network a seed."""
+def _train_networks(trial: Trial, train: Ecg) -> list[Network]:
+    """One network per seed."""
     train = train.quantised()
     return [fit(train, None, steps=steps(trial), seed=trial.seed + k) for k in range(trial.seeds)]
 
 
-def _said(nets: list[Network], test: Ecg) -> NDArray[np.floating]:
+def _predict_all(nets: list[Network], test: Ecg) -> NDArray[np.floating]:
     test = test.quantised()
     return np.stack([predict(net, test) for net in nets])
 
 
 def _test(trial: Trial) -> Ecg:
     assert trial.new_patients is not None
-    return relabelled(trial.new_patients, trial.classes)
+    return select_classes(trial.new_patients, trial.classes)
 
 
 def steps(trial: Trial) -> int:

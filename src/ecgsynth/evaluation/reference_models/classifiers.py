@@ -19,17 +19,17 @@ Network = ResNet1D | XResNet1D
 STEPS, QUICK_STEPS = 5000, 400
 
 USUAL_RR_S = 0.8
-"""Of a heart at rest."""
+"""RR interval of a heart at rest, s."""
 
 RECORD_SHARE = 0.2
-"""A step on records costs as much as five on beats: so many of the steps are made on them."""
+"""A step on records costs as much as five on beats, so records get this share of the steps."""
 
 
 def rr_features(ecg: Ecg) -> NDArray[np.float32]:
     """[item, 5]: logs of RR before and after, of their ratio, and of both as shares of the mean RR
     of the recording (de Chazal et al. 2004), in units of a third: about their spread.
 
-    What is not known is the mean; without a mean, .8 s.
+    Unknown values are replaced by the mean; without a mean, by .8 s.
     """
     known = np.full((len(ecg), len(RR)), np.nan, np.float32)
     for column, name in enumerate(RR):
@@ -55,14 +55,15 @@ def fit(
     """Train the fixed classifier: ResNet-1D for beats, xresnet1d for records.
 
     AdamW 1e-3, cosine, batch 128, signals divided by one global SD; for records a fifth of the
-    steps at batch 32 and 4e-3 on random halves of them. The loss is cross-entropy, binary where
-    items carry several classes. The weights with the best macro F1 (macro AUROC for several
-    classes) on `validation` are kept, looked at every twentieth of the way; the last ones without.
+    steps at batch 32 and 4e-3, on random halves of the records. The loss is cross-entropy, binary
+    where items carry several classes. The weights with the best macro F1 (macro AUROC for several
+    classes) on `validation` are kept, tested at every twentieth of the steps; without it, the last
+    weights.
 
     Parameters
     ----------
-    train: labelled items. weighted: class-weighted loss (inverse frequency, square root), where
-        an item has one class.
+    train: labelled items.
+    weighted: class-weighted loss (inverse square root of frequency), if an item has one class.
     advance: called with the steps done.
     """
     import torch
@@ -88,7 +89,7 @@ def fit(
         net.train()
         rows = torch.randint(len(truth), (batch,), generator=random)
         shown = signal[rows]
-        if record:  # halves: twice as many to learn from, at half the price
+        if record:  # halves: twice as many training items at half the cost
             start = int(torch.randint(spec.samples - half + 1, (1,), generator=random))
             shown = shown[..., start : start + half]
         logit = net(shown, rr[rows])[0]
@@ -111,24 +112,28 @@ def fit(
     return net.eval()
 
 
-def merit(ecg: Ecg, said: NDArray) -> float:
-    """Macro F1 of the likeliest class; macro AUROC where items carry several.
+def merit(ecg: Ecg, probabilities: NDArray) -> float:
+    """Macro F1 of the most probable class; macro AUROC if items have several.
 
-    said: [item, class] probabilities. Classes that all or no items carry have no AUROC.
+    probabilities: [item, class]. Classes that all or no items have are left out of the AUROC.
     """
     from sklearn.metrics import f1_score, roc_auc_score
 
     if not ecg.spec.multilabel:
-        return float(f1_score(ecg.labels_id, said.argmax(1), average="macro"))
+        return float(f1_score(ecg.labels_id, probabilities.argmax(1), average="macro"))
     truth = np.asarray(ecg.label) > 0
     both = truth.any(0) & ~truth.all(0)
-    return float(roc_auc_score(truth[:, both], said[:, both], average="macro")) if both.any() else 0
+    return (
+        float(roc_auc_score(truth[:, both], probabilities[:, both], average="macro"))
+        if both.any()
+        else 0
+    )
 
 
 def predict(net: Network, ecg: Ecg, multilabel: bool | None = None) -> NDArray[np.float32]:
-    """[item, class] probabilities, each class for itself where items carry several.
+    """[item, class] probabilities; independent for each class if items have several.
 
-    multilabel: whether the network was trained on such items; as the set says when left out.
+    multilabel: whether the network was trained on such items; by default as in the set.
     """
     from scipy.special import expit, softmax
 
@@ -138,7 +143,7 @@ def predict(net: Network, ecg: Ecg, multilabel: bool | None = None) -> NDArray[n
 
 
 def features(net: Network, ecg: Ecg) -> NDArray[np.float32]:
-    """[item, feature]: the penultimate layer (shape of the beat, without RR)."""
+    """[item, feature]: the penultimate layer (from the signal, without RR)."""
     return _forward(net, ecg)[1]
 
 

@@ -1,4 +1,4 @@
-"""Where P, QRS and T begin, peak and end: a fixed instrument, measured against manual marks."""
+"""Onset, peak and end of P, QRS and T: a fixed network, tested against manual annotations."""
 
 from __future__ import annotations
 
@@ -21,44 +21,44 @@ if TYPE_CHECKING:
 SHIPPED = Path(str(files("ecgsynth.pretrained"))) / "instruments" / "delineator.safetensors"
 
 SHORTEST_S = 0.4
-"""An item that is shorter holds no beat."""
+"""A shorter item contains no beat, s."""
 
 SHORTEST_WAVE_S = (0.0, 0.03, 0.03, 0.06)
-"""Of background, P, QRS and T: what is shorter is a flicker of the network, not a wave."""
+"""Least length of background, P, QRS and T, s; shorter segments are noise of the network."""
 
 BRIDGED_S = 0.03
-"""Two parts of one wave with less between them are one."""
+"""Two segments of one wave with a shorter gap are joined."""
 
 P_TO_QRS_S = 0.4
-"""A P wave that ends earlier before a QRS is not the one that led to it."""
+"""A P wave that ends earlier before a QRS does not belong to it."""
 
 R_SHARE = 0.05
-"""An upward deflection of this share of the downward one is the R that readers mark."""
+"""An upward deflection of this share of the downward one is the R that annotators mark."""
 
 SAMPLES_AT_ONCE = 262_144
 P, QRS, T = 1, 2, 3
 
 
 def delineate(signal: NDArray, fs: float, net: UNet1D | None = None) -> Fiducials:
-    """The fiducial points of every beat, found lead by lead.
+    """The fiducial points of every beat, detected in each lead separately.
 
-    A small U-Net names the wave of every sample at 250 Hz; the boundaries lie where two names are
-    equally likely, between samples. Physiology orders what it finds: a P belongs to the QRS that
-    follows it, a T to the QRS before it, and a wave without a QRS to none.
+    A small U-Net classifies every sample at 250 Hz; a boundary is the point between samples where
+    two classes are equally probable. Waves are assigned to beats: a P to the next QRS, a T to the
+    QRS before it, and a wave without a QRS to none.
 
-    The delineators in neurokit2 need several beats to find anything; this one reads a single beat
-    as well as a record. On the same unseen people the SD of its QRS onset is 7 ms in lead II and
-    8 ms over all leads; theirs is 11 and 21 ms at best (`prominence`), 39 and 45 ms by default
-    (`dwt`). `delineator_errors` has the table, `benchmarks/delineator.py` measures both.
+    The delineators in neurokit2 need several beats; this one accepts a single beat as well as a
+    record. On the same held-out people the SD of its QRS onset is 7 ms in lead II and 8 ms over all
+    leads; in neurokit2 it is 11 and 21 ms at best (`prominence`), 39 and 45 ms by default (`dwt`).
+    `delineator_errors` returns the table, `benchmarks/delineator.py` measures both.
 
     Parameters
     ----------
     signal: [item, sample], or [item, lead, sample], mV or any other unit. fs: Hz.
-    net: another network than the shipped one.
+    net: a network to use instead of the shipped one.
 
     Returns
     -------
-    Points [item, beat, 9], or [item, lead, beat, 9], NaN where a wave is absent or cut off.
+    Points [item, beat, 9], or [item, lead, beat, 9], NaN if a wave is absent or cut off.
 
     Raises
     ------
@@ -108,11 +108,11 @@ def _points(
     number = np.arange(len(of_item)) - np.searchsorted(of_item, of_item)  # of the beat in its item
     rows = np.flatnonzero(owner >= 0)
     item, wave, start, stop, owner = (x[rows] for x in (item, wave, start, stop, owner))
-    # The first and the last sample of a wave, not the borders between samples, are its ends.
+    # The onset and end of a wave are its first and last sample, not the boundaries between samples.
     onset = (_edge(probability, item, wave, start) + 0.5) * fs / FS
     offset = (_edge(probability, item, wave, stop) - 0.5) * fs / FS
     peak = _peaks(signal, item, onset, offset, np.where(wave == QRS, R_SHARE, 1.0))
-    # What is cut off at an end of the item has no such end, and not even its peak is sure.
+    # A wave cut off at an end of the item lacks that point, and its peak is uncertain.
     begins, ends = start > 0, stop < probability.shape[-1]
     points = np.full((len(signal), int(number.max(initial=-1)) + 1, len(FIDUCIALS)), np.nan)
     for k, (at, known) in enumerate(((onset, begins), (peak, begins & ends), (offset, ends))):
@@ -123,10 +123,10 @@ def _points(
 def _owners(
     item: NDArray, wave: NDArray, start: NDArray, stop: NDArray, mass: NDArray, reach: float
 ) -> NDArray[np.int64]:
-    """[wave] number of the QRS, counted through all items, that a wave belongs to; -1 = to none.
+    """[wave] number of the QRS, over all items, that a wave belongs to; -1 = none.
 
-    The waves stand in order of item and time. Of several T behind a QRS the surest stays, of
-    several P before it the last; `reach` is the longest way from P to QRS, in samples.
+    The waves are sorted by item and time. Of several T after a QRS the most probable is kept, of
+    several P before it the last; `reach` is the longest distance from P to QRS, in samples.
     """
     qrs = np.flatnonzero(wave == QRS)
     seen = np.cumsum(wave == QRS)
@@ -140,7 +140,7 @@ def _owners(
         else:
             rows = rows[np.argsort(mass[rows], kind="stable")]
         chosen = np.full(len(qrs), -1)
-        chosen[beat[rows]] = rows  # of several, the last one written stays
+        chosen[beat[rows]] = rows  # of several, the last one is kept
         owner[chosen[chosen >= 0]] = np.flatnonzero(chosen >= 0)
     return owner
 
@@ -150,7 +150,7 @@ def _segments(probability: NDArray[np.float32], fs: float) -> tuple[NDArray[Any]
     named = probability.argmax(1)
     samples = named.shape[1]
     item, wave, start, stop = _runs(named)
-    # Flickers go first, then what they had split grows together.
+    # Remove short segments first, then join the segments that they had split.
     shortest = np.array(SHORTEST_WAVE_S)[wave] * fs
     kept = (wave > 0) & (stop - start >= np.minimum(shortest, BRIDGED_S * fs))
     item, wave, start, stop = (column[kept] for column in (item, wave, start, stop))
@@ -168,7 +168,7 @@ def _segments(probability: NDArray[np.float32], fs: float) -> tuple[NDArray[Any]
 
 
 def _runs(named: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
-    """(item, name, start, stop) of every run of equal names."""
+    """(item, wave, start, stop) of every run of equal values."""
     change = np.ones(named.shape, bool)
     change[:, 1:] = named[:, 1:] != named[:, :-1]
     item, start = np.nonzero(change)
@@ -180,7 +180,7 @@ def _runs(named: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
 def _edge(
     probability: NDArray[np.float32], item: NDArray, wave: NDArray, at: NDArray
 ) -> NDArray[np.float64]:
-    """Where the wave's probability passes that of all else, between the samples at - 1 and at."""
+    """Where the wave's probability exceeds all others, between the samples at - 1 and at."""
     right = np.clip(at, 1, probability.shape[-1] - 1)
     a = 2.0 * probability[item, wave, right - 1] - 1
     b = 2.0 * probability[item, wave, right] - 1
@@ -191,9 +191,9 @@ def _edge(
 def _peaks(
     signal: NDArray[np.float32], item: NDArray, onset: NDArray, offset: NDArray, upright: NDArray
 ) -> NDArray[np.float64]:
-    """The sample that stands out most from the line between a wave's ends.
+    """The sample with the largest distance from the line between a wave's ends.
 
-    upright: a crest counts as the peak where it has this share of the trough's depth.
+    upright: the maximum is the peak if its height is at least this share of the minimum's depth.
     """
     found = np.zeros(len(item))
     last = signal.shape[-1] - 1
@@ -214,18 +214,18 @@ def _peaks(
 
 
 def delineator_errors() -> list[dict[str, Any]]:
-    """The shipped instrument against manual marks of people that it never saw.
+    """The shipped delineator against manual annotations of people that it was not trained on.
 
     One row per fiducial and set of leads: `fiducial`, `leads` ("II" or "all"), `mean_ms` and
-    `sd_ms` (found - marked), `sensitivity`, `precision` (shares; a mark within 150 ms is found,
-    Martinez et al., IEEE TBME 51:570, 2004) and `marks`. Empty where no instrument is shipped.
+    `sd_ms` (detected - annotated), `sensitivity`, `precision` (shares; tolerance 150 ms,
+    Martinez et al., IEEE TBME 51:570, 2004) and `marks`. Empty if no delineator is shipped.
     """
     return list(delineator()[1]["errors"]) if SHIPPED.is_file() else []
 
 
 @lru_cache(maxsize=1)
 def delineator() -> tuple[UNet1D, dict[str, Any]]:
-    """The shipped instrument: network and facts (training people, table of errors, hash)."""
+    """The shipped delineator: network and facts (training people, table of errors, hash)."""
     from ecgsynth.evaluation.reference_models.unet import load_delineator
 
     return load_delineator(SHIPPED)

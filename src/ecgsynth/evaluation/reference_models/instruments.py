@@ -1,4 +1,4 @@
-"""The fixed instruments: shipped networks that say what a signal is and where it lies."""
+"""The fixed instruments: shipped networks that classify and embed signals."""
 
 from __future__ import annotations
 
@@ -30,17 +30,19 @@ SHIPPED = ("mitbih-instrument", "ptbxl-instrument")
 10 s (ptbxl:train, early stop on ptbxl:validation)."""
 
 COMPONENTS = 32
-"""Dimensions that an embedding keeps (PCA of the penultimate layer)."""
+"""Dimensions of an embedding (PCA of the penultimate layer)."""
 
 LEAST_PER_LEAD = 8
-"""Coordinates of a lead, where no instrument knows the signals."""
+"""Least coordinates of a lead, if no instrument fits the signals."""
 
 
 @dataclass(frozen=True)
 class Instrument:
     """A network trained on real recordings, with the PCA of its penultimate layer.
 
-    mean, axes: of the PCA. spec: of the items that it was trained on. facts: how it was made.
+    mean, axes: of the PCA.
+    spec: of its training items.
+    facts: how it was make_instrument.
     hash: of its file.
     """
 
@@ -52,10 +54,10 @@ class Instrument:
     hash: str
 
     def knows(self, spec: Spec) -> bool:
-        """Whether it can look at such signals.
+        """Whether it accepts such signals.
 
-        Beats must be cut as its own were; records may have another rate and length, if the leads
-        are there.
+        Beats must have its window and rate; records may have another rate and length, if they have
+        the leads.
         """
         if spec.unit != "mV":
             return False
@@ -68,14 +70,14 @@ class Instrument:
 
     def predict(self, ecg: Ecg) -> NDArray[np.float32]:
         """[item, class of its spec] probabilities."""
-        return predict(self.net, self._shown(ecg), self.spec.multilabel)
+        return predict(self.net, self._prepare(ecg), self.spec.multilabel)
 
     def embed(self, ecg: Ecg) -> NDArray[np.float64]:
         """[item, 32] coordinates."""
-        return (features(self.net, self._shown(ecg)) - self.mean) @ self.axes
+        return (features(self.net, self._prepare(ecg)) - self.mean) @ self.axes
 
-    def _shown(self, ecg: Ecg) -> Ecg:
-        """The signals at its rate and in its leads."""
+    def _prepare(self, ecg: Ecg) -> Ecg:
+        """The signals resampled to its rate, in its leads."""
         if not is_record(self.spec):
             return ecg
         rows = [ecg.spec.leads.index(lead) for lead in INDEPENDENT_LEADS]
@@ -121,8 +123,8 @@ class Instrument:
         return cls(net.eval(), mean, axes, spec, facts, digest)
 
 
-def made(net: Network, train: Ecg, facts: dict[str, Any]) -> Instrument:
-    """An instrument of a trained network; its PCA is fitted on what it was trained on."""
+def make_instrument(net: Network, train: Ecg, facts: dict[str, Any]) -> Instrument:
+    """An instrument of a trained network; its PCA is fitted on its training set."""
     from sklearn.decomposition import PCA
 
     pca = PCA(COMPONENTS, random_state=0).fit(features(net, train))
@@ -139,18 +141,17 @@ def instruments() -> tuple[Instrument, ...]:
 
 
 def instrument(spec: Spec) -> Instrument | None:
-    """The shipped instrument that knows such signals."""
+    """The shipped instrument that accepts such signals."""
     return next((one for one in instruments() if one.knows(spec)), None)
 
 
 def embed(ecg: Ecg) -> NDArray[np.float64]:
-    """[item, 32 or more] coordinates in which distances, coverage and Frechet are measured.
+    """[item, 32 or more] coordinates for distances, coverage and the Frechet distance.
 
-    The penultimate layer of the shipped instrument that knows such signals, and its PCA. Where none
-    does: the first cosines of every lead for beats; for items without an R peak in one place, where
-    samples say nothing one by one, the spectrum of every lead and how the leads go together. All of
-    these are fixed, so that two sets share them without seeing each other; the last two have as
-    many coordinates as the leads need.
+    The penultimate layer of the shipped instrument that accepts such signals, after its PCA. If
+    none does: for beats the first DCT coefficients of every lead; for records the spectrum of every
+    lead and the correlations of leads. All of these are fixed, so that two sets can be embedded
+    separately; the number of coordinates of the last two grows with the leads.
     """
     known = instrument(ecg.spec)
     if known is not None:
@@ -188,6 +189,6 @@ def _spectral(ecg: Ecg) -> NDArray[np.float64]:
 
 @once
 def embedded(trial: Trial) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """All synthetic and test items as points [item, 32] of the fixed instrument."""
+    """All synthetic and test items as points [item, 32] in the embedding."""
     assert trial.test is not None
     return embed(trial.synthetic.quantised()), embed(trial.test.quantised())

@@ -13,13 +13,15 @@ RR_FEATURES, RR_WIDTH = 5, 32
 
 
 class ResNet1D(nn.Module):
-    """4 stages 32-64-128-128, kernel 7, about .5 M parameters; RR joins at the last layer, through
-    two small ones of its own: what is early follows from several intervals together.
+    """4 stages 32-64-128-128, kernel 7, about .5 M parameters; RR features enter at the last layer,
+    through two small layers of their own: whether a beat is early depends on several intervals
+    together.
 
     ([batch, lead, sample] mV, [batch, 5] RR features) -> (logits [batch, class],
     penultimate layer [batch, 128]).
 
-    leads, classes: sizes. scale: the training signals' SD in mV, by which inputs are divided.
+    leads, classes: sizes.
+    scale: the training signals' SD in mV, by which inputs are divided.
     """
 
     scale: Tensor

@@ -1,4 +1,4 @@
-"""The network of the delineator: a small 1-D U-Net that names the wave of every sample."""
+"""The network of the delineator: a small 1-D U-Net that classifies every sample."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ KERNEL = 5
 
 
 class UNet1D(nn.Module):
-    """6 levels 16-24-32-40-40-40, kernel 5, about .15 M parameters, sees 1 s to either side.
+    """6 levels 16-24-32-40-40-40, kernel 5, about .15 M parameters, receptive field 1 s to either
+    side.
 
     [batch, sample] mV at 250 Hz, of any length -> logits [batch, 4, sample] (`WAVES`).
-    Every item is centred on its median and divided by its own SD: the network knows no gain.
+    Every item is centred on its median and divided by its own SD: the output does not depend on
+    gain.
     """
 
     def __init__(self) -> None:
@@ -80,7 +82,7 @@ def save_delineator(net: UNet1D, facts: dict[str, Any], path: Path) -> None:
 
 
 def load_delineator(path: Path) -> tuple[UNet1D, dict[str, Any]]:
-    """Read what `save_delineator` wrote; `facts["hash"]` is that of the file.
+    """Read a file of `save_delineator`; `facts["hash"]` is the hash of the file.
 
     Raises
     ------

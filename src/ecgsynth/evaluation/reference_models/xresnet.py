@@ -16,10 +16,11 @@ class XResNet1D(nn.Module):
     """xresnet1d with 4 stages of two blocks, kernel 5, about 1 M parameters, made for 100 Hz.
 
     ([batch, lead, sample] mV, anything) -> (logits [batch, class], penultimate layer [batch, 320]).
-    The second argument is there for the sake of `ResNet1D`, to which it brings the RR intervals;
-    a record shows its own.
+    The second argument is not used; `ResNet1D` takes RR intervals there, but a record contains its
+    own.
 
-    leads, classes: sizes. scale: the training signals' SD in mV, by which inputs are divided.
+    leads, classes: sizes.
+    scale: the training signals' SD in mV, by which inputs are divided.
 
     Reference: He et al., CVPR 2019 (ResNet-D); Strodthoff et al., IEEE JBHI 25:1519 (2021).
     """
@@ -51,7 +52,7 @@ class XResNet1D(nn.Module):
 
 
 class Block(nn.Module):
-    """Two convolutions beside a shortcut that averages where the length is halved."""
+    """Two convolutions and a shortcut, which averages if the length is halved."""
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()

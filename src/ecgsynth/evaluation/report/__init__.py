@@ -1,4 +1,4 @@
-"""The report: one row per figure with floor, ceiling and interval, as JSON and as one page."""
+"""The report: one row per figure with floor, ceiling and interval, as JSON and as HTML."""
 
 from __future__ import annotations
 
@@ -27,14 +27,16 @@ class Row:
     Attributes
     ----------
     metric, group: name, and the class or "all". value, low, high: figure and 95 % interval; over:
-        what that is over, such as "22 people"; without_one: [least, greatest] value with one of
-        these left out (of more than 50, one in 50). See `Estimate`.
+        what that is over, such as "22 people";
+        without_one: [least, greatest] value with one of these left out (of more than 50, one in
+        50). See `Estimate`.
     controls: control -> value, by the figure's own procedure and at equal size.
     score: (value - gaussian) / (real - gaussian); None for privacy, where the baseline is no
-        floor, and where the two stand the wrong way round or closer than the interval is wide.
-    unit, goal, question, title, reference: as the metric says.
+        floor, and where the two are in the wrong order or closer together than the interval is
+        wide.
+    unit, goal, question, title, reference: of the metric.
     real: the range that samples of real items reach (`low`, `median`, `high`, and how many
-        `draws`); None for figures that earn no mark by it.
+        `draws`); None for figures that are not marked by it.
     """
 
     metric: str
@@ -59,7 +61,7 @@ class Row:
         cls, metric: Metric, group: str, estimate: Estimate, controls: dict[str, float],
         unit: str = "mV", real: RealRange | None = None,
     ) -> Row:  # fmt: skip
-        """`unit`: of the signals that were judged; amplitudes are told in it."""
+        """unit: of the evaluated signals, and so of amplitudes."""
         least, most = (_clean(end) for end in estimate.without_one or (None, None))
         known = {n: round(float(v), DECIMALS) for n, v in controls.items() if math.isfinite(v)}
         return cls(
@@ -74,7 +76,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """A judged set: `rows`, what was `left_out` and why, who was judged against what."""
+    """The result of an evaluation: `rows`, metrics `left_out` with reasons, and the sets used."""
 
     synthetic: str
     against: str
@@ -145,7 +147,7 @@ class Report:
         raise EcgsynthError(f"the report has no '{metric}' of '{group}': {why}.")
 
     def to_json(self) -> dict[str, Any]:
-        """Everything that is known, as docs/judging.md lists it."""
+        """The report as JSON; docs/judging.md lists its keys."""
         from ecgsynth.evaluation.report.html.readers import questions
 
         return {
@@ -160,7 +162,7 @@ class Report:
         }
 
     def save(self, path: str | Path, show_real: bool | None = None) -> Path:
-        """Write JSON (`.json`) or one self-contained page (`.html`) with the JSON beside it.
+        """Write JSON (`.json`) or one self-contained page (`.html`) with the JSON next to it.
 
         show_real: draw real traces; only for public sources when left out.
         """
@@ -181,21 +183,20 @@ class Report:
 
 
 def files_of(path: str | Path) -> list[Path]:
-    """The files of a report to come, the page or JSON that was named first; asked before the
-    minutes of judging.
+    """The files that a report will be written to, the named one first; checked before the work.
 
     Raises
     ------
-    EcgsynthError: its ending is that of no report, or it names a folder.
+    EcgsynthError: the ending is not that of a report, or the path is a folder.
     """
     path = check_path(path)
     if path.suffix not in (".html", ".htm", ".json") or path.is_dir():
-        raise EcgsynthError(f"a report is a file that ends in .html or .json; '{path}' is none.")
+        raise EcgsynthError(f"a report is a file that ends in .html or .json; '{path}' does not.")
     return [path] if path.suffix == ".json" else [path, path.with_suffix(".json")]
 
 
 def _score(metric: Metric, estimate: Estimate, controls: dict[str, float]) -> float | None:
-    """Share of the way from the Gaussian baseline (0) to the ceiling of real beats (1)."""
+    """Share of the way from the Gaussian baseline (0) to real beats (1)."""
     if metric.question == "privacy" or not math.isfinite(estimate.value):
         return None
     if BASELINE not in controls or CEILING not in controls:
@@ -211,7 +212,7 @@ def _score(metric: Metric, estimate: Estimate, controls: dict[str, float]) -> fl
         return None
     share = (estimate.value - floor) / span
     if metric.goal == "match":
-        share = 1 - abs(1 - share)  # too much is as far off as too little
+        share = 1 - abs(1 - share)  # too high counts as much as too low
     return round(share, 3)
 
 

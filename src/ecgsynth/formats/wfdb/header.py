@@ -93,7 +93,7 @@ def read_header(path: Path) -> Header:
     lines = [line.strip() for line in text.split("\n")]
     comments = tuple(line.lstrip("# \t") for line in lines if line.startswith("#"))
     try:
-        header = _parsed(path, [line for line in lines if line and not line.startswith("#")])
+        header = _parse(path, [line for line in lines if line and not line.startswith("#")])
     except ValueError as problem:
         raise DamagedFileError(
             f"{file.name} is damaged: {problem}; mend it, or copy it again."
@@ -129,7 +129,7 @@ def path_inside(path: Path, name: str) -> Path:
     return path.parent / name
 
 
-def _parsed(path: Path, lines: list[str]) -> Header:
+def _parse(path: Path, lines: list[str]) -> Header:
     if not lines:
         raise ValueError("it is empty")
     words = lines[0].split()

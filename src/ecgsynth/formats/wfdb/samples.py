@@ -120,7 +120,7 @@ def _file(path: Path, signals: list[Signal], frames: int, start: int, stop: int)
         )
     begin = 0 if first.format == DIFFERENCES else start
     edges = np.cumsum(sizes)[:-1].tolist()
-    decoded = _decoded(path, signals, begin * sum(sizes), stop * sum(sizes))
+    decoded = _decode(path, signals, begin * sum(sizes), stop * sum(sizes))
     parts = np.split(decoded.reshape(stop - begin, sum(sizes)), edges, axis=1)
     steps = [np.ascontiguousarray(part).reshape(-1) for part in parts]
     if first.format == DIFFERENCES:
@@ -131,7 +131,7 @@ def _file(path: Path, signals: list[Signal], frames: int, start: int, stop: int)
     return steps
 
 
-def _decoded(path: Path, signals: list[Signal], start: int, stop: int) -> Steps:
+def _decode(path: Path, signals: list[Signal], start: int, stop: int) -> Steps:
     """[stop - start] steps of all signals of one file, frame by frame, signal by signal."""
     signal = signals[0]
     if signal.format in COMPRESSED:
@@ -184,7 +184,7 @@ def _words(content: Bytes, kind: str, group: int) -> NDArray[np.int32]:
     return padded.view(kind).astype(np.int32)
 
 
-def _signed(parts: list[NDArray[np.int32]], bits: int) -> NDArray[np.int32]:
+def _to_signed(parts: list[NDArray[np.int32]], bits: int) -> NDArray[np.int32]:
     """Samples that stand in turn in `parts`, in two's complement of so many bits."""
     steps = np.stack(parts, axis=1).reshape(-1)
     steps[steps >= 1 << (bits - 1)] -= 1 << bits
@@ -193,22 +193,22 @@ def _signed(parts: list[NDArray[np.int32]], bits: int) -> NDArray[np.int32]:
 
 def _24(content: Bytes) -> Steps:
     low, middle, high = _words(content, "u1", 3).reshape(-1, 3).T
-    return _signed([low | middle << 8 | high << 16], 24)
+    return _to_signed([low | middle << 8 | high << 16], 24)
 
 
 def _212(content: Bytes) -> Steps:
     low, middle, high = _words(content, "u1", 3).reshape(-1, 3).T
-    return _signed([low | (middle & 15) << 8, high | middle >> 4 << 8], 12)
+    return _to_signed([low | (middle & 15) << 8, high | middle >> 4 << 8], 12)
 
 
 def _310(content: Bytes) -> Steps:
     one, two = _words(content, "<u2", 4).reshape(-1, 2).T
-    return _signed([one >> 1 & 1023, two >> 1 & 1023, one >> 11 | two >> 11 << 5], 10)
+    return _to_signed([one >> 1 & 1023, two >> 1 & 1023, one >> 11 | two >> 11 << 5], 10)
 
 
 def _311(content: Bytes) -> Steps:
     word = _words(content, "<u4", 4)
-    return _signed([word & 1023, word >> 10 & 1023, word >> 20 & 1023], 10)
+    return _to_signed([word & 1023, word >> 10 & 1023, word >> 20 & 1023], 10)
 
 
 PACKED: dict[int, Callable[[Bytes], Steps]] = {

@@ -1,1 +1,1 @@
-"""The resources of the REST service: a file each."""
+"""The resources of the REST service, one file each."""

@@ -1,4 +1,4 @@
-"""`POST /v1/augmentations`: an uploaded real set, its rare classes filled up."""
+"""`POST /v1/augmentations`: add synthetic items to an uploaded real set."""
 
 from __future__ import annotations
 
@@ -30,14 +30,16 @@ class Augmentation(BaseModel):
     plan: str = Field(
         "augment-svf", description="name of a shipped plan, or a plan as YAML or JSON without data"
     )
-    format: str = Field(contract.USUAL, description="of what comes back; a folder comes as a zip")
+    format: str = Field(
+        contract.USUAL, description="format of the result; a folder is sent as a zip"
+    )
 
 
 @router.post(
     "/augmentations", status_code=202, response_model=JobView, summary="Fill up rare classes",
     responses={
-        200: {"model": JobView, "description": "The set is made, where it was within the wait."},
-        202: {"description": "The job that makes it; its address is in `Location`."},
+        200: {"model": JobView, "description": "The job has ended within the wait."},
+        202: {"description": "The job; its address is in `Location`."},
     },
 )  # fmt: skip
 async def augmentations(
@@ -46,10 +48,10 @@ async def augmentations(
     form: Annotated[Augmentation, Form(media_type="multipart/form-data")],
     prefer: Prefer = "",
 ) -> JobView:
-    """Synthetic items that pass a quality gate are added to the real ones, as a plan says.
+    """Add synthetic items that pass a quality gate to the real ones, according to a plan.
 
-    The job's `result` is counts, acceptance and manifest; the set is at `/v1/jobs/{id}/result`.
-    What was uploaded is deleted when the job has ended, what came out a week later.
+    The job's `result` has counts, acceptance and manifest; the set is at `/v1/jobs/{id}/result`.
+    The upload is deleted when the job has ended, the result a week later.
     """
     if form.format not in FORMATS.names():
         raise EcgsynthError(
@@ -57,7 +59,7 @@ async def augmentations(
         )
     settings = request.app.state.settings
     plan, models = await asyncio.to_thread(
-        plans.read, form.plan, request.app.state.shelf, settings.most_json_kib << 10
+        plans.read, form.plan, request.app.state.model_store, settings.most_json_kib << 10
     )
     asked = {"plan": plan.to_dict(), "models": models, "format": form.format}
     return await submitted(request, response, KIND, asked, form.file, prefer)

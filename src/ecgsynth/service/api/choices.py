@@ -1,4 +1,4 @@
-"""`GET /v1/formats`, `/v1/datasets`, `/v1/plans`: what the other requests may name."""
+"""`GET /v1/formats`, `/v1/datasets`, `/v1/plans`: names for other requests."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ async def formats() -> Formats:
 
 
 class Dataset(BaseModel):
-    """here: whether its recordings are on this server, so that its splits can be judged against."""
+    """here: whether its recordings are on this server, so that evaluations can use its splits."""
 
     name: str
     about: str
@@ -99,9 +99,9 @@ class Datasets(BaseModel):
 
 @router.get("/datasets", summary="Sets of real recordings")
 async def datasets() -> Datasets:
-    """What `against` and `train` of an evaluation may name, as NAME:SPLIT."""
+    """Values of `against` and `train` of an evaluation, as NAME:SPLIT."""
 
-    def found() -> list[Dataset]:
+    def list_formats() -> list[Dataset]:
         about = DATASETS.descriptions()
         return [
             Dataset(
@@ -110,11 +110,11 @@ async def datasets() -> Datasets:
             for n in real_sets.known()
         ]
 
-    return Datasets(datasets=await asyncio.to_thread(found))
+    return Datasets(datasets=await asyncio.to_thread(list_formats))
 
 
 class PlanView(BaseModel):
-    """classes: what each class gets."""
+    """classes: the settings of each class."""
 
     name: str
     description: str
@@ -129,13 +129,13 @@ class Plans(BaseModel):
 
 @router.get("/plans", summary="Shipped plans of augmentations")
 async def plans() -> Plans:
-    """What `plan` of an augmentation may name."""
+    """Values of `plan` of an augmentation."""
 
-    def found() -> list[PlanView]:
+    def list_formats() -> list[PlanView]:
         read = [Plan.read(name) for name in shipped("augmentation")]
         return [
             PlanView(name=one.name, description=one.description, classes=one.to_dict()["classes"])
             for one in read
         ]
 
-    return Plans(plans=await asyncio.to_thread(found))
+    return Plans(plans=await asyncio.to_thread(list_formats))

@@ -14,7 +14,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import contract
 from ecgsynth.service.api import prometheus, responses
 from ecgsynth.service.api.problems import Problem
-from ecgsynth.service.middleware.logs import heard
+from ecgsynth.service.middleware.logs import collect_warnings
 from ecgsynth.service.models.store import Loaded
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.synthesizer import BLOCK
@@ -22,16 +22,16 @@ from ecgsynth.synthesizer import BLOCK
 router = APIRouter(prefix="/v1", tags=["ecgs"])
 
 STEP = 1024
-"""Items of a large request that are computed at a time."""
+"""Items per step of a large request."""
 
 FEW = 16
-"""Items whose lines are written at once: turns of threads would take longer than the work."""
+"""Most items whose lines are written without a thread, which would take longer."""
 
 TIMES = 2
-"""Bytes on the disk for each of the signal: as text, or for a while twice."""
+"""Bytes on the disk per byte of signal: as text, or temporarily twice."""
 
 UNSAID = re.compile(r"[^ -~]")
-"""What no header can hold."""
+"""Characters that a header cannot contain."""
 
 MOST_WARNING = 2000
 
@@ -47,7 +47,7 @@ Count = Annotated[int, Field(ge=0, strict=True)]
 
 
 class Wanted(BaseModel):
-    """What to make. The same model id, seed and request give the same ECG for ever."""
+    """The request. The same model id, seed and request always give the same ECG."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -63,14 +63,14 @@ class Wanted(BaseModel):
         },
     )  # fmt: skip
 
-    model: str = Field(description="id (these very weights) or name of a model")
+    model: str = Field(description="id (exactly these weights) or name of a model")
     label: str | list[str] | None = Field(
-        None, description="class, or several that take turns; all of them when left out"
+        None, description="class, or several that alternate; default: all"
     )
     count: Count | dict[str, Count] = Field(1, description="how many, or how many of each class")
     seed: int = Field(0, ge=0, lt=2**63, strict=True, description="same seed, same ECG")
     context: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
-        default_factory=dict, description="values to hold fixed; the rest is drawn"
+        default_factory=dict, description="contexts to hold fixed; the others are drawn"
     )
     format: str = Field(
         responses.NDJSON,
@@ -86,7 +86,7 @@ class Wanted(BaseModel):
 
 
 @router.post(
-    "/ecgs", summary="Make synthetic ECG", response_class=StreamingResponse,
+    "/ecgs", summary="Generate synthetic ECG", response_class=StreamingResponse,
     responses={
         200: {
             "description": "The ECG: a stream of lines, a file, or a zip.",
@@ -104,10 +104,10 @@ class Wanted(BaseModel):
     },
 )  # fmt: skip
 async def ecgs(request: Request, wanted: Wanted) -> Response:
-    """Signals in mV with labels and contexts. Every body says that it is synthetic and from which
-    model; `X-Ecgsynth-Model` is the id that makes the same again with the same seed. What the
-    library warns of, such as a context that was never learned, stands in `X-Ecgsynth-Warning` and,
-    a sentence each, in the `warnings` of the first line."""
+    """Generate signals in mV with labels and contexts. Every body is marked as synthetic and names
+    its model; `X-Ecgsynth-Model` is the id that gives the same ECG with the same seed. Warnings,
+    such as a context outside the training data, are in `X-Ecgsynth-Warning` and in the `warnings`
+    of the first line."""
     state = request.app.state
     responses.checked_format(wanted.format)
     if wanted.measure and wanted.format != responses.NDJSON:
@@ -117,13 +117,13 @@ async def ecgs(request: Request, wanted: Wanted) -> Response:
         )
     if wanted.total > state.settings.most_items:
         raise EcgsynthError(
-            f"{wanted.total} items are more than one request may ask for here "
-            f"({state.settings.most_items}); ask for less at a time, with other seeds."
+            f"{wanted.total} items are more than the limit of a request "
+            f"({state.settings.most_items}); request fewer at a time, with different seeds."
         )
-    model = await state.shelf.load(wanted.model)
+    model = await state.model_store.load(wanted.model)
     size = _size(model, wanted.total, state.settings.most_signal_mib << 20)
     id = model.served.id
-    with heard() as warnings:
+    with collect_warnings() as warnings:
         chunks = await _chunks(model, wanted)
     sent = prometheus.ITEMS.labels(id, wanted.format)
     headers = {
@@ -135,7 +135,7 @@ async def ecgs(request: Request, wanted: Wanted) -> Response:
         headers["X-Ecgsynth-Warning"] = UNSAID.sub("?", " ".join(warnings))[:MOST_WARNING]
     about = {"model": id, "seed": wanted.seed, "warnings": warnings}
     if wanted.format == responses.NDJSON and wanted.total <= FEW and not wanted.measure:
-        text = responses.few_lines(chunks, about)
+        text = responses.ndjson_bytes(chunks, about)
         sent.inc(wanted.total)
         return Response(text, headers=headers, media_type=LINES)
     if wanted.format == responses.NDJSON:
@@ -148,8 +148,8 @@ async def ecgs(request: Request, wanted: Wanted) -> Response:
         )
     except BaseException as problem:
         held.free()
-        if isinstance(problem, responses.LeftError):
-            raise Problem(408, "the client left before its file was written.") from None
+        if isinstance(problem, responses.ClientGoneError):
+            raise Problem(408, "the client disconnected before its file was written.") from None
         raise
     sent.inc(wanted.total)
     kind = contract.named(wanted.format)
@@ -162,7 +162,7 @@ async def ecgs(request: Request, wanted: Wanted) -> Response:
 
 
 def _size(model: Loaded, count: int, most: int) -> int:
-    """Bytes of the signal that is asked for.
+    """Bytes of the requested signal.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def _size(model: Loaded, count: int, most: int) -> int:
 
 
 async def _chunks(model: Loaded, wanted: Wanted) -> Iterator[Ecg]:
-    """The items: few of them together with those of others, many of them step by step."""
+    """The items: few of them in a pass with other requests, many of them step by step."""
     asked: dict[str, Any] = wanted.model_dump(include={"count", "label", "seed", "context"})
     if wanted.total <= BLOCK:
         order = model.batcher.microbatch.order(**asked)

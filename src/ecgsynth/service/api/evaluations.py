@@ -1,4 +1,4 @@
-"""`POST /v1/evaluations`: an uploaded synthetic set judged against real recordings."""
+"""`POST /v1/evaluations`: evaluate an uploaded synthetic set against real recordings."""
 
 from __future__ import annotations
 
@@ -27,18 +27,21 @@ class Evaluation(BaseModel):
     file: UploadFile = File(description=uploads.sentence())
     against: str = Field("mitbih:heldout", description="real items of the same people")
     train: str = Field(
-        "", description="what the generator learned from, or none; what the file's own card names"
+        "",
+        description="training set of the generator, or none; default: the one in the file's card",
     )
-    metrics: str = Field("", description="names, comma between; all that can be when left out")
-    quick: bool = Field(True, description="no trainings of networks: some 20 s")
-    seed: int = Field(0, ge=0, lt=2**31, description="of everything random in the judging")
+    metrics: str = Field(
+        "", description="names, separated by commas; default: all that are possible"
+    )
+    quick: bool = Field(True, description="train no networks: about 20 s")
+    seed: int = Field(0, ge=0, lt=2**31, description="seed of the evaluation")
 
 
 @router.post(
-    "/evaluations", status_code=202, response_model=JobView, summary="Judge a synthetic set",
+    "/evaluations", status_code=202, response_model=JobView, summary="Evaluate a synthetic set",
     responses={
-        200: {"model": JobView, "description": "The verdict, where it came within the wait."},
-        202: {"description": "The job that judges it; its address is in `Location`."},
+        200: {"model": JobView, "description": "The job has ended within the wait."},
+        202: {"description": "The job; its address is in `Location`."},
     },
 )  # fmt: skip
 async def evaluations(
@@ -47,18 +50,18 @@ async def evaluations(
     form: Annotated[Evaluation, Form(media_type="multipart/form-data")],
     prefer: Prefer = "",
 ) -> JobView:
-    """Every figure with its floors, its ceiling and its interval.
+    """Evaluate a synthetic set: figures with floors, ceiling and interval.
 
-    Nothing that was uploaded is unpickled or run. It is deleted when the job has ended.
+    The upload is never unpickled or run. It is deleted when the job has ended.
     """
     asked = _checked(form)
     return await submitted(request, response, KIND, asked, form.file, prefer)
 
 
 def _checked(form: Evaluation) -> dict[str, Any]:
-    """What is asked, where all of it is known and its recordings are here.
+    """The request of a job, after checking its names and that the recordings are here.
 
-    Only registered data sets can be named: a path would be one of the server.
+    Only registered data sets can be named: a path would be on the server.
     """
     for source in (form.against, form.train):
         if source not in ("", "none"):

@@ -1,4 +1,4 @@
-"""`GET /v1/health`: whether the service answers, and what it is."""
+"""`GET /v1/health`: state of the service."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ log = logging.getLogger("ecgsynth.serve")
 router = APIRouter(prefix="/v1", tags=["service"])
 
 MOST_WAIT_S = 1.0
-"""For what is asked of the disk and the database."""
+"""Longest wait for the disk and the database, s."""
 
 
 class Health(BaseModel):
-    """status: degraded where the folder of models or the jobs database does not answer.
-
-    models: how many are served; jobs: by state; null where that is not known now.
+    """status: degraded if the folder of models or the jobs database does not answer. models: number
+    of served models;
+    jobs: number by state; null if unknown.
     """
 
     status: Literal["ok", "degraded"]
@@ -33,11 +33,10 @@ class Health(BaseModel):
     jobs: dict[str, int] | None
 
 
-class Pulse:
-    """What the health says of models and jobs, looked up away from all other work.
+class HealthChecks:
+    """Checks of models and jobs, separate from all other work.
 
-    One look goes on at a time, in a thread of its own: whoever asks meanwhile waits for that one,
-    and no longer than `MOST_WAIT_S`.
+    One check runs at a time, in its own thread; other requests wait for it, at most `MOST_WAIT_S`.
     """
 
     def __init__(self, models: Callable[[], int], jobs: Callable[[], dict[str, int]]) -> None:
@@ -47,13 +46,13 @@ class Pulse:
 
     async def health(self) -> Health:
         names = [*self._looks]
-        models, jobs = await asyncio.gather(*(self._found(name) for name in names))
+        models, jobs = await asyncio.gather(*(self._look_up(name) for name in names))
         whole = models is not None and jobs is not None
         return Health(
             status="ok" if whole else "degraded", version=__version__, models=models, jobs=jobs
         )
 
-    async def _found(self, name: str) -> object:
+    async def _look_up(self, name: str) -> object:
         going = self._going.get(name)
         if going is None or going.done():
             loop = asyncio.get_running_loop()
@@ -63,7 +62,7 @@ class Pulse:
             return await asyncio.wait_for(asyncio.shield(going), MOST_WAIT_S)
         except TimeoutError:
             return None
-        except Exception as problem:  # whatever it is, the service itself answers
+        except Exception as problem:  # after any error, the service still answers
             log.error("the %s cannot be looked up: %s", name, getattr(problem, "orig", problem))
             return None
 
@@ -74,6 +73,6 @@ class Pulse:
 @router.head("/health", include_in_schema=False)
 @router.get("/health", summary="Whether the service answers")
 async def health(request: Request) -> Health:
-    """Answers within a second or two whatever else goes on; needs no key."""
-    pulse: Pulse = request.app.state.pulse
+    """Answers within two seconds under any load; needs no key."""
+    pulse: HealthChecks = request.app.state.pulse
     return await pulse.health()

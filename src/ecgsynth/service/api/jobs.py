@@ -1,4 +1,4 @@
-"""`/v1/jobs/{id}` with its report or its file: long work and what came of it."""
+"""`/v1/jobs/{id}`: state of a job, its report and its file."""
 
 from __future__ import annotations
 
@@ -12,37 +12,38 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from ecgsynth.service.api.problems import Problem, ProblemDocument
-from ecgsynth.service.api.report_tokens import Tickets
+from ecgsynth.service.api.report_tokens import ReportTokens
 from ecgsynth.service.jobs import store
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 REPORT, FILE = "report.html", "result"
-"""What is kept of a job, by its name in the store."""
+"""Files of a job, by name in the store."""
 
 KEPT = {"evaluation": REPORT, "augmentation": FILE}
-"""Which of them a job of a kind leaves."""
+"""The file of each kind of job."""
 
 REPORT_POLICY = "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; " \
                 "script-src 'unsafe-inline'; img-src data:; font-src data:"  # fmt: skip
-"""A report speaks of what somebody uploaded: it may load nothing and reach nothing."""
+"""A report shows uploaded content: it may load nothing and connect to nothing."""
 
 
-Ticket = Annotated[
+Token = Annotated[
     str,
     Query(
         alias="ticket",
-        description="stands in the job's `report` where a key is asked for, and opens that alone",
+        description="part of the job's `report` address if a key is required; opens only that "
+        "report",
     ),
 ]
 
 
 class JobView(BaseModel):
-    """A job: share is from 0 to 1, doing says what is done now, starts how often it was begun.
-
-    result: the verdict or the manifest, where it is done. problem: why it failed. report, file:
-    addresses of the verdict as a page, and of the set that was made; where a key is asked for, the
-    report's address has a ticket that opens it without.
+    """A job: share is from 0 to 1, doing the current step, starts the number of starts. result: the
+    report or the manifest, if done.
+    problem: why it failed. report, file: addresses of the report as a page, and of the resulting
+    set; if a key is required, the report's address has a token that
+    opens it without the key.
     """
 
     id: str
@@ -61,7 +62,7 @@ class JobView(BaseModel):
     file: str | None
 
     @classmethod
-    def of(cls, job: store.Job, tickets: Tickets) -> JobView:
+    def of(cls, job: store.Job, report_tokens: ReportTokens) -> JobView:
         def moment(seconds: float | None) -> datetime | None:
             return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
@@ -72,18 +73,18 @@ class JobView(BaseModel):
             created=created, started=moment(job.started), ended=moment(job.ended),
             starts=job.starts, asked=job.asked, result=job.result,
             problem=ProblemDocument(**job.problem) if job.problem else None,
-            report=_address(job, REPORT, "report", tickets.of(job.id)),
+            report=_address(job, REPORT, "report", report_tokens.of(job.id)),
             file=_address(job, FILE, "result"),
         )  # fmt: skip
 
 
-def _address(job: store.Job, kept: str, word: str, ticket: str = "") -> str | None:
+def _address(job: store.Job, kept: str, word: str, token: str = "") -> str | None:
     there = job.state == store.DONE and KEPT.get(job.kind) == kept
-    asked = f"?ticket={ticket}" if ticket else ""
+    asked = f"?token={token}" if token else ""
     return f"/v1/jobs/{job.id}/{word}{asked}" if there else None
 
 
-async def found(request: Request, id: str) -> store.Job:
+async def find_job(request: Request, id: str) -> store.Job:
     """The job of an id.
 
     Raises
@@ -92,54 +93,54 @@ async def found(request: Request, id: str) -> store.Job:
     """
     job: store.Job | None = await asyncio.to_thread(request.app.state.store.get, id)
     if job is None:
-        raise Problem(404, f"there is no job '{id[:64]}'; old ones are forgotten.")
+        raise Problem(404, f"there is no job '{id[:64]}'; old jobs are deleted.")
     return job
 
 
-@router.get("/{id}", summary="How far a job is, and what came of it")
+@router.get("/{id}", summary="State and result of a job")
 async def job(request: Request, id: str) -> JobView:
-    """Ask again after a second or two while its state is queued or running."""
-    return JobView.of(await found(request, id), request.app.state.tickets)
+    """Repeat the request every second or two while the state is queued or running."""
+    return JobView.of(await find_job(request, id), request.app.state.report_tokens)
 
 
 @router.delete(
-    "/{id}", summary="Cancel a job, or forget an ended one", response_model=JobView,
-    responses={204: {"description": "The job had ended; it and its report are forgotten."}},
+    "/{id}", summary="Cancel a job, or delete an ended one", response_model=JobView,
+    responses={204: {"description": "The job had ended; it and its report are deleted."}},
 )  # fmt: skip
 async def cancel(request: Request, id: str) -> Any:
-    """A queued or running job is cancelled and answered as such; what was uploaded is deleted.
-    One that has ended is deleted with its report."""
+    """Cancel a queued or running job and delete its upload. An ended job is deleted with its
+    report."""
     keep = request.app.state.store
-    await found(request, id)
+    await find_job(request, id)
     if not await asyncio.to_thread(keep.cancel, id):
         await asyncio.to_thread(keep.forget, id)
         return Response(status_code=204)
-    return JobView.of(await found(request, id), request.app.state.tickets)
+    return JobView.of(await find_job(request, id), request.app.state.report_tokens)
 
 
 @router.get(
-    "/{id}/report", summary="The verdict as a page", response_class=StreamingResponse,
+    "/{id}/report", summary="The report as a page", response_class=StreamingResponse,
     responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}},
 )  # fmt: skip
-async def report(request: Request, id: str, _ticket: Ticket = "") -> StreamingResponse:
+async def report(request: Request, id: str, _ticket: Token = "") -> StreamingResponse:
     """One self-contained page, as `ecgsynth evaluate --to report.html` writes it. The address in
-    the job's `report` needs no key, since a browser sends none with a frame."""
+    the job's `report` needs no key, since a browser does not send a key with a frame."""
     pieces = await _kept(request, id, REPORT, "report")
-    # Its address may hold a ticket, which no other place is told.
+    # The address may contain a token, so do not send it to other sites.
     headers = {"Content-Security-Policy": REPORT_POLICY, "Referrer-Policy": "no-referrer"}
     return StreamingResponse(pieces, headers=headers, media_type="text/html")
 
 
 @router.get(
-    "/{id}/result", summary="The set that was made", response_class=StreamingResponse,
+    "/{id}/result", summary="The resulting set", response_class=StreamingResponse,
     responses={200: {"content": {
         "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
     }}},
 )  # fmt: skip
 async def result(request: Request, id: str) -> StreamingResponse:
-    """The file of an augmentation, in the format that was asked for; a folder as a zip."""
+    """The file of an augmentation, in the requested format; a folder as a zip."""
     pieces = await _kept(request, id, FILE, "file")
-    facts = (await found(request, id)).result or {}
+    facts = (await find_job(request, id)).result or {}
     headers = {"Content-Disposition": f'attachment; filename="{facts.get("file", FILE)}"'}
     if isinstance(facts.get("bytes"), int):
         headers["Content-Length"] = str(facts["bytes"])
@@ -147,15 +148,15 @@ async def result(request: Request, id: str) -> StreamingResponse:
 
 
 async def _kept(request: Request, id: str, name: str, what: str) -> Iterator[bytes]:
-    """A file that a job left.
+    """A file of a job.
 
     Raises
     ------
-    Problem: there is no such job, it is not done, or it leaves no such file.
+    Problem: there is no such job, it is not done, or it has no such file.
     """
-    job = await found(request, id)
+    job = await find_job(request, id)
     if KEPT.get(job.kind) != name:
-        raise Problem(404, f"this job is an {job.kind}, which leaves no {what}; see its result.")
+        raise Problem(404, f"this job is an {job.kind}, which has no {what}; see its result.")
     if job.state != store.DONE:
         raise Problem(409, f"this job has no {what} (yet); see its state.")
     pieces: Iterator[bytes] = request.app.state.store.file(id, name)

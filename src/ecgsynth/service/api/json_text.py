@@ -1,4 +1,4 @@
-"""What can be answered: text that is whole characters, and numbers that JSON knows."""
+"""Valid JSON: text without lone surrogates, and finite numbers."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import math
 from typing import Any
 
 
-def sayable(value: Any) -> Any:
-    r"""The same in such parts: JSON, YAML, arrays and names of files may hold halves of characters,
-    which no answer can carry, and numbers that are none. The former become \udXXX, the latter
-    null; how deep it is nested is for the caller to bound."""
+def json_safe(value: Any) -> Any:
+    r"""The value with all text and numbers made valid for JSON.
+
+    JSON, YAML, arrays and file names may contain lone surrogates, which become \udXXX, and NaN or
+    infinity, which become null. The caller limits the depth of nesting.
+    """
     if isinstance(value, str):
         return value.encode(errors="backslashreplace").decode()
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {sayable(name): sayable(one) for name, one in value.items()}
+        return {json_safe(name): json_safe(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [sayable(one) for one in value]
+        return [json_safe(one) for one in value]
     return value

@@ -1,4 +1,4 @@
-"""Pages: the web page at `/`, how to ask at `/docs`, and the files of both; none needs the key."""
+"""Pages: the web page at `/`, the API description at `/docs`, and their files; without a key."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from starlette.responses import Response
 from ecgsynth.service.api.problems import Problem
 
 STATIC = Path(__file__).parents[1] / "web"
-"""Pages and what they need; everything in it is served under /static."""
+"""Folder of the pages and their files, which is served under /static."""
 
 POLICY = "default-src 'self'; frame-ancestors 'none'"
-"""Nothing of a page may come from another host, and nothing stands in the page itself."""
+"""Pages may load files only from this host, and have no inline scripts or styles."""
 
 
 def install(app: FastAPI) -> None:
@@ -44,9 +44,9 @@ def _page(name: str) -> Response:
 
 
 class _Static(StaticFiles):
-    """Files that say, as pages do, that nothing may come from another host."""
+    """Static files with the same policy header as pages."""
 
-    def file_response(self, *given: Any, **named: Any) -> Response:
-        response = super().file_response(*given, **named)
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
         response.headers["Content-Security-Policy"] = POLICY
         return response

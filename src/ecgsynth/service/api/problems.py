@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents: a type, a status and one sentence that says the mend."""
+"""Errors as RFC 9457 problem documents: type, status, and one sentence with the remedy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError, did_you_mean, mask_passwords
-from ecgsynth.service.api.json_text import sayable
+from ecgsynth.service.api.json_text import json_safe
 from ecgsynth.service.files.disk import DISK, NoRoomError, is_full
 from ecgsynth.service.files.uploads import FORMS
 from ecgsynth.service.models.store import NotYetError
@@ -42,15 +42,15 @@ TITLES = {
 }
 
 MISSING = "missing-recordings"
-"""Type of the problem that real recordings are not on the server."""
+"""Problem type for real recordings that are not on the server."""
 
 
 UNREAD = "There was an error parsing the body"
-"""What FastAPI says of a body over which its reader broke off."""
+"""FastAPI's message if reading the body failed."""
 
 
 class Problem(HTTPException):
-    """An answer that is no success; `kind` is the last part of its `type`."""
+    """An error answer; `kind` is the last part of its `type`."""
 
     def __init__(
         self, status: int, detail: str, kind: str = "", headers: Mapping[str, str] | None = None,
@@ -68,7 +68,7 @@ class Problem(HTTPException):
             "type": f"urn:ecgsynth:problem:{kind}",
             "title": title,
             "status": self.status_code,
-            "detail": sayable(str(self.detail)),
+            "detail": json_safe(str(self.detail)),
             **self.more,
         }
 
@@ -79,7 +79,7 @@ class Problem(HTTPException):
 
 
 class ProblemDocument(BaseModel):
-    """RFC 9457, as OpenAPI is told of it."""
+    """The schema of RFC 9457 for OpenAPI."""
 
     model_config = ConfigDict(
         title="Problem",
@@ -103,7 +103,7 @@ class ProblemDocument(BaseModel):
 
 
 def of_error(problem: BaseException) -> Problem:
-    """The problem that an exception is."""
+    """The problem of an exception."""
     cause: BaseException | None = problem
     while cause is not None:
         words = str(cause).lower() if isinstance(cause, DBAPIError) else ""
@@ -121,35 +121,37 @@ def of_error(problem: BaseException) -> Problem:
     if isinstance(problem, HTTPException):
         detail = {
             404: "there is nothing at this address; see /docs.",
-            405: "this address is not asked by this method; see /docs.",
+            405: "this address does not accept this method; see /docs.",
         }
-        said = detail.get(problem.status_code, str(problem.detail))
-        if said == UNREAD:
-            said = "the body cannot be read; JSON must be UTF-8, some levels deep at most and " \
+        message = detail.get(problem.status_code, str(problem.detail))
+        if message == UNREAD:
+            message = "the body cannot be read; JSON must be UTF-8, some levels deep at most and " \
                    "without endless numbers, a form must be whole."  # fmt: skip
-        return Problem(problem.status_code, said, headers=problem.headers)
+        return Problem(problem.status_code, message, headers=problem.headers)
     if isinstance(problem, SQLAlchemyError):  # also one whose connections are all in use
         log.error("the jobs database failed: %s", getattr(problem, "orig", problem))
-        return Problem(503, "the jobs database does not answer; ask again in a minute.",
+        return Problem(503, "the jobs database does not answer; try again in a minute.",
                        headers={"Retry-After": "60"})  # fmt: skip
     if isinstance(problem, MemoryError):
-        return Problem(503, "not enough memory for this now; ask for fewer items at a time.",
+        return Problem(503, "not enough memory for this now; request fewer items at a time.",
                        headers={"Retry-After": "60"})  # fmt: skip
     log.error("unforeseen", exc_info=problem)
-    return Problem(500, "something went wrong that was not foreseen; the log has it by this "
-                        "answer's X-Request-ID.")  # fmt: skip
+    return Problem(
+        500,
+        "an unexpected error occurred; find it in the log by this answer's X-Request-ID.",
+    )
 
 
 def of_validation(request: Request, problem: RequestValidationError) -> Problem:
-    """One sentence for what pydantic found in a body or a parameter."""
+    """One sentence for pydantic's errors in a body or a parameter."""
     errors = problem.errors()
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     form = request.url.path in FORMS
     wanted = "multipart/form-data" if form else "application/json"
     if request.method == "POST" and media != wanted:
-        said = f"the body is '{media}'" if media else "the body says no Content-Type"
-        return Problem(415, f"{said}; send {wanted}.")
-    # Of a misspelt word and what it leaves missing the word; of a union's branches the deepest.
+        message = f"the body is '{media}'" if media else "the body has no Content-Type"
+        return Problem(415, f"{message}; send {wanted}.")
+    # Of a misspelt field and the missing one report the misspelt; of union branches the deepest.
     unknown = [e for e in errors if e["type"] == "extra_forbidden"]
     error = (unknown or sorted(errors, key=lambda e: -len(e["loc"])))[0]
     where = ".".join(str(part) for part in error["loc"][1:] if not _is_branch(part))
@@ -161,14 +163,14 @@ def of_validation(request: Request, problem: RequestValidationError) -> Problem:
         return Problem(422, f"the field '{where}' is missing." if where else "the body is missing.")
     if not where:
         return Problem(422, 'the body must be a JSON object, as in {"model": "mitbih-beats"}.')
-    said = error["msg"].removeprefix("Value error, ")
-    if said.startswith("Expected UploadFile"):
-        said = "it must come as a file with a name, as `-F file=@beats.npz` sends it"
-    return Problem(422, f"'{where}': {said[:1].lower()}{said[1:]}.")
+    message = error["msg"].removeprefix("Value error, ")
+    if message.startswith("Expected UploadFile"):
+        message = "it must come as a file with a name, as `-F file=@beats.npz` sends it"
+    return Problem(422, f"'{where}': {message[:1].lower()}{message[1:]}.")
 
 
 def _fields(request: Request) -> list[str]:
-    """Names of the fields that the address takes."""
+    """Names of the fields of the address."""
     body = getattr(request.scope.get("route"), "body_field", None)
     kind = getattr(getattr(body, "field_info", None), "annotation", None)
     return [*getattr(kind, "model_fields", {})]
@@ -182,7 +184,7 @@ def _is_branch(part: object) -> bool:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every exception of the application with its problem."""
+    """Answer every exception of the application with its problem document."""
 
     async def answer(_request: Request, problem: Exception) -> JSONResponse:
         return of_error(problem).response()

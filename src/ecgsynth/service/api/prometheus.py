@@ -1,4 +1,4 @@
-"""`/metrics`: what Prometheus may ask, the same for one worker and for several."""
+"""`/metrics`: counters for Prometheus, over all workers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ router = APIRouter()
 
 
 class _Jobs(Collector):
-    """Jobs by state, counted in the database that all workers share."""
+    """Jobs by state, counted in the shared database."""
 
     def __init__(self, counts: dict[str, int]) -> None:
         self.counts = counts
@@ -52,7 +52,7 @@ class _Jobs(Collector):
 
 
 @router.get(
-    "/metrics", tags=["service"], summary="Counters in the form of Prometheus",
+    "/metrics", tags=["service"], summary="Counters in the Prometheus format",
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Bodies of answers: ECG as lines of JSON, and files of any format, in bounded memory."""
+"""Response content: ECG as lines of JSON, and files of any format, in limited memory."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from ecgsynth.formats import contract, write
 from ecgsynth.formats.stream import statement
 from ecgsynth.registry import FORMATS
 from ecgsynth.service.files.disk import Held
-from ecgsynth.service.models.measurements import measured
+from ecgsynth.service.models.measurements import measure as measure_items
 from ecgsynth.signals.ecg import Ecg
 
 NDJSON = "ndjson"
 PIECE = 1 << 18
-"""Bytes of a file that are read at a time."""
+"""Bytes of a file per read."""
 
 
 def formats() -> list[str]:
-    """What `format` may be."""
+    """Values of `format`."""
     return [NDJSON, *FORMATS.names()]
 
 
@@ -43,13 +43,14 @@ async def lines(
     computing: Executor,
     measure: bool = False,
 ) -> AsyncIterator[bytes]:
-    """NDJSON: a line on the set, a line an item, a line that counts them, so that a body cut
-    short is known by it.
+    """NDJSON: a line about the set, one line per item, and a line with their number, which shows
+    whether the body is complete.
 
-    about: for the first line: the model's id, the seed, warnings. count: called with the items of
-    every chunk sent. computing: its few threads are shared by all large requests, which so take
-    turns. measure: whether every item is delineated. Nothing is computed ahead: a slow client
-    holds the work up, one that left ends it.
+    about: for the first line: the model's id, the seed, warnings.
+    count: called with the items of every chunk sent.
+    computing: executor with a few threads for all large requests. measure: whether every item is
+    delineated. Nothing is computed ahead: a slow client delays the work, a
+    disconnected one ends it.
     """
     number = 0
 
@@ -68,8 +69,8 @@ async def lines(
     yield _last(number)
 
 
-def few_lines(chunks: Iterator[Ecg], about: Mapping[str, Any]) -> bytes:
-    """The same lines at once, for a set of one chunk."""
+def ndjson_bytes(chunks: Iterator[Ecg], about: Mapping[str, Any]) -> bytes:
+    """The same lines as bytes, for a set of one chunk."""
     ecg = next(chunks)
     return _encode(ecg, 0, about, False) + _last(len(ecg))
 
@@ -79,19 +80,19 @@ def _last(number: int) -> bytes:
 
 
 def _encode(ecg: Ecg, first: int, about: Mapping[str, Any], measure: bool) -> bytes:
-    """The lines of a chunk; before its first one, of the first chunk, the line on the set."""
+    """The lines of a chunk; the first chunk starts with the line about the set."""
     spec = ecg.spec
-    said: list[Any] = []
+    objects: list[Any] = []
     if not first:
-        said.append({
+        objects.append({
             "statement": statement(ecg), "synthetic": True, **about, "spec": spec.to_json(),
         })  # fmt: skip
     assert ecg.context is not None
-    # In double precision and to 1 uV, so that a number is three decimals and no more.
+    # Rounded to 1 uV in double precision, so that a number has three decimals.
     signal = np.round(ecg.signal.astype(np.float64), 3 if spec.unit == "mV" else 7) + 0.0
     context = np.round(ecg.context.astype(np.float64), 6)
     labels = ecg.labels_str.tolist()
-    intervals = measured(ecg) if measure else None
+    intervals = measure_items(ecg) if measure else None
     for row in range(len(ecg)):
         values = dict(zip(spec.context, context[row].tolist(), strict=True))
         item: dict[str, Any] = {
@@ -104,12 +105,12 @@ def _encode(ecg: Ecg, first: int, about: Mapping[str, Any], measure: bool) -> by
             item["valid"] = int(ecg.valid[row])
         if intervals is not None:
             item["measured"] = intervals[row]
-        said.append(item)
-    return b"".join(json.dumps(one, allow_nan=False).encode() + b"\n" for one in said)
+        objects.append(item)
+    return b"".join(json.dumps(one, allow_nan=False).encode() + b"\n" for one in objects)
 
 
-class LeftError(Exception):
-    """The client has left, so the work stops."""
+class ClientGoneError(Exception):
+    """The client has disconnected, so the work stops."""
 
 
 async def written(
@@ -117,11 +118,13 @@ async def written(
 ) -> Path:
     """Write a stream to a file or folder `name` of a format, in a folder of its own.
 
-    left: awaited now and then; says whether the client is gone. writing: whose threads write.
+    left: awaited regularly; returns whether the client has disconnected. writing: executor for
+    writing.
 
     Raises
     ------
-    LeftError: it is. EcgsynthError: the format cannot hold such signals, the disk is full.
+    ClientGoneError: it is.
+    EcgsynthError: the format cannot hold such signals, the disk is full.
     """
     stop = threading.Event()
     kind = contract.named(format)
@@ -133,7 +136,7 @@ async def written(
         try:
             write(_until(chunks, stop), f"{target}/" if place else target, format)
             if stop.is_set():
-                raise LeftError
+                raise ClientGoneError
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -143,18 +146,18 @@ async def written(
     try:
         while not (await asyncio.wait({task}, timeout=0.25))[0]:
             if await left():
-                raise LeftError
+                raise ClientGoneError
         return task.result()
     finally:
         stop.set()
         if not task.cancel():
-            task.add_done_callback(lambda done: done.exception())  # nobody else will ask
+            task.add_done_callback(lambda done: done.exception())  # nobody else reads the exception
 
 
 def _until(chunks: Iterable[Ecg], stop: threading.Event) -> Iterator[Ecg]:
     for chunk in chunks:
         if stop.is_set():
-            raise LeftError
+            raise ClientGoneError
         yield chunk
 
 
@@ -166,15 +169,15 @@ async def file_body(path: Path) -> AsyncIterator[bytes]:
 
 
 async def zip_body(path: Path) -> AsyncIterator[bytes]:
-    """A file, or a folder with what is in it, as a zip that is packed while it is sent."""
+    """A file, or a folder with its content, as a zip that is packed while it is sent."""
     pieces = zipped(path)
     while piece := await asyncio.to_thread(next, pieces, None):
         yield piece
 
 
 class FileResponse(StreamingResponse):
-    """A body made from `path`, whose folder goes in the end, also where the client has left, and
-    with it what was `held` of the disk."""
+    """A body from `path`. At its end, also after a disconnect, the folder is deleted and the
+    reserved disk space `held` is released."""
 
     def __init__(self, path: Path, body: AsyncIterator[bytes], held: Held, **more: Any) -> None:
         super().__init__(body, **more)
@@ -194,7 +197,7 @@ def zipped(path: Path) -> Iterator[bytes]:
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for file in files:
-            # A member's date is left at its default: same content, same bytes.
+            # The default date of a member gives the same bytes for the same content.
             info = zipfile.ZipInfo(str(file.relative_to(path.parent)))
             info.compress_type = zipfile.ZIP_DEFLATED
             with open(file, "rb") as source, archive.open(info, "w", force_zip64=True) as member:
@@ -205,7 +208,7 @@ def zipped(path: Path) -> Iterator[bytes]:
 
 
 class _Sink(io.RawIOBase):
-    """Where zipfile writes; it cannot go back, so every byte can be sent at once."""
+    """An output of zipfile without seeking, so that every byte can be sent at once."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -224,11 +227,11 @@ class _Sink(io.RawIOBase):
 
 
 def checked_format(format: str) -> str:
-    """The format.
+    """Check the name of a format.
 
     Raises
     ------
-    EcgsynthError: nothing is written that way.
+    EcgsynthError: there is no such format.
     """
     if format not in formats():
         raise EcgsynthError(f"no format named '{format}'.{did_you_mean(format, formats())}")

@@ -1,4 +1,4 @@
-"""`GET /v1/runs...`: trainings while they run, from what they write into their folders."""
+"""`GET /v1/runs...`: trainings while they run, from their run folders."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from ecgsynth.service.runs.reader import Log, NoSuchRunError, RunView
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
 LOOK_S = 1.0
-"""Between looks at a run that somebody watches."""
+"""Seconds between checks of a watched run."""
 
 HEARTBEAT_S = 10.0
-"""Silence after which a comment is sent, so that nobody in between takes the line for dead."""
+"""Seconds without events after which a comment is sent, so that proxies keep the connection."""
 
 
 class RunList(BaseModel):
@@ -39,38 +39,38 @@ class RunDetail(RunView):
 
 @router.get("", summary="The runs of the server's folder")
 async def runs(request: Request) -> RunList:
-    """The one written to last comes first."""
+    """The last written run is first."""
     shown: reader.Runs = request.app.state.runs
 
-    def found() -> list[RunView]:
+    def list_runs() -> list[RunView]:
         views = []
         for name in shown.names():
             try:
                 views.append(shown.log(name).view)
-            except NoSuchRunError:  # gone since the folder was listed
+            except NoSuchRunError:  # deleted since the folder was listed
                 continue
         return views
 
-    return RunList(runs=await asyncio.to_thread(found))
+    return RunList(runs=await asyncio.to_thread(list_runs))
 
 
 @router.get("/{id}", summary="A run and its newest figures")
 async def run(request: Request, id: str) -> RunDetail:
-    """What the figures mean stands in the documentation of training."""
+    """The documentation of training explains the figures."""
     log = await _log(request, id)
     return RunDetail(**log.view.model_dump(), last=log.last())
 
 
 @router.get("/{id}/samples", summary="The newest samples of a run")
 async def samples(request: Request, id: str) -> runsamples.Samples:
-    """At most 12 items; `unit` and `fs` are null where the run has not said yet what they are."""
+    """At most 12 items; `unit` and `fs` are null if the run has not written them yet."""
     log = await _log(request, id)
     folder = request.app.state.runs.folder / id
     return await asyncio.to_thread(runsamples.newest, folder, log)
 
 
 @router.get(
-    "/{id}/events", summary="A run as it goes on", response_class=StreamingResponse,
+    "/{id}/events", summary="Events of a run", response_class=StreamingResponse,
     responses={200: {
         "description": "`history` with all curves so far, `metrics` for every new line, `state` "
         "when it changes.",
@@ -84,11 +84,11 @@ async def samples(request: Request, id: str) -> runsamples.Samples:
 async def events(
     request: Request,
     id: str,
-    last_event_id: Annotated[str, Header(description="goes on behind this event")] = "",
+    last_event_id: Annotated[str, Header(description="continue after this event")] = "",
 ) -> StreamingResponse:
     """Server-sent events. `history` is `{"run", "curves": {name: [[examples, value], ...]}}`,
     `metrics` is `{"examples", "values": {name: value}, "alarm"}`, `state` is a run. The stream
-    ends a little before the service's longest request; ask again with the last id."""
+    ends a little before the service's longest request; reconnect with the last id."""
     log = await _log(request, id)
     body = _events(request, id, log, last_event_id)
     return StreamingResponse(body, media_type="text/event-stream")
@@ -107,25 +107,25 @@ async def _events(request: Request, id: str, log: Log, mark: str) -> AsyncIterat
     loop = asyncio.get_running_loop()
     ends = loop.time() + 0.9 * state.settings.seconds
     seen = log.after(mark)
-    told = None
-    said: dict[str, Any]
+    last_state = None
+    data: dict[str, Any]
     heard = loop.time()
     while True:
         pieces = []
-        if seen is None:  # the first look, or the training went back and wrote other lines
-            said = {"run": log.view.model_dump(mode="json"), "curves": log.curves()}
-            pieces.append(_event("history", said, log.mark(len(log.lines))))
+        if seen is None:  # the first check, or the training went back and wrote other lines
+            data = {"run": log.view.model_dump(mode="json"), "curves": log.curves()}
+            pieces.append(_event("history", data, log.mark(len(log.lines))))
         else:
             for number in range(seen, len(log.lines)):
                 line = log.lines[number]
-                said = {
+                data = {
                     "examples": line["examples"], "values": reader.figures(line),
                     "alarm": reader.alarm(line),
                 }  # fmt: skip
-                pieces.append(_event("metrics", said, log.mark(number + 1)))
-            if log.view.state != told:
+                pieces.append(_event("metrics", data, log.mark(number + 1)))
+            if log.view.state != last_state:
                 pieces.append(_event("state", log.view.model_dump(mode="json")))
-        told, mark = log.view.state, log.mark(len(log.lines))
+        last_state, mark = log.view.state, log.mark(len(log.lines))
         if not pieces and loop.time() - heard >= HEARTBEAT_S:
             pieces.append(b": still here\n\n")
         if pieces:

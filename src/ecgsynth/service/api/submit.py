@@ -1,4 +1,4 @@
-"""From an uploaded form to a job: looked at, queued, and waited for where the client prefers."""
+"""Turn an uploaded form into a job: check it, queue it, and wait if the client prefers."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from ecgsynth.service.files import uploads
 from ecgsynth.service.jobs import store
 
 LOOK_S = 0.3
-"""Between looks at a job that a client waits for."""
+"""Seconds between checks of a job that a client waits for."""
 
 MOST_WAIT_S = 60.0
 
 MOST_FIELDS, MOST_FIELD = 16, 1 << 20
-"""Words of a form beside its file, and bytes of each."""
+"""Most fields of a form besides its file, and bytes of each."""
 
 Prefer = Annotated[
-    str, Header(description="`wait=20`: answer with what comes out if that is within 20 s.")
+    str, Header(description="`wait=20`: answer with the result if the job ends within 20 s.")
 ]
 
 
 class _FormRequest(Request):
-    """A request whose form is read in bounded memory: its file alone goes to the disk."""
+    """A request whose form is read in limited memory: only its file goes to the disk."""
 
     def form(self, **_: Any) -> Any:
         return super().form(max_files=1, max_fields=MOST_FIELDS, max_part_size=MOST_FIELD)
@@ -55,7 +55,7 @@ async def submitted(
     upload: UploadFile,
     prefer: str,
 ) -> JobView:
-    """The job of what was asked, with its address in `Location`.
+    """Queue the job of a form, with its address in `Location`.
 
     Raises
     ------
@@ -80,22 +80,24 @@ async def submitted(
     job = await _awaited(request, id, _wait_s(prefer))
     response.headers["Location"] = f"/v1/jobs/{id}"
     if job.state == store.FAILED and job.problem is not None:
-        said = job.problem
-        raise Problem(said["status"], said["detail"], said["type"].rpartition(":")[2], job=id)
+        document = job.problem
+        raise Problem(
+            document["status"], document["detail"], document["type"].rpartition(":")[2], job=id
+        )
     if job.state == store.DONE:
         response.status_code = 200
-    return JobView.of(job, state.tickets)
+    return JobView.of(job, state.report_tokens)
 
 
 async def _awaited(request: Request, id: str, seconds: float) -> store.Job:
-    """The job, when it has ended, the time is over or the client has left."""
+    """The job, when it has ended, the time is over or the client has disconnected."""
     keep: store.Store = request.app.state.store
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     while True:
         job = await asyncio.to_thread(keep.get, id)
         if job is None:
-            raise Problem(404, "the job was deleted while it was waited for.")
+            raise Problem(404, "the job was deleted while the request waited for it.")
         if job.state not in store.OPEN or loop.time() >= until or await request.is_disconnected():
             return job
         await asyncio.sleep(LOOK_S)
@@ -103,8 +105,8 @@ async def _awaited(request: Request, id: str, seconds: float) -> store.Job:
 
 def _wait_s(prefer: str) -> float:
     """Seconds of `Prefer: wait=N` (RFC 7240)."""
-    said = re.search(r"\bwait=(\d{1,9})\b", prefer)
-    return min(float(said[1]), MOST_WAIT_S) if said else 0.0
+    match = re.search(r"\bwait=(\d{1,9})\b", prefer)
+    return min(float(match[1]), MOST_WAIT_S) if match else 0.0
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""`GET /v1/versions`: models that were registered, and which of them are promoted."""
+"""`GET /v1/versions`: registered models and their aliases."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ router = APIRouter(prefix="/v1", tags=["versions"])
 
 
 class VersionView(BaseModel):
-    """A version: score is its judged coverage, the mean over classes, where it was judged; run is
-    the card of the training that it came from."""
+    """A version: score is its coverage, the mean over classes, if evaluated; run is the card of its
+    training."""
 
     model: str
     version: int
@@ -29,7 +29,7 @@ class VersionView(BaseModel):
 
 
 class Versions(BaseModel):
-    """reason: why there are none."""
+    """reason: why there are no versions."""
 
     versions: list[VersionView]
     reason: str | None = None
@@ -37,16 +37,16 @@ class Versions(BaseModel):
 
 @router.get("/versions", summary="Registered versions of models")
 async def versions() -> Versions:
-    """As `ecgsynth versions list` has them."""
+    """Versions as in `ecgsynth versions list`."""
     try:
-        return await asyncio.to_thread(_found)
+        return await asyncio.to_thread(_list_versions)
     except EcgsynthError as problem:
         file = local_file(tracking_uri())
         sentence = str(problem).replace(f"{file.parent}/" if file else "", "")
         return Versions(versions=[], reason=sentence)
 
 
-def _found() -> Versions:
+def _list_versions() -> Versions:
     from ecgsynth.model_registry import versions as registered
 
     file = local_file(tracking_uri())
@@ -54,7 +54,7 @@ def _found() -> Versions:
     if not found:
         return Versions(
             versions=[],
-            reason="no model was registered yet; `ecgsynth versions add RUN` makes the first.",
+            reason="no model is registered yet; `ecgsynth versions add RUN` registers the first.",
         )
     return Versions(versions=[
         VersionView(
@@ -67,14 +67,14 @@ def _found() -> Versions:
 
 
 def _score(facts: dict[str, str]) -> float | None:
-    """Mean of the judged coverage over the classes."""
+    """Mean coverage over the classes."""
     figures = [_number(text) for name, text in facts.items() if name.startswith("judge/coverage/")]
     finite = [value for value in figures if math.isfinite(value)]
     return sum(finite) / len(finite) if finite else None
 
 
 def _number(text: str) -> float:
-    """NaN where it is none: others may have registered other words."""
+    """The number in a text; NaN if it is none, since other tools may write other texts."""
     try:
         return float(text)
     except ValueError:

@@ -1,1 +1,1 @@
-"""What requests put on the disk."""
+"""Files of requests."""

@@ -1,4 +1,4 @@
-"""The disk: what requests put on it for a while, and that it is full, as the system says it."""
+"""Disk space of requests, and detection of a full disk."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import errno
 
 from ecgsynth.errors import EcgsynthError
 
-DISK = "the disk of the server is full; free some space and ask again."
+DISK = "the disk of the server is full; free some space and try again."
 
 
 class NoRoomError(EcgsynthError):
-    """Other requests have so much on the disk that this one has to wait."""
+    """Other requests use too much disk space for this one."""
 
 
 class Held:
-    """Bytes that are kept free for a request, until it ends."""
+    """Disk space reserved for a request, until it ends."""
 
     def __init__(self, room: Room, size: int) -> None:
         self._room, self._size = room, size
 
     def free(self) -> None:
-        """Give them back; a second time does nothing."""
+        """Release the space; a second call does nothing."""
         self._room.taken -= self._size
         self._size = 0
 
@@ -32,7 +32,7 @@ class Held:
 
 
 class Room:
-    """The place on the disk for uploads that come in and files that are written and sent.
+    """The disk space for uploads and for files to send.
 
     Parameters
     ----------
@@ -44,24 +44,24 @@ class Room:
         self.taken = 0
 
     def hold(self, size: int) -> Held:
-        """Keep so many bytes free for a request.
+        """Reserve bytes for a request.
 
         Raises
         ------
-        NoRoomError: there are not so many.
+        NoRoomError: not enough space is left.
         """
         if self.taken + size > self.most:
             raise NoRoomError(
-                f"requests in flight have {self.taken >> 20} MiB of the {self.most >> 20} MiB on "
-                f"the disk that there are for them, and this one takes {-(-size >> 20)} MiB; ask "
-                "again in a minute, or for less."
+                f"requests in flight use {self.taken >> 20} MiB of the {self.most >> 20} MiB of "
+                f"disk space for them, and this one needs {-(-size >> 20)} MiB; try again in a "
+                "minute, or request less."
             )
         self.taken += size
         return Held(self, size)
 
 
 def is_full(problem: BaseException | None) -> bool:
-    """Whether the problem, or one that it came from, is a full disk."""
+    """Whether the error, or one of its causes, is a full disk."""
     while problem is not None:
         if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
             return True

@@ -1,4 +1,4 @@
-"""What is kept of those who upload is their own: files and folders that nobody else can read."""
+"""Permissions: uploaded data are in files and folders that other users cannot read."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from pathlib import Path
 from ecgsynth.errors import EcgsynthError
 
 BESIDE = ("", "-wal", "-shm", "-journal")
-"""Endings of the files that SQLite keeps beside a database, with the database's own modes."""
+"""Endings of SQLite's additional files, which have the database's modes."""
 
 
 def private_database(path: Path) -> None:
-    """Make a database file, or mend the modes of one, so that only this user reads it (0600).
+    """Create a database file, or correct its modes, so that only this user can read it (0600).
 
-    Its folder is made where it is not there. A folder that holds nothing else is closed too
-    (0700); another, such as the one that a project lies in, stays as it is.
+    Its folder is created if absent. A folder with nothing else in it is closed too (0700); any
+    other folder, such as that of a project, is unchanged.
 
     Raises
     ------
-    EcgsynthError: the file is another user's or no file, or others may replace what is in the
-        folder. OSError: it cannot be made.
+    EcgsynthError: it belongs to another user or is no file, or other users may replace files in the
+    folder. OSError: it cannot be created.
     """
     folder = path.parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for ending in BESIDE:
         _close(path.with_name(path.name + ending), make=not ending)
-    if os.name != "posix":  # there rights are another matter, and modes say nothing
+    if os.name != "posix":  # modes have no meaning there
         return
     status = folder.stat()
     ours = {path.name + ending for ending in BESIDE}
@@ -36,15 +36,15 @@ def private_database(path: Path) -> None:
         folder.chmod(0o700)
     elif status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX:
         raise EcgsynthError(
-            f"others may write to {folder}, and so replace the jobs database in it; close the "
+            f"other users can write to {folder} and so replace the jobs database; close the "
             "folder (chmod go-w) or name another place with --jobs-db."
         )
 
 
 def _close(path: Path, make: bool) -> None:
-    """Take a file's modes for group and others away; a new one never has them.
+    """Remove a file's modes for group and others; a new file never has them.
 
-    One that is there is not opened: to close it again would end the locks that SQLite holds on it.
+    An existing file is not opened: closing it would release the locks of SQLite.
     """
     if make:
         with contextlib.suppress(FileExistsError):
@@ -56,11 +56,11 @@ def _close(path: Path, make: bool) -> None:
             raise
         return
     if not stat.S_ISREG(status.st_mode):
-        raise EcgsynthError(f"{path} is no file; name another place with --jobs-db.")
+        raise EcgsynthError(f"{path} is not a file; choose another path with --jobs-db.")
     if os.name == "posix":
         if status.st_uid != os.geteuid():
             raise EcgsynthError(
-                f"{path} belongs to another user, who could read what is uploaded; name another "
-                "place with --jobs-db."
+                f"{path} belongs to another user, who could read uploads; choose another path with "
+                "--jobs-db."
             )
         path.chmod(0o600)

@@ -1,4 +1,4 @@
-"""One temporary folder a server: all that it and its jobs put down lies there and goes with it."""
+"""One temporary folder per server for all its files and jobs, deleted at its end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # no locks on folders here: what a killed server leaves stays until cleared
+except ImportError:  # no locks on folders here: folders of a killed server are not deleted
     fcntl = None  # type: ignore[assignment]
 
 PREFIX = "ecgsynth-serve-"
@@ -19,15 +19,15 @@ PREFIX = "ecgsynth-serve-"
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
-    """A new temporary folder for this process and those that it starts, for `tempfile` too.
+    """A new temporary folder for this process and its children, also for `tempfile`.
 
-    Folders of servers that were killed go first, with what was uploaded to them. Whatever is
-    written meanwhile, there or elsewhere, is nobody else's on this machine.
+    Folders of killed servers, with their uploads, are deleted first. Files written meanwhile are
+    not readable for other users.
     """
     clear_stale()
     mask = os.umask(0o077)
     before, told = tempfile.gettempdir(), os.environ.get("TMPDIR")
-    place = _made()
+    place = _create()
     os.environ["TMPDIR"] = tempfile.tempdir = str(place)
     try:
         yield place
@@ -42,24 +42,23 @@ def scratch() -> Iterator[Path]:
 
 
 def hold() -> None:
-    """Keep the folder in use until this process ends, where its server made one: a worker may
-    outlive the process that started it."""
+    """Lock the server's folder until this process ends: a worker may outlive its parent process."""
     place = Path(tempfile.gettempdir())
     if place.name.startswith(PREFIX):
         _held(place)
 
 
 def clear_stale() -> None:
-    """Remove the folders of this user's servers that no living process holds.
+    """Delete the folders of this user's servers that no process has locked.
 
-    A lock ends with its process, however that ended; a number of a process may be another's now.
+    A lock ends with its process; a process number could be reused.
     """
     if fcntl is None:
         return
     mine = Path(tempfile.gettempdir())
     root = mine.parent if mine.name.startswith(PREFIX) else mine
     for place in root.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError):  # held, gone in the meantime, or somebody else's
+        with contextlib.suppress(OSError):  # locked, already deleted, or of another user
             if place.is_symlink() or place.stat().st_uid != os.getuid():
                 continue
             handle = os.open(place, os.O_RDONLY)
@@ -70,11 +69,11 @@ def clear_stale() -> None:
                 os.close(handle)
 
 
-def _made() -> Path:
+def _create() -> Path:
     while True:
         place = Path(tempfile.mkdtemp(prefix=PREFIX))
         _held(place)
-        if place.is_dir():  # else another server cleared it before it was held
+        if place.is_dir():  # else another server deleted it before it was locked
             return place
 
 

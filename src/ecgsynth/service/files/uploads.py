@@ -48,7 +48,7 @@ def kind_of(name: str, inside: Sequence[str] = ()) -> str:
 
     Raises
     ------
-    EcgsynthError: it is of none that is read here.
+    EcgsynthError: the ending is not one of these.
     """
     ending = PurePosixPath(name).suffix.lower()
     if ending == ZIP:

@@ -1,1 +1,1 @@
-"""Long work: its database, its scheduler and the process of one job."""
+"""Jobs: the database, the scheduler and the process of one job."""

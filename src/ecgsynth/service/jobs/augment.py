@@ -1,4 +1,4 @@
-"""The work of an augmentation, in its own process: the uploaded set filled up as the plan says."""
+"""Run an augmentation job, in its own process: augment the uploaded set by the plan."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ecgsynth.service.files import uploads
 from ecgsynth.signals.ecg import Ecg
 
 NAME = "augmented"
-"""Of the set that is made, without the ending."""
+"""Name of the resulting file, without the ending."""
 
 
 def augment(
     folder: Path, asked: Mapping[str, Any], advance: Callable[[str, float], None]
 ) -> tuple[dict[str, Any], dict[str, Path]]:
-    """Make the set in `folder`; returns counts, acceptance and manifest, and the file.
+    """Write the augmented set to `folder`; returns counts, acceptance and manifest, and the file.
 
     Raises
     ------
-    EcgsynthError: the file cannot be read, the plan cannot be carried out on it, or a model was
-        replaced since it was asked for.
+    EcgsynthError: the file cannot be read, the plan does not fit it, or a model was replaced after
+    the request.
     """
     from ecgsynth.augmentation.plan import Plan
 
@@ -40,7 +40,9 @@ def augment(
     models = {name: Synthesizer.load(path) for name, path in asked["paths"].items()}
     for name, model in models.items():
         if model.card.id and model.card.id != asked["models"][name]:
-            raise EcgsynthError(f"the model '{name}' was replaced in the meantime; ask again.")
+            raise EcgsynthError(
+                f"the model '{name}' was replaced in the meantime; send the request again."
+            )
     done = augment_set(real, plan, models, advance)
     for name, facts in done.manifest["models"].items():
         with open(asked["paths"][name], "rb") as weights:
@@ -62,7 +64,7 @@ def augment(
 
 
 def _check_size(real: Ecg, plan: Any, most: int, most_bytes: int) -> None:
-    """Refuse what would be made for days, before it is begun."""
+    """Reject a plan that would take days, before the work starts."""
     counts = real.counts()
     wanted = sum(
         share.count if share.times is None else counts.get(name, 0) * (share.times - 1)
@@ -70,20 +72,20 @@ def _check_size(real: Ecg, plan: Any, most: int, most_bytes: int) -> None:
     )
     if not math.isfinite(wanted) or wanted > most:
         raise EcgsynthError(
-            f"the plan asks for {wanted:.3g} synthetic items, more than one job makes here "
+            f"the plan requests {wanted:.3g} synthetic items, more than the limit of a job "
             f"({most:,}); lower times or count."
         )
     size = wanted * 4 * len(real.spec.leads) * real.spec.samples
     if size > most_bytes:
         raise EcgsynthError(
-            f"the plan asks for {wanted:.0f} synthetic items, {size / (1 << 20):,.0f} MiB of "
-            f"signal, more than one job makes here ({most_bytes >> 20:,} MiB); lower times or "
+            f"the plan requests {wanted:.0f} synthetic items, {size / (1 << 20):,.0f} MiB of "
+            f"signal, more than the limit of a job ({most_bytes >> 20:,} MiB); lower times or "
             "count."
         )
 
 
 def _written(folder: Path, done: Any, format: str) -> Path:
-    """The file that is handed out; a folder, with the manifest in it, as a zip."""
+    """The file for the client; a folder, including the manifest, becomes a zip."""
     from ecgsynth.service.api.responses import zipped
 
     kind = contract.named(format)

@@ -1,4 +1,4 @@
-"""The work of an evaluation, in its own process: the uploaded set judged against real ones."""
+"""Run an evaluation job, in its own process: evaluate the uploaded set against real ones."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from ecgsynth.service.files import uploads
 def judge(
     folder: Path, asked: Mapping[str, Any], advance: Callable[[str, float], None]
 ) -> tuple[dict[str, Any], dict[str, Path]]:
-    """Write report.html and report.json beside the upload; returns the verdict, and the page.
+    """Write report.html and report.json next to the upload; returns the report as JSON, and the
+    page.
 
     Raises
     ------
-    EcgsynthError: the file cannot be read, or the set cannot be judged.
+    EcgsynthError: the file cannot be read, or the set cannot be evaluated.
     """
     advance("reading", 0.0)
     ecg = uploads.read(folder, asked)
-    # Seconds, which a file that is refused spares.
+    # These imports take seconds, so they come after the checks of the file.
     from ecgsynth.evaluation.judge import evaluate
     from ecgsynth.evaluation.training_set import training_set
 

@@ -1,4 +1,4 @@
-"""Runs jobs: claims one, starts its process, tells how far it is, keeps what comes out."""
+"""Scheduler of jobs: claims a job, starts its process, reports progress, stores the result."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.service.api.problems import MISSING, Problem
 from ecgsynth.service.files.tempdirs import clear_stale
 from ecgsynth.service.jobs.store import PART, Job, Store, TooLargeError
-from ecgsynth.service.models.store import NotYetError, Shelf
+from ecgsynth.service.models.store import ModelStore, NotYetError
 from ecgsynth.service.settings import KEY, PREFIX, Settings
 
 log = logging.getLogger("ecgsynth.serve")
 
 PAUSE_S = 1.0
-"""Between looks at the queue and at a running job's progress."""
+"""Seconds between checks of the queue and of a running job's progress."""
 
 SWEEP_S = 600.0
-"""Between the removals of old jobs."""
+"""Seconds between removals of old jobs."""
 
 MOST_LINE = 1 << 20
-"""Bytes of a line that the process tells."""
+"""Most bytes of a line from the process."""
 
 
-class Runner:
+class Scheduler:
     """The part of a worker that runs jobs, one after another."""
 
-    def __init__(self, store: Store, settings: Settings, shelf: Shelf) -> None:
+    def __init__(self, store: Store, settings: Settings, model_store: ModelStore) -> None:
         self.store = store
         self.settings = settings
-        self.shelf = shelf
+        self.model_store = model_store
         self.owner = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self.wake = asyncio.Event()
         self._swept = 0.0
 
     async def run(self) -> None:
-        """For ever; when cancelled, the job in hand goes back to the queue."""
+        """Run jobs until cancelled; then the current job goes back to the queue."""
         while True:
             self.wake.clear()
             job = None
@@ -67,10 +67,10 @@ class Runner:
                 log.error("a job could not be started: %s", problem)
                 if job is not None:
                     await self._give_back(job)
-                job = None  # what was wrong still is: it is tried again after a pause
-            except Exception:  # whatever it is, the jobs behind this one are run
-                log.exception("a job met what was not foreseen")
-                job = None  # its lease runs out, and its starts are counted
+                job = None  # the problem may persist: try again after a pause
+            except Exception:  # run the other jobs after any error
+                log.exception("unexpected error in a job")
+                job = None  # its lease expires, and its starts are counted
             if job is None:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.wake.wait(), PAUSE_S)
@@ -78,7 +78,7 @@ class Runner:
     async def _give_back(self, job: Job) -> None:
         try:
             await asyncio.to_thread(self.store.release, job.id, self.owner)
-        except SQLAlchemyError as problem:  # then its lease runs out
+        except SQLAlchemyError as problem:  # then its lease expires
             log.error("the jobs database failed: %s", getattr(problem, "orig", problem))
 
     async def _sweep(self) -> None:
@@ -97,7 +97,7 @@ class Runner:
                 paths = await asyncio.to_thread(self._fetch, job, folder)
             except NotYetError:
                 raise
-            except EcgsynthError as problem:  # a model that was there when it was asked for
+            except EcgsynthError as problem:  # a model was removed after the request
                 await asyncio.to_thread(
                     self.store.fail, job.id, self.owner, Problem(422, str(problem)).document()
                 )
@@ -117,14 +117,14 @@ class Runner:
             }  # fmt: skip
             assert process.stdin is not None
             process.stdin.write(json.dumps(asked).encode() + b"\n")
-            told = _Told()
-            follow = asyncio.create_task(told.follow(process))
+            progress = _Progress()
+            follow = asyncio.create_task(progress.follow(process))
             try:
-                mine = await self._watch(job, told, follow)
+                mine = await self._watch(job, progress, follow)
             finally:
                 follow.cancel()
             if mine:
-                await asyncio.to_thread(self._keep, job, told, folder)
+                await asyncio.to_thread(self._keep, job, progress, folder)
         except asyncio.CancelledError:
             await asyncio.shield(asyncio.to_thread(self.store.release, job.id, self.owner))
             log.info("job goes back to the queue", extra={"job": job.id})
@@ -136,55 +136,57 @@ class Runner:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _fetch(self, job: Job, folder: Path) -> dict[str, str]:
-        """Put what was uploaded into the folder; returns where the models lie that it names."""
+        """Write the upload to the folder; returns the paths of the named models."""
         paths = {
-            name: str(self.shelf.find(id).path) for name, id in job.asked.get("models", {}).items()
+            name: str(self.model_store.find(id).path)
+            for name, id in job.asked.get("models", {}).items()
         }
         with open(folder / job.asked["name"], "wb") as file:
             for piece in self.store.file(job.id, "upload"):
                 file.write(piece)
         return paths
 
-    async def _watch(self, job: Job, told: _Told, follow: asyncio.Task[None]) -> bool:
-        """Until the process ends; False where the job was cancelled or is another worker's."""
+    async def _watch(self, job: Job, progress: _Progress, follow: asyncio.Task[None]) -> bool:
+        """Wait until the process ends; False if the job was cancelled or taken by another
+        worker."""
         begun = time.monotonic()
-        # Well within the lease: one that runs out between two looks gives the job away.
+        # Renew well before the lease expires, or another worker takes the job.
         pause = min(PAUSE_S, self.settings.lease_seconds / 4)
         while not (await asyncio.wait({follow}, timeout=pause))[0]:
             if time.monotonic() - begun > self.settings.job_seconds:
-                told.end = {
-                    "error": f"it took longer than {self.settings.job_seconds:g} s; send a "
-                    "smaller set or ask for less."
+                progress.end = {
+                    "error": f"it took longer than {self.settings.job_seconds:g} s; send a smaller "
+                    "set or request less."
                 }
                 return True
             mine = await asyncio.to_thread(
-                self.store.renew, job.id, self.owner, self.settings.lease_seconds, told.share,
-                told.doing,
+                self.store.renew, job.id, self.owner, self.settings.lease_seconds, progress.share,
+                progress.doing,
             )  # fmt: skip
             if not mine:
                 log.info("job cancelled", extra={"job": job.id})
                 return False
         return True
 
-    def _keep(self, job: Job, told: _Told, folder: Path) -> None:
-        if told.end.get("done"):
-            result = json.loads((folder / told.end["result"]).read_text(encoding="utf-8"))
-            files = {name: _pieces(folder / file) for name, file in told.end["files"].items()}
+    def _keep(self, job: Job, progress: _Progress, folder: Path) -> None:
+        if progress.end.get("done"):
+            result = json.loads((folder / progress.end["result"]).read_text(encoding="utf-8"))
+            files = {name: _pieces(folder / file) for name, file in progress.end["files"].items()}
             try:
                 self.store.finish(job.id, self.owner, result, files)
             except TooLargeError as large:
                 self.store.fail(job.id, self.owner, Problem(507, str(large)).document())
         else:
-            fallback = "the work died of this file; send a smaller or another one."
-            kind = MISSING if told.end.get("missing") else ""
-            status = 507 if told.end.get("full") else 422
-            problem = Problem(status, told.end.get("error", fallback), kind)
+            fallback = "the process of this job crashed; send a smaller or another file."
+            kind = MISSING if progress.end.get("missing") else ""
+            status = 507 if progress.end.get("full") else 422
+            problem = Problem(status, progress.end.get("error", fallback), kind)
             self.store.fail(job.id, self.owner, problem.document())
-        log.info("job ended", extra={"job": job.id, "told": told.end})
+        log.info("job ended", extra={"job": job.id, "progress": progress.end})
 
 
-class _Told:
-    """What the process said last."""
+class _Progress:
+    """The last messages of the process."""
 
     def __init__(self) -> None:
         self.share = 0.0
@@ -204,9 +206,9 @@ class _Told:
 
 
 def _place(job: Job) -> Path:
-    """A new folder for a job; one that a killed machine left of it goes, with what was uploaded.
+    """A new folder for a job; one left after a crash is deleted, with its upload.
 
-    Its name follows from the job's id, and does not tell it to those who can list the place.
+    Its name is derived from the job's id by a hash, so that a listing does not reveal the id.
     """
     prefix = f"ecgsynth-job-{hashlib.sha256(job.id.encode()).hexdigest()[:16]}-"
     for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
@@ -215,7 +217,7 @@ def _place(job: Job) -> Path:
 
 
 def _is_ours(name: str) -> bool:
-    """Whether a variable is the service's own: the key, the passwords of databases and stores."""
+    """Whether a variable belongs to the service: the key, passwords of databases and stores."""
     return name == KEY or name.startswith((PREFIX, "ECGSYNTH_TRACKING_", "MLFLOW_", "PG", "AWS_"))
 
 

@@ -1,4 +1,4 @@
-"""Jobs and their files in a database, so that no restart loses any and no two workers run one."""
+"""Jobs and their files in a database: they survive restarts, and only one worker runs each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.service.jobs.tables import jobs as _jobs
-from ecgsynth.service.jobs.tables import opened
+from ecgsynth.service.jobs.tables import open_database
 from ecgsynth.service.jobs.tables import parts as _parts
 
 QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
@@ -21,27 +21,27 @@ STATES = (QUEUED, RUNNING, DONE, FAILED, CANCELLED)
 OPEN = (QUEUED, RUNNING)
 
 MOST_STARTS = 3
-"""A job whose worker died so often is what kills it."""
+"""Most starts of a job: after this many crashes the job is the cause."""
 
 PART = 1 << 20
-"""Bytes of a file in one row: neither side ever holds a file whole."""
+"""Bytes of a file in one row, so that no file is in memory as a whole."""
 
 MOST_NAMES = 500
-"""In one statement; databases have a limit."""
+"""Most jobs in one statement; databases have a limit."""
 
 _BYTES = func.sum(func.length(_parts.c.content))
-"""Of files; neither database reads them for it."""
+"""Columns without the content of files."""
 
 _ADDING = 0x65636773
-"""The lock of PostgreSQL that those who add a job take in turns."""
+"""The advisory lock of PostgreSQL for adding a job."""
 
 
 class QueueFullError(EcgsynthError):
-    """No more jobs may wait."""
+    """The queue of jobs is full."""
 
 
 class TooLargeError(EcgsynthError):
-    """What came of a job is larger than all that is kept."""
+    """The result of a job is larger than the quota."""
 
 
 class LostError(EcgsynthError):
@@ -50,7 +50,7 @@ class LostError(EcgsynthError):
 
 @dataclass(frozen=True)
 class Quota:
-    """What is kept of ended jobs: bytes of their files in all, and how many jobs."""
+    """Limits of ended jobs: total bytes of their files, and number of jobs."""
 
     bytes: int = 4 << 30
     jobs: int = 1000
@@ -83,15 +83,15 @@ class Store:
     Parameters
     ----------
     url: of SQLAlchemy; `sqlite:///FILE` or `postgresql+psycopg://...`.
-    quota: of ended jobs; where it is exceeded those that ended first are forgotten.
+    quota: of ended jobs; if exceeded, the jobs that ended first are deleted.
 
     Raises
     ------
-    EcgsynthError: see `ecgsynth.service.jobs.tables.opened`.
+    EcgsynthError: see `ecgsynth.service.jobs.tables.open_database`.
     """
 
     def __init__(self, url: str, quota: Quota | None = None) -> None:
-        self.engine = opened(url)
+        self.engine = open_database(url)
         self.quota = quota or Quota()
 
     def add(
@@ -101,17 +101,17 @@ class Store:
         files: dict[str, Iterator[bytes]],
         most: int | None = None,
     ) -> str:
-        """A new job at the end of the queue, with its files by name; whole or not at all.
+        """Add a job with its files to the end of the queue, in one transaction.
 
         most: jobs that may wait, this one included.
 
         Raises
         ------
-        QueueFullError: so many wait already.
+        QueueFullError: as many jobs wait already.
         """
         name = uuid.uuid4().hex
         with self.engine.begin() as db:
-            # One after another, so that two do not both take the last place: SQLite lets one write.
+            # Add jobs one at a time, so that two do not take the last place; SQLite has one writer.
             if db.dialect.name == "postgresql":
                 db.execute(select(func.pg_advisory_xact_lock(_ADDING)))
             db.execute(insert(_jobs).values(
@@ -119,7 +119,7 @@ class Store:
             ))  # fmt: skip
             waiting = select(func.count()).where(_jobs.c.state == QUEUED)
             if most is not None and (there := db.execute(waiting).scalar_one()) > most:
-                raise QueueFullError(f"{there - 1} jobs are waiting already; come back.")
+                raise QueueFullError(f"{there - 1} jobs are waiting already; try again later.")
             for file, pieces in files.items():
                 _put(db, name, file, pieces)
             self._make_room(db)
@@ -138,7 +138,7 @@ class Store:
         return {state: found.get(state, 0) for state in STATES}
 
     def file(self, job: str, name: str) -> Iterator[bytes]:
-        """A file of a job, part by part; nothing where it has none of that name.
+        """A file of a job, in parts; nothing if it has none of that name.
 
         Raises
         ------
@@ -152,13 +152,13 @@ class Store:
                 part = select(_parts.c.content).where(*of_file, _parts.c.part == number)
                 content = db.execute(part).scalar()
             if content is None:
-                raise LostError(f"the job {job} was forgotten while its {name} was read.")
+                raise LostError(f"the job {job} was deleted while its {name} was read.")
             yield bytes(content)
 
     def claim(self, owner: str, slots: int, lease_s: float) -> Job | None:
-        """The next job for this worker: one whose owner is dead, else the oldest of the queue.
+        """Claim the next job: one whose owner is dead, else the oldest of the queue.
 
-        Two workers may choose the same; the row then changes for the first of them alone.
+        If two workers choose the same job, only the first update of its row succeeds.
         """
         now = time.time()
         with self.engine.connect() as db:
@@ -201,7 +201,7 @@ class Store:
         return self.get(job.id) if won else None
 
     def renew(self, name: str, owner: str, lease_s: float, share: float, doing: str) -> bool:
-        """Say that the job goes on, and how far it is; False where it is no longer the owner's."""
+        """Renew the lease and store the progress; False if the owner has lost the job."""
         return self._change(
             name, owner, lease=time.time() + lease_s, share=share, doing=doing[:200]
         )
@@ -209,14 +209,14 @@ class Store:
     def finish(
         self, name: str, owner: str, result: dict[str, Any], files: dict[str, Iterator[bytes]]
     ) -> bool:
-        """Keep what came out and forget what was uploaded; False where it is not the owner's.
+        """Store the result and delete the upload; False if the owner has lost the job.
 
         Raises
         ------
-        TooLargeError: it would not fit if nothing else were kept; the job goes on running.
+        TooLargeError: the result alone exceeds the quota; the job stays running.
         """
         with self.engine.begin() as db:
-            change = _mine(name, owner).values(
+            change = _owned_by(name, owner).values(
                 state=DONE, ended=time.time(), share=1.0, doing="done", result=result, owner=None,
                 lease=None, slot=None,
             )  # fmt: skip
@@ -228,24 +228,24 @@ class Store:
             size = db.execute(select(_BYTES).where(_parts.c.job == name)).scalar() or 0
             if size > self.quota.bytes:
                 raise TooLargeError(
-                    f"what came of it is larger than all that is kept here "
-                    f"({self.quota.bytes >> 20} MiB); send a smaller set or ask for less."
+                    f"the result is larger than the storage for results ({self.quota.bytes >> 20} "
+                    "MiB); send a smaller set or request less."
                 )
             self._make_room(db)
         return True
 
     def fail(self, name: str, owner: str, problem: dict[str, Any]) -> bool:
-        return self._end(_mine(name, owner), name, FAILED, problem)
+        return self._end(_owned_by(name, owner), name, FAILED, problem)
 
     def release(self, name: str, owner: str) -> bool:
-        """Back to the queue: the worker stops, which is no fault of the job."""
+        """Return the job to the queue because the worker stops."""
         return self._change(
             name, owner, state=QUEUED, owner=None, lease=None, slot=None, share=0.0, doing="",
             starts=_jobs.c.starts - 1,
         )  # fmt: skip
 
     def cancel(self, name: str) -> bool:
-        """Whether there was something to cancel; the worker notices at its next renewal."""
+        """Cancel a job; whether it was active. The worker notices at its next renewal."""
         open_one = update(_jobs).where(_jobs.c.id == name, _jobs.c.state.in_(OPEN))
         return self._end(open_one, name, CANCELLED, None)
 
@@ -263,7 +263,7 @@ class Store:
             _drop(db, [*db.execute(ended).scalars()])
 
     def _make_room(self, db: Connection) -> None:
-        """Forget the jobs that ended first until the quota holds."""
+        """Delete the jobs that ended first until the quota is met."""
         ended = select(_jobs.c.id).where(_jobs.c.state.not_in(OPEN)).order_by(_jobs.c.ended)
         names = [*db.execute(ended).scalars()]
         sizes = {
@@ -276,11 +276,11 @@ class Store:
         _drop(db, names[:gone])
 
     def _given_up(self, job: Job) -> None:
-        """A job whose worker died again and again."""
+        """Fail a job whose worker died too often."""
         gone = update(_jobs).where(
             _jobs.c.id == job.id, _jobs.c.state == RUNNING, _jobs.c.lease == job.lease
         )
-        detail = f"the server died {job.starts} times over it; send a smaller set."
+        detail = f"the server crashed {job.starts} times while running it; send a smaller set."
         self._end(gone, job.id, FAILED, {"status": 500, "detail": detail})
 
     def _end(self, which: Any, name: str, state: str, problem: dict[str, Any] | None) -> bool:
@@ -296,10 +296,10 @@ class Store:
 
     def _change(self, name: str, owner: str, /, **values: Any) -> bool:
         with self.engine.begin() as db:
-            return bool(db.execute(_mine(name, owner).values(**values)).rowcount == 1)
+            return bool(db.execute(_owned_by(name, owner).values(**values)).rowcount == 1)
 
 
-def _mine(name: str, owner: str) -> Any:
+def _owned_by(name: str, owner: str) -> Any:
     return update(_jobs).where(_jobs.c.id == name, _jobs.c.owner == owner, _jobs.c.state == RUNNING)
 
 

@@ -1,4 +1,4 @@
-"""The tables of the jobs database, and the way into it."""
+"""The tables of the jobs database, and opening it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ jobs = Table(
     Column("id", String(32), primary_key=True),
     Column("kind", String(32), nullable=False),
     Column("state", String(16), nullable=False, index=True),
-    Column("asked", JSON, nullable=False),  # what the client wants
+    Column("asked", JSON, nullable=False),  # the request of the client
     Column("created", Float, nullable=False),  # times are seconds since 1970
     Column("started", Float),
     Column("ended", Float),
@@ -42,8 +42,8 @@ jobs = Table(
     Column("doing", String(200), nullable=False, default=""),
     Column("starts", Integer, nullable=False, default=0),
     Column("owner", String(64)),
-    Column("lease", Float),  # until when the owner is taken to be alive
-    Column("slot", Integer, unique=True),  # no more jobs run at once than there are slots
+    Column("lease", Float),  # the owner counts as alive until then
+    Column("slot", Integer, unique=True),  # limits the jobs that run at once
     Column("result", JSON),
     Column("problem", JSON),
 )
@@ -58,13 +58,13 @@ parts = Table(
 )
 
 
-def opened(url: str) -> Engine:
-    """The database of a URL, with its tables; made where it is new.
+def open_database(url: str) -> Engine:
+    """Open the database of a URL; create its tables if it is new.
 
     Raises
     ------
-    EcgsynthError: not a URL, its driver is not installed, the database cannot be used, others can
-        read it, or its tables are of another version.
+    EcgsynthError: not a URL, its driver is not installed, the database cannot be used, other users
+    can read it, or its tables are of another version.
     """
     try:
         address = make_url(url)
@@ -78,7 +78,7 @@ def opened(url: str) -> Engine:
         _check_layout(engine, address.render_as_string(hide_password=True))
     except ArgumentError:
         raise EcgsynthError(
-            f"'{mask_passwords(url)}' is no URL of a database; write sqlite:///jobs.sqlite or "
+            f"'{mask_passwords(url)}' is not the URL of a database; write sqlite:///jobs.sqlite or "
             "postgresql+psycopg://user@host/name."
         ) from None
     except ModuleNotFoundError as problem:
@@ -88,46 +88,46 @@ def opened(url: str) -> Engine:
         ) from None
     except (DBAPIError, OSError) as problem:
         reason = mask_passwords(" ".join(str(getattr(problem, "orig", problem)).split()), url)
-        shown = address.render_as_string(hide_password=True)
+        masked_url = address.render_as_string(hide_password=True)
         raise EcgsynthError(
-            f"the jobs database {shown} cannot be used ({reason}); mend --jobs-db."
+            f"the jobs database {masked_url} cannot be used ({reason}); correct --jobs-db."
         ) from None
     return engine
 
 
 def _file_of(address: URL) -> Path:
-    """The file of a database of SQLite.
+    """The file of a SQLite database.
 
     Raises
     ------
-    EcgsynthError: it has none of its own.
+    EcgsynthError: it is not a plain file.
     """
     name = address.database or ""
     if not name or name == ":memory:" or name.startswith("file:"):
         raise EcgsynthError(
-            f"the jobs database '{address.render_as_string(hide_password=True)}' is no plain file, "
-            "and jobs must outlive the server; write sqlite:///jobs.sqlite."
+            f"the jobs database '{address.render_as_string(hide_password=True)}' is not a plain "
+            "file, and jobs must survive a restart; write sqlite:///jobs.sqlite."
         )
     return Path(name)
 
 
-def _check_layout(engine: Engine, shown: str) -> None:
-    """Refuse tables that are not ours, before a job is lost in them."""
+def _check_layout(engine: Engine, masked_url: str) -> None:
+    """Reject tables of another version, before a job is lost."""
     found = inspect(engine)
     for table in metadata.sorted_tables:
         there = {column["name"] for column in found.get_columns(table.name)}
         lacking = [column.name for column in table.columns if column.name not in there]
         if lacking:
             raise EcgsynthError(
-                f"the jobs database {shown} is of another version ({table.name} lacks "
+                f"the jobs database {masked_url} is of another version ({table.name} lacks "
                 f"{', '.join(lacking)}); name another with --jobs-db."
             )
 
 
 def _tune_sqlite(connection: Any, _record: Any) -> None:
-    """Several processes read while one writes, and wait for each other."""
+    """Let several processes read while one writes, and wait for locks."""
     cursor = connection.cursor()
-    # What is deleted was of patients: it is overwritten, and not only marked as free.
+    # Deleted rows may contain patient data: overwrite them.
     for pragma in (
         "busy_timeout=30000",
         "journal_mode=WAL",

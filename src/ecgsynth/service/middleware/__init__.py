@@ -1,1 +1,1 @@
-"""What stands before every request."""
+"""Middleware for every request."""

@@ -1,4 +1,4 @@
-"""Connections: whoever opens one begins a request in time, in headers of bounded length."""
+"""Connections with limits on the time and the size of request headers."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ecgsynth.service.settings import Settings
 MOST_FILES = 65_536
 
 MOST_HEADERS = 32 << 10
-"""Bytes of a request before its body."""
+"""Most bytes of a request before its body."""
 
 
 class Connection(H11Protocol):
-    """HTTP/1.1 as uvicorn speaks it, without patience for those who do not ask.
+    """The HTTP/1.1 protocol of uvicorn with timeouts and a limit of connections per client.
 
-    stall_s: a request's headers are whole within so many seconds of their first byte, or of the
-        connection's beginning; what was answered is read within as many after the connection was
-        closed. each: connections of one client, which is a web server where one stands before.
+    stall_s: longest time from the first byte, or from the start of the connection, to the end of a
+    request's headers; also the longest time to read an answer after the connection was closed.
+    each: most connections of one client, which may be a proxy.
     """
 
     stall_s: ClassVar[float] = 30.0
@@ -33,7 +33,7 @@ class Connection(H11Protocol):
 
     @classmethod
     def bound(cls, settings: Settings) -> None:
-        """Take the bounds from the settings of the service."""
+        """Set the limits from the settings of the service."""
         places = settings.requests + settings.watchers
         cls.stall_s = settings.stall_seconds
         cls.each = max(8, int(4 * places * settings.client_share))
@@ -63,7 +63,7 @@ class Connection(H11Protocol):
         self._end()
 
     def _watch(self, ended: bool = False) -> None:
-        """Wait no longer for a request that has begun; begin to wait for one that has not."""
+        """Stop the timer of a request that has started; start one for the next request."""
         asked = self.cycle is not None and not self.cycle.response_complete
         if self._waits is not None and (asked or ended):
             self._waits.cancel()
@@ -77,13 +77,12 @@ class Connection(H11Protocol):
         self._end()
 
     def _end(self) -> None:
-        """A close waits until all was read, which may be never."""
+        """Abort the connection, since a normal close waits until the client has read everything."""
         self.loop.call_later(self.stall_s, self.transport.abort)
 
 
 def allow_many() -> None:
-    """As many open files as the system lets this process have; the usual number is for programs
-    that open few."""
+    """Raise the limit of open files to the maximum of the system."""
     try:
         import resource
     except ImportError:
@@ -95,5 +94,5 @@ def allow_many() -> None:
 
 
 def options() -> dict[str, Any]:
-    """What uvicorn is told of connections."""
+    """Options of uvicorn for connections."""
     return {"http": Connection, "ws": "none", "h11_max_incomplete_event_size": MOST_HEADERS}

@@ -1,4 +1,4 @@
-"""What stands before every request: id, host, key, origin, size, time, and how many at once."""
+"""Checks of every request: id, host, key, origin, size, time, and concurrency."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecgsynth.service.api import prometheus
 from ecgsynth.service.api.problems import Problem, of_error
-from ecgsynth.service.api.report_tokens import Tickets
+from ecgsynth.service.api.report_tokens import ReportTokens
 from ecgsynth.service.files.disk import Room
 from ecgsynth.service.files.uploads import FORMS
 from ecgsynth.service.middleware.connections import MOST_HEADERS
@@ -29,27 +29,27 @@ from ecgsynth.service.settings import Settings
 log = logging.getLogger("ecgsynth.serve")
 
 KEYED = ("/v1/", "/metrics")
-"""What needs the key where there is one; pages and the description of the service do not."""
+"""Paths that need the key; pages and the description of the API do not."""
 
 HEALTH = "/v1/health"
-"""Needs no key and takes no place: whether the service lives is told when all else is full too."""
+"""Needs no key and no slot, so that it answers even if all slots are taken."""
 
 EVENTS = re.compile(r"/v1/runs/[^/]+/events")
-"""Stay open while somebody looks on, so they have places of their own."""
+"""Streams that stay open for long, so they have slots of their own."""
 
 LOCAL = {"localhost", "localhost.localdomain", "ip6-localhost", ""}
-"""Names of this machine alone; "" is a client of HTTP/1.0, which no browser is."""
+"""Names of this machine; "" is an HTTP/1.0 client, which is no browser."""
 
 HOST = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^\s:@/\[\]]*))(?::\d*)?")
 
 METHODS = {"GET", "HEAD", "POST", "DELETE", "OPTIONS"}
-"""Those that are counted by their names; anybody can invent others without end."""
+"""Methods that have their own counters; all others are counted together."""
 
 MOST_PATH = 200
-"""Characters of an address that are logged."""
+"""Most characters of an address in the log."""
 
 LINGER_S, LINGER_BYTES = 2.0, 64 << 20
-"""For so long, and so much, a refused body is still taken in."""
+"""Most seconds and bytes of a rejected body that are still read."""
 
 
 class Guard:
@@ -57,17 +57,17 @@ class Guard:
 
     Parameters
     ----------
-    key: callers must send it as `Authorization: Bearer KEY`; "" asks for none.
-    tickets: open a report without the key. room: on the disk, for what is uploaded.
+    key: clients must send it as `Authorization: Bearer KEY`; "" requires none.
+    report_tokens: open a report without the key. room: disk space for uploads.
     """
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, key: str, tickets: Tickets, room: Room
+        self, app: ASGIApp, settings: Settings, key: str, report_tokens: ReportTokens, room: Room
     ) -> None:
         self.app = app
         self.settings = settings
         self.key = key.encode()
-        self.tickets = tickets
+        self.report_tokens = report_tokens
         self.room = room
         self.origins = {o.strip() for o in settings.origins.split(",") if o.strip()}
         self.hosts = {h.strip().lower() for h in settings.hosts.split(",")} | LOCAL
@@ -92,7 +92,7 @@ class Guard:
                 with self._place(scope), self._disk(scope, headers):
                     await self.app(scope, body.receive, answer.send)
         except TimeoutError:
-            await answer.problem(Problem(408, "this took too long; ask for less at a time."))
+            await answer.problem(Problem(408, "the request took too long; request less at a time."))
         except ClientDisconnect:
             pass
         except Exception as problem:
@@ -104,24 +104,27 @@ class Guard:
             request_id.reset(token)
 
     def _admit(self, scope: Scope, headers: Headers) -> None:
-        """Raise the problem for which the request is not let in."""
+        """Raise a problem if the request is not allowed."""
         if sum(len(name) + len(value) for name, value in headers.raw) > MOST_HEADERS:
             raise Problem(431, f"the headers are larger than {MOST_HEADERS >> 10} KiB; send less.")
         host = _name(headers.get("host", ""))
-        # A page of elsewhere can have its own name lead here (DNS rebinding), but not a number.
+        # A foreign page can point its own name to this machine (DNS rebinding), but not a number.
         if not (host in self.hosts or "*" in self.hosts or _is_address(host)):
-            raise Problem(421, f"this service is not called '{host[:80]}'; whoever runs it can "
-                               "add the name to `hosts`.")  # fmt: skip
+            raise Problem(
+                421,
+                f"this service does not have the host name '{host[:80]}'; its administrator can "
+                "add it to `hosts`.",
+            )
         origin = headers.get("origin", "")
         own = _origin(origin) == headers.get("host") or origin in self.origins
         if origin and not own:
             raise Problem(403, f"pages of {origin[:80]} may not call this service; see `origins`.")
         path = scope["path"]
-        opened = self.tickets.opens(scope["method"], path, scope["query_string"])
+        opened = self.report_tokens.opens(scope["method"], path, scope["query_string"])
         if self.key and path.startswith(KEYED) and path != HEALTH and not opened:
             scheme, _, given = headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), self.key):
-                why = "this key is not the one" if given else "a key is needed"
+                why = "this key is wrong" if given else "a key is needed"
                 raise Problem(401, f"{why}; send it as `Authorization: Bearer KEY`.",
                               headers={"WWW-Authenticate": "Bearer"})  # fmt: skip
         most = self._most(path)
@@ -129,7 +132,7 @@ class Guard:
             raise _too_large(most)
 
     def _place(self, scope: Scope) -> contextlib.AbstractContextManager[None]:
-        """Where the request stands while it is answered."""
+        """The slot of the request while it is answered."""
         path = scope["path"]
         if path == HEALTH:
             return contextlib.nullcontext()
@@ -137,19 +140,19 @@ class Guard:
         return slots.held(client_of(scope))
 
     def _disk(self, scope: Scope, headers: Headers) -> contextlib.AbstractContextManager[None]:
-        """Where a form lies while it comes in."""
+        """The disk space of a form while it is received."""
         if scope["method"] != "POST" or scope["path"] not in FORMS:
             return contextlib.nullcontext()
         return self.room.hold(_length(headers) or self._most(scope["path"]))
 
     def _most(self, path: str) -> int:
-        """Bytes of a body; a form has its fields beside the file."""
+        """Most bytes of a body; a form has fields in addition to the file."""
         json = self.settings.most_json_kib << 10
         return (self.settings.most_upload_mib << 20) + json if path in FORMS else json
 
     def _note(self, scope: Scope, answer: _Answer, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "none")
-        status = answer.status if answer.whole else 499  # as nginx calls a client that left
+        status = answer.status if answer.whole else 499  # nginx's status for a client that left
         method = scope["method"] if scope["method"] in METHODS else "other"
         prometheus.REQUESTS.labels(method, route, status).inc()
         prometheus.SECONDS.labels(route).observe(seconds)
@@ -160,7 +163,7 @@ class Guard:
 
 
 class _Body:
-    """The body of a request as it comes, not longer and not slower than allowed."""
+    """The body of a request, with limits on size and time."""
 
     def __init__(self, receive: Receive, most: int, stall_s: float) -> None:
         self._receive, self.left, self.most = receive, most, most
@@ -168,13 +171,13 @@ class _Body:
         self.whole = False
 
     async def receive(self) -> Message:
-        if self.whole:  # now it waits for the client to leave, for as long as the answer takes
+        if self.whole:  # now wait for the client to disconnect, as long as the answer takes
             return await self._receive()
         try:
             message = await asyncio.wait_for(self._receive(), self.pace.begin())
         except TimeoutError:
             raise Problem(
-                408, f"too little came for {self.pace.stall_s:g} s; send the body at once.",
+                408, f"too little data for {self.pace.stall_s:g} s; send the body without pauses.",
                 headers={"Connection": "close"},
             ) from None  # fmt: skip
         came = len(message.get("body", b""))
@@ -186,8 +189,8 @@ class _Body:
         return message
 
     async def discard(self) -> None:
-        """Take in what is still on its way: closing on bytes that nobody read resets the
-        connection, and the client never sees why it was refused."""
+        """Read the rest of the body: closing a connection with unread bytes resets it, and the
+        client would not see the answer."""
         left = LINGER_BYTES
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LINGER_S):
@@ -198,7 +201,7 @@ class _Body:
 
 
 class _Answer:
-    """The answer as it goes out: its status, its length, and whether it went out whole."""
+    """The answer: its status, its length, and whether it was sent completely."""
 
     def __init__(self, send: Send, name: str, stall_s: float) -> None:
         self._send, self.name = send, name
@@ -214,7 +217,7 @@ class _Answer:
             headers["X-Request-ID"] = self.name
             headers.setdefault("X-Content-Type-Options", "nosniff")
             headers.setdefault("Cache-Control", "no-store")
-        # Where the client does not read, the server's buffer is full and this does not return.
+        # If the client does not read, the server's buffer is full and this does not return.
         went = len(message.get("body", b""))
         async with asyncio.timeout(self.pace.begin()):
             await self._send(message)
@@ -223,7 +226,7 @@ class _Answer:
         self.whole = message["type"] == "http.response.body" and not message.get("more_body")
 
     async def problem(self, problem: Problem) -> None:
-        """Say it, where nothing was said yet; else leave the answer visibly unfinished."""
+        """Send the problem if no answer was started; else leave the answer incomplete."""
         if self.status:
             log.warning("an answer was cut short: %s", problem.detail)
             return
@@ -231,7 +234,7 @@ class _Answer:
 
 
 def _origin(origin: str) -> str:
-    """Host and port of an origin; "" where it has none, which is nobody's."""
+    """Host and port of an origin; "" if it has none."""
     try:
         return urlsplit(origin).netloc
     except ValueError:
@@ -239,7 +242,7 @@ def _origin(origin: str) -> str:
 
 
 def _name(host: str) -> str:
-    """The name or number of a Host header, without its port; what is malformed as it stands."""
+    """The name or number of a Host header, without port; a malformed header is unchanged."""
     found = HOST.fullmatch(host)
     return (found[1] or found[2] if found else host).rstrip(".").lower()
 
@@ -253,7 +256,7 @@ def _is_address(host: str) -> bool:
 
 
 def _length(headers: Headers) -> int:
-    """Bytes of a body, where they are said as a number."""
+    """Bytes of a body by its Content-Length header, if valid."""
     said = headers.get("content-length", "")
     return int(said) if said.isdecimal() and len(said) < 20 else 0
 

@@ -1,4 +1,4 @@
-"""Logs as one JSON object a line, each with the id of the request that it belongs to."""
+"""Logs: one JSON object per line, with the id of its request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from ecgsynth.errors import mask_passwords
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""Id of the request that is being answered; "" outside of any."""
+"""Id of the current request; "" outside of any."""
 
 _USUAL = {*vars(logging.makeLogRecord({})), "message", "color_message", "taskName"}
 
@@ -21,56 +21,56 @@ _USUAL = {*vars(logging.makeLogRecord({})), "message", "color_message", "taskNam
 _warnings: ContextVar[list[str] | None] = ContextVar("warnings", default=None)
 
 MOST_WARNINGS = 50
-"""That a client is told of one request."""
+"""Most warnings in the answer to one request."""
 
 
-class _Hearing(logging.Handler):
-    """Keeps what the library warns of for whoever asked for the work."""
+class _WarningCollector(logging.Handler):
+    """Collects warnings of the library for the current request."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        heard = _warnings.get()
+        warnings = _warnings.get()
         ours = record.name == "ecgsynth" or record.name.startswith("ecgsynth.")
-        if heard is not None and ours and record.name != "ecgsynth.serve":
-            said = mask_passwords(record.getMessage())
-            if said not in heard and len(heard) < MOST_WARNINGS:
-                heard.append(said)
+        if warnings is not None and ours and record.name != "ecgsynth.serve":
+            message = mask_passwords(record.getMessage())
+            if message not in warnings and len(warnings) < MOST_WARNINGS:
+                warnings.append(message)
 
 
-_HEARING = _Hearing(logging.WARNING)
+_COLLECTOR = _WarningCollector(logging.WARNING)
 
 
 @contextlib.contextmanager
-def heard() -> Iterator[list[str]]:
-    """What the library warns of meanwhile, a sentence each, as the command prints it."""
-    logging.getLogger("ecgsynth").addHandler(_HEARING)  # one that is there is not added again
-    said: list[str] = []
-    token = _warnings.set(said)
+def collect_warnings() -> Iterator[list[str]]:
+    """Collect warnings of the library, one sentence each, as the command prints them."""
+    logging.getLogger("ecgsynth").addHandler(_COLLECTOR)  # a second call does not add it again
+    warnings: list[str] = []
+    token = _warnings.set(warnings)
     try:
-        yield said
+        yield warnings
     finally:
         _warnings.reset(token)
 
 
 class JsonFormatter(logging.Formatter):
-    """time, level, logger, message, request and whatever was given as `extra`."""
+    """Formats time, level, logger, message, request and the `extra` fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        said: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
         if request_id.get():
-            said["request"] = request_id.get()
-        said |= {name: value for name, value in vars(record).items() if name not in _USUAL}
+            fields["request"] = request_id.get()
+        fields |= {name: value for name, value in vars(record).items() if name not in _USUAL}
         if record.exc_info:
-            said["exception"] = self.formatException(record.exc_info)
-        return json.dumps(_hidden(said), default=lambda value: mask_passwords(str(value)))
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps(_hidden(fields), default=lambda value: mask_passwords(str(value)))
 
 
 def _hidden(value: Any) -> Any:
-    """The same without passwords; libraries too log addresses that hold one."""
+    """The value with passwords masked, which libraries may log too."""
     if isinstance(value, str):
         return mask_passwords(value)
     if isinstance(value, dict):
@@ -92,4 +92,4 @@ CONFIG: dict[str, Any] = {
         "uvicorn.access": {"level": "WARNING"},
     },
 }
-"""For `logging.config.dictConfig`; requests are logged by the service itself, once each."""
+"""For `logging.config.dictConfig`; the service logs each request itself, once."""

@@ -1,4 +1,4 @@
-"""Places for requests: how many are answered at once, in all and of one client."""
+"""Slots: limits on concurrent requests, in total and per client."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from starlette.types import Scope
 from ecgsynth.service.api.problems import Problem
 
 SLOWEST = 1024.0
-"""Bytes/s; a client that is slower for as long as it may stall is taken to stall."""
+"""Bytes/s; a client that is slower counts as stalled."""
 
 
 class Slots:
-    """Places of one kind.
+    """Slots of one kind.
 
     Parameters
     ----------
-    most: places in all. share: of them that one client may take.
-    what: is asked for, as in "too many requests at once".
+    most: number of slots. share: of them for one client.
+    what: their name in messages, as in "too many requests at once".
     """
 
     def __init__(self, most: int, share: float, what: str) -> None:
@@ -33,20 +33,22 @@ class Slots:
 
     @contextlib.contextmanager
     def held(self, client: str) -> Iterator[None]:
-        """A place for a client.
+        """A slot for a client.
 
         Raises
         ------
         Problem: all are taken, or the client has its share of them.
         """
         if self._taken.total() >= self.most:
-            raise Problem(503, f"too many {self.what} at once; ask again in a moment.",
+            raise Problem(503, f"too many {self.what} at once; try again in a moment.",
                           headers={"Retry-After": "1"})  # fmt: skip
         if self._taken[client] >= self.each:
             raise Problem(
-                429, f"this client has {self._taken[client]} {self.what} open, its share of all; "
-                "wait until one of them is answered.", headers={"Retry-After": "1"},
-            )  # fmt: skip
+                429,
+                f"this client has {self._taken[client]} {self.what} open, the limit per client; "
+                "wait until one of them is answered.",
+                headers={"Retry-After": "1"},
+            )
         self._taken[client] += 1
         try:
             yield
@@ -57,11 +59,11 @@ class Slots:
 
 
 class Pace:
-    """Patience with one client, which is spent while it is waited for and grows with what comes.
+    """Time budget of one client: waiting uses it, and received or sent bytes restore it.
 
     Parameters
     ----------
-    stall_s: longest wait in which nothing moves.
+    stall_s: longest wait without data.
     """
 
     def __init__(self, stall_s: float) -> None:
@@ -69,22 +71,22 @@ class Pace:
         self._begun = 0.0
 
     def begin(self) -> float:
-        """Seconds that the next wait may take."""
+        """Longest time of the next wait, s."""
         self._begun = time.monotonic()
         return self.left_s
 
     def end(self, moved: int) -> None:
-        """The wait is over; moved: bytes that came or went."""
+        """End a wait; moved: bytes received or sent."""
         waited = time.monotonic() - self._begun
         self.left_s = min(self.stall_s, self.left_s - waited + moved / SLOWEST)
 
 
 def client_of(scope: Scope) -> str:
-    """Who asks: an address, of IPv6 the network (/64), which one person has whole."""
+    """The client: its address, or for IPv6 its network (/64), which belongs to one client."""
     host = str((scope.get("client") or ("",))[0])
     try:
         address = ip_address(host)
-    except ValueError:  # a socket of this machine, or what a proxy said
+    except ValueError:  # a local socket, or an address from a proxy
         return host[:64]
     if isinstance(address, IPv6Address):
         return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))

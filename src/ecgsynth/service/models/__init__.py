@@ -1,1 +1,1 @@
-"""The models that are served."""
+"""The served models."""

@@ -1,4 +1,4 @@
-"""Small requests for one model gathered for some milliseconds and computed in one pass."""
+"""Collect small requests for one model for some milliseconds and compute them in one pass."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class Batcher:
-    """A queue of orders; while one pass is computed the next one gathers.
+    """A queue of orders; while one pass is computed, the next one is collected.
 
     Parameters
     ----------
-    microbatch: what computes them. wait_s: how long the first order waits for others.
-    computing: whose thread computes; None takes the event loop's own.
+    microbatch: computes them. wait_s: how long the first order waits for others.
+    computing: the executor; None uses that of the event loop.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Batcher:
                     future.set_result(ecg)
 
     def _next(self) -> list[tuple[Order, asyncio.Future[Ecg]]]:
-        """Orders for one pass, oldest first, without those whose callers left."""
+        """Orders for one pass, oldest first, without cancelled ones."""
         self._waiting = [(order, future) for order, future in self._waiting if not future.done()]
         rows = taken = 0
         for order, _ in self._waiting:

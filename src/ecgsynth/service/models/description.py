@@ -1,4 +1,4 @@
-"""What the service says of a model: from its card, every part of which is looked at."""
+"""Description of a model for clients, from its checked card."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ecgsynth.signals.vocabulary import AAMI_NAMES
 from ecgsynth.synthesizer.card import Card
 
 UNITS = {"heart_rate": "1/min", "age": "years"}
-"""Of contexts; those that end in _s are seconds, others have no unit."""
+"""Units of contexts; those that end in _s are seconds, others have no unit."""
 
 
 class ModelClass(BaseModel):
-    """A class that the model makes; title: as people say it."""
+    """A class of the model; title: its readable name."""
 
     name: str
     title: str
 
 
 class Context(BaseModel):
-    """What may be held fixed; low, median, high: of what the model draws by itself."""
+    """A context that may be held fixed; low, median, high: of the model's prior."""
 
     name: str
     unit: str
@@ -37,10 +37,11 @@ class Context(BaseModel):
 
 
 class Model(BaseModel):
-    """A model: `id` names these very weights, `name` whatever has that name now.
+    """A model: `id` identifies its weights, `name` is the current file of that name.
 
-    kind: of an item, which has so many samples at fs Hz. sha256: of its file. unmeasured: what
-    `measure` of `POST /v1/ecgs` cannot give for any item -> why.
+    kind: of an item.
+    sha256: of its file.
+    unmeasured: values that `measure` of `POST /v1/ecgs` cannot give for any item -> reason.
     """
 
     model_config = ConfigDict(protected_namespaces=())
@@ -67,13 +68,13 @@ class Model(BaseModel):
 
     @classmethod
     def of(cls, id: str, name: str, shipped: bool, sha256: str, card: dict[str, Any]) -> Model:
-        """What a card says of its model; raises all sorts of things where it is damaged."""
+        """The description from a card; may raise any exception if the card is damaged."""
         spec = Spec.from_json(Card.model_validate(card).spec)
         priors = _priors(card)
         made = {name for prior in priors for name in prior.classes}
         if made - {*(spec.classes or ("",))}:
             raise EcgsynthError(
-                f"its prior makes {', '.join(sorted(made))}, its classes are "
+                f"its prior has the classes {', '.join(sorted(made))}, its spec "
                 f"{', '.join(spec.classes) or 'none'}"
             )
         titles = _titles()
@@ -96,7 +97,7 @@ class Model(BaseModel):
 
 @lru_cache(maxsize=1)
 def _titles() -> dict[str, str]:
-    """Readable names of classes; of PTB-XL's statements where its table is on this machine."""
+    """Readable names of classes; of PTB-XL's statements if its table is on this machine."""
     from ecgsynth.datasets.ptbxl.statements import SUPERCLASSES, Vocabulary
     from ecgsynth.datasets.store import find_folder
 
@@ -109,13 +110,13 @@ def _titles() -> dict[str, str]:
 
 
 def _priors(card: dict[str, Any]) -> list[ContextPrior]:
-    """The prior of a model, of a joined one those of its members."""
+    """The prior of a model; of a joined model those of its members."""
     cards = [*card.get("members", {}).values()] or [card]
     return [ContextPrior.from_json(Spec.from_json(one["spec"]), one["prior"]) for one in cards]
 
 
 def _contexts(priors: list[ContextPrior]) -> list[Context]:
-    """What the model draws of every context by itself, of all classes alike."""
+    """The quantiles of every context in the prior, over all classes."""
     return [
         Context(
             name=name, unit="s" if name.endswith("_s") else UNITS.get(name, ""),

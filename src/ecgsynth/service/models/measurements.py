@@ -1,4 +1,4 @@
-"""Rates and intervals of every item, as the judge measures them."""
+"""Rates and intervals of every item, measured as in evaluations."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ NAMES = {
 
 
 def unmeasured(spec: Spec) -> dict[str, str]:
-    """Name in an answer -> why no item of this spec has it."""
+    """Name in an answer -> reason why no item of this spec has it."""
     from ecgsynth.evaluation.reference_models.delineation import SHORTEST_S
 
     if spec.seconds < SHORTEST_S:
-        return dict.fromkeys(NAMES, f"items shorter than {SHORTEST_S:g} s hold no beat")
+        return dict.fromkeys(NAMES, f"items shorter than {SHORTEST_S:g} s contain no beat")
     reasons = unmeasurable(spec)
     return {name: reasons[what] for name, what in NAMES.items() if what in reasons}
 
 
-def measured(ecg: Ecg) -> list[dict[str, float | None]]:
-    """An entry an item; None where its window cannot hold the interval or nothing was found."""
+def measure(ecg: Ecg) -> list[dict[str, float | None]]:
+    """One entry per item; None if the window is too short or no wave was detected."""
     from ecgsynth.evaluation.metrics.physiology import measured as by_name
     from ecgsynth.evaluation.reference_models.delineation import SHORTEST_S
 

@@ -1,4 +1,4 @@
-"""The models that are served: which there are, by content, and those held in memory."""
+"""The served models: files by content, and models in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.service.api.json_text import sayable
+from ecgsynth.service.api.json_text import json_safe
 from ecgsynth.service.models import files
 from ecgsynth.service.models.files import Served, Stamp
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("ecgsynth.serve")
 
 AT_ONCE = 64 << 20
-"""Bytes of a file that is read while somebody waits; a larger one is read behind his back."""
+"""Files up to this size are read during the request; larger ones in the background."""
 
-NOT_YET = "it is still being read; ask again in a minute."
+NOT_YET = "it is still being read; try again in a minute."
 
 
 @dataclass(frozen=True)
@@ -44,29 +44,29 @@ class NoSuchModelError(EcgsynthError):
 
 
 class NotYetError(EcgsynthError):
-    """The model's file is new and large: it is being read."""
+    """The model's file is new and large, and is still being read."""
 
 
-class Shelf:
+class ModelStore:
     """Shipped models and those of a folder.
 
-    A model is known by its card's id, which follows from its weights; its name means whatever
-    file has that name now. Files are looked at anew with every request, so that one that was
-    replaced is another model from then on; a file is read once, as long as its stamp stays.
+    A model is identified by its card's id, which depends on its weights; its name refers to the
+    current file of that name. Files are checked at every request, so a replaced file is another
+    model from then on. A file is read once while its stamp is unchanged.
 
     Parameters
     ----------
-    folder: with `.safetensors` files and run folders; None serves what is shipped.
-    most: models held in memory. batch_s: how long small requests wait for others.
+    folder: with `.safetensors` files and run folders; None serves only shipped models.
+    most: models in memory. batch_s: how long small requests wait for others.
     """
 
     def __init__(self, folder: Path | None, most: int, batch_s: float) -> None:
         self.folder = folder
         self.most = most
         self.batch_s = batch_s
-        # One thread computes all passes: each more that did would keep memory of its own.
+        # One thread computes all passes: every additional thread would keep its own memory.
         self._computing = ThreadPoolExecutor(1, "ecgsynth-microbatch")
-        self._looking = ThreadPoolExecutor(1, "ecgsynth-shelf")
+        self._looking = ThreadPoolExecutor(1, "ecgsynth-model-store")
         self._reading = ThreadPoolExecutor(1, "ecgsynth-reading")
         self._read: dict[Stamp, Served | str] = {}
         self._being_read: set[Stamp] = set()
@@ -76,11 +76,11 @@ class Shelf:
         self._loading: dict[str, asyncio.Lock] = {}
 
     def models(self) -> dict[str, Served]:
-        """Every served model by its id; it looks at files, so it is no work of the event loop."""
-        return self.looked_at()[0]
+        """Every served model by its id; reads files, so do not call it in the event loop."""
+        return self.scan()[0]
 
-    def looked_at(self) -> tuple[dict[str, Served], dict[str, str]]:
-        """Every served model by its id, and the names of files that are not served -> why."""
+    def scan(self) -> tuple[dict[str, Served], dict[str, str]]:
+        """Every served model by its id, and names of files that are not served -> reason."""
         found: dict[str, Served] = {}
         left_out: dict[str, str] = {}
         stamps = set()
@@ -89,15 +89,17 @@ class Shelf:
                 stamp = files.stamp_of(path)
                 one = self._content(stamp, name, path, shipped)
             except files.NoFileError as problem:
-                left_out[name] = sayable(str(problem))
+                left_out[name] = json_safe(str(problem))
                 continue
-            except OSError:  # gone since the folder was listed
+            except OSError:  # deleted since the folder was listed
                 continue
             stamps.add(stamp)
             if isinstance(one, str):
-                left_out[name] = sayable(one)
+                left_out[name] = json_safe(one)
             elif found.setdefault(one.id, one).sha256 != one.sha256:
-                left_out[name] = f"{one.id} is another model's id; train or save it again."
+                left_out[name] = (
+                    f"its id {one.id} is that of another model; train or save it again."
+                )
         with self._lock:
             self._read = {stamp: one for stamp, one in self._read.items() if stamp in stamps}
             for name in left_out.keys() - self._refused.keys():
@@ -106,14 +108,14 @@ class Shelf:
         return found, left_out
 
     def find(self, word: str) -> Served:
-        """The model of an id or a name; shipped names first.
+        """Find a model by id or name; shipped names first.
 
         Raises
         ------
         NoSuchModelError: there is none. NotYetError: its file is being read.
         EcgsynthError: its file cannot be used.
         """
-        models, left_out = self.looked_at()
+        models, left_out = self.scan()
         for one in models.values():
             if word in (one.id, one.name):
                 return one
@@ -124,11 +126,11 @@ class Shelf:
         raise NoSuchModelError(f"no model named '{word}'.{did_you_mean(word, known)}")
 
     async def load(self, word: str) -> Loaded:
-        """The model of an id or a name, in memory.
+        """Load a model by id or name.
 
         Raises
         ------
-        EcgsynthError: there is none, or its file is damaged or changes all the while.
+        EcgsynthError: there is none, or its file is damaged or keeps changing.
         """
         loop = asyncio.get_running_loop()
         for _ in range(3):
@@ -137,7 +139,7 @@ class Shelf:
                 if served.sha256 not in self._loaded:
                     loaded = await loop.run_in_executor(self._computing, self._load, served)
                     if loaded is None:
-                        continue  # it was replaced while it was read
+                        continue  # replaced while it was read
                     self._loaded[served.sha256] = loaded
                     log.info("model loaded", extra={"model": served.id, "sha256": served.sha256})
             self._loaded.move_to_end(served.sha256)
@@ -145,10 +147,10 @@ class Shelf:
                 gone, _ = self._loaded.popitem(last=False)
                 self._loading.pop(gone, None)
             return self._loaded[served.sha256]
-        raise EcgsynthError(f"the file of '{word}' is being replaced; ask again in a moment.")
+        raise EcgsynthError(f"the file of '{word}' is being replaced; try again in a moment.")
 
     async def warm(self) -> None:
-        """Load as many models as are kept, so that the first request finds them in memory."""
+        """Load as many models as fit in memory, to make the first requests fast."""
         for id in [*await asyncio.to_thread(self.models)][: self.most]:
             try:
                 await self.load(id)
@@ -156,7 +158,7 @@ class Shelf:
                 log.warning("%s is not loaded: %s", id, problem)
         from ecgsynth.evaluation.reference_models.delineation import delineator
 
-        await asyncio.to_thread(delineator)  # of requests with `measure`
+        await asyncio.to_thread(delineator)  # for requests with `measure`
 
     def close(self) -> None:
         for pool in (self._computing, self._looking, self._reading):
@@ -170,12 +172,12 @@ class Shelf:
             yield name, path, True
         if self.folder is not None:
             for path in sorted(self.folder.glob("*.safetensors")):
-                yield sayable(path.stem), path, False
+                yield json_safe(path.stem), path, False
             for path in sorted(self.folder.glob("*/model.safetensors")):
-                yield sayable(path.parent.name), path, False
+                yield json_safe(path.parent.name), path, False
 
     def _content(self, stamp: Stamp, name: str, path: Path, shipped: bool) -> Served | str:
-        """What a file holds, or why it cannot be used."""
+        """The model in a file, or the reason why it cannot be used."""
         with self._lock:
             known = self._read.get(stamp) or (NOT_YET if stamp in self._being_read else None)
             if known is not None:
@@ -188,10 +190,10 @@ class Shelf:
             return self._read[stamp]
 
     def _note(self, stamp: Stamp, name: str, path: Path, shipped: bool) -> None:
-        """Read a large file, in a thread of its own."""
+        """Read a large file in a separate thread."""
         try:
             content = files.read(stamp, name, path, shipped)
-        except OSError:  # gone meanwhile; else it is tried again with the next look
+        except OSError:  # deleted, or tried again at the next check
             content = None
         with self._lock:
             self._being_read.discard(stamp)
@@ -199,7 +201,7 @@ class Shelf:
                 self._read[stamp] = content
 
     def _load(self, served: Served) -> Loaded | None:
-        """The model of a file; None where the file is another one by now."""
+        """The model of a file; None if the file was replaced."""
         from ecgsynth.service.models.batching import Batcher
         from ecgsynth.synthesizer import Synthesizer
         from ecgsynth.synthesizer.microbatch import Microbatch
@@ -215,13 +217,15 @@ class Shelf:
         try:
             synthesizer = Synthesizer.load(served.path)
             microbatch = Microbatch(synthesizer.sampler)
-        except EcgsynthError as problem:  # clients are told neither where it lies nor what broke
+        except EcgsynthError as problem:  # clients see neither path nor details
             log.warning("%s is not loaded: %s", served.id, problem)
-            said = re.sub(r" \(.*\)(?=;)", "", str(problem).replace(str(served.path), served.name))
-            raise EcgsynthError(said) from None
+            message = re.sub(
+                r" \(.*\)(?=;)", "", str(problem).replace(str(served.path), served.name)
+            )
+            raise EcgsynthError(message) from None
         except MemoryError:
             raise
-        except Exception:  # whatever it is, it comes of the file: nothing else was looked at
+        except Exception:  # any exception is caused by the file
             log.exception("%s is not loaded", served.id)
             raise EcgsynthError(
                 f"the model '{served.name}' is damaged; copy or train it again."

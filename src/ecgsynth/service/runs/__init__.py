@@ -1,1 +1,1 @@
-"""Run folders of trainings, read while they are written."""
+"""Read run folders of trainings while they are written."""

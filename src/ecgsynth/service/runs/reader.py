@@ -1,4 +1,4 @@
-"""Run folders as the service shows them: what a training wrote, read while it may still write."""
+"""Run folders of trainings, which may still be running, for the service."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ import numpy as np
 from pydantic import BaseModel
 
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.service.api.json_text import sayable
+from ecgsynth.service.api.json_text import json_safe
 from ecgsynth.training.monitoring.tracking import read_metrics
 
 MOST_LOG = 64 << 20
-"""Bytes of a metrics.jsonl that is read, a training of a week staying far below; and of all that
-are kept in memory, so that several who watch a run read it once."""
+"""Most bytes of a metrics.jsonl (a week of training has far less), and of all that are cached in
+memory."""
 
 MOST_POINTS = 400
-"""Of a curve; a screen shows no more."""
+"""Most points of a curve; a screen shows no more."""
 
 Line = dict[str, Any]
 State = Literal["running", "finished", "stopped"]
 
 
 class NoSuchRunError(EcgsynthError):
-    """The folder of runs holds no run of that name."""
+    """The folder of runs has no run of that name."""
 
 
 class RunView(BaseModel):
-    """A run: id is its folder, name its recipe's, `of` the examples that it will see in all.
+    """A run: id is its folder, name that of its recipe, `of` its total number of examples.
 
-    started: when its training began, or was last resumed. reason: why nothing can be told of it.
+    started: when its training started or was last resumed.
+    reason: why it cannot be read.
     """
 
     id: str
@@ -53,29 +54,29 @@ class RunView(BaseModel):
 
 @dataclass(frozen=True)
 class Log:
-    """A run as it stands; lines: of its metrics, without what cannot be shown."""
+    """The state of a run; lines: of its metrics, without values that cannot be shown."""
 
     view: RunView
     lines: Sequence[Line] = field(default=(), repr=False)
 
     def mark(self, count: int) -> str:
-        """A name for the place behind so many lines; another content has another one."""
+        """A mark for the position after `count` lines, which depends on their content."""
         last = repr(sorted(self.lines[count - 1].items())) if count else ""
         return f"{count}.{crc32(last.encode()):08x}"
 
     def after(self, mark: str) -> int | None:
-        """Lines up to a mark; None where they are not the ones that it was given for."""
+        """Number of lines up to a mark; None if the lines have changed."""
         count = mark.partition(".")[0]
         known = count.isdecimal() and len(count) < 12 and int(count) <= len(self.lines)
         return int(count) if known and self.mark(int(count)) == mark else None
 
     def curves(self) -> dict[str, list[list[float]]]:
-        """Name -> [examples, value] of every figure, evenly thinned, first and last kept."""
+        """Name -> [examples, value] of every figure, evenly thinned, with first and last."""
         series: dict[str, list[list[float]]] = {}
         for line in self.lines:
             for name, value in figures(line).items():
                 series.setdefault(name, []).append([line["examples"], value])
-        return {name: thinned(points) for name, points in series.items()}
+        return {name: thin(points) for name, points in series.items()}
 
     def last(self) -> dict[str, float]:
         """The last value of every figure."""
@@ -83,7 +84,7 @@ class Log:
 
 
 class Runs:
-    """The runs of a folder; every look reads only what has changed."""
+    """The runs of a folder; reads only changed files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -91,13 +92,13 @@ class Runs:
         self._lock = threading.Lock()
 
     def names(self) -> list[str]:
-        """Folders that hold a run, the one written to last first; a link that leads out is none."""
+        """Folders with a run, the last written first; links out of the folder are ignored."""
         try:
             root = self.folder.resolve()
             found = [one for one in self.folder.iterdir() if one.resolve().parent == root]
         except (OSError, RuntimeError):
             return []
-        written = {one.name: _written(one) for one in found if sayable(one.name) == one.name}
+        written = {one.name: _written(one) for one in found if json_safe(one.name) == one.name}
         return sorted((n for n, at in written.items() if at), key=lambda n: (-written[n], n))
 
     def folder_of(self, id: str) -> Path:
@@ -134,7 +135,7 @@ class Runs:
         status = path.stat()
         if status.st_size > MOST_LOG:
             raise EcgsynthError(
-                f"metrics.jsonl is larger than {MOST_LOG >> 20} MiB; it is not read here."
+                f"metrics.jsonl is larger than {MOST_LOG >> 20} MiB; it is not read."
             )
         stamp = (status.st_size, status.st_mtime_ns, status.st_ino)
         with self._lock:
@@ -149,7 +150,7 @@ class Runs:
 
 
 def is_inside(path: Path, folder: Path) -> bool:
-    """Whether a path is a file that lies in a folder, and no link out of it."""
+    """Whether a path is a file in a folder, and not a link out of it."""
     try:
         return path.is_file() and path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):  # RuntimeError: links in a circle
@@ -166,14 +167,14 @@ def figures(line: Line) -> dict[str, float]:
 
 
 def alarm(line: Line) -> dict[str, Any] | None:
-    """The alarm of a line: examples, alarm, saw, try; words that it lacks are empty."""
+    """The alarm of a line: examples, alarm, saw, try; missing texts are empty."""
     if "alarm" not in line:
         return None
     told = {name: line[name] for name in ("examples", "back_from") if name in line}
     return told | {name: str(line.get(name, "")) for name in ("alarm", "saw", "try")}
 
 
-def thinned(points: list[list[float]]) -> list[list[float]]:
+def thin(points: list[list[float]]) -> list[list[float]]:
     if len(points) <= MOST_POINTS:
         return points
     rows = np.linspace(0, len(points) - 1, MOST_POINTS).round().astype(int)
@@ -181,19 +182,21 @@ def thinned(points: list[list[float]]) -> list[list[float]]:
 
 
 def _clean(path: Path) -> tuple[Line, ...]:
-    """The lines whose position is a number; of their values numbers that are finite, and words."""
+    """The lines with a number as position, and of their values finite numbers and text."""
     try:
         return tuple(
             {
-                sayable(name): sayable(value)
+                json_safe(name): json_safe(value)
                 for name, value in line.items()
                 if _is_shown(value) or name == "samples"
             }
             for line in read_metrics(path)
             if isinstance(line["examples"], int) and _is_shown(line["examples"])
         )
-    except (OSError, ValueError, RecursionError):  # bytes that are no text, brackets without end
-        raise EcgsynthError("metrics.jsonl cannot be read; is it one?") from None
+    except (OSError, ValueError, RecursionError):  # bytes that are no text, nesting too deep
+        raise EcgsynthError(
+            "metrics.jsonl cannot be read; it is damaged or not a metrics file."
+        ) from None
 
 
 def _is_shown(value: Any) -> bool:
@@ -224,7 +227,7 @@ def _view(folder: Path, lines: Sequence[Line], reason: str | None) -> RunView:
 
 
 def moment(seconds: float) -> datetime | None:
-    """A time in seconds since 1970; None where no calendar has it."""
+    """A time in seconds since 1970; None if out of range."""
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
@@ -232,27 +235,27 @@ def moment(seconds: float) -> datetime | None:
 
 
 def _recipe(folder: Path) -> tuple[str, int | None]:
-    """Name of the recipe and, where it says so, how many examples the training takes."""
+    """Name of the recipe and, if given, its number of examples."""
     from ecgsynth.config import Run
 
     path = folder / "run.yaml"
     try:
         if is_inside(path, folder) and path.stat().st_size < 1 << 20:
             run = Run.read(path)
-            return sayable(run.name), None if run.training.epochs else run.training.examples
+            return json_safe(run.name), None if run.training.epochs else run.training.examples
     except (EcgsynthError, OSError, ValueError, RecursionError):
         pass
     return folder.name, None
 
 
 def is_running(folder: Path) -> bool:
-    """Whether a training holds the lock of a run folder, which dies with its process."""
+    """Whether a training has the lock of a run folder, which ends with its process."""
     path = folder / ".lock"
     if not is_inside(path, folder):
         return False
     try:
         import fcntl
-    except ImportError:  # no flock here: what was written a minute ago is taken to go on
+    except ImportError:  # no flock here: a run written within the last minute counts as running
         return datetime.now(UTC).timestamp() - _written(folder) < 60
     try:
         with open(path, "rb") as file:
@@ -265,7 +268,7 @@ def is_running(folder: Path) -> bool:
 
 
 def _written(folder: Path) -> float:
-    """When a run was last written to, s since 1970; 0 where it is none."""
+    """When a run was last written, s since 1970; 0 if it is no run."""
     times = []
     for name in ("metrics.jsonl", "run.yaml"):
         try:

@@ -1,4 +1,4 @@
-"""The newest samples that a training drew: arrays that are never unpickled, whatever lies there."""
+"""The newest samples of a training: arrays, never unpickled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ecgsynth.synthesizer.card import Card
 
 MOST_ITEMS = 12
 MOST_BYTES = 4 << 20
-"""Of one sample: twelve leads for a minute at 1,000 Hz would be 3 MiB."""
+"""Most bytes of one sample: twelve leads for a minute at 1,000 Hz are 3 MiB."""
 MOST_CARD = 16 << 20
 
 
@@ -27,7 +27,7 @@ class Sample(BaseModel):
 
 
 class Samples(BaseModel):
-    """examples: seen when they were drawn; fs: Hz; unit: mV, or normalised where there is none."""
+    """examples: position of the training; fs: Hz; unit: mV or normalised, null if unknown."""
 
     examples: int
     fs: float | None
@@ -37,36 +37,36 @@ class Samples(BaseModel):
 
 
 def newest(folder: Path, log: Log) -> Samples:
-    """The samples of the last epoch; else what the last look at the training's health kept."""
+    """The samples of the last epoch, else those of the last health check."""
     card = _card(folder)
     for epoch in _epochs(folder):
-        found = [one for path in _files(epoch) if (one := _array(path, folder)) is not None]
-        if found:
-            return _of_epoch(int(epoch.name.rpartition("_")[2]), found, card, log)
+        samples = [one for path in _files(epoch) if (one := _array(path, folder)) is not None]
+        if samples:
+            return _of_epoch(int(epoch.name.rpartition("_")[2]), samples, card, log)
     return _of_health(card, log)
 
 
-def _of_epoch(epoch: int, found: list[np.ndarray], card: Card | None, log: Log) -> Samples:
-    spec = _spec(card, found[0].shape)
+def _of_epoch(epoch: int, samples: list[np.ndarray], card: Card | None, log: Log) -> Samples:
+    spec = _spec(card, samples[0].shape)
     classes = card.prior.get("classes") if card and spec else None
-    # They were asked for in turns: a class after the other.
+    # The classes of the samples alternate.
     turns = [*classes] if isinstance(classes, dict) else []
     items = card.data.get("items") if card else None
     examples = epoch * items if isinstance(items, int) else log.view.examples
     return Samples(
         examples=examples, fs=spec.fs if spec else None,
-        leads=[*spec.leads] if spec else [str(k + 1) for k in range(len(found[0]))],
+        leads=[*spec.leads] if spec else [str(k + 1) for k in range(len(samples[0]))],
         unit=spec.unit if spec else None,
         items=[
             Sample(label=turns[k % len(turns)] if turns else "", signal=one.tolist())
-            for k, one in enumerate(found)
-            if one.shape == found[0].shape
+            for k, one in enumerate(samples)
+            if one.shape == samples[0].shape
         ],
     )  # fmt: skip
 
 
 def _of_health(card: Card | None, log: Log) -> Samples:
-    """One item a class in a few points, as the critic sees it: scaled, so without mV."""
+    """One item per class with few points, in the critic's scale, so not in mV."""
     line = next((one for one in reversed(log.lines) if isinstance(one.get("samples"), dict)), {})
     items = []
     for label, values in line.get("samples", {}).items():
@@ -86,10 +86,10 @@ def _of_health(card: Card | None, log: Log) -> Samples:
 
 def _epochs(folder: Path) -> list[Path]:
     try:
-        found = [*(folder / "samples").iterdir()]
+        samples = [*(folder / "samples").iterdir()]
     except OSError:
         return []
-    named = [one for one in found if re.fullmatch(r"epoch_\d{4,9}", one.name)]
+    named = [one for one in samples if re.fullmatch(r"epoch_\d{4,9}", one.name)]
     return sorted(named, key=lambda one: int(one.name[6:]), reverse=True)[:3]
 
 
@@ -98,13 +98,13 @@ def _files(epoch: Path) -> list[Path]:
 
 
 def _array(path: Path, folder: Path) -> np.ndarray | None:
-    """[lead, sample]; None where it is no such array, is too large or lies elsewhere."""
+    """[lead, sample]; None if it is no such array, is too large or outside the folder."""
     if not is_inside(path, folder):
         return None
     try:
         if path.stat().st_size > MOST_BYTES:
             return None
-        # Mapped, not read: a header that promises more than the file holds is refused by that.
+        # Memory-mapped: a header that states more than the file has is rejected.
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind != "f":
             return None
@@ -126,7 +126,7 @@ def _card(folder: Path) -> Card | None:
 
 
 def _spec(card: Card | None, shape: tuple[int, ...] | None) -> Spec | None:
-    """What the samples are, where the card tells it and it is theirs."""
+    """The spec of the samples from the card, if it fits them."""
     try:
         spec = Spec.from_json(card.spec) if card else None
     except (EcgsynthError, TypeError, ValueError):

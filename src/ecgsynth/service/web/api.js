@@ -1,11 +1,11 @@
-// The API as the page asks it: a problem is one sentence, a key is asked for, a lost server is told.
+// Requests to the API: shows a problem as one sentence, asks for a key, reports a lost server.
 
 import { by } from "./dom.js";
 
 const KEY = "ecgsynth-key";
 const RETRY_S = [1, 2, 4, 8, 15];
 
-/** What the API answers instead of a success: its status and its sentence. */
+/** A problem answer of the API: its status and its sentence. */
 export class Problem extends Error {
   constructor(status, detail, document = {}) {
     super(detail);
@@ -21,7 +21,7 @@ function authorised(headers = {}) {
   return key ? { ...headers, Authorization: `Bearer ${key}` } : headers;
 }
 
-/** The answer to a request; a Problem where it is no success. */
+/** The answer to a request; throws a Problem if it is no success. */
 export async function call(path, { headers, ...rest } = {}) {
   for (;;) {
     let answer;
@@ -33,17 +33,17 @@ export async function call(path, { headers, ...rest } = {}) {
       throw new Problem(0, GONE);
     }
     if (answer.ok) return answer;
-    const problem = await told(answer);
+    const problem = await problemOf(answer);
     if (answer.status !== 401) throw problem;
     await keyGiven(problem);
   }
 }
 
-async function told(answer) {
+async function problemOf(answer) {
   const text = await answer.text();
   try {
-    const said = JSON.parse(text);
-    return new Problem(answer.status, said.detail || said.title, said);
+    const content = JSON.parse(text);
+    return new Problem(answer.status, content.detail || content.title, content);
   } catch {
     return new Problem(answer.status, `The server answered ${answer.status} ${answer.statusText}.`);
   }
@@ -57,23 +57,23 @@ export const post = (path, body, more = {}) =>
     headers: { "Content-Type": "application/json" },
   });
 
-/** Lines of JSON; the last one counts them, so that a body cut short is known by it. */
+/** Lines of JSON; the last one has their number, which shows whether the body is complete. */
 export function lines(text) {
-  const said = text.trim().split("\n").map((line) => JSON.parse(line));
-  const items = said.slice(1, -1);
-  if (said[said.length - 1].items !== items.length) {
-    throw new Problem(0, "The answer was cut short; ask again.");
+  const content = text.trim().split("\n").map((line) => JSON.parse(line));
+  const items = content.slice(1, -1);
+  if (content[content.length - 1].items !== items.length) {
+    throw new Problem(0, "The answer is incomplete; try again.");
   }
-  return { set: said[0], items };
+  return { set: content[0], items };
 }
 
-/** Send a form and tell how much of it has gone, from 0 to 1. */
+/** Send a form; `advance` is called with the share sent, from 0 to 1. */
 export async function upload(path, form, advance) {
   for (;;) {
     const answer = await sent(path, form, advance);
-    const said = JSON.parse(answer.responseText || "{}");
-    if (answer.status < 300) return said;
-    const problem = new Problem(answer.status, said.detail || answer.statusText, said);
+    const content = JSON.parse(answer.responseText || "{}");
+    if (answer.status < 300) return content;
+    const problem = new Problem(answer.status, content.detail || answer.statusText, content);
     if (answer.status !== 401) throw problem;
     await keyGiven(problem);
   }
@@ -94,7 +94,7 @@ function sent(path, form, advance) {
   });
 }
 
-/** Events of a text/event-stream, over and over again until `signal` ends it. */
+/** Follow the events of a text/event-stream, with reconnects, until `signal` aborts. */
 export async function follow(path, signal, hear) {
   let last = "";
   for (let tries = 0; !signal.aborted; tries += 1) {
@@ -137,11 +137,11 @@ async function* events(body) {
 
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-// A server that went away.
+// A server that does not answer.
 
 let waiting = false;
 
-/** Say that the server is gone and ask until it is back; then whoever listens to `back` goes on. */
+/** Report that the server is lost and retry until it answers; then dispatch `back`. */
 async function lost() {
   if (waiting) return;
   waiting = true;
@@ -161,11 +161,11 @@ async function lost() {
 
 let asking = null;
 
-/** Wait for a key from the person; a Problem where none is given. */
+/** Wait for a key from the user; throws a Problem if none is given. */
 function keyGiven(problem) {
   asking ??= new Promise((resolve, reject) => {
     const dialog = by("key-dialog");
-    by("key-said").textContent = sessionStorage.getItem(KEY) ? "That was not the key; try again." : "";
+    by("key-status").textContent = sessionStorage.getItem(KEY) ? "This key is wrong; try again." : "";
     by("key").value = "";
     dialog.returnValue = "";
     dialog.onclose = () => {

@@ -9,7 +9,7 @@ const AXES = {
   v2: { upright: false, name: "Amplitude line 2" },
 };
 
-/** Calipers on the sheet that `show` is given; `at` holds seconds and mV within a panel. */
+/** Calipers on a sheet; `at` has seconds and mV within a panel. */
 export class Calipers {
   constructor(overlay) {
     this.overlay = overlay;
@@ -50,7 +50,7 @@ export class Calipers {
     }
   }
 
-  /** Which seconds of the panel are in view: a large sheet is scrolled. */
+  /** The seconds of the panel that are in view: a large sheet is scrolled. */
   seen() {
     const place = this.overlay.closest(".sheet");
     const panel = this.sheet.panels[this.panel];
@@ -80,9 +80,9 @@ export class Calipers {
   }
 
   line(name) {
-    const { upright, name: said } = AXES[name];
+    const { upright, name: label } = AXES[name];
     const line = make("div", {
-      class: `caliper ${upright ? "upright" : "level"}`, role: "slider", "aria-label": said,
+      class: `caliper ${upright ? "upright" : "level"}`, role: "slider", "aria-label": label,
       "aria-orientation": upright ? "horizontal" : "vertical", id: `caliper-${name}`, tabindex: "0",
     }, make("span"));
     line.addEventListener("pointerdown", (event) => {
@@ -124,7 +124,7 @@ export class Calipers {
     this.place();
   }
 
-  /** A press on another panel brings the calipers there. */
+  /** A press on another panel moves the calipers there. */
   choose(event) {
     if (!this.on || !this.sheet) return;
     const box = this.overlay.getBoundingClientRect();
@@ -164,10 +164,10 @@ export class Calipers {
     by("bpm").textContent = ms >= 1 ? `${(60000 / ms).toFixed(0)} /min` : "–";
     by("dv").textContent = `${height.toFixed(2)} ${unit}`;
     for (const [name, line] of Object.entries(this.lines)) {
-      const said = AXES[name].upright
+      const label = AXES[name].upright
         ? `${(this.at[name] * 1000).toFixed(0)} ms; between the lines ${ms.toFixed(0)} ms`
         : `${this.at[name].toFixed(2)} ${unit}; between the lines ${height.toFixed(2)} ${unit}`;
-      line.setAttribute("aria-valuetext", said);
+      line.setAttribute("aria-valuetext", label);
     }
   }
 }

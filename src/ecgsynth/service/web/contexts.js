@@ -1,4 +1,4 @@
-// Sliders for what a model is told beside the class: drawn from its prior until somebody moves one.
+// Sliders for the contexts of a model: drawn from its prior until the user moves one.
 
 import { figure, make } from "./dom.js";
 
@@ -10,8 +10,8 @@ const SEXES = [["", "drawn from the prior"], ["0", "male"], ["1", "female"]];
 
 const titleOf = (name) => SAID[name] || name.replace(/_s$/, "").replaceAll("_", " ");
 
-/** What a value says: a time between beats as a rate, too. */
-function told({ name, unit }, value) {
+/** A value as text; a time between beats also as a rate. */
+function valueText({ name, unit }, value) {
   if (unit !== "s") return `${figure(value, value % 1 ? 1 : 0)}${unit ? ` ${unit.replace("1/min", "/min")}` : ""}`;
   const rate = name.startsWith("rr_") ? ` · ${figure(60 / value)} /min` : "";
   return `${figure(value, 2)} s${rate}`;
@@ -22,7 +22,7 @@ export function contexts(place, known) {
   const legend = place.querySelector("legend");
   const rows = known.map((one) => (one.name === "sex" ? list(one) : slider(one)));
   place.replaceChildren(legend, ...(rows.length ? rows
-    : [make("p", { class: "hint" }, "This model is told nothing but the class.")]));
+    : [make("p", { class: "hint" }, "This model has no context besides the class.")]));
 }
 
 function list({ name }) {
@@ -39,12 +39,12 @@ function slider(one) {
     id, type: "range", min: String(round(one.low)), max: String(round(one.high)), step: String(step),
     value: String(round(one.median)), "data-context": one.name, "data-drawn": "true",
   });
-  const said = make("output", { for: id, class: "told" });
+  const output = make("output", { for: id, class: "value" });
   const again = make("button", { type: "button", class: "small", "aria-label": `Draw ${titleOf(one.name)} from the prior` }, "Draw");
   const tell = () => {
     const drawn = range.dataset.drawn === "true";
-    said.textContent = drawn ? "drawn from the prior" : told(one, range.valueAsNumber);
-    range.setAttribute("aria-valuetext", said.textContent);
+    output.textContent = drawn ? "drawn from the prior" : valueText(one, range.valueAsNumber);
+    range.setAttribute("aria-valuetext", output.textContent);
     again.hidden = drawn;
   };
   range.addEventListener("input", () => {
@@ -58,17 +58,17 @@ function slider(one) {
     range.focus();
   });
   tell();
-  return make("div", { class: "context" }, make("label", { for: id }, titleOf(one.name)), said, range, again);
+  return make("div", { class: "context" }, make("label", { for: id }, titleOf(one.name)), output, range, again);
 }
 
-/** What is held fixed. */
+/** The contexts that are held fixed. */
 export function chosenContext(place) {
   const fixed = [...place.querySelectorAll("[data-context]")].filter((one) =>
     one.tagName === "SELECT" ? one.value : one.dataset.drawn === "false");
   return Object.fromEntries(fixed.map((one) => [one.dataset.context, Number(one.value)]));
 }
 
-/** Hold a context fixed, as a link asks; beyond the slider's ends the slider gives way. */
+/** Hold a context fixed, as in a link; extends the slider if the value is outside. */
 export function choose(place, name, value) {
   const input = place.querySelector(`[data-context="${CSS.escape(name)}"]`);
   if (!input || !Number.isFinite(value)) return;

@@ -34,15 +34,15 @@ function fields(rows) {
   return table;
 }
 
-function operation(path, method, said, all) {
+function operation(path, method, details, all) {
   const head = element("summary", "", classed(element("span", method.toUpperCase()), "method"),
-    element("code", path), " ", classed(element("span", said.summary), "what"));
+    element("code", path), " ", classed(element("span", details.summary), "what"));
   const inside = classed(element("div"), "inside");
-  if (said.description) inside.append(element("p", said.description));
-  const rows = (said.parameters || []).map(
+  if (details.description) inside.append(element("p", details.description));
+  const rows = (details.parameters || []).map(
     (one) => [one.in === "header" ? one.name + ":" : one.name, kind(one.schema, all),
       one.description || "in the " + one.in]);
-  for (const [media, body] of Object.entries((said.requestBody || {}).content || {})) {
+  for (const [media, body] of Object.entries((details.requestBody || {}).content || {})) {
     const schema = resolve(body.schema, all);
     for (const [name, part] of Object.entries(schema.properties || {})) {
       rows.push([name, kind(part, all), part.description || ""]);
@@ -57,7 +57,7 @@ function operation(path, method, said, all) {
     }
   }
   if (rows.length) inside.append(fields(rows));
-  const answers = Object.entries(said.responses).map(([status, answer]) =>
+  const answers = Object.entries(details.responses).map(([status, answer]) =>
     [status, Object.keys(answer.content || {}).join(", "), answer.description]);
   inside.append(element("h4", "Answers"), fields(answers));
   return element("details", "", head, inside);
@@ -72,8 +72,8 @@ fetch("/openapi.json").then((answer) => answer.json()).then((all) => {
       element("pre", "-H 'Authorization: Bearer KEY'"));
   }
   for (const [path, operations] of Object.entries(all.paths)) {
-    for (const [method, said] of Object.entries(operations)) {
-      place.append(operation(path, method, said, all));
+    for (const [method, details] of Object.entries(operations)) {
+      place.append(operation(path, method, details, all));
     }
   }
 }).catch((problem) => {

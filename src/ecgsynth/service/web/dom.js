@@ -23,14 +23,14 @@ export function svg(name, attributes = {}, ...children) {
   return made;
 }
 
-/** Put `[value, text]` pairs into a select, keeping what was chosen where it is still there. */
+/** Put `[value, text]` pairs into a select, keeping the choice if it is still there. */
 export function options(select, pairs) {
   const before = select.value;
   select.replaceChildren(...pairs.map(([value, text]) => make("option", { value }, text)));
   if (pairs.some(([value]) => value === before)) select.value = before;
 }
 
-/** Give the browser a file. */
+/** Let the browser save a file. */
 export function hand(blob, name) {
   const url = URL.createObjectURL(blob);
   const link = make("a", { href: url, download: name });
@@ -40,9 +40,9 @@ export function hand(blob, name) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-/** A number as people read it: so many decimals, a dash where there is none. */
+/** A number as text with a fixed number of decimals; a dash if there is none. */
 export const figure = (value, decimals = 0) =>
   value === null || value === undefined || !Number.isFinite(value) ? "–" : value.toFixed(decimals);
 
-/** Text with what stands between backticks as code. */
+/** Text with the parts between backticks as code. */
 export const words = (text) => text.split("`").map((part, k) => (k % 2 ? make("code", {}, part) : part));

@@ -5,7 +5,7 @@ import { by, figure, make, options } from "./dom.js";
 
 let models = [];
 
-/** What can be chosen from. */
+/** Set the models to choose from. */
 export function offer(known) {
   models = known;
   options(by("model"), models.map((one) => [one.id, titleOf(one)]));
@@ -34,7 +34,7 @@ function condition(one) {
   const legend = make("legend", {}, "Condition");
   const place = by("condition");
   if (!one.classes.length) {
-    place.replaceChildren(legend, make("p", { class: "hint" }, "This model knows no classes."));
+    place.replaceChildren(legend, make("p", { class: "hint" }, "This model has no classes."));
   } else if (one.classes.length > 8) {
     place.replaceChildren(legend, make("select", { id: "label", "aria-label": "Condition" },
       make("option", { value: "" }, `All ${one.classes.length} in turn`),
@@ -58,7 +58,7 @@ function setLabel(value) {
   else for (const one of document.querySelectorAll('input[name="label"]')) one.checked = one.value === value;
 }
 
-/** The request that the form stands for.
+/** The request of the form.
 
     Throws an Error with a sentence where a number is none. */
 export function asked() {
@@ -66,12 +66,12 @@ export function asked() {
   if (label()) wanted.label = label();
   const context = chosenContext(by("contexts"));
   if (Object.keys(context).length) wanted.context = context;
-  if (!Number.isInteger(wanted.count) || wanted.count < 1) throw new Error("How many must be a whole number from 1 on.");
+  if (!Number.isInteger(wanted.count) || wanted.count < 1) throw new Error("The count must be a whole number, 1 or more.");
   if (!Number.isSafeInteger(wanted.seed) || wanted.seed < 0) throw new Error("The seed must be a whole number from 0 to 9007199254740991.");
   return wanted;
 }
 
-/** Fill the form as a link asks. */
+/** Fill the form from a link. */
 export function follow(one, link) {
   pick(one);
   setLabel(link.get("label") || "");

@@ -1,4 +1,4 @@
-// Generate: choose, see on paper, measure, take along; a link makes the same ECG again.
+// Generate: choose, draw on paper, measure, save; a link generates the same ECG again.
 
 import { call, get, lines, post } from "./api.js";
 import { by, figure, hand, make, options } from "./dom.js";
@@ -9,11 +9,11 @@ import * as stage from "./stage.js";
 export { turned } from "./stage.js";
 
 const DRAWN = { beat: 60, record: 12 };
-/** Items that are drawn at most; a file holds all. */
+/** Most items that are drawn; a file contains all. */
 let models = [];
 let formats = [];
 let shown = null;
-/** What is on the sheet: {asked, model, spec, items, id}. */
+/** The ECG on the sheet: {asked, model, spec, items, id}. */
 let making = null;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -22,7 +22,7 @@ export async function begin() {
   await load();
 }
 
-/** What can be asked for; then the ECG of the address, or a first one. */
+/** Load the models; then the ECG of the address, or a first one. */
 async function load() {
   try {
     ({ models } = await get("/v1/models"));
@@ -42,9 +42,9 @@ async function load() {
     by("waiting").textContent = "This server serves no models; see --model-dir.";
     return;
   }
-  const said = location.hash.slice(1);
-  if (said.includes("=")) {
-    byLink(said);
+  const parameters = location.hash.slice(1);
+  if (parameters.includes("=")) {
+    byLink(parameters);
     return;
   }
   pick(models.find((one) => one.name === "mitbih-beats") || models[0]);
@@ -56,7 +56,7 @@ function pick(one) {
   stage.views(one);
 }
 
-/** Ask the API and draw what it answers; what is there stays until then. */
+/** Request ECG from the API and draw it; the current sheet stays until then. */
 async function generate() {
   making?.abort();
   making = new AbortController();
@@ -67,7 +67,7 @@ async function generate() {
     const one = form.model();
     const fewer = Math.min(wanted.count, DRAWN[isBeat(one) ? "beat" : "record"]);
     by("frame").classList.add("busy");
-    by("said").textContent = "Generating…";
+    by("status").textContent = "Generating…";
     const answer = await post("/v1/ecgs", { ...wanted, count: fewer, measure: true }, { signal });
     const { set, items } = lines(await answer.text());
     shown = { asked: wanted, model: one, spec: set.spec, items, id: set.model, warnings: set.warnings || [] };
@@ -80,29 +80,29 @@ async function generate() {
   } catch (problem) {
     if (problem.name === "AbortError") return;
     by("make-problem").textContent = problem.message;
-    by("said").textContent = shown ? "The sheet still shows the ECG before." : "";
+    by("status").textContent = shown ? "The sheet still shows the previous ECG." : "";
     if (!shown) by("waiting").textContent = "No ECG yet.";
   }
   by("frame").classList.remove("busy");
 }
 
-/** The address that makes this ECG again. */
+/** The address that generates this ECG again. */
 export function address() {
   if (!shown) return "#generate";
   const { asked: wanted, id } = shown;
-  const said = new URLSearchParams({ model: id });
-  if (wanted.label) said.set("label", wanted.label);
-  said.set("seed", wanted.seed);
-  said.set("count", wanted.count);
-  for (const [name, value] of Object.entries(wanted.context || {})) said.set(`context.${name}`, value);
-  for (const [name, value] of stage.words()) said.set(name, value);
-  return `#${said}`;
+  const parameters = new URLSearchParams({ model: id });
+  if (wanted.label) parameters.set("label", wanted.label);
+  parameters.set("seed", wanted.seed);
+  parameters.set("count", wanted.count);
+  for (const [name, value] of Object.entries(wanted.context || {})) parameters.set(`context.${name}`, value);
+  for (const [name, value] of stage.words()) parameters.set(name, value);
+  return `#${parameters}`;
 }
 
-/** Make what a link asks for, or say why not. */
-export function byLink(said) {
+/** Generate the ECG of a link, or show why not. */
+export function byLink(text) {
   if (!models.length) return;
-  const link = new URLSearchParams(said);
+  const link = new URLSearchParams(text);
   const id = link.get("model") || "";
   const exact = models.find((one) => one.id === id);
   const name = id.replace(/-[0-9a-f]{8}$/, "");
@@ -117,37 +117,37 @@ export function byLink(said) {
     fill(exact || other);
     const wanted = link.get("label") || "";
     if (!wanted || (exact || other).classes.some((one) => one.name === wanted)) generate();
-    else nothing(`This link asks for the class ${wanted}, which ${id} does not make.`);
+    else nothing(`This link needs the class ${wanted}, which ${id} does not generate.`);
     return;
   }
   fill(other || models[0]);
   nothing(other
-    ? `This link is of the model ${id}; this server has another version of it (${other.id}), whose ECG would not be the same.`
-    : id ? `This link is of the model ${id}, which this server does not have.` : "This link names no model; copy it again, whole.");
+    ? `This link needs the model ${id}; this server has another version of it (${other.id}), whose ECG is not the same.`
+    : id ? `This link needs the model ${id}, which this server does not have.` : "This link names no model; copy the complete link again.");
 }
 
-/** Draw nothing rather than something else than was asked for. */
+/** Draw nothing, since the requested ECG is not available. */
 function nothing(why) {
   making?.abort();
   shown = null;
   stage.clear();
   by("measures").tBodies[0].replaceChildren();
-  for (const id of ["said", "provenance", "doubt"]) by(id).textContent = "";
+  for (const id of ["status", "provenance", "doubt"]) by(id).textContent = "";
   by("make-problem").textContent = why;
   by("waiting").hidden = false;
-  by("waiting").textContent = `${why} So nothing is drawn.`;
+  by("waiting").textContent = `${why} Nothing is drawn.`;
 }
 
 function tell() {
   const { items, asked: wanted, id, spec } = shown;
   const kind = isBeat(spec) ? "beat" : "record";
   const few = items.length < wanted.count ? ` The first ${items.length} are drawn; a file holds all.` : "";
-  by("said").textContent = `${wanted.count} synthetic ${kind}${wanted.count > 1 ? "s" : ""}.${few}`;
+  by("status").textContent = `${wanted.count} synthetic ${kind}${wanted.count > 1 ? "s" : ""}.${few}`;
   by("doubt").textContent = shown.warnings.join(" ");
   by("provenance").textContent = `${id} · seed ${wanted.seed}`;
 }
 
-/** The table of what was measured beside what was asked. */
+/** The table of measured and requested values. */
 function measured() {
   const title = Object.fromEntries(shown.model.classes.map((one) => [one.name, one.title]));
   const rows = shown.items.map((one) => {
@@ -164,7 +164,7 @@ function measured() {
 
 const FIGURES = { heart_rate_bpm: "heart rate", pr_ms: "PR", qrs_ms: "QRS", qt_ms: "QT", qtc_ms: "QTc" };
 
-/** Why whole columns hold dashes, a reason at a time. */
+/** Why columns have only dashes, one line for each reason. */
 function unmeasured(one) {
   const reasons = new Map();
   for (const [name, why] of Object.entries(one.unmeasured || {})) reasons.set(why, [...(reasons.get(why) || []), FIGURES[name] || name]);
@@ -173,10 +173,10 @@ function unmeasured(one) {
 
 function aboutFormat() {
   const one = formats.find(({ name }) => name === by("format").value);
-  by("format-about").textContent = one ? one.about : "A line of JSON an item: its signal as numbers, its label and what it was asked to be.";
+  by("format-about").textContent = one ? one.about : "One line of JSON per item: its signal as numbers, its label and its context.";
 }
 
-/** The same ECG, all of it, as a file. */
+/** Save the same ECG, with all items, as a file. */
 async function download() {
   by("take-problem").textContent = "";
   if (!shown) return;
@@ -190,7 +190,7 @@ async function download() {
     });
     const named = (answer.headers.get("Content-Disposition") || "").match(/filename="([^"]+)"/);
     hand(await answer.blob(), named ? named[1] : `${shown.id}-seed${shown.asked.seed}.ndjson`);
-    by("taken").textContent = `${shown.asked.count} items as ${format}; every file says that it is synthetic.`;
+    by("taken").textContent = `${shown.asked.count} items as ${format}; the file is marked as synthetic.`;
   } catch (problem) {
     by("take-problem").textContent = problem.message;
     by("taken").textContent = "";
@@ -202,7 +202,7 @@ async function copyLink() {
   const link = new URL(address(), location.href).href;
   try {
     await navigator.clipboard.writeText(link);
-    by("taken").textContent = "The link is in the clipboard; it makes this very ECG.";
+    by("taken").textContent = "The link is in the clipboard; it generates exactly this ECG.";
   } catch {
     by("taken").textContent = link;
   }
@@ -211,7 +211,7 @@ async function copyLink() {
 function listen() {
   by("wanted").addEventListener("submit", (event) => {
     event.preventDefault();
-    // On a phone the sheet lies below: who pressed Generate wants to see it.
+    // On a phone the sheet is below the form: scroll to it.
     generate().then(() => {
       if (by("sheet").getBoundingClientRect().top > 0.8 * window.innerHeight) by("view").scrollIntoView({ behavior: still.matches ? "auto" : "smooth" });
     });

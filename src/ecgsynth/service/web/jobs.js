@@ -1,4 +1,4 @@
-// Long work on the server: sent, watched, cancelled; found again when the page is loaded anew.
+// Jobs on the server: submit, watch, cancel; restored when the page is reloaded.
 
 import { call, get, pause, upload } from "./api.js";
 import { by } from "./dom.js";
@@ -9,7 +9,7 @@ const OPEN = ["queued", "running"];
 
 /** One kind of job and the elements that show it: `judge` has judge-bar, judge-doing, ... */
 export class Work {
-  /** done: called with the job that has ended well; shows it and returns a sentence on it. */
+  /** done: called with a successful job; shows it and returns a sentence about it. */
   constructor(name, path, done) {
     Object.assign(this, { name, path, done, kept: `ecgsynth-${name}` });
     this.cancelButton.addEventListener("click", () => this.cancel());
@@ -37,19 +37,19 @@ export class Work {
       if (idle) this.card.querySelector("h3").focus();
     } catch (problem) {
       this.problem.textContent = problem.message;
-      this.doing.textContent = "Nothing came of it; the reason stands beside the form.";
+      this.doing.textContent = "It failed; the reason is shown next to the form.";
       this.bring(this.problem);
     }
     this.busy(false);
   }
 
-  /** Scroll to what lies outside of the window, as on a phone. */
+  /** Scroll to an element outside the window, as on a phone. */
   bring(element) {
     const { top } = element.getBoundingClientRect();
     if (top < 0 || top > 0.8 * window.innerHeight) element.scrollIntoView({ behavior: still.matches ? "auto" : "smooth" });
   }
 
-  /** Go on with what was watched when the page was left. */
+  /** Continue to watch the job that was watched when the page was left. */
   async resume() {
     const id = sessionStorage.getItem(this.kept);
     if (!id) return;
@@ -63,7 +63,7 @@ export class Work {
     this.busy(false);
   }
 
-  /** Until the job ends; whether it ended well while nobody did anything else. */
+  /** Wait until the job ends; true if it succeeded and the user did nothing else. */
   async watch(job) {
     this.id = job.id;
     sessionStorage.setItem(this.kept, job.id);
@@ -74,12 +74,12 @@ export class Work {
       try {
         job = await get(`/v1/jobs/${job.id}`);
       } catch (problem) {
-        if (problem.status) throw problem;  // else the server is gone, and is waited for
+        if (problem.status) throw problem;  // else the server is lost: wait for it
       }
     }
     if (job.state === "failed") throw new Error(job.problem.detail);
     if (job.state !== "done") return false;
-    // Who waits for the result is led to it; who went on to something else is left there.
+    // Scroll to the result only if the user is still waiting for it.
     const idle = [document.body, this.go, this.cancelButton].includes(document.activeElement);
     this.doing.textContent = this.done(job);
     return idle;
@@ -87,12 +87,12 @@ export class Work {
 
   tell(job) {
     this.bar.value = job.state === "done" ? 1 : job.share;
-    // A screen reader is told of changes of state, and reads the progress when it is asked to.
+    // A screen reader announces changes of state, and reads the progress on request.
     this.doing.ariaLive = job.state === "running" ? "off" : "polite";
     this.doing.textContent = {
-      queued: "Waiting for its turn…",
-      running: `${job.starts > 1 ? "Begun again: " : ""}${job.doing || "working"}, ${Math.round(100 * job.share)} %`,
-      done: "Loading what came of it…", failed: "It failed.", cancelled: "Cancelled; what was uploaded is deleted.",
+      queued: "Waiting in the queue…",
+      running: `${job.starts > 1 ? "Started again: " : ""}${job.doing || "working"}, ${Math.round(100 * job.share)} %`,
+      done: "Loading the result…", failed: "It failed.", cancelled: "Cancelled; the uploaded file is deleted.",
     }[job.state];
     this.cancelButton.disabled = !OPEN.includes(job.state);
   }

@@ -1,10 +1,10 @@
-// Judge: a set that is uploaded and its verdict; rare classes of a real set filled up.
+// Evaluate an uploaded set and show its report; augment rare classes of a real set.
 
 import { call, get } from "./api.js";
 import { by, figure, hand, make, options } from "./dom.js";
 import { Work } from "./jobs.js";
 
-const QUESTIONS = { match: "Is it like real ECG?", utility: "Does it help with new patients?", privacy: "Does it betray patients?" };
+const QUESTIONS = { match: "Is it like real ECG?", utility: "Does it help with new patients?", privacy: "Does it protect patients?" };
 let file = null;
 let models = [];
 let judging = null;
@@ -25,14 +25,14 @@ export async function begin() {
 
 async function fill() {
   try {
-    const [{ datasets }, known, { plans }, said] = await Promise.all(
+    const [{ datasets }, known, { plans }, found] = await Promise.all(
       ["/v1/datasets", "/v1/formats", "/v1/plans", "/v1/models"].map((path) => get(path)));
     sources(datasets);
     options(by("augment-format"), known.formats.map((one) => [one.name, one.title]));
     by("augment-format").value = known.usual;
     accept(known);
     options(by("plan"), [...plans.map((one) => [one.name, `${one.name}: ${gets(one.classes)}`]), ["", "Own factors"]]);
-    models = said.models.filter((one) => one.classes.length);
+    models = found.models.filter((one) => one.classes.length);
     options(by("plan-model"), models.map((one) => [one.id, one.name]));
     const usual = models.find((one) => one.name === "mitbih-beats");
     if (usual) by("plan-model").value = usual.id;
@@ -51,13 +51,13 @@ function accept(known) {
 
 const gets = (classes) => Object.entries(classes).map(([name, { times, count }]) => (times ? `${name} × ${times}` : `${name} + ${count}`)).join(", ");
 
-/** Sets that the server has; of those it lacks the names, so that one knows what could be. */
+/** Data sets of the server; missing ones are listed but cannot be chosen. */
 function sources(datasets) {
   const group = (one) => make("optgroup", { label: one.here ? one.name : `${one.name}: not on this server`, disabled: !one.here },
     ...one.splits.map((split) => make("option", { value: `${one.name}:${split}` }, `${one.name}:${split}`)));
   const order = [...datasets].sort((a, b) => b.here - a.here);
   by("against").replaceChildren(...order.map(group));
-  by("train").replaceChildren(make("option", { value: "" }, "what the file's own card names"), make("option", { value: "none" }, "none: no privacy figures"), ...order.map(group));
+  by("train").replaceChildren(make("option", { value: "" }, "the one named in the file's card"), make("option", { value: "none" }, "none: no privacy metrics"), ...order.map(group));
   const here = [...by("against").options].filter((one) => !one.parentElement.disabled);
   const wanted = here.find((one) => one.value === "mitbih:heldout") || here[0];
   if (wanted) wanted.selected = true;
@@ -78,7 +78,7 @@ async function judge(event) {
     by("file").focus();
     return;
   }
-  await filled; // who is quicker than the lists is judged against what they will name
+  await filled; // the lists must be loaded before the form is read
   const form = new FormData();
   form.append("file", file);
   form.append("against", by("against").value);
@@ -101,19 +101,19 @@ function verdict({ report, result }) {
   const absent = left(result.left_out);
   by("verdict").replaceChildren(
     make("div", { class: "scroll tall", role: "region", "aria-label": "Verdict", tabindex: "0" }, table),
-    make("p", { class: "hint" }, "Floor: a Gaussian of the same classes. Ceiling: real beats judged in the same way. The bar is how far the set is from the one to the other; a dash where the two are too close to tell. Of every figure the worst class is shown; the button beside it opens the others."),
+    make("p", { class: "hint" }, "Floor: a Gaussian of the same classes. Ceiling: real beats evaluated in the same way. The bar shows how far the set is from floor to ceiling; a dash means that the two are too close together. Of every figure the worst class is shown; the button beside it opens the others."),
     ...[...result.notes, ...(result.warnings || [])].map((text) => make("p", { class: "hint" }, text)),
-    ...(absent.length ? [make("details", {}, make("summary", {}, "What was not measured, and why"), ...absent.map((text) => make("p", { class: "hint" }, text)))] : []),
-    // Where the server asks for a key the address has a ticket: a browser sends no key with a frame.
+    ...(absent.length ? [make("details", {}, make("summary", {}, "Metrics left out, and why"), ...absent.map((text) => make("p", { class: "hint" }, text)))] : []),
+    // If the server needs a key, the address has a token: a browser sends no key with a frame.
     make("div", { class: "row" }, make("a", { class: "button", href: report, target: "_blank", rel: "noopener noreferrer" }, "Full report in a new tab"),
       make("button", { type: "button", onclick: () => keep(report, "report.html", "judge") }, "Save the report")),
     make("iframe", { class: "report", sandbox: "allow-scripts", src: report, title: "Full report", loading: "lazy" }),
   );
   const rows = new Set(result.rows.map((row) => row.metric)).size;
-  return `The verdict is there: ${rows} figure${rows === 1 ? "" : "s"} in a table, the full report beneath it.`;
+  return `Done: ${rows} figure${rows === 1 ? "" : "s"} in a table, with the full report below.`;
 }
 
-/** What was not measured, a reason at a time. */
+/** Metrics left out, one line for each reason. */
 function left(leftOut) {
   const reasons = new Map();
   for (const [name, why] of Object.entries(leftOut)) reasons.set(why, [...(reasons.get(why) || []), name]);
@@ -178,7 +178,7 @@ function plan() {
   const classes = {};
   for (const one of by("times").querySelectorAll("input")) {
     const times = one.valueAsNumber;
-    if (!(times >= 1)) throw new Error(`The factor of ${one.dataset.class} must be a number from 1 on.`);
+    if (!(times >= 1)) throw new Error(`The factor of ${one.dataset.class} must be a number, 1 or more.`);
     if (times > 1) classes[one.dataset.class] = { model, times };
   }
   if (!Object.keys(classes).length) throw new Error("Give at least one class a factor above 1.");
@@ -210,12 +210,12 @@ function augmented({ id, result }) {
   by("augmented").replaceChildren(
     make("div", { class: "scroll", role: "region", "aria-label": "Counts", tabindex: "0" }, make("table", {},
       make("thead", {}, make("tr", {}, ...["Class", "Real", "Synthetic", "Passed the gate"].map((text) => make("th", { scope: "col" }, text)))),
-      make("tbody", {}, ...Object.entries(classes).map(([name, said]) => make("tr", {}, make("th", { scope: "row" }, name),
-        make("td", {}, said.real.toLocaleString("en-US")), make("td", {}, said.synthetic.toLocaleString("en-US")),
+      make("tbody", {}, ...Object.entries(classes).map(([name, found]) => make("tr", {}, make("th", { scope: "row" }, name),
+        make("td", {}, found.real.toLocaleString("en-US")), make("td", {}, found.synthetic.toLocaleString("en-US")),
         make("td", {}, acceptance[name] ? `${Math.round(100 * acceptance[name].rate)} %` : "–")))))),
     ...[...(manifest.notes || []), ...(result.warnings || [])].map((text) => make("p", { class: "hint" }, text)),
     make("button", { type: "button", class: "primary", onclick: () => keep(`/v1/jobs/${id}/result`, "augmented", "augment") }, "Download the set"));
-  return `The set is there: ${result.items.toLocaleString("en-US")} items, ${result.synthetic.toLocaleString("en-US")} of them synthetic.`;
+  return `Done: ${result.items.toLocaleString("en-US")} items, ${result.synthetic.toLocaleString("en-US")} of them synthetic.`;
 }
 
 function listen() {

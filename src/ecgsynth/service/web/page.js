@@ -1,4 +1,4 @@
-// The page: tabs, colours, and what its three parts share.
+// The page: tabs, colours, and code shared by its three parts.
 
 import { get } from "./api.js";
 import { by } from "./dom.js";
@@ -11,7 +11,7 @@ const THEME = "ecgsynth-theme";
 const tabs = [...document.querySelectorAll('[role="tab"]')];
 const begun = new Set();
 
-/** Show a part; it begins its work when it is first shown. */
+/** Show a part; it starts when it is first shown. */
 function show(name, focus = false) {
   for (const tab of tabs) {
     const chosen = tab.id === `tab-${name}`;
@@ -30,10 +30,10 @@ function show(name, focus = false) {
 }
 
 function byAddress() {
-  const said = location.hash.slice(1);
-  if (said === "main") return;
-  show(said in PARTS ? said : "generate");
-  if (said.includes("=")) generate.byLink(said);
+  const hash = location.hash.slice(1);
+  if (hash === "main") return;
+  show(hash in PARTS ? hash : "generate");
+  if (hash.includes("=")) generate.byLink(hash);
 }
 
 for (const [k, tab] of tabs.entries()) {
@@ -52,7 +52,7 @@ for (const [k, tab] of tabs.entries()) {
   });
 }
 
-/** Colours as the system says, or as was chosen. */
+/** Colours of the system, or as chosen. */
 function colour(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
   else delete document.documentElement.dataset.theme;
@@ -69,6 +69,6 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => colo
 window.addEventListener("hashchange", byAddress);
 byAddress();
 
-get("/openapi.json").then((said) => {
-  by("server").textContent = `ecgsynth ${said.info.version}`;
+get("/openapi.json").then((hash) => {
+  by("server").textContent = `ecgsynth ${hash.info.version}`;
 }).catch(() => {});

@@ -1,4 +1,4 @@
-// ECG paper on a canvas, counted in millimetres; says in every sheet that it is synthetic.
+// ECG paper on a canvas, in millimetres; every sheet is marked as synthetic.
 
 const LIGHT = {
   sheet: "#ffffff", paper: "#fffaf6", fine: "#f8dfda", bold: "#ecaea5", edge: "#dcdcd6",
@@ -62,7 +62,7 @@ function rule(pen, { x, y, w, h }, k, dots, plain, colours) {
   pen.fillStyle = plain ? colours.sheet : colours.paper;
   pen.fillRect(left, top, wide, tall);
   if (plain) {
-    // Without mV there is nothing to count on squares: a frame alone.
+    // Without mV there are no squares to count: draw only a frame.
     pen.strokeStyle = colours.edge;
     pen.lineWidth = dots;
     pen.strokeRect(left + dots / 2, top + dots / 2, wide - dots, tall - dots);

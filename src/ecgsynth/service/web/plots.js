@@ -12,7 +12,7 @@ const MOST_POINTS = 400;
 export function thinned(points) {
   if (points.length <= 2 * MOST_POINTS) return points;
   const [first, last] = [points[0][0], points.at(-1)[0]];
-  // A step that only doubles: what was kept before lies on the grid that comes after.
+  // The step only doubles, so that earlier points stay on the grid.
   const step = 2 ** Math.ceil(Math.log2((last - first) / (MOST_POINTS - 1)));
   let next = first;
   return points.filter(([x], n) => {
@@ -39,7 +39,7 @@ const short = (value) => {
   return String(Number(value.toPrecision(3)));
 };
 
-/** A plot of `curves`, name -> [[examples, value], ...]; unit stands at the upright axis. */
+/** A plot of `curves`, name -> [[examples, value], ...]; unit is the label of the vertical axis. */
 export function plot(title, unit, curves) {
   const all = Object.values(curves).flat();
   const most = Math.max(...all.map(([x]) => x), 1);
@@ -69,5 +69,5 @@ export function plot(title, unit, curves) {
   return drawn;
 }
 
-/** A curve's newest value, as its legend says it. */
+/** A curve's newest value, as text for the legend. */
 export const newest = (points) => short(points.at(-1)[1]);

@@ -1,4 +1,4 @@
-// What stands where on a sheet, in millimetres: beats in cells or overlaid, 3 x 4 leads, strips.
+// Layout of a sheet in millimetres: beats in cells or overlaid, 3 x 4 leads, strips.
 //
 // A sheet: width, height, margin, speed (mm/s), gain (mm per unit), plain (no mV), footer (lines),
 // papers [{x, y, w, h}], pulses [{x, zero}] and panels [{x, y, w, h, zero, t0 (s), lead, item,
@@ -10,13 +10,13 @@ export const LEADS_12 = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3"
 
 const LONGEST_S = 10;
 const PLAIN_MM = 25;
-/** Of signals without mV: height of what lies between lowest and highest, mm. */
+/** Height between minimum and maximum of signals without mV, mm. */
 
 export const isBeat = (spec) => spec.samples / spec.fs < 3;
 
 const up5 = (mm) => Math.ceil(mm / 5 - 1e-9) * 5;
 
-/** Lowest and highest value; spikes that would make the paper endless are cut off. */
+/** Lowest and highest value; extreme spikes are cut off. */
 function reach(waves) {
   let [low, high] = [0, 0];
   for (const wave of waves) {
@@ -36,7 +36,7 @@ function room(waves, gain, plain, pulse = 0) {
     : { over: up5(Math.max(high, pulse) * gain + 2), under: up5(-low * gain + 2) };
 }
 
-/** mm per unit: what was chosen, or what fills PLAIN_MM where there is no mV. */
+/** mm per unit: as chosen, or to fill PLAIN_MM if there is no mV. */
 function gainOf(items, spec, chosen) {
   if (spec.unit === "mV") return chosen;
   const [low, high] = reach(items.flatMap((item) => Object.values(item.signal)));
@@ -49,7 +49,7 @@ const footerOf = (spec, speed, gain, about) =>
   `SYNTHETIC, not for diagnosis · ${about} · ${speed} mm/s · ` +
   (spec.unit === "mV" ? `${gain} mm/mV` : "amplitude in a.u.");
 
-/** An empty sheet of what is chosen. */
+/** An empty sheet with the chosen settings. */
 function blank(items, spec, chosen) {
   const plain = spec.unit !== "mV";
   return {
@@ -59,13 +59,13 @@ function blank(items, spec, chosen) {
   };
 }
 
-/** The parts of a text in rows of at most so many letters. */
+/** The parts of a text in rows of limited length. */
 const packed = (text, between, letters) => (text.length <= letters ? [text] : text.split(between).reduce((rows, part) => {
   const longer = [rows.at(-1), part].filter(Boolean).join(between);
   return longer.length <= letters ? [...rows.slice(0, -1), longer] : [...rows, part].filter(Boolean);
 }, [""]));
 
-/** The sheet, with its size and its footer in as many lines as it takes. */
+/** The sheet with its size and its footer. */
 function closed(sheet, width, y) {
   sheet.width = width;
   const letters = Math.floor(((width - 2 * sheet.margin) * sheet.px) / (0.37 * em()));

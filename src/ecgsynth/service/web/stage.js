@@ -14,16 +14,16 @@ const calipers = new Calipers(by("overlay"));
 const sweep = new Sweep(by("canvas"));
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 let shown = null;
-/** What is on the sheet: {asked, model, spec, items, id}. */
+/** The ECG on the sheet: {asked, model, spec, items, id}. */
 let item = 0;
 
-/** Bring an ECG onto the stage. */
+/** Show an ECG. */
 export function show(ecg) {
   [shown, item] = [ecg, 0];
   render();
 }
 
-/** Take away what is there. */
+/** Remove the ECG. */
 export function clear() {
   sweep.stop();
   calipers.hide();
@@ -47,19 +47,19 @@ export function views(one) {
 
 const view = () => document.querySelector('input[name="view"]:checked')?.value || "";
 
-/** Choose a view; the first where there is no such one. */
+/** Choose a view; the first if the named one does not exist. */
 function setView(value) {
   const all = [...document.querySelectorAll('input[name="view"]')];
   (all.find((one) => one.value === value) || all[0]).checked = true;
 }
 
-/** What a link has to say of view, speed and gain: what is not as usual. */
+/** Parameters of a link for view, speed and gain, if they are not the defaults. */
 export function words() {
-  const said = Object.keys(USUAL).filter((name) => by(name).value !== USUAL[name]).map((name) => [name, by(name).value]);
-  return ["cells", "sheet"].includes(view()) ? said : [...said, ["view", view()]];
+  const parameters = Object.keys(USUAL).filter((name) => by(name).value !== USUAL[name]).map((name) => [name, by(name).value]);
+  return ["cells", "sheet"].includes(view()) ? parameters : [...parameters, ["view", view()]];
 }
 
-/** View, speed and gain as a link says. */
+/** Set view, speed and gain from a link. */
 export function follow(link) {
   for (const name of Object.keys(USUAL)) if (link.has(name)) by(name).value = link.get(name);
   if (link.has("view")) setView(link.get("view"));
@@ -70,7 +70,7 @@ const about = () => {
   return `${id} · ${wanted.label || "all classes"} · seed ${wanted.seed}`;
 };
 
-/** Draw what is there in the way that is chosen. */
+/** Draw the ECG with the chosen settings. */
 export function render() {
   if (!shown || by("part-generate").hidden) return;
   const { items, spec } = shown;
@@ -100,7 +100,7 @@ export function render() {
   Object.assign(shown, { sheet, px });
 }
 
-/** Pixels to a millimetre that were chosen; 0 where the sheet is to fill its place. */
+/** Chosen pixels per millimetre; 0 if the sheet fills its container. */
 const zoomed = () => (by("zoom").value === "fit" ? 0 : Number(by("zoom").value) * MM);
 
 /** The sheet at the largest of some sizes at which it fits. */
@@ -136,7 +136,7 @@ function play(on) {
   by("pause").setAttribute("aria-pressed", String(!on));
 }
 
-/** A picture as PNG: the monitor as it stands, the sheet on light paper and three times as fine. */
+/** Save a PNG: the monitor as shown, the sheet on light paper at three times the resolution. */
 export function save() {
   if (!shown) return;
   let canvas = by("canvas");
@@ -147,7 +147,7 @@ export function save() {
   canvas.toBlob((blob) => hand(blob, `${shown.id}-seed${shown.asked.seed}.png`), "image/png");
 }
 
-/** Listen to the toolbar; `changed` is called when a link would say something else. */
+/** Listen to the toolbar; `changed` is called when the link changes. */
 export function listen(changed) {
   for (const name of ["speed", "gain", "zoom"]) by(name).addEventListener("change", () => {
     render();
@@ -176,7 +176,7 @@ export function listen(changed) {
   }).observe(by("sheet"));
 }
 
-/** Another part is in front, or this one again. */
+/** Called when the part is shown or hidden. */
 export function turned(on) {
   if (on) render();
   else sweep.stop();

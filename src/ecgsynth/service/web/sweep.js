@@ -5,7 +5,7 @@ import { em, FONT } from "./paper.js";
 const GAP_S = 0.3;
 /** Between two items that were not recorded one after another; the gap is marked. */
 const BEHIND_S = 0.25;
-/** Left empty before the pen. */
+/** Empty gap in front of the pen. */
 const COLOURS = { back: "#060a09", fine: "#0e1815", bold: "#15251f", trace: "#c9f7dc", soft: "#8aa79a", mark: "rgba(200, 240, 220, .09)" };
 const SHOWN = ["II", "V1", "V5"];
 
@@ -44,7 +44,7 @@ export class Sweep {
     const dots = window.devicePixelRatio || 1;
     const { px, width } = this.chosen;
     this.k = px * dots;
-    // Of a monitor that fills its place, the traces stand in the middle of their rows.
+    // If the monitor fills its container, traces are centred in their rows.
     const least = (24 * em() - 32) / this.rows.length / px;
     this.tall = Math.max((this.high - this.low) * this.gain + 8, least);
     this.above = (this.tall - (this.high - this.low) * this.gain) / 2;
@@ -61,7 +61,7 @@ export class Sweep {
     if (!on) return;
     const step = (now) => {
       if (!this.running) return;
-      // A tab that slept does not jump.
+      // Do not jump after the tab was inactive.
       this.time += Math.min(0.1, (now - (this.before ?? now)) / 1000);
       this.before = now;
       this.paint();
@@ -79,7 +79,7 @@ export class Sweep {
     const pen = this.canvas.getContext("2d");
     const dots = window.devicePixelRatio || 1;
     this.ground(pen, dots);
-    // Still, the monitor shows a screen that is written full.
+    // When paused, the monitor shows a full screen.
     const time = this.running || this.time ? this.time : this.seconds - BEHIND_S;
     const head = time % this.seconds;
     const round = time - head;
@@ -121,7 +121,7 @@ export class Sweep {
     pen.restore();
   }
 
-  /** Write what belongs on the screen from `from` to `to` s, of a round that began at `round` s. */
+  /** Draw the trace from `from` to `to` s, in a round that started at `round` s. */
   stroke(pen, row, zero, round, from, to, dots) {
     const { fs } = this.spec;
     const unit = this.gain * this.k;
@@ -141,7 +141,7 @@ export class Sweep {
     pen.stroke();
   }
 
-  /** In every gap a dotted line, after it whose turn it is. */
+  /** In every gap draw a dotted line and the title of the next item. */
   names(pen, round, from, to, dots) {
     const { fs } = this.spec;
     const { speed } = this.chosen;

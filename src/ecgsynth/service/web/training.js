@@ -1,4 +1,4 @@
-// Training: runs with their progress, curves while they grow, samples, alarms, model versions.
+// Training: runs with progress, live curves, samples, alarms, and model versions.
 
 import { follow, get } from "./api.js";
 import { by, figure, make, words } from "./dom.js";
@@ -10,14 +10,14 @@ const LIST_MS = 5000;
 const GROUPS = [
   ["Losses of the critic", "loss", (name) => name.startsWith("critic/")],
   ["Losses of the generator", "loss", (name) => name.startsWith("generator/")],
-  ["How often the critic is right", "share", (name) => name.startsWith("health/accuracy")],
-  ["The critic learns by heart", "share", (name) => ["health/overfitting", "health/augment"].includes(name)],
-  ["Amplitude, real items' being 1", "ratio", (name) => name === "health/amplitude"],
+  ["Accuracy of the critic", "share", (name) => name.startsWith("health/accuracy")],
+  ["Overfitting of the critic", "share", (name) => ["health/overfitting", "health/augment"].includes(name)],
+  ["Amplitude (real items = 1)", "ratio", (name) => name === "health/amplitude"],
   ["Samples at the bounds", "share", (name) => name === "health/at_bounds"],
   ["Gradients", "norm", (name) => name.startsWith("health/gradient")],
-  ["Class is told", "share", (name) => name.startsWith("health/told/")],
-  ["Spread within a class, real being 1", "ratio", (name) => name.startsWith("health/spread/")],
-  ["Distance to real, real being 1", "ratio", (name) => name.startsWith("health/distance/")],
+  ["Class adherence", "share", (name) => name.startsWith("health/told/")],
+  ["Spread within a class (real = 1)", "ratio", (name) => name.startsWith("health/spread/")],
+  ["Distance to real (real = 1)", "ratio", (name) => name.startsWith("health/distance/")],
   ["Pace", "examples/s", (name) => name === "examples_per_second"],
 ];
 const STATES = { running: "running", finished: "finished", stopped: "stopped" };
@@ -39,7 +39,7 @@ export async function begin() {
   await list();
 }
 
-/** In front the list is kept up and the run is followed; behind nothing is asked. */
+/** While shown, refresh the list and follow the run; while hidden, request nothing. */
 export function turned(on = !by("part-training").hidden) {
   clearTimeout(timer);
   following?.abort();
@@ -68,7 +68,7 @@ const grouped = (number) => Math.round(number).toLocaleString("en-US");
 function show(runs) {
   const focused = document.activeElement?.dataset?.run;
   if (!runs.length) {
-    by("runs").replaceChildren(make("p", { class: "hint" }, ...words("No runs in the server's folder yet. `ecgsynth train mitbih-beats --to runs/mine` writes one; `ecgsynth serve --runs FOLDER` looks elsewhere.")));
+    by("runs").replaceChildren(make("p", { class: "hint" }, ...words("No runs in the server's folder yet. `ecgsynth train mitbih-beats --to runs/mine` writes one; `ecgsynth serve --runs FOLDER` uses another folder.")));
     by("run-state").textContent = "Curves, alarms and samples of a run appear here while it trains.";
     return;
   }
@@ -104,7 +104,7 @@ function span(seconds) {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** Follow a run as long as it is looked at. */
+/** Follow a run while it is shown. */
 async function watch(id) {
   following?.abort();
   following = new AbortController();
@@ -119,31 +119,31 @@ async function watch(id) {
   by("run-title").textContent = id;
   newestSamples(id);
   try {
-    await follow(`/v1/runs/${encodeURIComponent(id)}/events`, signal, (name, said) => hear(name, said, id));
+    await follow(`/v1/runs/${encodeURIComponent(id)}/events`, signal, (name, content) => hear(name, content, id));
   } catch (problem) {
     by("run-state").textContent = problem.message;
   }
 }
 
-function hear(name, said, id) {
+function hear(name, content, id) {
   if (id !== chosen) return;
   if (name === "history") {
-    ({ curves } = said);
-    ({ alarms } = said.run);
-    state(said.run);
+    ({ curves } = content);
+    ({ alarms } = content.run);
+    state(content.run);
     rings();
   } else if (name === "metrics") {
-    for (const [figureName, value] of Object.entries(said.values)) {
-      (curves[figureName] ??= []).push([said.examples, value]);
+    for (const [figureName, value] of Object.entries(content.values)) {
+      (curves[figureName] ??= []).push([content.examples, value]);
       curves[figureName] = thinned(curves[figureName]);
     }
-    if (said.alarm) {
-      alarms = [...alarms, said.alarm];
+    if (content.alarm) {
+      alarms = [...alarms, content.alarm];
       rings();
     }
     stale = true;
   } else if (name === "state") {
-    state(said);
+    state(content);
   }
   clearTimeout(painted);
   painted = setTimeout(paint, 60);
@@ -156,7 +156,7 @@ function paint() {
     const members = Object.entries(curves).filter(([name, points]) => belongs(name) && points.length);
     return members.length ? panel(title, unit, Object.fromEntries(members)) : null;
   }).filter(Boolean);
-  by("curves").replaceChildren(...(shown.length ? shown : [make("p", { class: "hint" }, "No figures yet; the first come after some steps.")]));
+  by("curves").replaceChildren(...(shown.length ? shown : [make("p", { class: "hint" }, "No figures yet; the first ones appear after some steps.")]));
 }
 
 function panel(title, unit, members) {
@@ -184,7 +184,7 @@ async function newestSamples(id) {
   sheet();
 }
 
-/** The newest samples on paper, as far as the run says what they are. */
+/** The newest samples on paper, with rate and unit if the run has them. */
 function sheet() {
   const canvas = by("samples-canvas");
   if (!samples?.items.length || by("part-training").hidden) {
@@ -207,19 +207,19 @@ function sheet() {
   draw(canvas, drawn, px);
   canvas.setAttribute("aria-label", `${items.length} newest synthetic samples of ${chosen}: ${items.map((one) => one.label).filter(Boolean).join(", ")}`);
   by("samples-about").textContent = `After ${grouped(samples.examples)} examples.` +
-    (spec.unit === "mV" ? "" : samples.unit ? " As the network gives them: scaled, amplitude in a.u."
-      : " The run has not said yet at what rate and scale they are: 100 Hz is taken, amplitude in a.u.");
+    (spec.unit === "mV" ? "" : samples.unit ? " Scaled output of the network, amplitude in a.u."
+      : " Rate and scale of the run are not known yet: drawn at 100 Hz, amplitude in a.u.");
 }
 
 async function versions() {
-  const said = await get("/v1/versions").catch((problem) => ({ versions: [], reason: problem.message }));
-  if (!said.versions.length) {
-    by("versions").replaceChildren(make("p", { class: "hint" }, ...words((said.reason || "No versions yet.").replace(/^./, (c) => c.toUpperCase()))));
+  const content = await get("/v1/versions").catch((problem) => ({ versions: [], reason: problem.message }));
+  if (!content.versions.length) {
+    by("versions").replaceChildren(make("p", { class: "hint" }, ...words((content.reason || "No versions yet.").replace(/^./, (c) => c.toUpperCase()))));
     return;
   }
   by("versions").replaceChildren(make("table", {},
     make("thead", {}, make("tr", {}, ...["Model", "Version", "Aliases", "Created", "Score", "Run"].map((text) => make("th", { scope: "col" }, text)))),
-    make("tbody", {}, ...said.versions.map((one) => make("tr", {}, make("th", { scope: "row" }, one.model),
+    make("tbody", {}, ...content.versions.map((one) => make("tr", {}, make("th", { scope: "row" }, one.model),
       make("td", {}, String(one.version)),
       make("td", {}, ...one.aliases.map((alias) => make("span", { class: "tag" }, alias))),
       make("td", {}, one.created ? new Date(one.created).toLocaleDateString("en-GB") : "–"), make("td", {}, figure(one.score, 2)),

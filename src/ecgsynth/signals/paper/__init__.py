@@ -36,10 +36,10 @@ def draw(
 ) -> Path:
     """Draw items on ECG paper; printed at 100 % it measures right with a ruler.
 
-    Beats of one lead become small papers, a row per class; of two or three leads a row per class
-    and lead; of more leads, or where items are named, a row per item. Strips become rows of 10 s;
-    a 12-lead item becomes the 3 x 4 sheet with lead II beneath.
-    Normalised signals have no mV, so they get neither paper nor calibration pulse.
+    Beats of one lead become small papers, a row per class. With two or three leads there is a row
+    per class and lead. With more leads, or where items are named, there is a row per item. Strips
+    become rows of 10 s; a 12-lead item becomes the 3 x 4 sheet with lead II beneath. Normalised
+    signals have no mV, so they get neither paper nor calibration pulse.
 
     Parameters
     ----------

@@ -57,12 +57,12 @@ class Sheet:
 
         if not self.plain:
             self.axes.add_patch(Rectangle((x, y), width, height, fc=PAPER, ec="none", zorder=0))
-            self._ruled(x, y, width, height, 1.0, MINOR, 0.2)
-            self._ruled(x, y, width, height, 5.0, MAJOR, 0.4)
+            self._grid_lines(x, y, width, height, 1.0, MINOR, 0.2)
+            self._grid_lines(x, y, width, height, 5.0, MAJOR, 0.4)
         edge = PLAIN_EDGE if self.plain else MAJOR
         self.axes.add_patch(Rectangle((x, y), width, height, fc="none", ec=edge, lw=0.5, zorder=2))
 
-    def _ruled(
+    def _grid_lines(
         self, x: float, y: float, width: float, height: float, step: float, colour: str, line: float
     ) -> None:
         from matplotlib.patches import PathPatch

@@ -1,9 +1,9 @@
 """The prior of contexts: the joint distribution of a class's RR intervals (or ages).
 
-Beside the contexts that a model sees it holds hidden ones that only its scaler needs. It is two
-laws: one over people for what is a person's (mean RR, age), and one over items for what is an
-item's (RR before and after a beat, as ratios to the mean RR). `laws` explains what keeps a single
-person out of them, `measured` how they come from a training set.
+In addition to the contexts that a model sees, it holds hidden ones that only its scaler needs. It
+is two laws: one over people for what is a person's (mean RR, age), and one over items for what is
+an item's (RR before and after a beat, as ratios to the mean RR). `laws` explains what keeps a
+single person out of them, `measured` how they come from a training set.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class ContextPrior:
             counted = law.draw(uniform[rows, 1:], part, items)
             if at:
                 gap = wanted - np.nan_to_num(counted) @ loading.T
-                counted = law.moved(counted, gap, loading, part, items)
+                counted = law.shift_to_fixed(counted, gap, loading, part, items)
             context[rows] = columns.from_working(counted, context[rows])
         return law.styles[chosen], context
 

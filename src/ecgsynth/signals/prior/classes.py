@@ -60,7 +60,7 @@ class ClassPrior:
         of_person[:, self.by] = part[0] + (part[1] - part[0]) * of_person[:, self.by]
         return _first_known(self.people.draw(of_person, self.by), items.draw(of_item))
 
-    def moved(
+    def shift_to_fixed(
         self, counted: Values, gap: Values, loading: Values, part: Values, items: Law
     ) -> Values:
         """What `draw` gave, moved so that a gap [item, fixed] between what fixed numbers are

@@ -1,8 +1,8 @@
 """Joint distribution of some numbers, measured so that no single person can be identified.
 
-Stored are quantiles and rank correlations. Whatever is stored comes of at least `PEOPLE` people,
-none of whom counts for more than one `PEOPLE`th, however many items there are of one; where fewer
-people are known it is made coarse.
+Stored are quantiles and rank correlations. Every stored number comes from at least `PEOPLE` people,
+none of whom has more than one `PEOPLE`th of the weight, however many items they gave. Where there
+are fewer people, it is made coarse.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def _quantiles(values: Values, step: float, person: NDArray[np.int64]) -> Values
 
 def person_weights(person: NDArray[np.int64]) -> Values:
     """[item] weights of sum 1 with which people count: alike where each gave many items, less for
-    who gave few (n / (n + TELLS)), and nobody for more than the PEOPLEth part."""
+    who gave few (n / (n + ENOUGH_ITEMS)), and nobody for more than the PEOPLEth part."""
     _, code, count = np.unique(person, return_inverse=True, return_counts=True)
     reliability, most = count / (count + ENOUGH_ITEMS), 1 / min(PEOPLE, len(count))
     share, full = reliability / reliability.sum(), np.zeros(len(reliability), bool)

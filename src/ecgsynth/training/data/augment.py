@@ -20,9 +20,9 @@ WANDER = 0.5
 def augment(signal: Tensor, fs: float, chance: float, random: torch.Generator) -> Tensor:
     """Gain, shift and slow baseline wander, each with this chance, drawn anew for every item.
 
-    The critic then cannot learn the few real items of a rare class by heart; since real and
-    synthetic items are altered alike, the generator does not learn the alterations (Karras et al.,
-    NeurIPS 2020; Zhao et al., NeurIPS 2020). Never flips: polarity is a finding.
+    The critic then cannot memorise the few real items of a rare class. Since real and synthetic
+    items are altered alike, the generator does not learn the alterations (Karras et al., NeurIPS
+    2020; Zhao et al., NeurIPS 2020). Never flips: polarity is a finding.
 
     signal: [batch, lead, sample], scaled. All leads of an item are moved and amplified together.
     """

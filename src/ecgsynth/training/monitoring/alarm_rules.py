@@ -1,7 +1,7 @@
 """The rules of the alarms: how a training that goes wrong is recognised, and what to try.
 
-A rule is one function of the looks at a training's health so far; it returns a sentence about what
-it found, or "". docs/training.md gives the sources of the thresholds.
+A rule is a function of all measurements of a training's health so far. It returns a sentence about
+what it found, or "". docs/training.md gives the sources of the thresholds.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ UNDECIDED = 0.05
 FAR, NARROW = 1.3, 0.7
 """Distance and spread, real items' own being 1, beyond which the items are plainly not real."""
 AWAY, WORSE = 2.5, 1.25
-"""Distance, real items' own being 1, and its growth over the least so far, from which items move
-away; healthy trainings come nearer, and go back by a tenth at most."""
+"""Distance, that of real items being 1, and its growth over the least so far, from which items move
+away. In healthy trainings it falls, and rises by a tenth at most."""
 STILL = 1e-3
 """Share of themselves by which an idle generator's figures change from look to look."""
 IDLE_FOR = 500
@@ -115,8 +115,10 @@ def dominating_critic(past: Sequence[Look]) -> str:
 
 @register_rule("lost-critic", LOWER_RATES)
 def lost_critic(past: Sequence[Look]) -> str:
-    """The critic does worse than one that rates every item alike, or no better than a coin
-    where the items are nothing like real ones; a generator learns nothing from it."""
+    """The critic is worse than one that rates every item alike, or it guesses while the items are
+    unlike real ones.
+
+    A generator learns nothing from it."""
     last = past[-LOOKS:]
     if last[0]["examples"] < BEGUN:
         return ""

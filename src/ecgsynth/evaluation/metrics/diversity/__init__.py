@@ -1,1 +1,1 @@
-"""Does the set hold every kind of real ECG?"""
+"""Diversity: does the set contain every kind of real ECG?"""

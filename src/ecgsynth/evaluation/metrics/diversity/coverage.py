@@ -1,4 +1,4 @@
-"""Does the set hold all that real ECG holds? Density, coverage and spread."""
+"""Coverage, density and spread."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ecgsynth.registry import METRICS
 
 NEIGHBOURS = 5
 MAX_DRAWS = 20
-"""Of a synthetic set that is larger than the real one, at most so many draws are judged."""
+"""Most draws from a synthetic set that is larger than the real one."""
 
 
 @METRICS.register("coverage")
@@ -35,20 +35,20 @@ MAX_DRAWS = 20
     "distributions give 1 - 2^-5 = .969",
 )  # fmt: skip
 def coverage(trial: Trial) -> dict[str, Estimate]:
-    """Share of real beats that have a synthetic beat in their neighbourhood."""
+    """Share of real beats with a synthetic beat in their neighbourhood."""
     return _coverage(trial, neighbourhoods(trial))
 
 
 @METRICS.register("coverage_worst_person")
 @metric(
     "coverage_worst_person", unit="share", goal="higher", needs=("test",), question="match",
-    reference="coverage of each person's real beats (10 or more of the class), the least of them: "
-    "a mean hides the person whom nobody resembles",
+    reference="the lowest coverage of any person's real beats (10 or more of the class): a mean "
+    "hides people without similar synthetic beats",
 )  # fmt: skip
 def coverage_worst_person(trial: Trial) -> dict[str, Estimate]:
-    """Share of the real beats of the person who is covered least.
+    """Coverage of the person whose real beats are covered least.
 
-    The note names the record of a public data set, of other sets nobody.
+    The note names the record if the data set is public.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def coverage_worst_person(trial: Trial) -> dict[str, Estimate]:
     """
     assert trial.test is not None
     if trial.test.patient is None:
-        raise NotApplicable("needs to know which person gave which item ('patient' of the set)")
+        raise NotApplicable("needs the person of each item ('patient' of the set)")
     found = {}
     for name, one in neighbourhoods(trial).items():
         if isinstance(one, Estimate):
@@ -66,14 +66,18 @@ def coverage_worst_person(trial: Trial) -> dict[str, Estimate]:
         items = np.bincount(number)
         enough = np.flatnonzero(items >= MIN_ITEMS)
         if not len(enough):
-            note = f"nobody has {MIN_ITEMS} of the items that were judged"
+            note = f"no person has {MIN_ITEMS} evaluated items"
             found[name or "all"] = Estimate(float("nan"), note=note)
             continue
         share = np.bincount(number, one.covered) / items
         worst = enough[share[enough].argmin()]
         theirs = one.rows[number == worst]
         people = f"{len(enough)} people, whose median is {np.median(share[enough]):.3f}"
-        note = f"the least of {people}" if len(enough) > 1 else f"nobody else has {MIN_ITEMS} items"
+        note = (
+            f"the lowest of {people}"
+            if len(enough) > 1
+            else f"no other person has {MIN_ITEMS} items"
+        )
         if is_public(trial.test.source) and trial.test.record is not None:
             note += f"; record {' and '.join(np.unique(trial.test.record[theirs]))}"
         found[name or "all"] = Estimate(float(share[worst]), note=note)
@@ -86,38 +90,38 @@ def coverage_worst_person(trial: Trial) -> dict[str, Estimate]:
     reference="Naeem et al., ICML 2020; k = 5, in the embedding; 1 = as dense as real",
 )  # fmt: skip
 def density(trial: Trial) -> dict[str, Estimate]:
-    """How many real neighbourhoods a synthetic beat lies in, as a ratio to what is expected."""
+    """Number of real neighbourhoods that contain a synthetic beat, over the expected number."""
     return _density(trial, neighbourhoods(trial))
 
 
 @METRICS.register("coverage_signal")
 @metric(
     "coverage_signal", unit="share", goal="higher", needs=("test", "aligned"), question="match",
-    reference="coverage between the signals themselves: Euclidean, mV, on a grid of 5 uV",
+    reference="coverage between the signals themselves: Euclidean, mV, quantised to 5 uV",
 )  # fmt: skip
 def coverage_signal(trial: Trial) -> dict[str, Estimate]:
-    """Share of real beats that a synthetic one matches sample by sample."""
-    # A classifier's embedding forgets what is no help to it: the PCA-Gaussian hides there.
+    """Share of real beats with a synthetic beat in their neighbourhood, sample by sample."""
+    # The embedding ignores what does not help its classifier, and so misses the PCA-Gaussian.
     return _coverage(trial, neighbourhoods_signal(trial))
 
 
 @METRICS.register("density_signal")
 @metric(
     "density_signal", unit="ratio", goal="match", needs=("test", "aligned"), question="match",
-    reference="density between the signals themselves: Euclidean, mV, on a grid of 5 uV",
+    reference="density between the signals themselves: Euclidean, mV, quantised to 5 uV",
 )  # fmt: skip
 def density_signal(trial: Trial) -> dict[str, Estimate]:
-    """How many real neighbourhoods a synthetic beat lies in, sample by sample."""
+    """Density computed sample by sample."""
     return _density(trial, neighbourhoods_signal(trial))
 
 
 @METRICS.register("spread")
 @metric(
     "spread", unit="ratio", goal="match", needs=("test",), question="match",
-    reference="mean distance of random pairs, as a share of the real one; 0 = collapsed",
+    reference="mean distance of random pairs over the real one; 0 = collapsed",
 )  # fmt: skip
 def spread(trial: Trial) -> dict[str, Estimate]:
-    """Mean distance between two synthetic beats, as a share of that between two real ones."""
+    """Mean distance between two synthetic beats over that between two real ones."""
     found = {}
     for name in trial.groups:
         a, b = (part.signal for part in trial.equal(name))
@@ -135,13 +139,13 @@ def _spread(signal: NDArray) -> float:
 
 @dataclass(frozen=True)
 class Neighbourhoods:
-    """How the real items of a class are met by synthetic ones, at equal size.
+    """Synthetic items in the neighbourhoods of a class's real items, at equal size.
 
     Attributes
     ----------
     rows: [real] rows of the test set.
-    covered: [real] in what share of the draws a synthetic item lies in its neighbourhood.
-    density: [real] how many lie there, as a ratio to the number that is expected.
+    covered: [real] share of draws with a synthetic item in its neighbourhood.
+    density: [real] number of synthetic items there, over the expected number.
     """
 
     rows: NDArray[np.int64]
@@ -151,7 +155,7 @@ class Neighbourhoods:
 
 @once
 def neighbourhoods(trial: Trial) -> Mapping[str, Neighbourhoods | Estimate]:
-    """Class -> how its test items are covered in the embedding, or the reason why not."""
+    """Class -> coverage of its test items in the embedding, or the reason if there is none."""
     return neighbourhoods_of(trial, embedded(trial))
 
 
@@ -167,10 +171,10 @@ def neighbourhoods_signal(trial: Trial) -> Mapping[str, Neighbourhoods | Estimat
 def neighbourhoods_of(
     trial: Trial, points: tuple[NDArray, NDArray]
 ) -> dict[str, Neighbourhoods | Estimate]:
-    """Those of each class; the reason where items are few.
+    """Coverage of each class's test items, or the reason if there are too few.
 
-    A synthetic set that holds several times the real one is judged draw by draw and the draws are
-    averaged: 16 held-out beats against 16 synthetic ones are a matter of luck.
+    If the synthetic set is several times larger than the real one, the results of several draws are
+    averaged, since 16 synthetic beats alone would depend on chance.
 
     points: of the synthetic and of the test items, [item, dimension] each.
     """
@@ -215,8 +219,8 @@ def _density(trial: Trial, known: Known) -> dict[str, Estimate]:
 
 
 def within(real: NDArray, synthetic: NDArray, k: int = NEIGHBOURS) -> NDArray[np.bool_]:
-    """[real, synthetic]: whether a synthetic point lies nearer to a real one than its k-th real
-    neighbour does (itself not counted)."""
+    """[real, synthetic]: whether a synthetic point is nearer to a real one than its k-th real
+    neighbour (not counting itself)."""
     from sklearn.metrics import pairwise_distances
     from sklearn.neighbors import NearestNeighbors
 

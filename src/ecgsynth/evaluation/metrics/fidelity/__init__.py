@@ -1,1 +1,1 @@
-"""Is the distribution that of real ECG?"""
+"""Fidelity: is the distribution that of real ECG?"""

@@ -65,12 +65,12 @@ def _pairs(trial: Trial, nearest: bool, relative: bool) -> dict[str, Estimate]:
             values = 100 * np.sqrt(error / np.maximum((y[rows] ** 2).sum(1), 1e-12))
         else:
             values = np.sqrt(error / x.shape[1])
-        # Where one real item lies nearest to many, it is one person to whom they all are near.
+        # Units are the people of the nearest real items, one of which may be nearest to many.
         found[name or "all"] = mean_over(values, units(b, rows))
     return found
 
 
-_TRAP = "to be read beside the mean beat: a collapsed set beats real data on random pairs"
+_TRAP = "compare with the mean beat: a collapsed set is better than real data on random pairs"
 
 
 _between_pairs = partial(

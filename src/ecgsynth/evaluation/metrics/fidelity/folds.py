@@ -1,4 +1,4 @@
-"""What stands on either side of a two-sample test, and in which fold."""
+"""The two sets of a two-sample test and their folds."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from ecgsynth.evaluation.intervals import Units, blocks, joint
 from ecgsynth.signals.ecg import Ecg
 
 FOLDS = 4
-"""Of a two-sample test; each is learned without once. Networks take them two by two."""
+"""Folds of a two-sample test; networks use them in pairs."""
 
 LEAST_KEPT = 0.5
-"""Share of the items that must find a partner among those of the same people."""
+"""Least share of the items that must get a partner in the same fold."""
 
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""(rows to learn from, rows held out)."""
+"""(training rows, held-out rows)."""
 
 
 @dataclass(frozen=True)
-class Sides:
-    """Equally many real and synthetic items of each class, on the converter's grid, in folds.
+class TwoSampleSets:
+    """Equally many real and synthetic items of each class, quantised to 5 uV, in folds.
 
     Attributes
     ----------
-    real, synthetic: the items; one after the other they are the items of what follows. In folds by
-        people a synthetic item has the name of the person in whose fold it stands.
-    unit: [item], number of the person or time block, which stands in one fold.
+    real, synthetic: the items; arrays [item] below are over both, real items first. In folds by
+    person a synthetic item has the name of the person in whose fold it is.
+    unit: [item], number of the person or time block, which is in one fold.
     fold: [item], 0 to 3.
-    people: whether the units are people. why: where they are not, the reason.
+    people: whether the units are people.
+    why: the reason if they are not.
     """
 
     real: Ecg
@@ -55,11 +56,11 @@ class Sides:
 
     @property
     def samples(self) -> list[Units]:
-        """What varies, for an interval."""
+        """The units that vary, for an interval."""
         return joint(self.real, self.synthetic)
 
-    def some(self, most: int, random: np.random.Generator) -> Sides:
-        """At most so many items a side, still equally many of each class."""
+    def some(self, most: int, random: np.random.Generator) -> TwoSampleSets:
+        """At most `most` items per set, still equally many of each class."""
         if len(self.real) <= most:
             return self
         rows = []
@@ -75,27 +76,32 @@ class Sides:
         )  # fmt: skip
 
     def folds(self, count: int = FOLDS) -> Iterator[Split]:
-        """Each fold against the others. count: 4, or 2 of them in pairs."""
+        """Each fold with the others as training rows. count: 4, or 2 for pairs of folds."""
         fold = self.fold % count
         for k in np.unique(fold):
             yield np.flatnonzero(fold != k), np.flatnonzero(fold == k)
 
 
-def sides(synthetic: Ecg, real: Ecg, random: np.random.Generator) -> Sides:
-    """Folds by people where the real items name them, else by time blocks (see `by_blocks`).
+def two_sample_sets(synthetic: Ecg, real: Ecg, random: np.random.Generator) -> TwoSampleSets:
+    """Folds by person if the real items name people, else by time block (see `split_by_blocks`).
 
-    A synthetic item has no person. It stands in the fold of the one who owns the real item that
-    lies nearest to it: beats in the first principal components of the real ones, records in the
-    embedding. So the classifier never learns from synthetic items that are like the people on
-    whom it is tried, whose real ones it does not know either: dealt out at random, a perfect set
-    would get an AUC far under .50. In each fold both sides have equally many items of each class,
-    since what is too many in one fold is too few in the others.
+    A synthetic item has no person. It gets the fold of the person with the nearest real item: for
+    beats in the first principal components of the real ones, for records in the embedding. So the
+    classifier is not trained on synthetic items that resemble the people in its test fold. With
+    random folds, a perfect set would have an AUC far below .50. In each fold both sets have equally
+    many items of each class, since a surplus in one fold is a deficit in the others.
     """
-    found = _by_people(synthetic, real, random)
-    return found if isinstance(found, Sides) else by_blocks(synthetic, real, random, found)
+    found = _split_by_people(synthetic, real, random)
+    return (
+        found
+        if isinstance(found, TwoSampleSets)
+        else split_by_blocks(synthetic, real, random, found)
+    )
 
 
-def by_blocks(synthetic: Ecg, real: Ecg, random: np.random.Generator, why: str = "") -> Sides:
+def split_by_blocks(
+    synthetic: Ecg, real: Ecg, random: np.random.Generator, why: str = ""
+) -> TwoSampleSets:
     """Folds by time blocks (as `intervals.blocks` has them): a person stands in several."""
     ours, theirs = match_counts(synthetic, real, random)
     units = [blocks(ecg) for ecg in (theirs, ours)]
@@ -104,13 +110,13 @@ def by_blocks(synthetic: Ecg, real: Ecg, random: np.random.Generator, why: str =
         names, number = np.unique(unit, return_inverse=True)
         fold.append((random.permutation(len(names)) % FOLDS)[number])
     units[1] = units[1] + 1 + units[0].max(initial=0)
-    return Sides(theirs, ours, np.concatenate(units), np.concatenate(fold), False, why)
+    return TwoSampleSets(theirs, ours, np.concatenate(units), np.concatenate(fold), False, why)
 
 
-def _by_people(synthetic: Ecg, real: Ecg, random: np.random.Generator) -> Sides | str:
-    """Or the reason why folds cannot be by people."""
+def _split_by_people(synthetic: Ecg, real: Ecg, random: np.random.Generator) -> TwoSampleSets | str:
+    """Folds by person, or the reason why they are not possible."""
     if real.patient is None:
-        return "the real items do not say whose they are"
+        return "the real items do not name their people"
     names, person = np.unique(real.patient, return_inverse=True)
     if len(names) < FOLDS:
         return f"the real items are of {len(names)} people, and {FOLDS} are needed"
@@ -127,14 +133,14 @@ def _by_people(synthetic: Ecg, real: Ecg, random: np.random.Generator) -> Sides 
     one, two = (np.sort(np.concatenate(rows)) for rows in (theirs, ours))
     if len(one) < LEAST_KEPT * possible:
         share = len(one) / max(possible, 1)
-        return f"only {share:.0%} of the items have a partner like the same people"
+        return f"only {share:.0%} of the items have a partner in the same fold"
     unit = np.concatenate([person[one], near[two]])
     named = replace(synthetic[two], patient=names[near[two]], record=None, onset_s=None)
-    return Sides(real[one].quantised(), named.quantised(), unit, fold_of[unit], True)
+    return TwoSampleSets(real[one].quantised(), named.quantised(), unit, fold_of[unit], True)
 
 
 def _classes(synthetic: Ecg, real: Ecg) -> Iterator[Split]:
-    """(synthetic, real) rows of each class; of all where items have none or several."""
+    """(synthetic, real) rows of each class; all rows if items have no class or several."""
     if not real.spec.classes or real.spec.multilabel:
         yield np.arange(len(synthetic)), np.arange(len(real))
         return
@@ -146,7 +152,7 @@ def _classes(synthetic: Ecg, real: Ecg) -> Iterator[Split]:
 
 
 def nearest(synthetic: Ecg, real: Ecg) -> NDArray[np.int64]:
-    """[synthetic item] row of the real one that lies nearest, of any class."""
+    """[synthetic item] row of the nearest real one, of any class."""
     from sklearn.neighbors import NearestNeighbors
 
     from ecgsynth.evaluation.reference_models.instruments import embed
@@ -163,10 +169,10 @@ def nearest(synthetic: Ecg, real: Ecg) -> NDArray[np.int64]:
 def folds(
     unit: NDArray[np.int64], truth: NDArray, count: int, seed: int
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """(rows to learn from, rows held out) such that no unit (time block) stands on both sides.
+    """(training rows, held-out rows) such that no unit (time block) is in both.
 
-    The units of each kind of item (real or synthetic, or of each class) are dealt out one kind
-    after the other, so that every fold learns from all.
+    The units of each kind of item (real or synthetic, or of each class) are assigned in turn, so
+    that every fold contains all kinds.
     """
     random = np.random.default_rng(seed)
     fold = np.empty(len(unit), np.int64)

@@ -1,4 +1,4 @@
-"""How far do synthetic points lie from held-out ones, beside trained ones? The Frechet ratio."""
+"""The Frechet ratio: distance of synthetic to held-out points over that of training points."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, members, metric, too_few
-from ecgsynth.evaluation.intervals import LeftOut, interval, joint, without_each
+from ecgsynth.evaluation.intervals import LeaveOneOut, interval, joint, leave_one_out
 from ecgsynth.evaluation.reference_models.instruments import embedded
 from ecgsynth.registry import METRICS
 
 ENOUGH = 1000
-"""With fewer items the distance is as much a matter of their number as of their likeness."""
+"""With fewer items the distance depends mostly on their number."""
 
 DRAWS = 20
-"""Of equal size at most, whose distances are averaged."""
+"""Most draws of equal size, whose distances are averaged."""
 
 TRIED_DRAWS = 2
-"""In which the ratio is measured without each person."""
+"""Draws in which the ratio is computed without each person."""
 
 TRAINED, QUICK_TRAINED = 8000, 2000
-"""Training items of a class that are embedded, in all draws together."""
+"""Most training items of a class to embed, in all draws together."""
 
 Draw = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Rows of a class in the synthetic, the held-out and the training set, in random order."""
@@ -32,15 +32,15 @@ Draw = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 @METRICS.register("frechet_ratio")
 @metric(
     "frechet_ratio", unit="ratio", goal="lower", needs=("test", "train"), question="match",
-    reference="Frechet distance to held-out beats, as a share of that of trained beats, all three "
-    "at one size; 1 = as near as the recordings' own earlier minutes",
+    reference="Frechet distance to held-out beats, as a ratio to that of training beats, all "
+    "three at one size; 1 = as near as earlier minutes of the same recordings",
 )  # fmt: skip
 def frechet_ratio(trial: Trial) -> dict[str, Estimate]:
-    """How many times farther than real training beats the synthetic ones lie from held-out ones.
+    """How many times farther synthetic than training beats are from held-out beats.
 
     Both distances are means over draws of the same size, because the distance between two samples
-    of one distribution falls with their number. Who is left out for the interval is left out of
-    the trained and of the held-out beats.
+    of one distribution decreases with their size. For the interval a person is left out of the
+    training and of the held-out beats.
     """
     from ecgsynth.evaluation.reference_models.instruments import embed
 
@@ -68,14 +68,14 @@ def frechet_ratio(trial: Trial) -> dict[str, Estimate]:
     trained = np.zeros((len(trial.train), embedded(trial)[1].shape[1]))
     trained[used] = embed(trial.train[used].quantised())
     points = (*embedded(trial), trained)
-    if len(drawn) > 1:  # of all classes as many draws as the largest class has
+    if len(drawn) > 1:  # for all classes together, as many draws as for the largest class
         together = zip(*drawn.values(), strict=False)
         drawn["all"] = [[part for one in draws for part in one] for draws in together]
     for name, draws in drawn.items():
         size = sum(len(ours) for ours, _, _ in draws[0])
         few = f"; {ENOUGH} are needed to trust it" if size < ENOUGH else ""
         left = _without_people(trial, points, draws)
-        note = f"{size} items a set{few}"
+        note = f"{size} items per set{few}"
         found[name or "all"] = interval(_ratio(points, draws), left, note=note)
     return found
 
@@ -83,10 +83,10 @@ def frechet_ratio(trial: Trial) -> dict[str, Estimate]:
 def _ratio(
     points: Sequence[NDArray], draws: Sequence[Sequence[Draw]], kept: Sequence[NDArray] = ()
 ) -> float:
-    """The ratio of the distances' means over the draws; NaN where nothing is left.
+    """The ratio of the mean distances over the draws; NaN if no items are left.
 
-    points: [row, dimension] of the three sets. kept: [row] which held-out and which trained items
-    count (all when left out); each class is cut to what is left of it.
+    points: [row, dimension] of the three sets. kept: [row] which held-out and training items count
+    (all by default); each class is cut to its remaining items.
     """
     pairs = []
     for draw in draws:
@@ -106,8 +106,8 @@ def _ratio(
 
 def _without_people(
     trial: Trial, points: Sequence[NDArray], draws: Sequence[Sequence[Draw]]
-) -> list[LeftOut]:
-    """The ratio without each person in the first draws, laid around the ratio in all of them."""
+) -> list[LeaveOneOut]:
+    """The ratio without each person in the first draws, centred on the ratio over all draws."""
     assert trial.test is not None and trial.train is not None
     held, learned = (
         np.unique(np.concatenate([part[k] for draw in draws for part in draw])) for k in (1, 2)
@@ -120,12 +120,12 @@ def _without_people(
         return _ratio(points, tried, kept)
 
     shift = _ratio(points, draws) - _ratio(points, tried)
-    left = without_each(ratio, joint((trial.test, held), (trial.train, learned)))
+    left = leave_one_out(ratio, joint((trial.test, held), (trial.train, learned)))
     return [replace(one, values=one.values + shift) for one in left]
 
 
 def frechet_distance(one: NDArray, other: NDArray) -> float:
     """Between the Gaussians that fit two sets of points [item, dimension] (Heusel et al. 2017)."""
-    from ecgsynth.evaluation.metrics.fidelity.moments import between_gaussians
+    from ecgsynth.evaluation.metrics.fidelity.moments import gaussian_frechet
 
-    return between_gaussians(one.mean(0), np.cov(one.T), other.mean(0), np.cov(other.T))
+    return gaussian_frechet(one.mean(0), np.cov(one.T), other.mean(0), np.cov(other.T))

@@ -1,4 +1,4 @@
-"""Do the leads of one heart agree with each other? Limb-lead algebra and correlations."""
+"""Consistency of leads: limb-lead algebra and correlations."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.vocabulary import limb_leads
 
 SURE = 1e-9
-"""mV; a lead whose SD is smaller is a flat line and correlates with nothing."""
+"""mV; a lead with a smaller SD is a flat line with correlation 0."""
 
 
 @METRICS.register("einthoven_residual")
 @metric(
     "einthoven_residual", unit="mV", goal="lower", needs=(), question="match",
-    reference="Einthoven 1908: RMS of II - I - III in the synthetic set alone; 0 by construction "
-    "where III is derived, some 3 uV where each lead was rounded to 5 uV",
+    reference="Einthoven 1908: RMS of II - I - III in the synthetic set alone; 0 if III is "
+    "derived, about 3 uV if each lead was rounded to 5 uV",
 )  # fmt: skip
 def einthoven_residual(trial: Trial) -> dict[str, Estimate]:
-    """By how much I + III misses II."""
+    """Deviation of I + III from II."""
     return _residual(trial, ("III",))
 
 
@@ -37,17 +37,17 @@ def einthoven_residual(trial: Trial) -> dict[str, Estimate]:
 @metric(
     "goldberger_residual", unit="mV", goal="lower", needs=(), question="match",
     reference="Goldberger 1942: RMS of aVR + (I + II)/2, aVL - (I - II/2) and aVF - (II - I/2), "
-    "of those that are there, in the synthetic set alone",
+    "of those in the set, in the synthetic set alone",
 )  # fmt: skip
 def goldberger_residual(trial: Trial) -> dict[str, Estimate]:
-    """By how much aVR, aVL and aVF miss what follows from I and II."""
+    """Deviation of aVR, aVL and aVF from their values computed from I and II."""
     return _residual(trial, ("aVR", "aVL", "aVF"))
 
 
 def _residual(trial: Trial, derived: tuple[str, ...]) -> dict[str, Estimate]:
-    """RMS over items, samples and derived leads, mV; in the note as a share of lead II's RMS.
+    """RMS over items, samples and derived leads, mV; the note gives it as a share of lead II's RMS.
 
-    The signals are taken as they are, not on a grid: nothing is compared with real ones.
+    The signals are not quantised, since they are not compared with real ones.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def _residual(trial: Trial, derived: tuple[str, ...]) -> dict[str, Estimate]:
             f"needs the leads I, II and {' or '.join(derived)}; the set has {_named(spec.leads)}"
         )
     if spec.unit != "mV":
-        raise NotApplicable("needs mV: leads that were scaled one by one do not add up")
+        raise NotApplicable("needs mV: leads that were scaled separately do not add up")
     found = {}
     for name in trial.groups:
         part = trial.part(trial.synthetic, name)
@@ -73,7 +73,7 @@ def _residual(trial: Trial, derived: tuple[str, ...]) -> dict[str, Estimate]:
         value, height = float(np.sqrt(per_item.mean())), float(np.sqrt((two**2).mean()))
         note = f"{100 * value / height:.2g} % of lead II's RMS" if height > SURE else "II is flat"
         absent = [k for k in derived if k not in there]
-        note += f"; without {', '.join(absent)}, which the set lacks" if absent else ""
+        note += f"; without {', '.join(absent)}, not in the set" if absent else ""
         found[name or "all"] = mean_over(per_item, units(part), note=note).through(np.sqrt)
     return found
 
@@ -85,9 +85,9 @@ def _residual(trial: Trial, derived: tuple[str, ...]) -> dict[str, Estimate]:
     "correlation matrix, each over all samples of a class at equal counts",
 )  # fmt: skip
 def lead_correlation_error(trial: Trial) -> dict[str, Estimate]:
-    """How far the correlations between leads are from the real ones.
+    """Difference of the correlations between leads from the real ones.
 
-    A lead that is flat in all items of a class correlates with nothing: it counts as 0.
+    A lead that is flat in all items of a class has correlation 0.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def correlations(ecg: Ecg) -> NDArray[np.float64]:
     """[lead, lead] Pearson correlations over all samples, each item about its own mean."""
     signal = ecg.signal.astype(np.float64)
     signal -= signal.mean(2, keepdims=True)
-    # Items are summed one after another, so that a set of records takes no second copy.
+    # Items are summed one by one, to avoid a second copy of a set of records.
     total = np.einsum("ils,iks->lk", signal, signal, optimize=True) / (len(ecg) * signal.shape[2])
     sd = np.sqrt(np.diag(total))
     alive = sd > SURE

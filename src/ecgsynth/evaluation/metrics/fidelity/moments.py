@@ -11,21 +11,21 @@ from ecgsynth.evaluation import Estimate, NotApplicable, Trial, metric, too_few
 from ecgsynth.evaluation.baselines.statistics import AMPLITUDE_EDGES, RR_EDGES, statistics_of
 from ecgsynth.registry import METRICS
 
-NOT_KEPT = "the real statistics do not hold what this is measured with"
-WHY = "the real statistics are kept class by class, and the set has no labels"
+NOT_KEPT = "the reference statistics do not contain the values that this metric needs"
+WHY = "the reference statistics are per class, and the set has no labels"
 
 
 def _per_class(trial: Trial, measure: Any) -> dict[str, Estimate]:
     assert trial.reference is not None
-    mine = statistics_of(trial)
+    own_statistics = statistics_of(trial)
     found = {}
     for name in trial.groups:
-        if name not in mine.statistics or name not in trial.reference.statistics:
-            counts = (mine.counts.get(name, 0), trial.reference.counts.get(name, 0))
+        if name not in own_statistics.statistics or name not in trial.reference.statistics:
+            counts = (own_statistics.counts.get(name, 0), trial.reference.counts.get(name, 0))
             few = too_few(min(counts))
             found[name or "all"] = few if name else Estimate(float("nan"), note=WHY)
             continue
-        value = float(measure(mine.statistics[name], trial.reference.statistics[name]))
+        value = float(measure(own_statistics.statistics[name], trial.reference.statistics[name]))
         found[name or "all"] = Estimate(value, note=NOT_KEPT if np.isnan(value) else "")
     return found
 
@@ -39,11 +39,11 @@ def frechet(trial: Trial) -> dict[str, Estimate]:
     """Frechet distance between synthetic and real beats in the fixed embedding."""
     return _per_class(
         trial,
-        lambda a, b: between_gaussians(a["mean"], a["covariance"], b["mean"], b["covariance"]),
+        lambda a, b: gaussian_frechet(a["mean"], a["covariance"], b["mean"], b["covariance"]),
     )
 
 
-def between_gaussians(one: NDArray, a: NDArray, other: NDArray, b: NDArray) -> float:
+def gaussian_frechet(one: NDArray, a: NDArray, other: NDArray, b: NDArray) -> float:
     """Frechet distance (squared, as usual) of Gaussians from their means and covariances."""
     root = np.sqrt(np.maximum(np.linalg.eigvals(a @ b).real, 0)).sum()
     return float(((one - other) ** 2).sum() + np.trace(a) + np.trace(b) - 2 * root)
@@ -65,18 +65,18 @@ def psd_distance(trial: Trial) -> dict[str, Estimate]:
     reference="Wasserstein-1 distance of peak-to-peak amplitude histograms",
 )  # fmt: skip
 def amplitude_w1(trial: Trial) -> dict[str, Estimate]:
-    """How far the peak-to-peak amplitudes lie from the real ones."""
+    """Distance of the peak-to-peak amplitudes to the real ones."""
     return _per_class(trial, lambda a, b: _of_histograms(a, b, "amplitude", AMPLITUDE_EDGES))
 
 
 @METRICS.register("rr_w1")
 @metric(
     "rr_w1", unit="s", goal="lower", needs=("reference",), question="match", by_size=True,
-    reference="Wasserstein-1 distance of the histograms of RR before the beat, of the contexts: "
-    "how the beats look has no part in it",
+    reference="Wasserstein-1 distance of the histograms of RR before the beat, from the "
+    "contexts: it does not depend on the signals",
 )  # fmt: skip
 def rr_w1(trial: Trial) -> dict[str, Estimate]:
-    """How far the RR intervals before the beats lie from the real ones."""
+    """Distance of the RR intervals before the beats to the real ones."""
     if "rr_before_s" not in trial.synthetic.spec.context:
         raise NotApplicable("needs the context rr_before_s")
     if trial.test is not None and "rr_before_s" not in trial.test.spec.context:
@@ -85,7 +85,7 @@ def rr_w1(trial: Trial) -> dict[str, Estimate]:
 
 
 def _of_histograms(one: dict, other: dict, part: str, edges: NDArray) -> float:
-    """Their distance; NaN where either is not kept."""
+    """Distance of two histograms; NaN if one is absent."""
     if part not in one or part not in other:
         return float("nan")
     return _w1(one[part], other[part], edges)

@@ -1,1 +1,1 @@
-"""Does the set give away the people that it was learned from?"""
+"""Privacy: does the set reveal the people in the training data?"""

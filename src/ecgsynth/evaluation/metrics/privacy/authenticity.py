@@ -1,4 +1,4 @@
-"""Are the synthetic beats new, or nearer to trained ones than new beats would be?"""
+"""Distances of synthetic beats to training beats, compared with those of new beats."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.evaluation import Estimate, Trial, members, metric, pick
-from ecgsynth.evaluation.intervals import interval, mean_over, units, without_each
+from ecgsynth.evaluation.intervals import interval, leave_one_out, mean_over, units
 from ecgsynth.evaluation.metrics.privacy.memorisation import nearest, neighbours, shift_of
 from ecgsynth.registry import METRICS
 
 PROBES, DRAWS = 500, 20
-"""Items of the smaller set, and draws from the larger one, that say what its size is worth."""
+"""Items of the smaller set, and draws from the larger one, to estimate the effect of size."""
 
 AUTHENTIC = 1000
-"""Synthetic items of a class whose authenticity is asked: each asks all trained ones twice."""
+"""Most synthetic items of a class for authenticity, which needs two searches for each."""
 
 
 @METRICS.register("nn_distance_ratio")
 @metric(
     "nn_distance_ratio", unit="ratio", goal="higher", needs=("test", "train"), question="privacy",
-    reference="distance to the closest record, trained over held-out (Zhao et al., ACML 2021), at "
-    "equal size; 1 = as near to either, 0 = copies; more than 1 is no further merit",
+    reference="distance to the closest record, training over held-out (Zhao et al., ACML 2021), "
+    "at equal size; 1 = equally near to both, 0 = copies; above 1 is not better",
 )  # fmt: skip
 def nn_distance_ratio(trial: Trial) -> dict[str, Estimate]:
-    """How much nearer the nearest trained beat lies than the nearest held-out one, as a ratio.
+    """Distance to the nearest training beat over that to the nearest held-out beat.
 
-    The median over synthetic beats; distances as in `memorisation`. All trained beats stand
-    there, since a copy is seen only beside its original, and the larger set is nearer by its
-    size alone. By how much, beats that nobody copied say: their distances to all of the larger
-    set over those to a part of it, as large as the smaller set. The interval is over the
-    people whose held-out beat is the nearest.
+    The median over synthetic beats; distances as in `memorisation`. All training beats are used,
+    since a copy is found only if its original is there. The larger set is nearer by its size alone;
+    this effect is estimated from real beats of the smaller set, as their distances to all of the
+    larger set over those to a part of it of equal size. The interval is over the people of the
+    nearest held-out beats.
     """
     assert trial.test is not None
     random, found = trial.random("nn_distance_ratio"), {}
@@ -42,13 +42,13 @@ def nn_distance_ratio(trial: Trial) -> dict[str, Estimate]:
             continue
         ratio = (near.to_train + 1e-9) / (near.to_test + 1e-9) / _size_effect(trial, name, random)
         owner = units(trial.test, members(trial.test, name)[near.by_test])
-        left = without_each(partial(_median, ratio), [owner])
+        left = leave_one_out(partial(_median, ratio), [owner])
         found[name or "all"] = interval(float(np.median(ratio)), left)
     return found
 
 
 def _size_effect(trial: Trial, name: str, random: np.random.Generator) -> float:
-    """What a ratio of trained over held-out distance would be by the sets' sizes alone."""
+    """The ratio of training over held-out distance by the sizes of the sets alone."""
     sets = [trial.part(e, name).quantised() for e in (trial.train, trial.test) if e is not None]
     small, large = sorted(sets, key=len)
     if len(small) == len(large):
@@ -62,7 +62,7 @@ def _size_effect(trial: Trial, name: str, random: np.random.Generator) -> float:
 
 
 def _median(values: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
-    """Of the values that have a weight."""
+    """Median of the values with a weight."""
     return float(np.median(values[weight > 0])) if weight.any() else float("nan")
 
 
@@ -70,12 +70,12 @@ def _median(values: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
 @metric(
     "authenticity", unit="share", goal="higher", needs=("test", "train"), question="privacy",
     reference="Alaa et al., ICML 2022: A = mean 1[d(s, r*) > d(r*, NN(r*))]; 0 = copies; a set "
-    "far from all that is real reaches 1, so it is read beside the real control",
+    "far from all real beats has 1, so compare with the real control",
 )  # fmt: skip
 def authenticity(trial: Trial) -> dict[str, Estimate]:
-    """Share of synthetic beats further from their nearest trained beat than its own neighbour.
+    """Share of synthetic beats farther from their nearest training beat than its own neighbour.
 
-    r* is the trained beat nearest to a synthetic one s, NN(r*) the trained beat nearest to r*
+    r* is the training beat nearest to a synthetic one s, NN(r*) the training beat nearest to r*
     other than itself; distances as in `memorisation`. The interval is over the people of r*.
     """
     assert trial.train is not None
@@ -87,17 +87,17 @@ def authenticity(trial: Trial) -> dict[str, Estimate]:
         train = trial.part(trial.train, name).quantised().signal
         some = slice(None, None, 1 + (len(near.rows) - 1) // AUTHENTIC)
         chosen, place = np.unique(near.by_train[some], return_inverse=True)
-        apart = to_others(train, chosen, shift_of(trial))[place]
+        apart = distance_to_others(train, chosen, shift_of(trial))[place]
         authentic = (near.to_train[some] > apart + 1e-9).astype(float)
         owner = units(trial.train, members(trial.train, name)[near.by_train[some]])
         found[name or "all"] = mean_over(authentic, owner, share=True)
     return found
 
 
-def to_others(real: NDArray, rows: NDArray[np.int64], shift: int) -> NDArray[np.float64]:
+def distance_to_others(real: NDArray, rows: NDArray[np.int64], shift: int) -> NDArray[np.float64]:
     """Distance of these real items to the nearest other real one, moved by up to `shift`.
 
-    real: [item, lead, sample]. An item moved beside itself is not another one.
+    real: [item, lead, sample]. A shifted item is not its own neighbour.
     """
     from sklearn.neighbors import NearestNeighbors
 

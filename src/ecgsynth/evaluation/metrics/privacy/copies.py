@@ -1,4 +1,4 @@
-"""Which share of a set are copies of real items, whatever was done to hide that they are?"""
+"""The share of copies of real items in a set, robust to changes that hide a copy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, members, metric, once, too_few
 from ecgsynth.evaluation.intervals import blocks
-from ecgsynth.evaluation.metrics.privacy.copy_search import MayNotAnswer, nearest_two
+from ecgsynth.evaluation.metrics.privacy.copy_search import Excluded, nearest_two
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 
@@ -17,56 +17,56 @@ LEVEL = 0.01
 """Share of real items below the threshold."""
 
 APART_S = 30.0
-"""Real beats of one recording that lie nearer in time do not answer for each other, s."""
+"""Real beats of one recording that are closer in time are excluded for each other, s."""
 
 MOST, QUICK_MOST = 2000, 1000
-"""Items of a class, synthetic and real, that are looked at."""
+"""Most items of a class, synthetic and real."""
 
 LEAST = 100
-"""Different real items of a class; of fewer, 1 % is less than one item."""
+"""Least number of different real items of a class: 1 % of them is one item."""
 
 DRAWS = 1000
-"""Draws of people for the interval."""
+"""Bootstrap draws of people for the interval."""
 
 ALARM_SD = 3.1
-"""An excess of so many standard errors is an alarm: 1 in 1,000 for a figure, 1 % for ten."""
+"""An excess of this many standard errors is an alarm: 0.1 % for a figure, 1 % for ten."""
 
 ONE_PERSON = 0.8
-"""Where a person owns a larger share of a class, blocks of time are drawn instead of people."""
+"""If a person has a larger share of a class, time blocks are drawn instead of people."""
 
 
 @dataclass(frozen=True)
-class Nearness:
-    """How near items lie to the nearest real one, in two scales without a unit.
+class Distances:
+    """Distances of items to the nearest real item, in two scales without a unit.
 
     rows: [item] of their set.
-    to_second: [item] distance to the nearest real item over that to the second nearest: a copy
-        has one original, so that only its nearest is near.
-    to_person: [item] distance over the median distance of the real items of the person who owns
-        the nearest one.
+    to_second: [item] distance to the nearest real item over that to the second nearest: a copy has
+    one original, so that only the nearest is close.
+    to_person: [item] distance over the median distance of the real items of the nearest item's
+    person.
     """
 
     rows: NDArray[np.int64]
     to_second: NDArray[np.float64]
     to_person: NDArray[np.float64]
 
-    def within(self, rows: NDArray[np.int64]) -> Nearness:
-        """Of those items that are among these rows of the set."""
+    def within(self, rows: NDArray[np.int64]) -> Distances:
+        """Those of the items with these rows of the set."""
         kept = np.isin(self.rows, rows)
-        return Nearness(self.rows[kept], self.to_second[kept], self.to_person[kept])
+        return Distances(self.rows[kept], self.to_second[kept], self.to_person[kept])
 
     @property
     def both(self) -> NDArray[np.float64]:
-        """[item] the larger of the two: small where an item is near in either scale."""
+        """[item] the larger of the two: small only if an item is near in both scales."""
         return np.maximum(self.to_second, self.to_person)
 
 
 @dataclass(frozen=True)
-class Nearnesses:
-    """Those of synthetic and of real items, out of `pool`: what is real, each signal once."""
+class CopyDistances:
+    """Distances of synthetic and of real items; `pool`: all real items, each signal once."""
 
-    synthetic: Nearness
-    real: Nearness
+    synthetic: Distances
+    real: Distances
     pool: Ecg
 
 
@@ -74,18 +74,18 @@ class Nearnesses:
 @metric(
     "copy_share", unit="share", goal="lower", needs=("real",), question="privacy",
     reference="distance to the nearest real item after shift (15 ms), stretch, gain, level, drift "
-    "and smoothing are fitted, below 20 Hz; the larger of its ratios to the second nearest and to "
-    "the median of the owner's items; share below the 1 % quantile of real items, whose own "
-    "neighbours within 30 s are left out",
+    "and smoothing are fitted, below 20 Hz; the larger of its ratios to the second nearest and "
+    "to the median of that person's items; share below the 1 % quantile of real items, for which "
+    "neighbours within 30 s are excluded",
 )  # fmt: skip
 def copy_share(trial: Trial) -> dict[str, Estimate]:
-    """Share of synthetic items that are copies of a real one; real items stand on .01.
+    """Share of synthetic items that are copies of a real one; real items have .01 by definition.
 
-    A copy lies far nearer to one real item than to any other, and than that person's items lie to
-    each other. Originals are looked for in the training and in the held-out set, under any label.
-    The interval is that of the excess over real items, plus .01: people and synthetic items are
-    drawn anew. A class whose excess lies above zero at a level of 1 % over all classes is an
-    alarm, which the note of its figure says.
+    A copy is much nearer to one real item than to any other, and than items of that person are to
+    each other. Originals are searched for in the training and in the held-out set, under any label.
+    The interval is that of the excess over real items, plus .01, by bootstrap over people and
+    synthetic items. A class with an excess above zero, at a significance level of 1 % over all
+    classes, is an alarm in the note of its figure.
     """
     return _per_class(trial, "both")
 
@@ -93,98 +93,104 @@ def copy_share(trial: Trial) -> dict[str, Estimate]:
 @METRICS.register("copy_share_person")
 @metric(
     "copy_share_person", unit="share", goal="lower", needs=("real",), question="privacy",
-    reference="the same distance over the median of the owner's items alone",
+    reference="the same distance, only over the median of that person's items",
 )  # fmt: skip
 def copy_share_person(trial: Trial) -> dict[str, Estimate]:
-    """Share of synthetic items nearer to a real item than its owner's items are to each other.
+    """Share of synthetic items nearer to a real item than items of its person to each other.
 
-    Read as `copy_share`. It finds fewer copies that are covered with noise, but also those whose
-    originals stand in the real set more than once.
+    Read it as `copy_share`. It finds fewer copies with added noise, but also copies whose originals
+    are in the real set more than once.
     """
     return _per_class(trial, "to_person")
 
 
 @once
-def nearnesses(trial: Trial) -> Nearnesses:
-    """Those of a sample of each class.
+def copy_distances(trial: Trial) -> CopyDistances:
+    """Distances of a sample of each class.
 
-    Originals are looked for in every class: a copy under another label is one.
+    Originals are searched for in every class: a copy under another label is a copy.
     """
     assert trial.real is not None
     pool, random = _without_repeats(trial.real), trial.random("copies")
     most = QUICK_MOST if trial.quick else MOST
-    ours, theirs = (_sample(ecg, trial.groups, most, random) for ecg in (trial.synthetic, pool))
-    made = nearest_two(trial.synthetic.signal[ours], pool.signal, pool.spec)
-    real = nearest_two(pool.signal[theirs], pool.signal, pool.spec, _apart(pool, theirs))
+    synthetic_values, real_values = (
+        _sample(ecg, trial.groups, most, random) for ecg in (trial.synthetic, pool)
+    )
+    made = nearest_two(trial.synthetic.signal[synthetic_values], pool.signal, pool.spec)
+    real = nearest_two(pool.signal[real_values], pool.signal, pool.spec, _apart(pool, real_values))
     person = _people(pool)
-    usual = _medians(real[0][:, 0], person[theirs], int(person.max()) + 1)
+    usual = _medians(real[0][:, 0], person[real_values], int(person.max()) + 1)
 
-    def scaled(rows: NDArray, distance: NDArray, which: NDArray) -> Nearness:
+    def scaled(rows: NDArray, distance: NDArray, which: NDArray) -> Distances:
         nearest, second = np.maximum(distance.T, 1e-9)
         owner = usual[person[which[:, 0]]]
-        return Nearness(rows, nearest / second, nearest / np.maximum(owner, 1e-9))
+        return Distances(rows, nearest / second, nearest / np.maximum(owner, 1e-9))
 
-    return Nearnesses(scaled(ours, *made), scaled(theirs, *real), pool)
+    return CopyDistances(scaled(synthetic_values, *made), scaled(real_values, *real), pool)
 
 
 def _sample(
     ecg: Ecg, groups: tuple[str, ...], most: int, random: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Rows of a set: at most so many of each class."""
+    """Rows of a set: at most `most` of each class."""
     rows = [random.permutation(members(ecg, name))[:most] for name in groups]
     return np.unique(np.concatenate(rows))
 
 
 def _per_class(trial: Trial, scale: str) -> dict[str, Estimate]:
-    near, found = nearnesses(trial), {}
+    near, found = copy_distances(trial), {}
     for name in trial.groups:
-        mine = near.synthetic.within(members(trial.synthetic, name))
-        theirs = near.real.within(members(near.pool, name))
-        if len(mine.rows) < MIN_ITEMS:
-            found[name or "all"] = too_few(len(mine.rows))
+        near_synthetic = near.synthetic.within(members(trial.synthetic, name))
+        real_values = near.real.within(members(near.pool, name))
+        if len(near_synthetic.rows) < MIN_ITEMS:
+            found[name or "all"] = too_few(len(near_synthetic.rows))
             continue
-        if len(theirs.rows) < LEAST:
-            note = f"{len(theirs.rows)} different real items; {LEAST} are needed"
+        if len(real_values.rows) < LEAST:
+            note = f"{len(real_values.rows)} different real items; {LEAST} are needed"
             found[name or "all"] = Estimate(float("nan"), note=note)
             continue
-        unit, random = _units(near.pool[theirs.rows]), trial.random("copy share")
+        unit, random = _units(near.pool[real_values.rows]), trial.random("copy share")
         found[name or "all"] = share_below(
-            getattr(mine, scale), getattr(theirs, scale), unit, random
+            getattr(near_synthetic, scale), getattr(real_values, scale), unit, random
         )
     return found
 
 
 def share_below(
-    ours: NDArray[np.float64],
-    theirs: NDArray[np.float64],
+    synthetic_values: NDArray[np.float64],
+    real_values: NDArray[np.float64],
     unit: NDArray[np.int64],
     random: np.random.Generator,
 ) -> Estimate:
     """Share of synthetic values below the 1 % quantile of the real ones.
 
-    ours: [synthetic item]; theirs: [real item]; unit: [real item] whose share in the real set is
-    drawn anew, a person. The threshold is found in each draw, and the synthetic and the real share
-    below it compared.
+    synthetic_values: [synthetic item];
+    real_values: [real item];
+    unit: [real item] the unit of the bootstrap, such as a person. In each draw the threshold is
+    computed again, and the synthetic and the real share
+    below it are compared.
     """
-    order, unit = np.argsort(theirs), np.unique(unit, return_inverse=True)[1]
-    ours, theirs, unit = np.sort(ours), theirs[order], unit[order]
+    order, unit = np.argsort(real_values), np.unique(unit, return_inverse=True)[1]
+    synthetic_values, real_values, unit = np.sort(synthetic_values), real_values[order], unit[order]
     units = int(unit.max()) + 1
-    value = float(_below(ours, np.quantile(theirs, LEVEL)))
+    value = float(_below(synthetic_values, np.quantile(real_values, LEVEL)))
     weight = random.multinomial(units, np.full(units, 1 / units), DRAWS)[:, unit]
     total = np.cumsum(weight, 1)
-    threshold = theirs[(total >= LEVEL * total[:, -1:]).argmax(1)]
-    share = random.binomial(len(ours), _below(ours, threshold)) / len(ours)
-    excess = share - _below(theirs, threshold)
+    threshold = real_values[(total >= LEVEL * total[:, -1:]).argmax(1)]
+    share = random.binomial(len(synthetic_values), _below(synthetic_values, threshold)) / len(
+        synthetic_values
+    )
+    excess = share - _below(real_values, threshold)
     low, high = np.clip(LEVEL + np.quantile(excess, [0.025, 0.975]), 0, 1)
     alarm = excess.mean() > ALARM_SD * excess.std()
     return Estimate(
-        value, float(min(low, value)), float(max(high, value)), f"{COPIES}: real items stand on "
+        value, float(min(low, value)), float(max(high, value)), f"{COPIES}: real items have "
         f"{LEVEL:g}" if alarm else "",
     )  # fmt: skip
 
 
-COPIES = "the set holds copies"
-"""How the note of a figure begins that is an alarm."""
+COPIES = "the set contains copies"
+"""Beginning of the note of a figure that is an alarm."""
 
 
 def _below(ascending: NDArray[np.float64], threshold: NDArray | np.floating) -> NDArray:
@@ -193,7 +199,7 @@ def _below(ascending: NDArray[np.float64], threshold: NDArray | np.floating) -> 
 
 
 def _without_repeats(ecg: Ecg) -> Ecg:
-    """The set with each signal once: a repeated original would have a second as near."""
+    """The set with each signal once: a repeated original would have an equally near second."""
     seen: dict[bytes, int] = {}
     for row, item in enumerate(ecg.quantised().signal):
         seen.setdefault(item.tobytes(), row)
@@ -201,13 +207,13 @@ def _without_repeats(ecg: Ecg) -> Ecg:
 
 
 def _units(ecg: Ecg) -> NDArray[np.int64]:
-    """[item] the person, or the block of time where one person owns most of the items."""
+    """[item] the person, or the time block if one person has most of the items."""
     person = _people(ecg)
     return blocks(ecg) if np.bincount(person).max() > ONE_PERSON * len(ecg) else person
 
 
 def _people(ecg: Ecg) -> NDArray[np.int64]:
-    """[item] number of the person; all one where nobody is named."""
+    """[item] number of the person; equal for all items if no people are named."""
     if ecg.patient is None:
         return np.zeros(len(ecg), np.int64)
     return np.unique(ecg.patient, return_inverse=True)[1]
@@ -216,23 +222,23 @@ def _people(ecg: Ecg) -> NDArray[np.int64]:
 def _medians(
     values: NDArray[np.float64], person: NDArray[np.int64], people: int
 ) -> NDArray[np.float64]:
-    """[person] median of their values; the median of all where a person has none."""
+    """[person] median of the person's values; the median of all if there are none."""
     usual = np.full(people, np.median(values))
     for one in np.unique(person):
         usual[one] = np.median(values[person == one])
     return usual
 
 
-def _apart(ecg: Ecg, rows: NDArray[np.int64]) -> MayNotAnswer:
-    """An item itself, and those of its recording within 30 s, must not answer for it."""
+def _apart(ecg: Ecg, rows: NDArray[np.int64]) -> Excluded:
+    """Exclude the item itself and those of its recording within 30 s."""
     everyone = np.arange(len(ecg))
 
     def barred(part: slice) -> NDArray[np.bool_]:
-        mine = rows[part]
-        same = mine[:, None] == everyone[None]
+        near_synthetic = rows[part]
+        same = near_synthetic[:, None] == everyone[None]
         if ecg.record is None or ecg.onset_s is None:
             return same
-        near = np.abs(ecg.onset_s[mine][:, None] - ecg.onset_s[None]) < APART_S
-        return same | (near & (ecg.record[mine][:, None] == ecg.record[None]))
+        near = np.abs(ecg.onset_s[near_synthetic][:, None] - ecg.onset_s[None]) < APART_S
+        return same | (near & (ecg.record[near_synthetic][:, None] == ecg.record[None]))
 
     return barred

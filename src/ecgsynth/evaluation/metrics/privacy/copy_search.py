@@ -1,10 +1,10 @@
-"""The nearest real items of an item, whatever was done to hide that it is a copy of one.
+"""Search for the nearest real items of an item, robust to changes that hide a copy.
 
-A copy stays a copy when it is moved by some milliseconds, stretched, scaled, turned upside down,
-lifted, given a slow drift, smoothed, or covered with a little noise. Two steps find it. The first
-correlates every item with every real one at every shift, at a low rate, and keeps a few candidates.
-The second fits each candidate to the item by least squares, with what may have been done to it as
-free terms, and measures what is left.
+A copy is still a copy if it is shifted by some milliseconds, stretched, scaled, inverted, offset,
+smoothed, or has a slow drift or a little noise. The search has two steps. The first correlates
+every item with every real one at every shift, at a low rate, and keeps a few candidates. The second
+fits each candidate to the item by least squares, with these changes as free terms, and measures the
+residual.
 """
 
 from __future__ import annotations
@@ -18,59 +18,59 @@ from ecgsynth.signals.filters import lowpass
 from ecgsynth.signals.spec import Spec
 
 SHIFT_S = 0.015
-"""Furthest move of a copy, s."""
+"""Largest shift of a copy, s."""
 
 STEP_S = 0.003
-"""Step between the shifts that are tried, s; the least-squares fit finds what lies between."""
+"""Step between the shifts, s; the least-squares fit interpolates."""
 
 HIGHEST_HZ = 20.0
-"""Above this frequency nothing is compared: noise and smoothing hide a copy there."""
+"""Items are compared below this frequency, Hz: noise and smoothing hide a copy above."""
 
 OVERSAMPLING = 2.8
-"""Items are compared at so many times the highest frequency."""
+"""Sampling rate of the comparison, in multiples of the highest frequency."""
 
 DRIFTS = 3
-"""Polynomials that take away the level and its drift, and one more for every whole second."""
+"""Number of polynomials that remove level and drift, plus one for every whole second."""
 
 CANDIDATES = 8
-"""Real items that the second step looks at."""
+"""Candidates of the second step."""
 
 CHUNK, BLOCK = 512, 2048
-"""Items that are searched at a time, and real ones: what lies between them stays in the cache."""
+"""Items and real items per block of the search, for the CPU cache."""
 
-MayNotAnswer = Callable[[slice], NDArray[np.bool_]]
-"""[item of the slice, real item]: whether a real item must not be found for an item."""
+Excluded = Callable[[slice], NDArray[np.bool_]]
+"""[item of the slice, real item]: whether a real item is excluded for an item."""
 
 
 def nearest_two(
     items: NDArray[np.float32],
     real: NDArray[np.float32],
     spec: Spec,
-    may_not_answer: MayNotAnswer | None = None,
+    excluded: Excluded | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Distances to the two nearest real items, and which ones these are.
+    """Distances to the two nearest real items, and their rows.
 
-    items, real: [item, lead, sample], in `spec.unit`, at `spec.fs` Hz. may_not_answer: real items
-    that are left out for an item, such as itself and its neighbours in time.
+    items, real: [item, lead, sample], in `spec.unit`, at `spec.fs` Hz.
+    excluded: real items to leave out for an item, such as itself and its neighbours in time.
 
     Returns
     -------
-    distance: [item, 2] RMS of what no term of the fit explains, ascending; infinite where fewer
-        than two real items may answer.
+    distance: [item, 2] RMS residual of the fit, ascending; infinite if fewer than two real items
+    are allowed.
     which: [item, 2] rows of `real`.
     """
-    ours, theirs = _Windows(items, spec), _Windows(real, spec)
+    item_windows, real_windows = _Windows(items, spec), _Windows(real, spec)
     kept = min(CANDIDATES, len(real))
     distance = np.full((len(items), max(kept, 2)), np.inf)
     which = np.zeros((len(items), max(kept, 2)), np.int64)
-    target = _of_length_1(theirs.at(0))
+    target = _normalise(real_windows.at(0))
     for start in range(0, len(items), CHUNK):
         part = slice(start, min(start + CHUNK, len(items)))
-        alike = ours.correlation(part, target)
-        if may_not_answer is not None:
-            alike[may_not_answer(part)] = -np.inf
+        alike = item_windows.correlation(part, target)
+        if excluded is not None:
+            alike[excluded(part)] = -np.inf
         rows = np.argpartition(-alike, kept - 1, axis=1)[:, :kept]
-        fitted = _fit(ours, theirs, part, rows)
+        fitted = _fit(item_windows, real_windows, part, rows)
         fitted[np.isneginf(np.take_along_axis(alike, rows, 1))] = np.inf
         order = fitted.argsort(1)
         distance[part, :kept] = np.take_along_axis(fitted, order, 1)
@@ -78,12 +78,12 @@ def nearest_two(
     return distance[:, :2], which[:, :2]
 
 
-def _of_length_1(flat: NDArray[np.float32]) -> NDArray[np.float32]:
+def _normalise(flat: NDArray[np.float32]) -> NDArray[np.float32]:
     return flat / np.maximum(np.linalg.norm(flat, axis=-1, keepdims=True), 1e-6)
 
 
 class _Windows:
-    """Items within their band, of which windows are cut at several shifts."""
+    """Band-limited items, cut into windows at several shifts."""
 
     def __init__(self, signal: NDArray[np.float32], spec: Spec) -> None:
         high = min(spec.band[1] or HIGHEST_HZ, HIGHEST_HZ)
@@ -103,7 +103,7 @@ class _Windows:
         self.time = time
 
     def cut(self, signal: NDArray, shift: int) -> NDArray[np.float32]:
-        """[..., lead, sample] at the low rate, moved by `shift` samples, without drift."""
+        """[..., lead, sample] at the low rate, shifted by `shift` samples, without drift."""
         start = self.most + shift
         window = signal[..., start : start + self.length : self.every]
         return np.asarray(window - (window @ self.drift) @ self.drift.T, np.float32)
@@ -114,12 +114,11 @@ class _Windows:
         return window.reshape(len(window), -1)
 
     def correlation(self, part: slice, target: NDArray[np.float32]) -> NDArray[np.float32]:
-        """[item, real item] correlation at the best shift, without its sign: a copy may be upside
-        down.
+        """[item, real item] absolute correlation at the best shift: a copy may be inverted.
 
         target: [real item, lead x sample] of length 1.
         """
-        moved = [_of_length_1(self.at(shift, part)) for shift in self.shifts]
+        moved = [_normalise(self.at(shift, part)) for shift in self.shifts]
         best = np.empty((len(moved[0]), len(target)), np.float32)
         for start in range(0, len(target), BLOCK):
             block = slice(start, start + BLOCK)
@@ -133,22 +132,27 @@ class _Windows:
 
 
 def _fit(
-    ours: _Windows, theirs: _Windows, part: slice, rows: NDArray[np.int64]
+    item_windows: _Windows, real_windows: _Windows, part: slice, rows: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """[item, candidate] RMS of an item less the best fit of a candidate.
+    """[item, candidate] RMS residual of an item after the best fit of a candidate.
 
-    The terms of the fit are, to first order, what hides a copy: gain, a shift within a sample (its
-    slope), a stretch (slope times time) and smoothing (curvature); level and drift are gone.
+    The terms of the fit are first-order changes of a copy: gain, a shift within a sample (slope), a
+    stretch (slope times time) and smoothing (curvature); level and drift are removed before.
     rows: [item, candidate].
     """
     count, kept = rows.shape
-    moved = np.stack([ours.at(shift, part) for shift in ours.shifts], 1)  # [item, shift, n]
-    picked = theirs.signal[rows.ravel()]
+    moved = np.stack(
+        [item_windows.at(shift, part) for shift in item_windows.shifts], 1
+    )  # [item, shift, n]
+    picked = real_windows.signal[rows.ravel()]
     slope = np.gradient(picked, axis=-1)
     bent = np.gradient(slope, axis=-1)
-    terms = [theirs.cut(wave, 0) for wave in (picked, slope, bent)]
-    stretch = slope[..., theirs.most : theirs.most + theirs.length : theirs.every] * theirs.time
-    terms.append(stretch - (stretch @ theirs.drift) @ theirs.drift.T)
+    terms = [real_windows.cut(wave, 0) for wave in (picked, slope, bent)]
+    stretch = (
+        slope[..., real_windows.most : real_windows.most + real_windows.length : real_windows.every]
+        * real_windows.time
+    )
+    terms.append(stretch - (stretch @ real_windows.drift) @ real_windows.drift.T)
     basis = np.stack([term.reshape(count, kept, -1) for term in terms], 2).astype(np.float64)
     basis /= np.maximum(np.linalg.norm(basis, axis=-1, keepdims=True), 1e-9)
     first = basis[:, :, 0].astype(np.float32)

@@ -1,6 +1,6 @@
-"""Context linkability: do the contexts of a set alone lead to the people that it was learned from?
+"""Context linkability: do the contexts of a set alone identify people of the training set?
 
-A mean RR or an age that is one person's own would be found in every item that has it.
+A mean RR or an age that belongs to one person would identify every item that has it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.evaluation import Estimate, NotApplicable, Trial, metric
 from ecgsynth.evaluation.auc import auc_over
-from ecgsynth.evaluation.intervals import Units, dealt, interval, weighted, without_each
+from ecgsynth.evaluation.intervals import Units, group_units, interval, leave_one_out, weighted
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.anonymity import people_of
 from ecgsynth.signals.ecg import Ecg
@@ -21,17 +21,18 @@ from ecgsynth.signals.prior.columns import Columns
 from ecgsynth.signals.prior.measured import is_per_person, person_means
 
 NEAR_S = 1e-3
-"""So near to a person's own number is a hit, s."""
+"""Tolerance of a hit on a person's own value, s."""
 
 NEAR = 1e-3
-"""Likewise of a number that is no time: this share of its SD over people."""
+"""Tolerance for a value that is no time, as a share of its SD over people."""
 
 
 @dataclass(frozen=True)
 class Number:
-    """A context that is a person's own: that of every person, and those of the synthetic items.
+    """A context that is constant per person: its value of every person and synthetic item.
 
-    near: what counts as a hit. trained, new: [person]. synthetic: [item].
+    near: tolerance of a hit. trained, new: [person].
+    synthetic: [item].
     """
 
     name: str
@@ -42,18 +43,18 @@ class Number:
 
     @property
     def people(self) -> NDArray[np.float64]:
-        """[person] the trained ones first."""
+        """[person] values, those of training people first."""
         return np.concatenate([self.trained, self.new])
 
     @property
     def truth(self) -> NDArray[np.float64]:
-        """[person] 1 for the trained ones."""
+        """[person] 1 for training people."""
         return np.repeat([1.0, 0.0], [len(self.trained), len(self.new)])
 
     @property
     def units(self) -> Units:
         count = len(self.people)
-        return Units(dealt(count), f"{count} people")
+        return Units(group_units(count), f"{count} people")
 
     @property
     def distance(self) -> NDArray[np.float64]:
@@ -65,7 +66,7 @@ class Number:
 
     @property
     def hits(self) -> NDArray[np.float64]:
-        """[person] share of the synthetic items that are near."""
+        """[person] share of the synthetic items within the tolerance."""
         made = np.sort(self.synthetic)
         first = np.searchsorted(made, self.people - self.near)
         last = np.searchsorted(made, self.people + self.near, side="right")
@@ -80,18 +81,18 @@ class Number:
 @metric(
     "context_linkability", unit="AUC", goal="match", needs=("train", "new_patients"),
     question="privacy",
-    reference="a person's score is the distance of the own number (a mean RR, an age) to the "
-    "nearest synthetic item's; .50 = guessing, 1 = everybody is found by it",
+    reference="a person's score is the distance of the own value (a mean RR, an age) to the "
+    "nearest synthetic item's; .50 = guessing, 1 = all people are found",
 )  # fmt: skip
 def context_linkability(trial: Trial) -> dict[str, Estimate]:
-    """AUC with which the contexts alone tell the people that were learned from from new ones.
+    """AUC of an attack by contexts alone that separates training people from new people.
 
-    Of several numbers the one that tells most.
+    If there are several such contexts, the one with the highest AUC.
 
     Raises
     ------
-    NotApplicable: a set does not name its people or no context is a person's number; the same
-        people stand on both sides.
+    NotApplicable: a set does not name its people, no context is constant per person, or the same
+    people are in both sets.
     """
     found = [
         auc_over(one.truth, [-one.distance], [one.units], note=one.words)
@@ -104,13 +105,13 @@ def context_linkability(trial: Trial) -> dict[str, Estimate]:
 @metric(
     "context_hits", unit="share", goal="match", needs=("train", "new_patients"),
     question="privacy",
-    reference="share of the synthetic items within 1 ms of a trained person's mean RR (a "
-    "thousandth of its SD for other numbers), less that for a new person; 0 = no more than chance",
+    reference="share of the synthetic items within 1 ms of a training person's mean RR (a "
+    "thousandth of its SD for other values), minus that of a new person; 0 = chance",
 )  # fmt: skip
 def context_hits(trial: Trial) -> dict[str, Estimate]:
-    """How much oftener synthetic contexts hit a trained person's number than a new person's.
+    """How much more often synthetic contexts hit the value of a training person than of a new one.
 
-    Means over people. Of several numbers the one that is hit most.
+    Means over people. If there are several such contexts, the one with the most hits.
 
     Raises
     ------
@@ -125,13 +126,13 @@ def context_hits(trial: Trial) -> dict[str, Estimate]:
 
         value = more(np.ones(len(hits)))
         note = f"{one.words}; {weighted(hits, truth):.3g} against {weighted(hits, 1 - truth):.3g}"
-        return interval(value, without_each(more, [one.units]), least=-1.0, note=note)
+        return interval(value, leave_one_out(more, [one.units]), least=-1.0, note=note)
 
     return {"all": max(map(measured, numbers_of(trial)), key=lambda one: one.value)}
 
 
 def numbers_of(trial: Trial) -> list[Number]:
-    """The contexts of a trial that are a person's own.
+    """The contexts of a trial that are constant per person.
 
     Raises
     ------
@@ -140,21 +141,21 @@ def numbers_of(trial: Trial) -> list[Number]:
     assert trial.train is not None
     assert trial.new_patients is not None
     if trial.train.patient is None or trial.new_patients.patient is None:
-        raise NotApplicable("needs to know which person gave which item ('patient' of the sets)")
+        raise NotApplicable("needs the person of each item ('patient' of the sets)")
     known = set(trial.train.patient.tolist()) & set(trial.new_patients.patient.tolist())
     sides = [
         e[~np.isin(np.asarray(e.patient), [*known])] for e in (trial.train, trial.new_patients)
     ]
     if not all(len(side) for side in sides):
-        raise NotApplicable("all people of the one set stand in the other too")
+        raise NotApplicable("all people of one set are in the other too")
     found = [*_numbers(sides[0], sides[1], trial.synthetic)]
     if not found:
-        raise NotApplicable("no context of these sets is a person's own number")
+        raise NotApplicable("no context of these sets is constant per person")
     return found
 
 
 def _numbers(train: Ecg, new: Ecg, synthetic: Ecg) -> Iterator[Number]:
-    # What is yes or no is nobody's own.
+    # A binary context cannot identify a person.
     levels = {name: known for name, known in _levels(train) if not np.isin(known, (0, 1)).all()}
     others = dict(_levels(new, levels))
     for name, trained in levels.items():
@@ -171,8 +172,8 @@ def _numbers(train: Ecg, new: Ecg, synthetic: Ecg) -> Iterator[Number]:
 def _levels(
     ecg: Ecg, wanted: dict[str, NDArray[np.float64]] | None = None
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """Contexts and the number of every person who has one: those that are people's own, or those
-    that are wanted."""
+    """Contexts and the value of every person: those that are constant per person, or the named
+    ones."""
     columns, person = Columns(ecg.spec.context), people_of(ecg)
     counted = columns.to_working(np.asarray(ecg.context, np.float64))
     levels = person_means(counted, person)

@@ -1,4 +1,4 @@
-"""Can it be told from the set who was learned from? Attacks on beats and on people."""
+"""Membership inference attacks on beats and on people."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ecgsynth.evaluation import (
     too_few,
 )
 from ecgsynth.evaluation.auc import auc_over
-from ecgsynth.evaluation.intervals import Units, blocks, dealt, joint
+from ecgsynth.evaluation.intervals import Units, blocks, group_units, joint
 from ecgsynth.evaluation.metrics.privacy.memorisation import nearest, shift_of
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 
 MOST, QUICK_MOST = 5000, 2000
-"""Items of a set and class that an attack looks at."""
+"""Most items of a set and class in an attack."""
 
 ENOUGH_PEOPLE = 100
-"""On a side, before the membership of a person has a target."""
+"""Least people per set for a verdict on the membership of people."""
 
 
 @METRICS.register("nn_membership")
@@ -32,19 +32,19 @@ ENOUGH_PEOPLE = 100
     "nn_membership", unit="AUC", goal="match", needs=("test", "train"), question="privacy",
     by_size=True,
     reference="nearest-neighbour attack (Hilprecht et al., PoPETs 2019; Chen et al., CCS 2020): "
-    "the nearer a synthetic beat, the likelier was it trained on; .50 = guessing, 1 = copies; to "
-    "be read beside the real control, which holds the drift between the minutes",
+    "the nearer a synthetic beat, the likelier a member; .50 = guessing, 1 = copies; compare "
+    "with the real control, which includes the drift between minutes",
 )  # fmt: skip
 def nn_membership(trial: Trial) -> dict[str, Estimate]:
-    """AUC with which the distance to the synthetic set tells trained beats from held-out ones.
+    """AUC of an attack by the distance to the synthetic set: training against held-out beats.
 
-    A set can give away no more beats than it holds. Where it is smaller than the training set,
-    the attack judges the share that it could give away of either side: those that lie nearest.
+    A set cannot reveal more beats than it contains. If it is smaller than the training set, the
+    attack uses only this share of either set: the nearest beats.
     """
     found = {}
     for name in trial.groups:
         random = trial.random("nn_membership" + name)
-        parts = _sides(trial, name)
+        parts = _sets_of_class(trial, name)
         if isinstance(parts, Estimate):
             found[name or "all"] = parts
             continue
@@ -60,24 +60,23 @@ def nn_membership(trial: Trial) -> dict[str, Estimate]:
 @metric(
     "domias", unit="AUC", goal="match", needs=("test", "train"), question="privacy", by_size=True,
     reference="van Breugel et al., AISTATS 2023: score p_synthetic(x) / p_reference(x), densities "
-    "from the nearest neighbour; .50 = guessing, 1 = copies; to be read beside the real control, "
-    "which holds the drift between the minutes",
+    "from the nearest neighbour; .50 = guessing, 1 = copies; compare with the real control, "
+    "which includes the drift between minutes",
 )  # fmt: skip
 def domias(trial: Trial) -> dict[str, Estimate]:
-    """AUC with which local overfitting of the synthetic density tells trained beats from held-out.
+    """AUC of an attack by local overfitting of the synthetic density (DOMIAS).
 
-    The reference is every second time block of both sides, whose other blocks are attacked: it
-    holds the people's minutes as evenly as the recordings do, so that a trained and a held-out
-    beat lie equally near to it. A reference of held-out blocks alone would lie nearer to held-out
-    beats, and take drift for membership. Densities are those of the nearest neighbour (Loftsgaarden
-    & Quesenberry 1965), whose ratio is ranked alike in any dimension: a kernel that is wide enough
-    to be smooth sees no copy. As in `nn_membership`, distances forgive small shifts, and the share
-    that the set could give away of either side is judged.
+    The reference is every second time block of both sets; the other blocks are attacked. So a
+    training and a held-out beat are equally near to the reference. A reference of held-out blocks
+    only would be nearer to held-out beats and take drift for membership. Densities are those of the
+    nearest neighbour (Loftsgaarden & Quesenberry 1965), whose ratio has the same rank in any
+    dimension; a smooth kernel would not detect copies. As in `nn_membership`, distances allow small
+    shifts, and only the share that the set could reveal is used.
     """
     found = {}
     for name in trial.groups:
         random = trial.random("domias" + name)
-        parts = _sides(trial, name)
+        parts = _sets_of_class(trial, name)
         if isinstance(parts, Estimate):
             found[name or "all"] = parts
             continue
@@ -91,7 +90,7 @@ def domias(trial: Trial) -> dict[str, Estimate]:
             note = f"{fewest} items in every second block; at least {MIN_ITEMS} are needed"
             found[name or "all"] = Estimate(float("nan"), note=note)
             continue
-        # Both sides are thinned alike, so that the reference stays as even as they were.
+        # Both sets are reduced by the same factor, to keep the reference balanced.
         kept = min(1.0, _most(trial) / sum(len(part) for part in others))
         reference = [pick(part, max(1, round(kept * len(part))), random) for part in others]
         train, test = (pick(part, _most(trial), random) for part in attacked)
@@ -107,7 +106,7 @@ def domias(trial: Trial) -> dict[str, Estimate]:
 
 
 ATTACKED = 20
-"""Items of either side that are attacked at least, as far as there are."""
+"""Least items of either set to attack, if there are enough."""
 
 
 def attack(
@@ -115,15 +114,15 @@ def attack(
     items: tuple[Ecg, Ecg],
     share: float,
 ) -> Estimate:
-    """AUC of members' scores against others', of the highest `share` of either.
+    """AUC of the scores of members against non-members, for the highest `share` of either.
 
-    scores: of members (trained) and of others (held out); higher = likelier a member.
+    scores: of members (training) and non-members (held out); higher = likelier a member.
     """
     counts = [len(values) for values in scores]
     share = min(1.0, max(share, ATTACKED / min(counts)))
     truth, score = np.repeat([1, 0], counts), np.concatenate(scores)
     judged = [round(share * count) for count in counts]
-    note = f"{judged[0]} trained against {judged[1]} held-out items"
+    note = f"{judged[0]} training against {judged[1]} held-out items"
     return auc_over(truth, [score], joint(*items), share, note)
 
 
@@ -132,26 +131,26 @@ def attack(
     "patient_membership", unit="AUC", goal="match", needs=("train", "new_patients"),
     question="privacy",
     reference="a person's score is the mean over the beats of the share of all beats of the class "
-    "that lie further from the synthetic set; .50 = guessing, 1 = every person is found",
+    "that are farther from the synthetic set; .50 = guessing, 1 = every person is found",
 )  # fmt: skip
 def patient_membership(trial: Trial) -> dict[str, Estimate]:
-    """AUC with which the synthetic set tells the people that it was learned from from new ones.
+    """AUC of an attack on people: training people against new people.
 
-    A generator that matches a few people cannot hide them; the figure has no target there.
+    A generator that fits few people cannot hide them; the figure has no target then.
 
     Raises
     ------
-    NotApplicable: a set does not name its people, or all of them stand on both sides.
+    NotApplicable: a set does not name its people, or all of them are in both sets.
     """
     assert trial.train is not None
     assert trial.new_patients is not None
     if trial.train.patient is None or trial.new_patients.patient is None:
-        raise NotApplicable("needs to know which person gave which item ('patient' of the sets)")
+        raise NotApplicable("needs the person of each item ('patient' of the sets)")
     random, values, person, side = trial.random("patient_membership"), [], [], []
     people = [set(p.tolist()) for p in (trial.train.patient, trial.new_patients.patient)]
     both = [*(people[0] & people[1])]
     if not all(names - set(both) for names in people):
-        raise NotApplicable("all people of the one set stand in the other too")
+        raise NotApplicable("all people of one set are in the other too")
     for name in trial.groups:
         sets = [trial.part(e, name) for e in (trial.train, trial.new_patients)]
         sets = [e[~np.isin(np.asarray(e.patient), both)] for e in sets]
@@ -173,20 +172,20 @@ def patient_membership(trial: Trial) -> dict[str, Estimate]:
     trained = int(truth.sum())
     note = f"{trained} people against {len(names) - trained}"
     if min(trained, len(names) - trained) < ENOUGH_PEOPLE:
-        note += "; so few cannot be hidden and matched at once: printed without a target"
-    everybody = Units(dealt(len(names)), f"{len(names)} people")
+        note += "; a generator that fits so few people cannot hide them: without a target"
+    everybody = Units(group_units(len(names)), f"{len(names)} people")
     return {"all": auc_over(truth, [score], [everybody], note=note)}
 
 
 def _rank_from_far(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """0 for the furthest, 1 for the nearest: classes of different spread on one scale."""
+    """0 for the farthest, 1 for the nearest: a common scale for classes with different spread."""
     from scipy.stats import rankdata
 
     return np.asarray(1 - (rankdata(distance) - 0.5) / len(distance))
 
 
-def _sides(trial: Trial, name: str) -> list[Ecg] | Estimate:
-    """The synthetic, trained and held-out items of a class; the reason where they are too few."""
+def _sets_of_class(trial: Trial, name: str) -> list[Ecg] | Estimate:
+    """The synthetic, training and held-out items of a class, or the reason if there are too few."""
     sets = (trial.synthetic, trial.train, trial.test)
     parts = [trial.part(e, name) for e in sets if e is not None]
     fewest = min(len(part) for part in parts)
@@ -194,6 +193,6 @@ def _sides(trial: Trial, name: str) -> list[Ecg] | Estimate:
 
 
 def _most(trial: Trial) -> int:
-    """Fewer items where each is large: the time of a search grows with both."""
+    """Most items; fewer if items are large, since the time of a search grows with both."""
     most = QUICK_MOST if trial.quick else MOST
     return max(MIN_ITEMS, int(most * min(1.0, 1024 / trial.synthetic.signal[:1].size)))

@@ -1,4 +1,4 @@
-"""Does the set give away the people it was learned from?"""
+"""Memorisation: are synthetic items nearer to training items than to held-out items?"""
 
 from __future__ import annotations
 
@@ -9,59 +9,58 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.evaluation import MIN_ITEMS, Estimate, Trial, members, metric, once, too_few
-from ecgsynth.evaluation.intervals import LeftOut, Units, blocks, interval, joint
+from ecgsynth.evaluation.intervals import LeaveOneOut, Units, blocks, interval, joint
 from ecgsynth.registry import METRICS
 
 MOST, QUICK_MOST = 2000, 1000
-"""Synthetic items of a class that vote."""
+"""Most synthetic items of a class that vote."""
 
 SHIFT_S = 0.003
-"""A copy moved by so much is still one, s; one sample of MIT-BIH."""
+"""A copy shifted by up to this time is still a copy, s; one sample of MIT-BIH."""
 
 
 @METRICS.register("memorisation")
 @metric(
     "memorisation", unit="share", goal="match", needs=("test", "train"), question="privacy",
-    reference="nearest neighbour among trained and held-out beats of the same people, votes at "
-    "equal odds; .50 = as near to either, 1 = copies; to be read beside the real control, which "
-    "holds the drift between the minutes",
+    reference="nearest neighbour among training and held-out beats of the same people, votes at "
+    "equal odds; .50 = equally near to both, 1 = copies; compare with the real control, which "
+    "includes the drift between minutes",
 )  # fmt: skip
 def memorisation(trial: Trial) -> dict[str, Estimate]:
-    """Share of synthetic beats nearer to a trained beat than to a held-out one, at equal odds.
+    """Share of synthetic beats nearer to a training beat than to a held-out one, at equal odds.
 
-    Distances are Euclidean, in mV, on a grid of 5 uV, the least over shifts of up to 3 ms: a copy
-    moved by one sample is a copy. All trained beats stand there, not a
-    subset: a copy is seen only beside its original. With n trained and m held-out beats that are
-    exchangeable, the nearest of the n + m to any point is a trained one with probability
-    n / (n + m), whatever the dimension and wherever the point lies; dividing the votes by n and m
-    then gives .50 without bias. What is not exchangeable on real recordings, the drift between
-    trained and held-out minutes, is seen in the real control.
+    Distances are Euclidean, in mV, quantised to 5 uV, the minimum over shifts of up to 3 ms: a copy
+    shifted by one sample is a copy. All training beats are used, since a copy is found only if its
+    original is there. With n training and m held-out beats that are exchangeable, the nearest of
+    the n + m to any point is a training beat with probability n / (n + m), in any dimension;
+    dividing the votes by n and m then gives .50 without bias. In real recordings, training and
+    held-out minutes are not exchangeable because of drift; the real control shows this effect.
 
-    A beat that lies in the middle of its class (a hub) takes the votes of many synthetic ones, so
-    that votes are not independent: they count as as many as their winning time blocks are worth
-    (Kish's effective number). The value is drawn to .50 by the weight of one vote, so that a class
-    of few beats is not "1.000" without doubt. For the interval the votes that a person's beats
-    won are left out together with these beats.
+    A beat in the middle of its class (a hub) gets the votes of many synthetic ones, so votes are
+    not independent: their number is the effective number of time blocks that win them (Kish). The
+    value is shrunk to .50 by the weight of one vote, so that a class with few beats cannot be
+    exactly 1. For the interval, a person's beats are left out together with the votes that they
+    won.
     """
     found = {}
     for name, near in neighbours(trial).items():
         if isinstance(near, Estimate):
             found[name or "all"] = near
             continue
-        # Beats equally near to both, as on a coarse grid, speak for neither.
+        # Beats equally near to both, as after coarse quantisation, vote for neither.
         tie = np.abs(near.to_train - near.to_test) < 1e-6
         train, test = len(near.of_train), len(near.of_test)
         null = train / (train + test)
         votes = np.where(tie, null, (near.to_train < near.to_test).astype(float))
         winner = np.where(votes == 1, near.by_train, train + near.by_test)
         block = np.concatenate([near.of_train, near.of_train.max() + 1 + near.of_test])
-        found[name or "all"] = at_equal_odds(votes, winner, block, near.people, train)
+        found[name or "all"] = share_at_equal_sizes(votes, winner, block, near.people, train)
     return found
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The nearest trained and held-out items of a class's synthetic ones.
+    """The nearest training and held-out items of the synthetic items of a class.
 
     Attributes
     ----------
@@ -69,7 +68,7 @@ class Neighbours:
     to_train, by_train, to_test, by_test: [item] distance (as `nearest` measures it) and row
         within the class's items of the set.
     of_train, of_test: [real item] the time block of each of them.
-    people: whose items they are, the trained ones and then the held-out ones.
+    people: units of the real items, the training ones and then the held-out ones.
     """
 
     rows: NDArray[np.int64]
@@ -82,7 +81,7 @@ class Neighbours:
     people: list[Units]
 
     def of_rows(self, rows: NDArray[np.int64]) -> Neighbours:
-        """Of the items of a set that has these rows of the set, ascending, alone."""
+        """Only those of these rows of the set (ascending), renumbered."""
         kept = np.isin(self.rows, rows)
         return Neighbours(
             np.searchsorted(rows, self.rows[kept]), self.to_train[kept], self.by_train[kept],
@@ -92,15 +91,15 @@ class Neighbours:
 
 @once
 def neighbours(trial: Trial) -> Mapping[str, Neighbours | Estimate]:
-    """Class -> the nearest trained and held-out items of its synthetic ones, or the reason why
-    there are none; the privacy metrics share them."""
+    """Class -> the nearest training and held-out items of its synthetic items, or the reason why
+    there are none. Several privacy metrics use them."""
     return neighbours_of(trial)
 
 
 def neighbours_of(trial: Trial, most: int | None = None) -> dict[str, Neighbours | Estimate]:
-    """Those of each class (see `neighbours`); the reason where items are few.
+    """The neighbours of each class (see `neighbours`), or the reason if there are too few items.
 
-    most: synthetic items of a class that vote.
+    most: largest number of synthetic items of a class that vote.
     """
     most = most or (QUICK_MOST if trial.quick else MOST)
     assert trial.test is not None
@@ -127,7 +126,7 @@ def neighbours_of(trial: Trial, most: int | None = None) -> dict[str, Neighbours
 
 
 def shift_of(trial: Trial) -> int:
-    """Samples by which a copy may be moved and is still one."""
+    """Largest shift of a copy, in samples."""
     spec = trial.synthetic.spec
     return min(max(1, round(SHIFT_S * spec.fs)), (spec.samples - 1) // 2)
 
@@ -135,9 +134,9 @@ def shift_of(trial: Trial) -> int:
 def nearest(
     synthetic: NDArray, real: NDArray, shift: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Distance and row of the nearest real item to each synthetic one, moved by up to `shift`.
+    """Distance and row of the real item nearest to each synthetic one, shifted by up to `shift`.
 
-    synthetic, real: [item, lead, sample]; `shift` samples at both ends do not count.
+    synthetic, real: [item, lead, sample]; `shift` samples at both ends are ignored.
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -152,25 +151,27 @@ def nearest(
     return best, row
 
 
-def at_equal_odds(
+def share_at_equal_sizes(
     votes: NDArray[np.float64],
     winner: NDArray[np.int64],
     block: NDArray[np.int64],
     people: list[Units],
     train: int,
 ) -> Estimate:
-    """The share of votes for the training set as if both sets were of one size.
+    """The share of votes for the training set as if both sets had the same size.
 
-    votes: [vote] 1 for the training set, 0 for the test set. winner: [vote] the real item that
-    took it. block: [real item] its time block. people: over the real items. train: how many of
-    them, the first ones, are trained.
+    votes: [vote] 1 for the training set, 0 for the test set.
+    winner: [vote] the real item that got it.
+    block: [real item] its time block.
+    people: units of the real items.
+    train: number of training items, which come first.
     """
     won = np.bincount(block[winner]).astype(float)
     worth = won.sum() ** 2 / (won**2).sum()
     test = len(block) - train
 
     def share(kept: NDArray[np.bool_]) -> float:
-        """Of the votes that these real items won, as it would be at the sizes of all of them."""
+        """The share among the votes that these real items won, rescaled to all of them."""
         mine = kept[winner]
         learned, held = int(kept[:train].sum()), int(kept[train:].sum())
         if not learned or not held:
@@ -180,7 +181,9 @@ def at_equal_odds(
         return _at_sizes(p / (weight + 1), (learned, held), (train, test))
 
     left = [
-        LeftOut(np.array([share(one.of != k) for k in range(len(one))]), one, one.freedom(winner))
+        LeaveOneOut(
+            np.array([share(one.of != k) for k in range(len(one))]), one, one.freedom(winner)
+        )
         for one in people
     ]
     value = share(np.ones(len(block), bool))
@@ -189,6 +192,6 @@ def at_equal_odds(
 
 
 def _at_sizes(share: float, sizes: tuple[int, int], others: tuple[int, int]) -> float:
-    """A share of votes for the first of two sets, were they of other sizes."""
+    """A share of votes for the first of two sets, rescaled to other sizes."""
     one, other = share / sizes[0] * others[0], (1 - share) / sizes[1] * others[1]
     return float(one / (one + other))

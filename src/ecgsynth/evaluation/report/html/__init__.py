@@ -1,4 +1,4 @@
-"""One self-contained HTML page of a report: verdict, table, pictures; nothing from elsewhere."""
+"""One self-contained HTML page of a report: verdict, tables and pictures."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from markupsafe import Markup
 from ecgsynth.datasets import is_public
 from ecgsynth.evaluation.reference_models.delineation import delineator_errors
 from ecgsynth.evaluation.report.html.families import CONTROL_LETTERS, tables
-from ecgsynth.evaluation.report.html.pictures import Shown, overview, pictures
-from ecgsynth.evaluation.report.html.readers import blocks, measurements, words_for
+from ecgsynth.evaluation.report.html.pictures import VisibleSets, overview, pictures
+from ecgsynth.evaluation.report.html.readers import blocks, measurements, sentence_filter
 from ecgsynth.evaluation.report.html.sentences import validity
 from ecgsynth.evaluation.report.html.verdicts import RULES, SYMBOLS, number
 from ecgsynth.registry import DATASETS
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 CONTROL_MEANINGS = {
     "noise": "white noise with the right mean and SD at every sample",
-    "mean beat": "the mean beat again and again: a collapsed generator",
-    "gaussian": "a Gaussian of each person and class: the baseline to beat",
+    "mean beat": "the mean beat repeated: a collapsed generator",
+    "gaussian": "a Gaussian of each person and class: the baseline",
     "smote": "points between training beats that lie next to each other",
     "mixup": "points between two training beats of one person",
-    "copy": "training beats, slightly shifted and scaled: it must fail privacy",
-    "real": "real beats judged as if they were synthetic: the ceiling",
+    "copy": "training beats, slightly shifted and scaled: must fail the privacy metrics",
+    "real": "real beats evaluated as if they were synthetic: the ceiling",
 }
 
 
@@ -38,7 +38,8 @@ def page(report: Report, show_real: bool | None = None) -> str:
     Parameters
     ----------
     show_real: draw real traces; when left out, only those of public data sets. Where real traces
-        are not drawn, neither are points, means or spectra of them: distances alone remain.
+        are not drawn, points, means and spectra of them are not drawn either; only distances are
+        given.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -61,7 +62,7 @@ def page(report: Report, show_real: bool | None = None) -> str:
         measurements=measurements(report),
         errors=delineator_errors() if measured else [],
         validity=validity(report),
-        rules=[words_for(report)(rule) for rule in RULES],
+        rules=[sentence_filter(report)(rule) for rule in RULES],
         families=tables(report),
         meanings=CONTROL_MEANINGS,
         letters=CONTROL_LETTERS,
@@ -79,25 +80,25 @@ def delineated(report: Report) -> bool:
     return bool(names & set(MEASUREMENTS))
 
 
-def allowed(report: Report, show_real: bool | None) -> Shown:
+def allowed(report: Report, show_real: bool | None) -> VisibleSets:
     """The sets of a trial that may be drawn."""
     trial = report.trial
     if trial is None:
-        return Shown(None, None, None)
+        return VisibleSets(None, None, None)
 
     def visible(ecg: Ecg | None) -> Ecg | None:
         open_ = ecg is not None and (is_public(ecg.source) if show_real is None else show_real)
         return ecg if open_ else None
 
-    # A set that mixes synthetic with real items is as private as its real part.
+    # A set that mixes synthetic and real items is as private as its real part.
     mixed = trial.synthetic.source == f"{SYNTHETIC}mixed" or _registered(trial.synthetic.source)
     synthetic = visible(trial.synthetic) if mixed else trial.synthetic
     statistics = {}
     known = trial.reference if trial.test is None else None
-    # Statistics that were made to be shipped hold no trace; they are drawn as such.
+    # Shipped statistics contain no trace, so they may be drawn.
     if known is not None and (show_real or is_public(known.source)):
         statistics = known.statistics
-    return Shown(synthetic, visible(trial.test), visible(trial.train), statistics)
+    return VisibleSets(synthetic, visible(trial.test), visible(trial.train), statistics)
 
 
 def _registered(source: str) -> bool:
@@ -105,10 +106,10 @@ def _registered(source: str) -> bool:
 
 
 def _facts(report: Report) -> dict[str, str]:
-    """What was judged against what, as words for the head of the page."""
+    """What was evaluated against what, as text for the top of the page."""
     spec, trial = report.facts.get("spec", {}), report.trial
     sets = {"Judged": report.synthetic, "Against": report.against or "no real set"}
-    for name, words in (("train", "Learned from"), ("new_patients", "New patients")):
+    for name, words in (("train", "Training set"), ("new_patients", "New patients")):
         given = getattr(trial, name, None)
         sets[words] = given.source if given is not None else "not given"
     if spec:
@@ -120,9 +121,11 @@ def _facts(report: Report) -> dict[str, str]:
         )
     sets["Made"] = str(report.facts.get("made", "unknown")).replace("T", " ")
     sets["Seed"] = str(report.facts.get("seed", "unknown"))
-    sets["Instrument"] = str(report.facts.get("instrument") or "none: plain signal coordinates")
+    sets["Instrument"] = str(
+        report.facts.get("instrument") or "none: coordinates computed from the signal"
+    )
     if report.facts.get("quick"):
-        sets["Mode"] = "quick: smaller samples, no classifier trainings"
+        sets["Mode"] = "quick: smaller samples, no classifier is trained"
     return sets
 
 
@@ -139,7 +142,7 @@ def _classes(report: Report) -> list[dict[str, Any]]:
 
 
 def _left_out(report: Report) -> list[tuple[str, list[str]]]:
-    """Reasons, each with the metrics that are left out for it."""
+    """Each reason with the metrics that were left out because of it."""
     found: dict[str, list[str]] = {}
     for name, reason in sorted(report.left_out.items()):
         found.setdefault(reason, []).append(name)

@@ -1,6 +1,6 @@
 """Charts of one class: mean beats, spectra, histograms of heights and intervals.
 
-Each takes the synthetic and the real items, None where they are not there or may not be seen.
+Each function takes the synthetic and the real items, None if absent or not allowed to be shown.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.fiducials import MEASUREMENTS
 
 BINS = 30
-"""Of an interval's histogram at most; fewer where there are few values."""
+"""Most bins of an interval's histogram; fewer if there are few values."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing with what stands beneath it."""
+    """A drawing and its caption."""
 
     svg: Markup
     caption: str = ""
 
 
 def means(
-    made: Ecg | None, real: Ecg | None, known: dict[str, NDArray], lead: int
+    synthetic: Ecg | None, real: Ecg | None, known: dict[str, NDArray], lead: int
 ) -> list[Picture]:
     """Mean beats with bands of one SD."""
-    sets = [("real", real), ("synthetic", made)]
+    sets = [("real", real), ("synthetic", synthetic)]
     lines = {
         kind: (e.signal[:, lead].mean(0, dtype=np.float64), e.signal[:, lead].std(0))
         for kind, e in sets
@@ -65,13 +65,13 @@ def means(
     return [Picture(chart.markup(f"{caption}: {names_of(lines)}"), caption)]
 
 
-def spectra(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
+def spectra(synthetic: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
     """Mean log power spectra."""
-    sets = [(kind, e) for kind, e in (("real", real), ("synthetic", made)) if e is not None]
+    sets = [(kind, e) for kind, e in (("real", real), ("synthetic", synthetic)) if e is not None]
     if not sets:
         return []
     spec = sets[0][1].spec
-    # On the converter's grid, as the reference statistics are.
+    # Quantised as for the reference statistics.
     lines = {kind: log_psd(whole(e)).mean(0) for kind, e in sets}
     if "psd" in known:
         lines = {"real": known["psd"], **lines}
@@ -89,20 +89,22 @@ def spectra(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> li
     return [Picture(chart.markup(f"{caption}: {names_of(lines)}"), caption)]
 
 
-def amplitudes(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
+def amplitudes(synthetic: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
     """Histograms of peak-to-peak amplitude."""
     shares = {
-        kind: histogram(e) for kind, e in (("real", real), ("synthetic", made)) if e is not None
+        kind: histogram(e)
+        for kind, e in (("real", real), ("synthetic", synthetic))
+        if e is not None
     }
     if "amplitude" in known:
         shares = {"real": known["amplitude"], **shares}
-    unit = next((e.spec.unit for e in (made, real) if e is not None), "mV")
+    unit = next((e.spec.unit for e in (synthetic, real) if e is not None), "mV")
     return _histogram(AMPLITUDE_EDGES, shares, f"peak to peak, {unit}", "Peak-to-peak amplitude")
 
 
-def rhythms(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
-    """Histograms of the RR interval before a beat, where the items carry it."""
-    found = {kind: rr_histogram(e) for kind, e in (("real", real), ("synthetic", made)) if e}
+def rhythms(synthetic: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> list[Picture]:
+    """Histograms of the RR interval before a beat, if the items have it."""
+    found = {kind: rr_histogram(e) for kind, e in (("real", real), ("synthetic", synthetic)) if e}
     shares = {kind: share for kind, share in found.items() if share is not None}
     if "rr" in known:
         shares = {"real": known["rr"], **shares}
@@ -110,14 +112,14 @@ def rhythms(made: Ecg | None, real: Ecg | None, known: dict[str, NDArray]) -> li
 
 
 def measured(values: dict[str, Mapping[str, NDArray]]) -> list[Picture]:
-    """Histograms of what was measured between fiducial points.
+    """Histograms of the measurements between fiducial points.
 
     values: "real" and "synthetic" -> name of a measurement -> [item] values, NaN where none.
     """
     found = []
     for name in next(iter(values.values()), {}):
         sets = {kind: v[name][np.isfinite(v[name])] for kind, v in values.items() if name in v}
-        # Where most beats have no such wave, the rest are mistakes: the P of a ventricular beat.
+        # If most beats have no such wave, the rest are errors, such as the P of a ventricular beat.
         wholes = {kind: np.isfinite(v.get("qrs", v[name])).sum() for kind, v in values.items()}
         sets = {k: v for k, v in sets.items() if len(v) >= max(MIN_ITEMS, wholes[k] / 2)}
         if not sets:
@@ -152,7 +154,7 @@ def _histogram(
 
 
 def whole(ecg: Ecg) -> Ecg:
-    """The set on the grid of a converter, with 0 where samples are missing."""
+    """The set quantised to 5 uV, with 0 where samples are missing."""
     return replace(ecg, signal=np.nan_to_num(ecg.signal)).quantised()
 
 

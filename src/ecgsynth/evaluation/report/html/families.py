@@ -1,4 +1,4 @@
-"""All figures, family by family: rows with marks and scales, and one line that sums them up."""
+"""All figures, family by family: rows with marks and scales, and one line of summary."""
 
 from __future__ import annotations
 
@@ -9,19 +9,26 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from ecgsynth.evaluation.report.html.svg import Drawing
-from ecgsynth.evaluation.report.html.verdicts import ends, floor_of, known, number, place, tally
+from ecgsynth.evaluation.report.html.verdicts import (
+    floor_and_ceiling,
+    floor_of,
+    grade,
+    known,
+    number,
+    tally,
+)
 
 if TYPE_CHECKING:
     from ecgsynth.evaluation.report import Report, Row
 
 QUESTIONS = {
     "match": "Does it match real ECG of the same people?",
-    "new patients": "Does it help with people never seen?",
-    "privacy": "Does it keep the people to itself?",
-    "fairness": "Is everybody as well represented as the others?",
+    "new patients": "Does it help a classifier for new patients?",
+    "privacy": "Does it protect the people in the training data?",
+    "fairness": "Are all groups of people represented equally well?",
 }
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "Told apart from real": (
+    "Difference from real": (
         "c2st", "c2st_*", "discriminative_score", "predictive_score", "mmd", "frechet",
         "frechet_ratio",
     ),
@@ -33,9 +40,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "mean_beat_error", "psd_distance", "autocorrelation", "wavelet_coherence", "dtw",
         "smoothness", "saturation", "rmse_*", "prd_*",
     ),
-    "Intervals and heights": ("*_w1", "*_ks", "delineation_failure"),
+    "Intervals and amplitudes": ("*_w1", "*_ks", "delineation_failure"),
     "Leads": ("einthoven_residual", "goldberger_residual", "lead_correlation_error"),
-    "What was asked for": ("adherence", "*_adherence", "trts"),
+    "Requested class and rate": ("adherence", "*_adherence", "trts"),
 }  # fmt: skip
 """Families of the first question and their metrics, in order; each other question is one."""
 
@@ -50,7 +57,11 @@ CONTROL_LETTERS = {
     "noise": "n", "mean beat": "m", "gaussian": "g", "smote": "s", "mixup": "x", "copy": "c",
     "real": "r",
 }  # fmt: skip
-GOALS = {"lower": "lower is better", "higher": "higher is better", "match": "best as real has it"}
+GOALS = {
+    "lower": "lower is better",
+    "higher": "higher is better",
+    "match": "best when equal to real",
+}
 
 
 def tables(report: Report) -> list[dict[str, Any]]:
@@ -78,7 +89,7 @@ def tables(report: Report) -> list[dict[str, Any]]:
             "count": len(cells),
             "tally": tally([cell["mark"] for cell in cells]),
             "worst": _worst(cells),
-            "delineated": name == "Intervals and heights",
+            "delineated": name == "Intervals and amplitudes",
         })  # fmt: skip
     return made
 
@@ -105,7 +116,7 @@ def _metric(report: Report, rows: list[Row], note: int) -> dict[str, Any]:
     remarks: dict[str, list[str]] = {}
     for row in rows:
         if known(row.value) is not None:
-            mark, share, _ = place(report, row)
+            mark, share, _ = grade(report, row)
             cells.append({"row": row, "scale": scale(report, row), "mark": mark, "share": share})
         if row.note:
             remarks.setdefault(row.note, []).append(row.group)
@@ -119,7 +130,7 @@ def _metric(report: Report, rows: list[Row], note: int) -> dict[str, Any]:
 
 
 def _worst(cells: list[dict[str, Any]]) -> str:
-    """The figure that lies furthest from real, where one is not good."""
+    """The figure that differs most from real; empty if all are good."""
     placed = [c for c in cells if c["share"] is not None and c["mark"] != "good"]
     if not placed:
         return ""
@@ -129,10 +140,10 @@ def _worst(cells: list[dict[str, Any]]) -> str:
 
 def scale(report: Report, row: Row) -> Markup:
     """Floor to ceiling from left to right, the value and its interval on it."""
-    value, (floor, ceiling) = known(row.value), ends(report, row)
+    value, (floor, ceiling) = known(row.value), floor_and_ceiling(report, row)
     if value is None or floor is None or ceiling is None:
         return Markup("")
-    share = place(report, row)[1]
+    share = grade(report, row)[1]
     if share is None or abs(ceiling - floor) < 1e-9:
         return Markup("")
     wide, tall, left, right = 180.0, 32.0, -0.6, 1.4

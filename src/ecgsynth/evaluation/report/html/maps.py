@@ -1,4 +1,4 @@
-"""Maps: items by their main components and by their neighbourhoods, and wavelet coherence."""
+"""Maps of items (PCA, t-SNE) and of wavelet coherence."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from ecgsynth.evaluation.report.html.svg import Chart
 from ecgsynth.signals.ecg import Ecg
 
 DOTS, FEW_DOTS = 500, 200
-"""Items of a set in a map, and in a quick one; t-SNE grows with their square."""
+"""Most items of a set in a map, and in a quick one; the cost of t-SNE grows with the square."""
 
 FITTED = 1000
-"""Items from which principal components are found."""
+"""Items used to compute principal components."""
 
 COHERENT_SAMPLES, COHERENT_S, HIGHEST_HZ = 20_000, 2.5, 60.0
-"""Samples of all pairs behind a map of coherence; the longest piece, s; the highest frequency."""
+"""Of a coherence map: samples of all pairs; longest piece, s; highest frequency, Hz."""
 
 COLUMNS, ROWS, LEVELS = 40, 24, 10
-"""Cells of such a map across and up, and its shades."""
+"""Columns and rows of such a map, and its shades."""
 
 OCTAVES = {float(np.log2(hz)): f"{hz:g}" for hz in (0.5, 1, 2, 5, 10, 20, 40, 80)}
-"""Where the frequencies of such a map stand, and what is written there."""
+"""Positions and labels of the frequency axis of such a map."""
 
 
 def components(
-    made: Ecg | None, real: Ecg | None, random: np.random.Generator, dots: int = DOTS
+    synthetic: Ecg | None, real: Ecg | None, random: np.random.Generator, dots: int = DOTS
 ) -> list[Picture]:
-    """The two main directions of variation of the real items (of the synthetic ones alone)."""
+    """Both sets in the first two principal components of the real items, if any."""
     from sklearn.decomposition import PCA
 
-    base = real if real is not None else made
+    base = real if real is not None else synthetic
     if base is None or len(base) < 3:
         return []
-    flat = {kind: _flat(pick(e, dots, random)) for kind, e in _pair(made, real)}
+    flat = {kind: _flat(pick(e, dots, random)) for kind, e in _pair(synthetic, real)}
     pca = PCA(min(2, base.signal[0].size), random_state=0).fit(_flat(pick(base, FITTED, random)))
     if len(pca.components_) < 2:
         return []
@@ -48,9 +48,9 @@ def components(
 
 
 def neighbourhoods(
-    made: Ecg | None, real: Ecg | None, random: np.random.Generator, dots: int = DOTS
+    synthetic: Ecg | None, real: Ecg | None, random: np.random.Generator, dots: int = DOTS
 ) -> list[Picture]:
-    """A t-SNE of both sets together: items that resemble each other lie together.
+    """A t-SNE of both sets together: similar items are close to each other.
 
     References
     ----------
@@ -59,7 +59,7 @@ def neighbourhoods(
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
-    sets = {kind: pick(e, dots, random) for kind, e in _pair(made, real)}
+    sets = {kind: pick(e, dots, random) for kind, e in _pair(synthetic, real)}
     total = sum(map(len, sets.values()))
     if total < 3 * MIN_ITEMS:
         return []
@@ -71,24 +71,26 @@ def neighbourhoods(
     points = TSNE(perplexity=near, init="pca", random_state=0).fit_transform(small)
     ends = np.cumsum([len(e) for e in sets.values()])
     at = dict(zip(sets, np.split(points, ends[:-1]), strict=True))
-    caption = "Neighbourhoods (t-SNE); directions and distances between heaps mean nothing"
+    caption = "Neighbourhoods (t-SNE); directions and distances between clusters mean nothing"
     picture = _scatter(at, ("", ""), caption, _middles(sets, at))
     return [picture]
 
 
-def coherence_maps(made: Ecg, real: Ecg, lead: int, random: np.random.Generator) -> list[Picture]:
-    """Mean wavelet coherence of synthetic with real items, beside that of real with real ones."""
+def coherence_maps(
+    synthetic: Ecg, real: Ecg, lead: int, random: np.random.Generator
+) -> list[Picture]:
+    """Mean wavelet coherence of synthetic with real items, and of real with real items."""
     from ecgsynth.signals.wavelets import coherence
 
-    spec = made.spec
+    spec = synthetic.spec
     length = min(spec.samples, int(COHERENT_S * spec.fs))
-    count = min(COHERENT_SAMPLES // length, len(made), len(real) // 2)
+    count = min(COHERENT_SAMPLES // length, len(synthetic), len(real) // 2)
     top = min(spec.band[1] or np.inf, spec.fs / 2, HIGHEST_HZ)
     if count < MIN_ITEMS:
         return []
     one, two = (
         whole(e).signal[random.permutation(len(e))[:n], lead, :length]
-        for e, n in ((made, count), (real, 2 * count))
+        for e, n in ((synthetic, count), (real, 2 * count))
     )
     found = []
     sides = (
@@ -110,8 +112,8 @@ def coherence_maps(made: Ecg, real: Ecg, lead: int, random: np.random.Generator)
     return found
 
 
-def _pair(made: Ecg | None, real: Ecg | None) -> list[tuple[str, Ecg]]:
-    return [(kind, e) for kind, e in (("real", real), ("synthetic", made)) if e is not None]
+def _pair(synthetic: Ecg | None, real: Ecg | None) -> list[tuple[str, Ecg]]:
+    return [(kind, e) for kind, e in (("real", real), ("synthetic", synthetic)) if e is not None]
 
 
 def _flat(ecg: Ecg) -> NDArray[np.float64]:
@@ -124,7 +126,7 @@ def _scatter(
     caption: str,
     words: dict[str, NDArray] | None = None,
 ) -> Picture:
-    """Dots and squares in a chart; words: label -> where it stands."""
+    """Dots and squares in a chart; words: label -> its position."""
     ends = np.stack([np.quantile(p, [0.002, 0.998], axis=0) for p in at.values()])
     low, high = ends.min((0, 1)), ends.max((0, 1))
     chart = Chart((low[0], high[0]), (low[1], high[1]), *names)
@@ -136,9 +138,9 @@ def _scatter(
 
 
 def _middles(sets: dict[str, Ecg], at: dict[str, NDArray]) -> dict[str, NDArray]:
-    """Where each class lies: its item that is nearest to half of the others, as real where shown.
+    """A position for each class label: its medoid, of the real items if they are shown.
 
-    An average could lie between two heaps, where there is nothing.
+    A mean could lie between two clusters, where there are no items.
     """
     from sklearn.metrics import pairwise_distances
 
@@ -153,7 +155,7 @@ def _middles(sets: dict[str, Ecg], at: dict[str, NDArray]) -> dict[str, NDArray]
 
 
 def _coarse(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[row, column] means over cells; a map as sharp as the signal would weigh megabytes."""
+    """[row, column] means over cells; a map with the signal's resolution would take megabytes."""
     rows = np.array_split(values, min(ROWS, len(values)))
     cells = [np.array_split(r, min(COLUMNS, values.shape[1]), axis=1) for r in rows]
     with np.errstate(invalid="ignore"):
@@ -163,10 +165,12 @@ def _coarse(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def even_sets(
-    made: Ecg | None, real: Ecg | None, dots: int, random: np.random.Generator
+    synthetic: Ecg | None, real: Ecg | None, dots: int, random: np.random.Generator
 ) -> tuple[Ecg | None, Ecg | None]:
-    """Both sets with at most `dots` items, as many of a class on either side."""
-    sets = [e for e in (made, real) if e is not None and e.spec.classes and not e.spec.multilabel]
+    """Both sets with at most `dots` items, equally many of each class."""
+    sets = [
+        e for e in (synthetic, real) if e is not None and e.spec.classes and not e.spec.multilabel
+    ]
     counts = [e.counts() for e in sets]
     fewest = {name: min(c.get(name, 0) for c in counts) for name in (counts[0] if counts else ())}
     most = max(1, dots // max(sum(n > 0 for n in fewest.values()), 1))
@@ -178,4 +182,4 @@ def even_sets(
         chosen = np.sort(np.concatenate(rows))
         return ecg[chosen] if len(chosen) else None
 
-    return even(made), even(real)
+    return even(synthetic), even(real)

@@ -1,4 +1,4 @@
-"""Synthetic items beside the trained and the unseen ones they come closest to, the worst first."""
+"""Synthetic items with their nearest training and held-out items, the most copy-like first."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ PAIRS = 4
 
 @dataclass(frozen=True)
 class Pair:
-    """A synthetic item and its nearest real ones: rows of the sets' classes, distances as RMS."""
+    """A synthetic item and its nearest real items: rows within the class, RMS distances."""
 
-    made: int
+    synthetic: int
     trained: int
     to_trained: float
     held: int
-    to_held: float
+    to_heldout: float
 
 
-def closest(trial: Trial, group: str) -> list[Pair]:
-    """The worst pairs of a class: a copy lies near a trained item alone.
+def closest_pairs(trial: Trial, group: str) -> list[Pair]:
+    """The most copy-like pairs of a class: a copy lies near a training item only.
 
-    The worst has the least distance to a trained item as a share of that to an unseen one, as
-    memorisation measures: on the converter's grid, the least over small shifts.
+    Pairs are sorted by the distance to a training item divided by that to a held-out item, as in
+    memorisation: quantised to 5 uV, minimum over small shifts.
     """
     if trial.test is None or trial.train is None:
         return []
@@ -55,38 +55,41 @@ def closest(trial: Trial, group: str) -> list[Pair]:
     ]  # fmt: skip
 
 
-def drawn(
-    pairs: list[Pair], made: Ecg | None, train: Ecg | None, test: Ecg | None, lead: int
+def draw_pairs(
+    pairs: list[Pair], synthetic: Ecg | None, train: Ecg | None, test: Ecg | None, lead: int
 ) -> list[list[Picture]]:
-    """Per pair the synthetic item over the trained and over the unseen one, where they may be seen.
+    """For each pair the synthetic item over the training item and over the held-out item.
 
-    Twice the usual speed and gain: the eye should find what differs.
+    Items that may not be shown are not drawn. Speed and gain are doubled to show differences.
     """
-    if made is None or train is None or not pairs:
+    if synthetic is None or train is None or not pairs:
         return []
-    length = int(STRIP_S * made.spec.fs)
+    length = int(STRIP_S * synthetic.spec.fs)
     waves = [
-        [wave_of(made, pair.made, lead)[:length], wave_of(train, pair.trained, lead)[:length]]
+        [
+            wave_of(synthetic, pair.synthetic, lead)[:length],
+            wave_of(train, pair.trained, lead)[:length],
+        ]
         + ([wave_of(test, pair.held, lead)[:length]] if test is not None else [])
         for pair in pairs
     ]
     every = [wave for some in waves for wave in some]
-    plain, unit = made.spec.unit != "mV", made.spec.unit
+    plain, unit = synthetic.spec.unit != "mV", synthetic.spec.unit
     gain = plain_gain(every) if plain else 20.0
     low, high = panel_limits(every, gain)
-    speed = 25.0 if made.spec.seconds >= LONG_S else 50.0
+    speed = 25.0 if synthetic.spec.seconds >= LONG_S else 50.0
 
     def picture(over: NDArray, under: NDArray, words: str) -> Picture:
-        paper = Paper(len(over) / made.spec.fs, low, high, gain, plain, speed)
-        paper.wave(under, made.spec.fs, "real")
-        paper.wave(over, made.spec.fs, "synthetic over")
+        paper = Paper(len(over) / synthetic.spec.fs, low, high, gain, plain, speed)
+        paper.wave(under, synthetic.spec.fs, "real")
+        paper.wave(over, synthetic.spec.fs, "synthetic over")
         return Picture(paper.markup(f"synthetic ECG over its {words}"), words)
 
     found = []
     for number, (pair, (one, *others)) in enumerate(zip(pairs, waves, strict=True), 1):
         words = (
-            f"{number}: nearest trained, {pair.to_trained:.3f} {unit} off",
-            f"{number}: nearest unseen, {pair.to_held:.3f} {unit} off",
+            f"{number}: nearest training item, distance {pair.to_trained:.3f} {unit}",
+            f"{number}: nearest held-out item, distance {pair.to_heldout:.3f} {unit}",
         )
         found.append([picture(one, w, text) for w, text in zip(others, words, strict=False)])
     return found

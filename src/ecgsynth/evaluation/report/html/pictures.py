@@ -14,7 +14,7 @@ from ecgsynth.evaluation import Trial, members, pick
 from ecgsynth.evaluation.metrics.physiology import measurements
 from ecgsynth.evaluation.report.html import charts, maps
 from ecgsynth.evaluation.report.html.charts import Picture
-from ecgsynth.evaluation.report.html.pairs import Pair, closest, drawn
+from ecgsynth.evaluation.report.html.pairs import Pair, closest_pairs, draw_pairs
 from ecgsynth.evaluation.report.html.svg import Paper
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.paper import LONG_S
@@ -26,12 +26,12 @@ log = logging.getLogger("ecgsynth")
 
 MAX_CLASSES, BEATS, STRIPS = 12, 8, 1
 AVERAGED = 4000
-"""Items behind a mean."""
+"""Items that a mean is computed from."""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What of a trial may be drawn: real parts are None where no real trace may be seen."""
+class VisibleSets:
+    """The sets of a trial that may be drawn; None if their traces may not be shown."""
 
     synthetic: Ecg | None
     test: Ecg | None
@@ -55,62 +55,62 @@ class ClassPictures:
     distances: list[Pair] = field(default_factory=list)
 
 
-def overview(trial: Trial, shown: Shown) -> list[Picture]:
+def overview(trial: Trial, visible: VisibleSets) -> list[Picture]:
     """Maps of all classes together."""
     random = trial.random("page")
     dots = maps.FEW_DOTS if trial.quick else maps.DOTS
-    made, real = maps.even_sets(shown.synthetic, shown.test, dots, random)
-    found = maps.neighbourhoods(made, real, random, dots)
+    synthetic, real = maps.even_sets(visible.synthetic, visible.test, dots, random)
+    found = maps.neighbourhoods(synthetic, real, random, dots)
     if len(trial.groups) > 1:  # one class has its components beside its beats
-        found = maps.components(made, real, random, dots) + found
+        found = maps.components(synthetic, real, random, dots) + found
     return found
 
 
-def pictures(trial: Trial, shown: Shown) -> list[ClassPictures]:
-    """Pictures of each class, of the twelve largest where there are more."""
+def pictures(trial: Trial, visible: VisibleSets) -> list[ClassPictures]:
+    """Pictures of each class; of the twelve largest classes if there are more."""
     counts = trial.synthetic.counts() or {"": len(trial.synthetic)}
     groups = [g for g in trial.groups if counts.get(g)]
     if len(groups) > MAX_CLASSES:
         kept = sorted(groups, key=lambda g: -counts[g])[:MAX_CLASSES]
         groups = [g for g in groups if g in kept]
-    return [_of_class(trial, shown, group) for group in groups]
+    return [_of_class(trial, visible, group) for group in groups]
 
 
-def _of_class(trial: Trial, shown: Shown, group: str) -> ClassPictures:
+def _of_class(trial: Trial, visible: VisibleSets, group: str) -> ClassPictures:
     spec = trial.synthetic.spec
-    made, real = part(shown.synthetic, group), part(shown.test, group)
+    synthetic, real = part(visible.synthetic, group), part(visible.test, group)
     count = len(part(trial.synthetic, group) or ()), len(part(trial.test, group) or ())
     lead = spec.leads.index("II") if "II" in spec.leads else 0
     found = ClassPictures(heading_of(group), count, spec.leads[lead] if spec.leads[1:] else "")
-    known = shown.statistics.get(group, {})
+    known = visible.statistics.get(group, {})
     random = trial.random("page" + group)
-    if made is not None:
-        found.synthetic, found.real = _beats(made, real, lead, found.heading)
-    few, few_real = (None if e is None else pick(e, AVERAGED, random) for e in (made, real))
+    if synthetic is not None:
+        found.synthetic, found.real = _beats(synthetic, real, lead, found.heading)
+    few, few_real = (None if e is None else pick(e, AVERAGED, random) for e in (synthetic, real))
     if spec.seconds < LONG_S:
         found.charts += charts.means(few, few_real, known, lead)
     found.charts += maps.components(few, few_real, random, maps.FEW_DOTS)
     found.charts += charts.spectra(few, few_real, known)
     found.charts += charts.amplitudes(few, few_real, known) + charts.rhythms(few, few_real, known)
-    if made is not None and real is not None:
-        found.maps = maps.coherence_maps(made, real, lead, random)
-    found.measured = charts.measured(_intervals(trial, shown, group))
-    found.distances = closest(trial, group)
-    found.pairs = drawn(found.distances, made, part(shown.train, group), real, lead)
+    if synthetic is not None and real is not None:
+        found.maps = maps.coherence_maps(synthetic, real, lead, random)
+    found.measured = charts.measured(_intervals(trial, visible, group))
+    found.distances = closest_pairs(trial, group)
+    found.pairs = draw_pairs(found.distances, synthetic, part(visible.train, group), real, lead)
     return found
 
 
-def _intervals(trial: Trial, shown: Shown, group: str) -> dict[str, Mapping[str, NDArray]]:
-    """Kind -> measurement -> values of the items of a class; of what may be seen."""
-    if shown.synthetic is None or trial.test is None:
+def _intervals(trial: Trial, visible: VisibleSets, group: str) -> dict[str, Mapping[str, NDArray]]:
+    """Kind -> measurement -> values of the items of a class, of the sets that may be drawn."""
+    if visible.synthetic is None or trial.test is None:
         return {}
     try:
-        made, real = measurements(trial)
-    except EcgsynthError as problem:  # items in which no beat can be measured
+        synthetic, real = measurements(trial)
+    except EcgsynthError as problem:  # no beat can be measured
         log.info("intervals are not drawn: %s", problem)
         return {}
-    sets = [("synthetic", trial.synthetic, made)]
-    if shown.test is not None:
+    sets = [("synthetic", trial.synthetic, synthetic)]
+    if visible.test is not None:
         sets = [("real", trial.test, real), *sets]
     return {
         kind: {name: values[members(ecg, group)] for name, values in measured.items()}
@@ -119,7 +119,7 @@ def _intervals(trial: Trial, shown: Shown, group: str) -> dict[str, Mapping[str,
 
 
 def part(ecg: Ecg | None, group: str) -> Ecg | None:
-    """The items of a class; None where there are none."""
+    """The items of a class; None if there are none."""
     if ecg is None or (group and group not in ecg.spec.classes):
         return None
     chosen = ecg.of_class(group) if group else ecg
@@ -127,16 +127,16 @@ def part(ecg: Ecg | None, group: str) -> Ecg | None:
 
 
 def _beats(
-    made: Ecg, real: Ecg | None, lead: int, heading: str
+    synthetic: Ecg, real: Ecg | None, lead: int, heading: str
 ) -> tuple[list[Picture], list[Picture]]:
     """Items of both sets, each on its own piece of paper, all with one mV axis."""
-    spec, long = made.spec, made.spec.seconds >= LONG_S
+    spec, long = synthetic.spec, synthetic.spec.seconds >= LONG_S
     length = int(min(spec.seconds, STRIP_S) * spec.fs)
     many = STRIPS if long else BEATS
-    picked = [[] if e is None else pick_evenly(np.arange(len(e)), many) for e in (made, real)]
+    picked = [[] if e is None else pick_evenly(np.arange(len(e)), many) for e in (synthetic, real)]
     waves = [
         [wave_of(e, i, lead)[:length] for i in items] if e is not None else []
-        for e, items in zip((made, real), picked, strict=True)
+        for e, items in zip((synthetic, real), picked, strict=True)
     ]
     plain = spec.unit != "mV"
     gain = plain_gain([*waves[0], *waves[1]]) if plain else 10.0

@@ -1,4 +1,4 @@
-"""Small drawings as inline SVG whose colours follow the page: charts, and pieces of ECG paper."""
+"""Inline SVG drawings with colours of the page's style sheet: charts and ECG paper."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ FINE = 100
 
 
 class Drawing:
-    """An SVG under construction; every word that enters is escaped.
+    """An SVG under construction; all text is escaped.
 
     Parameters
     ----------
     width, height: in units of the view box. kind: class of the element, for the style sheet.
-    unit: "mm" fixes the size on the page, so that paper prints true; "" lets it fill its place.
+    unit: "mm" fixes the size on the page, so that ECG paper prints to scale; "" fills the
+    container.
     """
 
     def __init__(self, width: float, height: float, kind: str, unit: str = "") -> None:
@@ -47,7 +48,7 @@ class Drawing:
         self.path(outline(x, y), kind, scaled=True)
 
     def markup(self, label: str) -> Markup:
-        """The element, with its description for those who do not see it."""
+        """The element, with a description for screen readers."""
         size = Markup(' width="{:g}{u}" height="{:g}{u}"').format(
             self.width, self.height, u=self.unit
         )
@@ -65,7 +66,8 @@ class Chart(Drawing):
     Parameters
     ----------
     x, y: (from, to) of the axes. x_name, y_name: with their units; an axis without a name has no
-        numbers either. y_ticks: where marks stand, and their words; round numbers when left out.
+        numbers either.
+        y_ticks: where marks stand, and their words; round numbers when left out.
     """
 
     LEFT, TOP, RIGHT, BOTTOM = 42.0, 10.0, 310.0, 172.0
@@ -153,7 +155,8 @@ class Paper(Drawing):
     Parameters
     ----------
     seconds: length. low, high: mm beneath and above 0 mV. gain: mm per unit of the signal.
-    plain: for signals without mV; no lines. speed: mm/s.
+    plain: for signals without mV; no lines.
+    speed: mm/s.
     """
 
     HEAD, GUTTER, SIDE, FOOT = 1.3, 7.0, 2.0, 4.0
@@ -187,7 +190,8 @@ class Paper(Drawing):
         return np.asarray(self.HEAD + self.tall + self.low - np.asarray(value) * self.gain)
 
     def wave(self, wave: NDArray, fs: float, kind: str) -> None:
-        """wave: [sample], in the unit of the signal; what leaves the paper runs along its edge."""
+        """wave: [sample], in the unit of the signal; values outside the paper are clipped to its
+        edge."""
         height = np.clip(self.height_of(wave), self.HEAD, self.HEAD + self.tall)
         across = self.GUTTER + np.arange(len(wave)) / fs * self.speed
         keep = across <= self.GUTTER + self.wide
