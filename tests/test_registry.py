@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from importlib import resources
@@ -109,6 +110,15 @@ def test_a_file_that_nobody_listed_is_told_with_the_command_that_lists_it(
 def test_the_list_is_what_the_decorators_say() -> None:
     written = resources.files("ecgsynth").joinpath(registry.LIST).read_text()
     assert written == registry.registry_json(), "run `python -m ecgsynth.registry`"
+
+
+def test_the_command_writes_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+    monkeypatch.setattr(Path, "write_text", lambda path, text, **_: written.append((path, text)))
+    runpy.run_path(str(registry.__file__), run_name="__main__")
+    assert [(path.name, text) for path, text in written] == [
+        (registry.LIST, registry.registry_json())
+    ]
 
 
 def test_registering_another_object_under_a_taken_name_is_an_error() -> None:
