@@ -80,7 +80,9 @@ def wrong_words(name: str, source: str) -> set[str]:
     return in_names & (words("names") | words("texts")) | in_texts
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(SOURCE).as_posix())
+@pytest.mark.parametrize(
+    "path", list(modules()), ids=lambda path: path.relative_to(SOURCE).as_posix()
+)
 def test_no_module_has_a_word_that_the_page_of_style_replaces(path: Path) -> None:
     name = path.parent.name if path.stem == "__init__" else path.stem
     assert wrong_words(name, path.read_text("utf-8")) == set()
