@@ -55,7 +55,7 @@ def rr_at(
 
 
 def _without_rhythm(recording: Recording, times: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """First and last sample of every stretch in which no beats can be told."""
+    """First and last sample of every stretch in which beats cannot be annotated."""
     notes, end = recording.annotations, recording.samples
     at, symbol = notes.sample, notes.symbol
     off = at[symbol == FLUTTER_OFF]

@@ -13,7 +13,7 @@ from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.recording import Recording
 
 MIXED = ("synthetic", "items", "by", "patient", "real")
-"""What the card of real items with synthetic ones among them says under `mixed`."""
+"""The entry `mixed` in the card of real items with synthetic ones among them."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Acquisition:
 
     @property
     def mark(self) -> str:
-        """What every field for a patient, a device or a comment must say of synthetic ECG."""
+        """The text of every field for a patient, a device or a comment, for synthetic ECG."""
         if not self.made_by:
             return ""
         return "PARTLY SYNTHETIC" if self.recorded_in else "SYNTHETIC"
@@ -73,7 +73,7 @@ class Acquisition:
 
 
 def acquisition(ecg: Ecg | Recording) -> Acquisition:
-    """What a set says of its acquisition, in its source, its card and its contexts; of a recording
+    """What a set states of its acquisition, in its source, its card and its contexts; of a recording
     also when it began, and with which device."""
     if isinstance(ecg, Recording):
         if ecg.synthetic:

@@ -170,7 +170,7 @@ def _find(settings: Folder.Settings) -> FolderContents:
         if ending not in kinds:
             raise EcgsynthError(
                 f"'{path.suffix}' ({path.name}) is no ending of recordings; known are a folder, "
-                f"{', '.join(sorted(kinds.keys() - {'/'}))}, or say data.kind."
+                f"{', '.join(sorted(kinds.keys() - {'/'}))}, or set data.kind."
             )
         kind = kinds[ending]
     return read_records(path, settings) if kind == "wfdb" else read_rows(path, kind, settings)

@@ -31,8 +31,8 @@ TABLES = ("npz", "csv", "parquet")
 def read_table(path: Path, kind: str, settings: Folder.Settings) -> Ecg:
     """All rows of a table in the unit of its numbers (uV becomes mV), none dropped yet.
 
-    kind: name of a format. A file of ecgsynth's own layout, and one that is no table, says all of
-    itself; of a table of others, `settings` says what it does not.
+    kind: name of a format. A file of ecgsynth's own layout, and one that is no table, states
+    everything; for a foreign table, `settings` fills in what is missing.
 
     Raises
     ------

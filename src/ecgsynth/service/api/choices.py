@@ -71,7 +71,7 @@ class Formats(BaseModel):
 async def formats() -> Formats:
     """Every registered format."""
 
-    def found() -> Formats:
+    def installed_formats() -> Formats:
         return Formats(
             formats=[Format.of(name, about) for name, about in FORMATS.descriptions().items()],
             usual=contract.USUAL,
@@ -79,7 +79,7 @@ async def formats() -> Formats:
             accept_text=uploads.sentence(),
         )
 
-    return await asyncio.to_thread(found)
+    return await asyncio.to_thread(installed_formats)
 
 
 class Dataset(BaseModel):

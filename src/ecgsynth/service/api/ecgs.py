@@ -36,7 +36,7 @@ UNSAID = re.compile(r"[^ -~]")
 MOST_WARNING = 2000
 
 LINES, ZIP = "application/x-ndjson", "application/zip"
-"""Media types of bodies that are no file of a format."""
+"""Media types of responses that are no file of a format."""
 
 SENT = [kind for kind in contract.every().values() if not contract.zipped(kind)]
 """Formats whose files are sent as they are."""
@@ -74,7 +74,7 @@ class Wanted(BaseModel):
     )
     format: str = Field(
         responses.NDJSON,
-        description="ndjson, or a format of GET /v1/formats, which says whether it comes as a zip",
+        description="ndjson, or a format of GET /v1/formats, which states whether it comes as a zip",
     )
     measure: bool = Field(
         False, strict=True, description="each line with its measured rate and intervals; ndjson"
