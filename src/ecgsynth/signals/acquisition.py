@@ -73,8 +73,8 @@ class Acquisition:
 
 
 def acquisition(ecg: Ecg | Recording) -> Acquisition:
-    """What a set states of its acquisition, in its source, its card and its contexts; of a recording
-    also when it began, and with which device."""
+    """What a set states of its acquisition, in its source, its card and its contexts; of a
+    recording also when it began, and with which device."""
     if isinstance(ecg, Recording):
         if ecg.synthetic:
             return Acquisition((ecg.source.removeprefix(SYNTHETIC),), "", 1, 1, start=ecg.start)

@@ -74,7 +74,7 @@ class Wanted(BaseModel):
     )
     format: str = Field(
         responses.NDJSON,
-        description="ndjson, or a format of GET /v1/formats, which states whether it comes as a zip",
+        description="ndjson, or a format of GET /v1/formats, which marks those that come as a zip",
     )
     measure: bool = Field(
         False, strict=True, description="each line with its measured rate and intervals; ndjson"
