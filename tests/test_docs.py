@@ -8,13 +8,16 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import typer
+import yaml
 
+from ecgsynth import __version__
 from ecgsynth.cli.main import app
 from ecgsynth.config import Data, Run, Training
 from ecgsynth.registry import DATASETS, MODELS, OBJECTIVES
@@ -265,6 +268,13 @@ def test_every_file_and_name_in_the_maps_of_the_code_exists(page: str) -> None:
             pattern = rf"^\s*(async )?(def|class) {name}\b|^{name}\b"
             missing += [] if re.search(pattern, path.read_text("utf-8"), re.M) else [span]
     assert not missing
+
+
+def test_the_version_is_the_same_wherever_it_is_named() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert project["version"] == citation["version"] == __version__
+    assert project["license"] == citation["license"]
 
 
 @pytest.mark.data("mitbih")
