@@ -97,8 +97,8 @@ def main(words: list[str]) -> None:
     for case in WHOLE + BROKEN:
         if not words or any(word in case.name for word in words):
             steps, alarms = train_case(replace(case, steps=min(case.steps, most)))
-            told = ", ".join(f"{name} ({step})" for name, step in alarms) or "none"
-            print(f"| {case.name} | {steps} | {case.alarm or 'none'} | {told} |", flush=True)
+            listed = ", ".join(f"{name} ({step})" for name, step in alarms) or "none"
+            print(f"| {case.name} | {steps} | {case.alarm or 'none'} | {listed} |", flush=True)
 
 
 def train_case(case: Case) -> tuple[int, list[tuple[str, int]]]:

@@ -52,7 +52,7 @@ def judged(
     sets: Mapping[str, es.Ecg], test: es.Ecg, train: es.Ecg, metrics: Sequence[str],
     groups: Mapping[str, str] | None = None, *, quick: bool = False,
 ) -> dict[str, es.Report]:  # fmt: skip
-    """Print the judge's figures of several sets of one size, floors and ceilings beside them.
+    """Print figures of several sets of one size, with floors and ceilings.
 
     sets: column -> synthetic set. groups: metric -> its only group that is shown; all of them when
     left out. Returns the reports.

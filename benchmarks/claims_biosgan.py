@@ -3,7 +3,7 @@
 `python benchmarks/claims_biosgan.py MODEL [MODEL...]` trains its classifier on synthetic beats, on
 real ones and on both, and prints tables in Markdown: as published with everybody's beats on both
 sides, or with `--interpatient` on people never seen (`--final`: those of DS2, once a version). The
-folder `--to` keeps what every classifier said, so that the same command goes on where it was
+folder `--to` keeps what every classifier predictions, so that the same command goes on where it was
 stopped (delete it to begin anew), and the pictures: PCA and t-SNE of every model, and the label
 codes of biosgan.
 
@@ -75,7 +75,10 @@ def main() -> None:
                 f"{name} learned from {source}, but this table is of {train.source}; train it with "
                 f"data.name=heartbeat_csv data.split=train{between}."
             )
-    print(f"Real: {told(train)} of {train.source}; tested on {told(test)} of {test.source}.\n")
+    print(
+        f"Real: {count_text(train)} of {train.source}; "
+        f"tested on {count_text(test)} of {test.source}.\n"
+    )
     claims(models, train, test, given.to / f"{side}{between}", given.quick)
     counts = dict.fromkeys(train.spec.classes, MADE)
     made = {name: model.generate(counts, seed=0) for name, model in models.items()}
@@ -97,18 +100,18 @@ def claims(
     seeds, steps = (1, LOOK) if quick else (SEEDS, STEPS)
     columns = [*models, FLOOR, CEILING]
     jobs = [(r, c) for r in PUBLISHED for c in (columns if r in (ALONE, BOTH) else [CEILING])]
-    said: dict[tuple[str, str], list[NDArray[np.float32]]] = {job: [] for job in jobs}
+    predictions: dict[tuple[str, str], list[NDArray[np.float32]]] = {job: [] for job in jobs}
     with share_bar("training classifiers") as advance:
         for seed in range(seeds):
             for k, (row, column) in enumerate(jobs):
                 advance(f"{row}, {column}, seed {seed}", (seed + k / len(jobs)) / seeds)
                 file = folder / f"{row}, {column}, {steps} steps, seed {seed}.npy"
                 source = models.get(column, column)
-                said[row, column].append(
+                predictions[row, column].append(
                     kept(file, partial(answers_of, row, source, train, test, seed, steps))
                 )
     cells, details = {}, []
-    for (row, column), each in said.items():
+    for (row, column), each in predictions.items():
         found = scores(test, np.stack(each))
         sd = float(np.std([merit(test, one) for one in each], ddof=1)) if seeds > 1 else None
         cells[row, column] = shown(found["all"]) + (f", SD {number(sd)}" if sd is not None else "")
@@ -129,7 +132,7 @@ def claims(
 def answers_of(
     row: str, source: es.Synthesizer | str, train: es.Ecg, test: es.Ecg, seed: int, steps: int
 ) -> NDArray[np.float32]:
-    """[item, class] what a classifier that learned from a row's beats says of the test beats."""
+    """[item, class] predictions for the test beats by a classifier trained on a row's beats."""
     return answers(training_set(row, source, train, seed), test, seed, steps)
 
 
@@ -238,7 +241,7 @@ def shown(one: Estimate) -> str:
     return estimate(one.value, one.low, one.high)
 
 
-def told(ecg: es.Ecg) -> str:
+def count_text(ecg: es.Ecg) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in ecg.counts().items())
 
 

@@ -88,7 +88,7 @@ def main() -> None:
     columns_table("figure", columns)
     print(
         "The critic's AUROC of real against synthetic was published as a merit (.9899). It is "
-        "none: a high one says that the critic sees through its generator; .50 is the aim.\n\n"
+        "none: a high one means that the critic detects its generator; .50 is the aim.\n\n"
         f"Arrhythmia candidates (kept / of all: irregular, found): RR-SD above {limit:.3f} s, the "
         f"{IRREGULAR:.0%} quantile of {len(normal):,} normal records, or the statement is found "
         f"by the fixed instrument with a probability of {LIKELY:g} or more (-: not known to it); "
@@ -171,10 +171,10 @@ def critic_figures(
     path: Path, model: es.Synthesizer, train: es.Ecg, heldout: es.Ecg, made: es.Ecg
 ) -> dict[str, str]:
     """AUROC and accuracy of the trained critic, equally many records a side."""
-    said = {ecg.source: critic_says(path, model, ecg) for ecg in (train, heldout, made)}
+    logits_of = {ecg.source: critic_logits(path, model, ecg) for ecg in (train, heldout, made)}
     cells: dict[str, str] = {}
     for what, ecg in (("held-out", heldout), ("trained", train)):
-        real, synthetic = said[ecg.source], said[made.source]
+        real, synthetic = logits_of[ecg.source], logits_of[made.source]
         name = f"critic, {what} real against synthetic: AUROC; accuracy"
         if real is None or synthetic is None:
             cells[name] = "a model file has no critic"
@@ -189,7 +189,7 @@ def critic_figures(
     return cells
 
 
-def critic_says(path: Path, model: es.Synthesizer, ecg: es.Ecg) -> NDArray[np.float64] | None:
+def critic_logits(path: Path, model: es.Synthesizer, ecg: es.Ecg) -> NDArray[np.float64] | None:
     """[item] the critic's logit for "real", each record shown with its own label and context;
     None where the critic is not kept."""
     import torch
@@ -231,12 +231,12 @@ def candidates(ecg: es.Ecg, limit: float) -> tuple[es.Ecg, dict[str, str]]:
     rr = rr_sd(ecg)
     beats = rr <= LONGEST_SD_S  # a network finds a statement even where there is no heart beat
     irregular = beats & (rr > limit)
-    said, label = known.predict(ecg), np.asarray(ecg.label) > 0
+    probability, label = known.predict(ecg), np.asarray(ecg.label) > 0
     found, cells = np.zeros(len(ecg), bool), {}
     for carries, name in zip(label.T, ecg.spec.classes, strict=True):
         likely, seen = np.zeros(len(ecg), bool), "-"
         if name in known.spec.classes:
-            likely = carries & beats & (said[:, known.spec.classes.index(name)] >= LIKELY)
+            likely = carries & beats & (probability[:, known.spec.classes.index(name)] >= LIKELY)
             seen = str(likely.sum())
         found |= likely
         kept = (carries & irregular) | likely

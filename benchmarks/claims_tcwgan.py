@@ -129,8 +129,8 @@ def utility(name: str, train: es.Ecg, validation: es.Ecg, steps: int) -> list[st
                 train.with_classes(CLASSES), None, steps=steps, seed=seed,
                 advance=lambda step, begun=begun: advance(name, begun + step / steps / len(SEEDS)),
             )  # fmt: skip
-            said = predict(net, validation).argmax(1)
-            scores.append(f1_score(validation.labels_id, said, labels=range(4), average=None))
+            predicted = predict(net, validation).argmax(1)
+            scores.append(f1_score(validation.labels_id, predicted, labels=range(4), average=None))
     macro = np.mean(scores, 1)
     spread = f"{number(macro.mean())} ({number(macro.std(ddof=1))})"
     return [name, *(number(value) for value in np.mean(scores, 0)), spread]

@@ -6,7 +6,7 @@ from, and keeps them in `benchmarks/results/linkability.json`. The mean RR of a 
 MIT-BIH is that of the trained minutes, and in a second row that of the whole recording, which an
 attacker is likelier to know.
 
-Four validation people tell little. So the prior alone is also measured on 100 other splits of the
+Four validation people are few. So the prior alone is also measured on 100 other splits of the
 same 22 people, 18 of them trained: the row `refits`, whose intervals are over splits.
 """
 
@@ -85,7 +85,7 @@ def of_model(path: Path) -> Iterator[tuple[str, Found]]:
         note = f"{data.name} holds nobody back: everybody was learned from"
         yield (
             model.card.name,
-            {figure.name: told(Estimate(np.nan, note=note)) for figure in FIGURES},
+            {figure.name: to_json(Estimate(np.nan, note=note)) for figure in FIGURES},
         )
         return
     new = load(data.name, "validation", **data.settings)
@@ -101,13 +101,13 @@ def measured(trial: Trial) -> Found:
     found = {}
     for figure in FIGURES:
         try:
-            found[figure.name] = told(figure.measure(trial)["all"])
+            found[figure.name] = to_json(figure.measure(trial)["all"])
         except NotApplicable as reason:
-            found[figure.name] = told(Estimate(np.nan, note=str(reason)))
+            found[figure.name] = to_json(Estimate(np.nan, note=str(reason)))
     return found
 
 
-def told(figure: Estimate) -> dict[str, Any]:
+def to_json(figure: Estimate) -> dict[str, Any]:
     value = None if np.isnan(figure.value) else figure.value
     return {"value": value, "low": figure.low, "high": figure.high, "note": figure.note}
 
@@ -134,7 +134,7 @@ def refits() -> Found:
         more[k] = number.hits[:TRAINED].mean() - number.hits[TRAINED:].mean()
     note = f"{REFITS} splits of {len(own)} people, {TRAINED} of them trained"
     return {
-        figure.name: told(mean_of(values, note))
+        figure.name: to_json(mean_of(values, note))
         for figure, values in zip(FIGURES, (areas, more), strict=True)
     }
 

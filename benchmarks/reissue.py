@@ -46,7 +46,7 @@ def reissued(path: Path, steps: bool) -> str:
     """Write a model's file again with a prior of today; returns what was done in words."""
     model = Synthesizer.load(path)
     run = Run.from_dict(model.card.run)
-    with collect_warnings() as told:
+    with collect_warnings() as messages:
         data = load(run.data.name, run.data.split, **run.data.settings)
     styles, style = style_codes(data, run.training)
     assert styles == model.card.styles, "the recordings are of other people than the model's"
@@ -56,7 +56,7 @@ def reissued(path: Path, steps: bool) -> str:
     card.prior = prior.to_json()
     card.data |= {"items": int(round_coarse(len(data))), "classes": classes_of(data)}
     card.left_out |= rare_labels(data)
-    card.doubts = [*told, *training_set_warnings(run, data)]
+    card.doubts = [*messages, *training_set_warnings(run, data)]
     model.save(path, half=model.halved)
     assert card.id == before, "the weights have changed"
     return f"{len(prior.classes)} classes of {len(np.unique(people_of(data)))} people"

@@ -1,8 +1,8 @@
 """Train a fixed instrument and ship it: python benchmarks/train_instrument.py mitbih | ptbxl.
 
 Beats: MIT-BIH, DS1 without its validation patients, where the weights with the best macro F1 are
-kept. Records: PTB-XL at 100 Hz, folds 1-8; the best macro AUROC on fold 9 is kept, fold 10 is told
-once at the end. Each about five minutes on one core.
+kept. Records: PTB-XL at 100 Hz, folds 1-8; the best macro AUROC on fold 9 is kept. Fold 10 is
+tested once at the end. Each takes about five minutes on one core.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ def main() -> None:
         net = fit(
             train, validation, steps=steps, advance=lambda n: advance("training", n / made_of)
         )
-    told = {
+    figures = {
         part: (aurocs if ecg.spec.multilabel else f1s)(part, ecg, predict(net, ecg.quantised()))
         for part, ecg in parts.items()
         if part != "train"
     }
     facts = {"train": train.source, "validation": validation.source, "steps": steps}
-    make_instrument(net, train, facts | {"licence": licence, "figures": told}).save(to)
+    make_instrument(net, train, facts | {"licence": licence, "figures": figures}).save(to)
     size = sum(p.numel() for p in net.parameters())
     print(f"{to}: {to.stat().st_size / 1e6:.1f} MB, {size:,} parameters")
 
@@ -67,16 +67,16 @@ def records() -> tuple[dict[str, Ecg], int, str]:
     return parts, round(RECORD_STEPS / RECORD_SHARE), "CC BY 4.0"
 
 
-def f1s(part: str, ecg: Ecg, said: np.ndarray) -> dict[str, float]:
-    each = f1_score(ecg.labels_id, said.argmax(1), average=None)
+def f1s(part: str, ecg: Ecg, predicted: np.ndarray) -> dict[str, float]:
+    each = f1_score(ecg.labels_id, predicted.argmax(1), average=None)
     found = {name: round(float(f), 3) for name, f in zip(ecg.spec.classes, each, strict=True)}
     print(f"{part}: F1 {found}")
     return found
 
 
-def aurocs(part: str, ecg: Ecg, said: np.ndarray) -> dict[str, float]:
+def aurocs(part: str, ecg: Ecg, predicted: np.ndarray) -> dict[str, float]:
     found = {
-        name: round(float(roc_auc_score(ecg.label[:, k], said[:, k])), 3)
+        name: round(float(roc_auc_score(ecg.label[:, k], predicted[:, k])), 3)
         for k, name in enumerate(ecg.spec.classes)
         if 0 < ecg.label[:, k].sum() < len(ecg)
     }

@@ -311,7 +311,7 @@ def test_the_person_who_is_covered_least_is_not_hidden_by_the_mean() -> None:
     private = Trial(made, replace(test, source="ward"), quick=True)
     assert "p4" not in on_real("coverage_worst_person", private).note
     few = Trial(made, crowd(names(np.arange(132) // 3)), quick=True)
-    assert "nobody has 10" in on_real("coverage_worst_person", few).note
+    assert "no person has 10" in on_real("coverage_worst_person", few).note
 
 
 @pytest.mark.parametrize("kind", ["one person", "ten items", "nobody named", "other names"])

@@ -1,1 +1,1 @@
-"""The study of augmentation: what synthetic beats add to a classifier, beside what is free."""
+"""The study of augmentation: gain of a classifier by synthetic beats, and by simpler methods."""

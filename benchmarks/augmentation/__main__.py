@@ -1,7 +1,7 @@
-r"""What do synthetic beats add to a classifier of rare beats? `python -m benchmarks.augmentation`.
+r"""Gain of a classifier of rare beats by synthetic beats: `python -m benchmarks.augmentation`.
 
-Trains the judge's classifier on real beats and on real beats filled up in several ways, at equal
-steps, and tells F1 on people of neither set:
+Trains the fixed classifier on real beats and on real beats augmented in several ways, at equal
+steps, and prints F1 on new people:
 
     python -m benchmarks.augmentation --generator flagship=mitbih-beats,runs/b,runs/c \
         --generator vanilla=recipe:vanilla-mitbih --train      # trains what has to be trained
@@ -178,8 +178,8 @@ def final(study: Study) -> Results:
     if now not in before:
         with atomic_write(looks) as temporary:
             temporary.write_text(json.dumps([*before, now], indent=1) + "\n")
-    told = ", ".join(f"{name} {number}" for name, number in now["versions"].items())
-    print(f"{name_of(source)} was looked at on {now['date']} ({told}; {_models(study)}).")
+    versions = ", ".join(f"{name} {number}" for name, number in now["versions"].items())
+    print(f"{name_of(source)} was looked at on {now['date']} ({versions}; {_models(study)}).")
     return Results(study, "test")
 
 

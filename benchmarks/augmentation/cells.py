@@ -1,4 +1,4 @@
-"""One classifier training: what it is, which are wanted, and what is kept of it."""
+"""Cells: one classifier training each; which are needed, and the files of each."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def path_of(study: Study, cell: Cell, ending: str) -> Path:
 def keep(
     study: Study, cell: Cell, said: dict[Side, NDArray[np.floating]], facts: dict[str, Any]
 ) -> None:
-    """Write what a cell's classifier said; the JSON comes last and makes the cell count."""
+    """Write the predictions of a cell's classifier; the JSON is last and marks the cell as done."""
     digests = {}
     for side, probabilities in said.items():
         path = path_of(study, cell, f".{side}.npz")

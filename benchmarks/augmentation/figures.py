@@ -1,4 +1,4 @@
-"""F1 of what cells say, its gain over another arm, and intervals over people and seeds.
+"""F1 of the predictions of cells, gain over another arm, and intervals over people and seeds.
 
 A person is left out of all arms at once, and so is a generator (or subset) where both arms have as
 many of them, or the classifier where each has one generator. So a gain is paired.
@@ -22,18 +22,18 @@ MACRO, MACRO_ALL = "macro NSV", "macro NSVF"
 ONE_PATIENT = "one patient"
 
 
-def f1s(test: Ecg, said: NDArray) -> NDArray[np.float64]:
-    """[class] F1 of the likeliest class. said: [item, class] probabilities."""
+def f1s(test: Ecg, predicted: NDArray) -> NDArray[np.float64]:
+    """[class] F1 of the most probable class. predicted: [item, class] probabilities."""
     count = len(test.spec.classes)
-    cells = np.bincount(test.labels_id * count + said.argmax(1), minlength=count * count)
+    cells = np.bincount(test.labels_id * count + predicted.argmax(1), minlength=count * count)
     return f1(cells.reshape(count, count))
 
 
-def merit(test: Ecg, said: NDArray) -> float:
+def merit(test: Ecg, predicted: NDArray) -> float:
     """Macro F1 of N, S and V (of all classes where it has others): by this options are chosen."""
     names = test.spec.classes
     kept = NSV if set(NSV) <= set(names) else names
-    return float(f1s(test, said)[[names.index(name) for name in kept]].mean())
+    return float(f1s(test, predicted)[[names.index(name) for name in kept]].mean())
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Figures:
     lone: tuple[str, ...]
 
     @classmethod
-    def of(cls, test: Ecg, said: Sequence[Sequence[NDArray]]) -> Figures:
+    def of(cls, test: Ecg, predicted: Sequence[Sequence[NDArray]]) -> Figures:
         """said: [generator][classifier] probabilities [item, class] of the test items."""
-        each = [figures(test, np.stack(one)) for one in said]
+        each = [figures(test, np.stack(one)) for one in predicted]
         known = {name: _mean([one[name] for one in each]) for name in each[0]}
         known[MACRO_ALL] = known.pop("all")
         known.setdefault(MACRO, known[MACRO_ALL])
@@ -69,7 +69,7 @@ class Figures:
         return interval(one.value, one.left, items=self.items[name])
 
     def gain(self, other: Figures, name: str) -> Estimate:
-        """What a figure is above that of another arm, on the same people."""
+        """Difference of a figure to that of another arm, on the same people."""
         ours, theirs = self.known[name], other.known[name]
         value = ours.value - theirs.value
         if name in self.lone:

@@ -90,7 +90,7 @@ def gain(found: Results) -> Figure:
 
 
 def _bars(axes: Axes, at: Sequence[int], values: Sequence, arm: str, k: int) -> None:
-    """Points with their intervals, a little beside each other."""
+    """Points with their intervals, side by side."""
     if not at:
         return
     where = [x + 0.07 * (k - 2) for x in at]

@@ -148,14 +148,14 @@ def _made(
         most = max(option.wanted(counts[name], largest) for option in tried)
         wanted = min(most, study.settings.distinct)
 
-        def told(share: float, done: int = done) -> None:
+        def report(share: float, done: int = done) -> None:
             advance((done + share) / len(rare))
 
         if not wanted:
             continue
         try:
             pool[name], found = draw_accepted(
-                model, name, wanted, real.spec, gate=gate, seed=seed, advance=told
+                model, name, wanted, real.spec, gate=gate, seed=seed, advance=report
             )
             notes[name] = {"wanted": wanted, "drawn": found.drawn, "accepted": found.accepted}
         except EcgsynthError as problem:  # the gate let nothing through: the class stays as it is

@@ -58,23 +58,23 @@ class Results:
         return all(cells.facts_of(self.study, cell) is not None for cell in needed)
 
     @cached_property
-    def _said(self) -> dict[Point, list[list[NDArray[np.float32]]]]:
+    def _predictions(self) -> dict[Point, list[list[NDArray[np.float32]]]]:
         """Point -> [generator or subset][classifier] probabilities of the whole side."""
         found: dict[Point, list[list[NDArray[np.float32]]]] = {}
         for (arm, n), word in self.chosen.items():
             groups: dict[int, list[NDArray[np.float32]]] = {}
             for cell in cells.full(self.study, arm, n, cells.Option.of(word)):
-                said = cells.load(self.study, cell, self.side)
-                assert said is not None
-                groups.setdefault(cell.subset if n else cell.generator, []).append(said)
+                predicted = cells.load(self.study, cell, self.side)
+                assert predicted is not None
+                groups.setdefault(cell.subset if n else cell.generator, []).append(predicted)
             found[arm, n] = [*groups.values()]
         return found
 
     def _figures(self, rows: NDArray[np.bool_]) -> dict[Point, Figures]:
         test = self.whole[rows]
         return {
-            point: Figures.of(test, [[one[rows] for one in each] for each in said])
-            for point, said in self._said.items()
+            point: Figures.of(test, [[one[rows] for one in each] for each in predicted])
+            for point, predicted in self._predictions.items()
         }
 
     @cached_property

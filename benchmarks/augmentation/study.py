@@ -78,10 +78,10 @@ class Study:
                     name, Generator(name, tuple(kept["models"]), kept["recipe"])
                 )
             now = json.loads(json.dumps(self._facts()))
-            told = _differences(before, now)
-            if told:
+            differences = _differences(before, now)
+            if differences:
                 raise EcgsynthError(
-                    f"{self.folder} holds another study ({'; '.join(told)}); take the same "
+                    f"{self.folder} holds another study ({'; '.join(differences)}); take the same "
                     "settings, or another --work."
                 )
             if now != before:
@@ -147,10 +147,10 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]
     if not before:
         return []
     old, new = flatten_settings(dict(before)), flatten_settings(dict(now))
-    told = []
+    differences = []
     for key in sorted({*old} & {*new}):
         longer = key.endswith(".models") and new[key].startswith(old[key].removesuffix("]"))
         more = key == "settings.ns" and {*json.loads(old[key])} <= {*json.loads(new[key])}
         if old[key] != new[key] and not (longer or more):
-            told.append(f"{key}: {old[key]} -> {new[key]}")
-    return told
+            differences.append(f"{key}: {old[key]} -> {new[key]}")
+    return differences

@@ -18,12 +18,12 @@ def subset(train: es.Ecg, rare: tuple[str, ...], n: int, seed: int) -> es.Ecg:
 
     Raises
     ------
-    EcgsynthError: n is below one, or nobody's beats are told apart.
+    EcgsynthError: n is below one, or the beats do not name their people.
     """
     if n < 1:
         raise EcgsynthError(f"a point of the curve holds at least one beat of a class; got {n}.")
     if train.patient is None:
-        raise EcgsynthError(f"{train.source} does not say whose the beats are; name the patients.")
+        raise EcgsynthError(f"{train.source} does not name the patients of its beats; add them.")
     label, kept = train.labels_str, [np.flatnonzero(~np.isin(train.labels_str, rare))]
     for name in rare:
         rows = np.flatnonzero(label == name)

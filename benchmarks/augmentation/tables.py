@@ -23,7 +23,7 @@ PUBLISHED = {
 """F1 on DS2 between patients; the macros follow from the published matrices, to two digits."""
 
 BASES = ("none", "weights", "jitter", "gaussian")
-"""What a gain is told against: nothing, a weighted loss, oversampling with jitter, the floor."""
+"""References of a gain: no augmentation, a weighted loss, oversampling with jitter, the floor."""
 
 CURVE_BASES = ("weights", "jitter")
 """Likewise on the curve, where no classifier is left without help."""
@@ -34,7 +34,7 @@ TITLES = {
 }  # fmt: skip
 
 FEW = 0.1
-"""Share of accepted beats below which a generator's are told."""
+"""Share of accepted beats below which it is printed."""
 
 Lines = Iterator[str]
 

@@ -43,7 +43,7 @@ class Training:
 
         Raises
         ------
-        EcgsynthError: it failed; it has said why.
+        EcgsynthError: it failed; it has printed the reason.
         """
         from filelock import FileLock, Timeout
 

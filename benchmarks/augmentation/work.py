@@ -67,8 +67,8 @@ def work(study: Study, only: str = "") -> None:
                 with held:
                     if cells.facts_of(study, cell) is not None:  # another was quicker
                         continue
-                    told = _telling(advance, pace, cell, able[k:], later)
-                    pace.add(cell, make(study, cell, told))
+                    progress = _report_progress(advance, pace, cell, able[k:], later)
+                    pace.add(cell, make(study, cell, progress))
                     worked = True
             if not worked:
                 advance("waiting for other processes", 0.0)
@@ -110,8 +110,10 @@ def training_set(
         ]
         shown = es.concatenate([real, *added])
     after = shown.counts()
-    told = {name: {"real": counts[name], "added": after[name] - counts[name]} for name in counts}
-    return shown.quantised(), told
+    counts_added = {
+        name: {"real": counts[name], "added": after[name] - counts[name]} for name in counts
+    }
+    return shown.quantised(), counts_added
 
 
 def make(study: Study, cell: Cell, advance: Callable[[str, float], None]) -> float:
@@ -192,7 +194,7 @@ class Pace:
         return any(self.seconds.values())
 
 
-def _telling(
+def _report_progress(
     advance: Advance, pace: Pace, cell: Cell, ahead: list[Cell], later: int
 ) -> Callable[[str, float], None]:
     """The bar's words and share, by the seconds that are done and those that are expected."""
@@ -200,8 +202,8 @@ def _telling(
     rest = sum(pace.of(one.arm) for one in ahead) + later * pace.of()
     own = pace.of(cell.arm)
 
-    def told(what: str, share: float) -> None:
+    def report(what: str, share: float) -> None:
         words = f"{cell.name}: {what}; {pace.of():.0f} s a cell, {len(ahead) + later} left"
         advance(words, (done + own * share) / (done + rest))
 
-    return told
+    return report
