@@ -24,9 +24,9 @@ from rich.progress import track
 from ecgsynth.datasets import load
 from ecgsynth.evaluation import Trial, pick
 from ecgsynth.evaluation.baselines import statistics
-from ecgsynth.evaluation.baselines.real_samples import drawn
+from ecgsynth.evaluation.baselines.real_samples import has_real_samples
 from ecgsynth.evaluation.intervals import blocks
-from ecgsynth.evaluation.judge import judge
+from ecgsynth.evaluation.judge import measure_all
 from ecgsynth.evaluation.metrics.privacy.copies import COPIES, copy_share, copy_share_person
 from ecgsynth.evaluation.report import Report
 from ecgsynth.files import atomic_write
@@ -176,7 +176,7 @@ def real_samples(count: int) -> dict[str, Any]:
         statistics.Reference.measure(test), calibrations=known.calibrations, train=known.train
     )
     metrics = [METRICS.get(name) for name in METRICS.names()]
-    metrics = [m for m in metrics if drawn(m, quick=True) and not m.by_size]
+    metrics = [m for m in metrics if has_real_samples(m, quick=True) and not m.by_size]
     metrics += [copy_share, copy_share_person]
     marks: dict[str, Counter[str]] = {}
     bad = []
@@ -188,7 +188,7 @@ def real_samples(count: int) -> dict[str, Any]:
         sample = concatenate([pick(pool.of_class(n), c, random) for n, c in COUNTS.items()])
         sample = replace(sample, source=f"synthetic:real {k}", patient=None, record=None)
         trial = Trial(sample, test, train[~half], reference=measured, quick=True, seed=k)
-        rows, left_out, validity = judge(trial, metrics, True, lambda *_: None)
+        rows, left_out, validity = measure_all(trial, metrics, True, lambda *_: None)
         for entry in Report.of(trial, rows, left_out, [], c2st_validity=validity).to_json()[
             "questions"
         ]:

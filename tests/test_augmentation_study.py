@@ -410,14 +410,14 @@ def test_people_on_both_sides_are_refused(folder: Path, capsys: Any) -> None:
 
 
 def test_a_generator_that_cannot_stand_in_the_study_is_refused(folder: Path) -> None:
-    from benchmarks.augmentation.generators import checked, learned_from
+    from benchmarks.augmentation.generators import check_generator, learned_from
 
     train: Ecg = read(folder / "train.npz")
     model = tiny_synthesizer(train.with_classes(("N", "S")))
     with pytest.raises(EcgsynthError, match="makes N, S, not V, which the study fills up"):
-        checked(model, "mine", train, ("S", "V"))
+        check_generator(model, "mine", train, ("S", "V"))
     whole = tiny_synthesizer(train)
-    checked(whole, "mine", train, ("S", "V"))
+    check_generator(whole, "mine", train, ("S", "V"))
     learned_from(whole, "mine", train.source)
     with pytest.raises(EcgsynthError, match="learned from .*, the classifiers learn from mitbih"):
         learned_from(whole, "mine", "mitbih:train")
@@ -427,7 +427,7 @@ def test_a_generator_that_cannot_stand_in_the_study_is_refused(folder: Path) -> 
         context=np.zeros((len(train), len(names)), np.float32),
     )  # fmt: skip
     with pytest.raises(EcgsynthError, match="does not make mood, which the real beats carry"):
-        checked(whole, "mine", more, ("S", "V"))
+        check_generator(whole, "mine", more, ("S", "V"))
 
 
 def test_a_generator_of_other_beats_has_no_place_on_the_curve(again: Path) -> None:

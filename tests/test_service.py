@@ -28,9 +28,9 @@ from ecgsynth.registry import FORMATS
 from ecgsynth.service.api import pages, problems, responses
 from ecgsynth.service.api.ecgs import FEW
 from ecgsynth.service.application import create_app
-from ecgsynth.service.middleware.logs import MOST_WARNINGS, heard
+from ecgsynth.service.middleware.logs import MOST_WARNINGS, collect_warnings
 from ecgsynth.service.models.batching import Batcher
-from ecgsynth.service.models.measurements import NAMES, measured
+from ecgsynth.service.models.measurements import NAMES, measure
 from ecgsynth.service.models.store import ModelStore
 from ecgsynth.service.settings import KEY, Settings
 from ecgsynth.signals.ecg import Ecg
@@ -138,13 +138,13 @@ def test_a_context_that_was_never_learned_is_warned_of_as_the_command_does(
 
 def test_what_is_warned_of_is_told_to_the_one_who_asked_alone() -> None:
     log = logging.getLogger("ecgsynth")
-    with heard() as mine:
+    with collect_warnings() as mine:
         log.warning("of %s", "mine")
         logging.getLogger("ecgsynth.formats.wfdb").warning("of a file")
         logging.getLogger("ecgsynth.serve").warning("of the service")
         logging.getLogger("pandas").warning("of a library")
         log.info("by the way")
-        with heard() as inner:
+        with collect_warnings() as inner:
             log.warning("of another")
         log.warning("of %s", "mine")  # once is enough
         for number in range(100):
@@ -247,13 +247,13 @@ def test_every_item_is_measured_as_the_judge_does(client: httpx.Client) -> None:
 
 def test_what_a_window_cannot_hold_is_null() -> None:
     short = Ecg(np.zeros((2, 1, 100), np.float32), Spec(("II",), 500.0, 100))
-    assert measured(short) == [dict.fromkeys(NAMES)] * 2
+    assert measure(short) == [dict.fromkeys(NAMES)] * 2
     flat = Ecg(np.zeros((1, 1, 5000), np.float32), Spec(("II",), 500.0, 5000))
-    assert measured(flat) == [dict.fromkeys(NAMES)]
+    assert measure(flat) == [dict.fromkeys(NAMES)]
 
 
 def test_a_known_heart_is_measured_right(simulated_record: Ecg) -> None:
-    (found,) = measured(simulated_record)
+    (found,) = measure(simulated_record)
     assert found["heart_rate_bpm"] == pytest.approx(72, abs=1.5)
     assert all(value is not None for value in found.values())
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.evaluation import Estimate
-from ecgsynth.evaluation.intervals import DOMINATES, LeaveOneOut, interval, leave_one_out_seeds
+from ecgsynth.evaluation.intervals import DOMINANT_SHARE, LeaveOneOut, interval, leave_one_out_seeds
 from ecgsynth.evaluation.scores import Figure, f1, figures
 from ecgsynth.signals.ecg import Ecg
 
@@ -58,7 +58,7 @@ class Figures:
         return cls(
             known,
             {name: int(facts[name]["items"]) if name in facts else len(test) for name in known},
-            tuple(n for n, f in facts.items() if f.get("largest_share", 0) > DOMINATES),
+            tuple(n for n, f in facts.items() if f.get("largest_share", 0) > DOMINANT_SHARE),
         )
 
     def estimate(self, name: str) -> Estimate:

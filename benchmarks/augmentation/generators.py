@@ -78,7 +78,7 @@ def finished(folder: Path) -> bool:
     return card.examples_seen >= length
 
 
-def checked(model: es.Synthesizer, name: str, real: es.Ecg, rare: Iterable[str]) -> None:
+def check_generator(model: es.Synthesizer, name: str, real: es.Ecg, rare: Iterable[str]) -> None:
     """Refuse a generator that cannot stand in the study.
 
     Raises

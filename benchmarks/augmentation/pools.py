@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import ecgsynth as es
-from benchmarks.augmentation.generators import check_match
+from benchmarks.augmentation.generators import check_generator
 from benchmarks.augmentation.options import options
 from benchmarks.augmentation.subsets import subset
 from benchmarks.augmentation.trainings import curve_training
@@ -106,7 +106,7 @@ def model_of(study: Study, cell: Cell, real: Ecg) -> es.Synthesizer:
         return es.Synthesizer.load(study.generators[cell.arm].models[cell.generator])
     training = curve_training(study, cell.n, cell.subset)
     model = es.Synthesizer.load(training.folder)
-    check_match(model, cell.arm, real, study.recordings.rare)
+    check_generator(model, cell.arm, real, study.recordings.rare)
     theirs = {name: facts["items"] for name, facts in model.card.data["classes"].items()}
     ours = {name: facts["items"] for name, facts in classes_of(real).items()}
     if theirs != ours:  # a card tells numbers of items to a tenth

@@ -14,7 +14,7 @@ from benchmarks.augmentation.generators import (
     FREE,
     PLAIN,
     Generator,
-    checked,
+    check_generator,
     learned_from,
 )
 from benchmarks.augmentation.recordings import Recordings
@@ -93,13 +93,13 @@ class Study:
 
         Raises
         ------
-        EcgsynthError: see `generators.checked` and `learned_from`.
+        EcgsynthError: see `generators.check_generator` and `learned_from`.
         """
         real = self.recordings
         for name, digests in self.digests.items():
             for model in digests:
                 loaded = Synthesizer.load(model)
-                checked(loaded, name, real.train, real.rare)
+                check_generator(loaded, name, real.train, real.rare)
                 learned_from(loaded, name, real.train.source)
 
     def _facts(self) -> dict[str, Any]:
