@@ -63,7 +63,8 @@ class Folder:
 
         path: folder, record (.hea), table or file of another registered format. kind: of the
         files; auto = by the ending. fs: rate of the items, Hz; by default that of the recordings,
-        and of a table that states none its own. leads: by default those that most records have. classes: which to keep, in this order; by
+        and of a table that states none its own. leads: by default those that most records have.
+        classes: which to keep, in this order; by
         default all that occur. label_map: annotation symbol or label -> class; what is not in it
         is dropped (default for WFDB: AAMI; RR is taken between all beats). annotations: ending of
         the WFDB annotations.
