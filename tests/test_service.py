@@ -426,7 +426,7 @@ def test_concurrent_clients_each_get_their_own(client: httpx.Client, tiny: Synth
         ({"model": "tiny", "context": {"rr_before_s": 1e39}}, "must be a finite number"),
         ({"model": "tiny", "count": 0}, "at least 1"),
         ({"model": "tiny", "count": True}, "'count'"),
-        ({"model": "tiny", "count": 10**30}, "more than one request may ask for here (20000)"),
+        ({"model": "tiny", "count": 10**30}, "more than the limit of a request (20000)"),
         ({"model": "tiny", "count": {"N": 20_000, "V": 1}}, "20001 items are more than"),
         ({"model": "tiny", "count": {"N": -5, "V": 6}}, "'count.N': input should be greater"),
         ({"model": "tiny", "count": {"N": 1}, "label": "V"}, "not both"),
