@@ -82,8 +82,8 @@ def _check_table(file: BinaryIO, most_files: int) -> None:
         raise zipfile.BadZipFile("it has no table of its files")
     if end[_SIZE_OF_TABLE] > most_files * MOST_ENTRY + (1 << 16):
         raise EcgsynthError(
-            f"the table of the archive has {end[_SIZE_OF_TABLE]:,} bytes, more than {most_files} "
-            "files need; send fewer."
+            f"the directory of the archive has {end[_SIZE_OF_TABLE]:,} bytes, more than "
+            f"{most_files} files need; send fewer."
         )
 
 

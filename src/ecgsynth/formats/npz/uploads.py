@@ -40,7 +40,7 @@ def check(file: BinaryIO, most_bytes: int, most_files: int) -> None:
 
 
 def check_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
-    """Refuse an .npy that says it holds more than it does: NumPy takes memory for what is said.
+    """Refuse an .npy that states more than it has: NumPy takes memory for what is stated.
 
     What is no .npy at all is left to those who read it.
 
@@ -58,15 +58,17 @@ def check_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
     text = head[12 if wide else 10 : begin]
     descr, shape = DESCR.search(text), SHAPE.search(text)
     if length > MOST_HEADER or descr is None or shape is None:
-        raise EcgsynthError(f"'{member.filename}' is no plain array of numbers or words.")
+        raise EcgsynthError(f"'{member.filename}' is not a plain array of numbers or text.")
     try:
         size = np.dtype(descr[1].decode()).itemsize
         said = math.prod(int(number) for number in shape[1].split(b",") if number.strip()) * size
     except (TypeError, ValueError):
-        raise EcgsynthError(f"'{member.filename}' is no plain array of numbers or words.") from None
+        raise EcgsynthError(
+            f"'{member.filename}' is not a plain array of numbers or text."
+        ) from None
     there = member.file_size - begin
     if said > there and descr[1] != b"|O":  # objects are never read, whatever is said of them
         raise EcgsynthError(
-            f"'{member.filename}' says that it holds {readable(said)} and holds "
+            f"'{member.filename}' states {readable(said)} in its header and has "
             f"{readable(max(there, 0))}; it is damaged or cut short, save it again."
         )

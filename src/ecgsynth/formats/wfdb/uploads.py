@@ -56,7 +56,7 @@ def _check_header(header: Path, there: set[str], most_bytes: int) -> int:
 
 
 def _said_size(name: str, text: str, most_bytes: int) -> int:
-    """Bytes of the signal that a WFDB header speaks of, as 32 bits a sample.
+    """Bytes of the signal that a WFDB header states, as 32 bits a sample.
 
     Raises
     ------
@@ -90,10 +90,10 @@ def _segments_size(record: Header, most_bytes: int) -> int:
 
 
 def _at_most(name: str, size: int, most_bytes: int) -> int:
-    """The bytes of signal that a header speaks of, where they are no more than `most_bytes`."""
+    """The bytes of signal that a header states, where they are no more than `most_bytes`."""
     if size > most_bytes:
         raise EcgsynthError(
-            f"{name} speaks of {readable(size)} of signal, more than is read here "
+            f"{name} states {readable(size)} of signal, more than the limit "
             f"({readable(most_bytes)}); send less at a time."
         )
     return size
