@@ -164,7 +164,7 @@ def test_sets_without_a_class_in_common_are_refused(made: Ecg, crowd: dict[str, 
 
 
 def test_items_of_a_few_samples_are_refused(made: Ecg, crowd: dict[str, Ecg]) -> None:
-    with pytest.raises(EcgsynthError, match="7 samples long; 8 at least"):
+    with pytest.raises(EcgsynthError, match="7 samples long; an evaluation needs at least 8"):
         judged(cut(made, 7), cut(crowd["heldout"], 7))
     assert judged(cut(made, 8), cut(crowd["heldout"], 8)).rows
 
@@ -193,7 +193,7 @@ def test_broken_items_are_left_out_and_counted(
     report = judged(
         replace(made, signal=signal), replace(crowd["heldout"], signal=real), crowd["train"]
     )
-    assert "7 of 300 items hold NaN or infinity and are left out." in report.notes
+    assert "7 of 300 items contain NaN or infinity and are left out." in report.notes
     assert "2 items of the held-out set contain NaN and are left out." in report.notes
     assert all(row.value is None or np.isfinite(row.value) for row in report.rows)
     signal[:] = broken
@@ -404,7 +404,7 @@ def test_no_figure_without_a_mark_is_called_the_furthest_off(
     report = judged(made, crowd["heldout"], "none", metrics=["amplitude_w1"])
     asked = next(q for q in report.to_json()["questions"] if "intervals" in q["question"])
     assert asked["mark"] == "unknown"
-    assert asked["sentence"].startswith("For instance: peak to peak")
+    assert asked["sentence"].startswith("For example: peak to peak")
 
 
 def test_a_doubtful_unit_of_a_file_is_said_once(

@@ -93,7 +93,7 @@ def test_a_set_is_filled_up_as_the_library_does_it(
         assert content.headers["content-type"] == "application/octet-stream"
         assert 'filename="augmented.npz"' in content.headers["content-disposition"]
         assert job["report"] is None
-        assert "leaves no report" in sentence(client.get(f"{where}/report"), 404)
+        assert "which has no report" in sentence(client.get(f"{where}/report"), 404)
         assert [*Store(database).file(job["id"], "upload")] == []
         assert client.delete(where).status_code == 204
         assert client.get(job["file"]).status_code == 404
@@ -188,7 +188,7 @@ def test_a_folder_comes_as_a_zip_with_its_manifest(real: Ecg, models: Path, tmp_
         ("name: &a x\ndescription: *a", "aliases, which are not allowed"),
         ("seed: " + "9" * 5000, "neither YAML nor JSON"),
         ("x: " + "y" * 70_000, "longer than 64 KiB"),
-        ("1: 2", "keys that are no words"),
+        ("1: 2", "keys that are not strings"),
         ('{"classes": {"\\ud800": {"model": "tiny", "times": 2}}}', "values other than strings"),
         ("name: 2001-01-01", "values other than strings"),
         ("name: !!set {a, b}", "values other than strings"),
@@ -333,7 +333,7 @@ def test_jobs_of_an_older_service_are_done_and_unknown_ones_are_told(
 
         assert "has no 'data'" in said("evaluation")
         assert "no model named 'tiny-gone'" in said("augmentation")
-        assert "knows no prophecy" in said("prophecy")
+        assert "no job of kind 'prophecy'" in said("prophecy")
 
 
 def test_a_database_of_another_layout_is_told_before_a_job_is_lost(tmp_path: Path) -> None:

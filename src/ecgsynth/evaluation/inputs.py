@@ -50,7 +50,7 @@ def check_synthetic(ecg: Ecg, notes: list[str]) -> Ecg:
     if ecg.spec.samples < LEAST_SAMPLES:
         raise EcgsynthError(
             f"the items are {ecg.spec.samples} samples long; an evaluation needs at least "
-            "{LEAST_SAMPLES}, so cut longer ones."
+            f"{LEAST_SAMPLES}, so cut longer ones."
         )
     whole = _is_finite(ecg)
     if not whole.any():

@@ -80,7 +80,7 @@ class JobView(BaseModel):
 
 def _address(job: store.Job, kept: str, word: str, token: str = "") -> str | None:
     there = job.state == store.DONE and KEPT.get(job.kind) == kept
-    asked = f"?token={token}" if token else ""
+    asked = f"?ticket={token}" if token else ""
     return f"/v1/jobs/{job.id}/{word}{asked}" if there else None
 
 

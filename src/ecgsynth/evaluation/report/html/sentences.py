@@ -103,7 +103,7 @@ def describe_adherence(report: Report, row: Row) -> str:
     asked = "with a class" if row.group == "all" else f"as {row.group}"
     text = (
         f"Of 100 beats generated {asked}, a classifier trained on real beats assigns "
-        "{in_100(row.value)} to that class"
+        f"{in_100(row.value)} to that class"
     )
     return text + (f"; of real ones {in_100(ceiling)}." if ceiling is not None else ".")
 
