@@ -361,7 +361,7 @@ def test_the_command_trains_and_tests(
         "--to", "c.safetensors",
     )  # fmt: skip
     assert code == 0, err
-    assert "c.safetensors learned N" in out
+    assert "c.safetensors was trained on N" in out
     code, out, err = command(
         "classify", "test", "c.safetensors", "--on", "other.npz", "--json", "c.json"
     )

@@ -255,7 +255,7 @@ def test_a_job_that_kills_its_workers_is_given_up(keep: Store, clock: Clock) -> 
     assert keep.claim("last", slots=1, lease_s=60) is None
     job = got(keep, name)
     assert job.state == "failed"
-    assert "died 3 times" in str(job.problem)
+    assert "crashed 3 times" in str(job.problem)
     assert job.slot is None
 
 
