@@ -190,7 +190,7 @@ def test_strips_of_the_rate_that_was_asked_for_adhere() -> None:
 
 
 def test_a_single_beat_has_no_rate_to_measure(trial: Trial) -> None:
-    with pytest.raises(NotApplicable, match="do not hold two beats"):
+    with pytest.raises(NotApplicable, match="are too short for two beats"):
         METRICS.get("heart_rate_adherence").measure(trial)
     bare = Ecg(trial.synthetic.signal, replace(trial.synthetic.spec, context=()))
     with pytest.raises(NotApplicable, match="no heart rate is requested"):

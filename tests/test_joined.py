@@ -192,7 +192,7 @@ def test_command_joins_runs_and_generates_from_them(
         str(tmp_path / "both.safetensors"),
     ]
     done = CliRunner().invoke(app, words)
-    assert "makes S, V" in done.output
+    assert "generates S, V" in done.output
     beats = str(tmp_path / "pvc.npz")
     CliRunner().invoke(app, ["generate", words[-1], "--label", "V", "--count", "5", "--to", beats])
     np.testing.assert_array_equal(read(beats).signal, joined.generate(5, label="V").signal)

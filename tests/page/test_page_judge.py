@@ -76,7 +76,7 @@ def test_a_set_is_judged_from_file_to_report(
     assert order[-1] == "report"
     assert page.locator("iframe.report").get_attribute("sandbox") == "allow-scripts"
     report = page.frame_locator("iframe.report").locator("h1")
-    assert "Synthetic ECG" in report.inner_text()
+    assert "Evaluation of synthetic ECG" in report.inner_text()
     page.reload()  # the job is found again
     page.locator("#verdict table tbody tr").nth(1).wait_for()
 
