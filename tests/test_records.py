@@ -156,5 +156,5 @@ def test_records_are_not_compared_sample_by_sample(train: Ecg, test: Ecg) -> Non
     said = {v.question: v for block in blocks(report) for v in block.verdicts}
     looks = said["Does each record look like a real one?"]
     assert looks.metric == "alpha_precision" and "synthetic records of class" in looks.sentence
-    assert said["Do the beats belong to the class that was requested?"].mark == "unknown"
+    assert said["Do the records belong to the class that was requested?"].mark == "unknown"
     assert not any(" beat" in v.sentence for v in said.values())
