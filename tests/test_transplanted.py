@@ -51,8 +51,9 @@ def test_rare_beats_are_of_everybody_alike(model: Synthesizer) -> None:
         pace_of(m.generate(2000, "V", seed=1)) for m in (model, model.transplanted())
     )
     middle = float(np.median(PACES))
+    # The mean of the paces is kept in steps of a tenth of their SD, and the SD likewise.
     assert np.mean(slow < middle) < 0.15
-    assert np.mean(all_of_them < middle) == pytest.approx(0.5, abs=0.05)
+    assert np.mean(all_of_them < middle) == pytest.approx(0.5, abs=0.08)
 
 
 def test_an_early_beat_is_as_early_for_its_new_heart(model: Synthesizer) -> None:
