@@ -38,7 +38,7 @@ def prepared(data: Ecg, run: Run) -> tuple[TrainingSet, ContextPrior]:
     scaler = fit_scaler(run.training.scaler, data)
     hidden = measure_hidden(scaler, data)
     prior = ContextPrior.fit(data, style, hidden)
-    return TrainingSet.of(data, style, scaler, prior), prior
+    return TrainingSet.of(data, style, scaler, prior, hidden), prior
 
 
 def scaled(items: TrainingSet) -> torch.Tensor:

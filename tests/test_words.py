@@ -111,3 +111,41 @@ def test_a_module_is_not_named_by_a_wrong_word() -> None:
 
 def test_keys_of_old_files_and_code_in_backticks_are_no_wrong_words() -> None:
     assert wrong_words("module", 'x = {"told": 1}\n"""The key `told` of the log."""') == set()
+
+
+BRACES = re.compile(r"\{[A-Za-z_][\w.]*(?:\([\w.]*\))?(?::[^}\s]*)?\}")
+
+TYPED = {"{lead}"}
+"""What a user types as it stands, in a pattern of columns."""
+
+
+def left_in_braces(source: str) -> list[str]:
+    """Names in braces that a message shows as they stand: a part of it is no f-string."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        parts = node.values if isinstance(node, ast.JoinedStr) else []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            parts = node.args if node.func.id.endswith(("Error", "NotApplicable")) else []
+        texts = [part.value for part in parts if isinstance(part, ast.Constant)]
+        found += [hit for text in texts if isinstance(text, str) for hit in BRACES.findall(text)]
+    return [hit for hit in found if hit not in TYPED]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "src").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT / "src"))
+)
+def test_no_message_shows_the_name_of_a_value_in_place_of_it(path: Path) -> None:
+    assert not left_in_braces(path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "raise EcgsynthError(f'{n} samples; at least ' '{LEAST_SAMPLES}, so cut longer ones.')",
+        "text = f'Of 100 beats generated {asked}, ' '{in_100(row.value)} to that class'",
+        "raise EcgsynthError('{count:,} items are too many.')",
+    ],
+)
+def test_a_name_that_is_left_in_braces_is_seen(source: str) -> None:
+    assert len(left_in_braces(source)) == 1
+    assert not left_in_braces(source.replace("' '", "' f'").replace("('{c", "(f'{c"))

@@ -137,8 +137,9 @@ def _run_training(
     """Train once the folder is locked; digest: of the data; data_warnings: from reading it."""
     settings, began_cpu = run.training, time.process_time()
     styles, style = style_codes(data, settings)
-    prior = ContextPrior.fit(data, style, measure_hidden(scaler, data))
-    items = TrainingSet.of(data, style, scaler, prior, settings.window_s)
+    hidden = measure_hidden(scaler, data)
+    prior = ContextPrior.fit(data, style, hidden)
+    items = TrainingSet.of(data, style, scaler, prior, hidden, settings.window_s)
     family = MODELS.get(run.model.name)
     model_settings = run.model_settings(styles=styles)
     batches = Batches(items, settings, model_settings.pairs)

@@ -55,9 +55,12 @@ class TrainingSet:
         style: NDArray[np.int64],
         scaler: Scaler,
         prior: ContextPrior,
+        hidden: Hidden,
         window_s: float = 0.0,
     ) -> TrainingSet:
-        """The set with the scaler and the prior of the training; window_s: 0 = whole items.
+        """The set with the scaler and the prior of the training.
+
+        hidden: of these items. window_s: 0 = whole items.
 
         Raises
         ------
@@ -69,7 +72,7 @@ class TrainingSet:
             torch.from_numpy(style.astype(np.int64)),
         )
         window = _window_of(data, window_s)
-        return cls(data, scaler, measure_hidden(scaler, data), condition, style, window)
+        return cls(data, scaler, hidden, condition, style, window)
 
     @property
     def spec(self) -> Spec:
@@ -94,10 +97,13 @@ class TrainingSet:
         starts: [row], where the windows begin, as `starts` gives them.
         """
         at = rows.numpy()
-        signal = np.asarray(self.data.signal[at])
-        if self.window is not None and starts is not None:
-            place = starts.numpy()[:, None] + np.arange(self.window)
-            signal = np.take_along_axis(signal, place[:, None], 2)
+        if self.window is None or starts is None:
+            signal = np.asarray(self.data.signal[at])
+        else:  # of a set on the disk, the windows alone are read
+            pieces = zip(at, starts.tolist(), strict=True)
+            signal = np.stack(
+                [self.data.signal[row, :, start : start + self.window] for row, start in pieces]
+            )
         hidden = {name: values[at] for name, values in self.hidden.items()}
         valid = None if self.data.valid is None else self.data.valid[at]
         return torch.from_numpy(zero_padding(self.scaler.forward(signal, hidden), valid))
@@ -151,7 +157,8 @@ def load_heldout(run: Run, train: TrainingSet, prior: ContextPrior) -> TrainingS
         rows = _sample_rows(data, np.flatnonzero(style >= 0), run.seed)
         if data.spec == train.data.spec and len(rows):
             data, style = data[rows], style[rows]
-            return TrainingSet.of(data, style, train.scaler, prior, run.training.window_s)
+            hidden = measure_hidden(train.scaler, data)
+            return TrainingSet.of(data, style, train.scaler, prior, hidden, run.training.window_s)
     return None
 
 
