@@ -110,7 +110,7 @@ def cut_beats(
 
     Returns
     -------
-    signal [beat, lead, sample], label, rr [beat, 3] (s, between all beats, see `pauses.rr_at`),
+    signal [beat, lead, sample], label, rr [beat, 3] (s, between all beats, see `rr.rr_at`),
     onset_s, and start and end of the window as shares of the recording.
 
     Raises
