@@ -86,9 +86,12 @@ def command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Command:
     """Run `ecgsynth ...` here, in an empty folder."""
+    from ecgsynth import progress
     from ecgsynth.cli import main
 
     monkeypatch.chdir(tmp_path)
+    for name in ("FIRST_S", "LATEST_S"):  # a busy machine adds no lines of progress
+        monkeypatch.setattr(progress, name, 3600.0)
     monkeypatch.setenv("COLUMNS", "400")  # tables in one line a row
 
     def run(*words: object) -> Outcome:

@@ -76,22 +76,6 @@ def test_version_is_told(command: Command) -> None:
     assert command("--version") == (0, f"{ecgsynth.__version__}\n", "")
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        [], ["list"], ["data"], ["data", "fetch"], ["data", "check"], ["data", "save"],
-        ["data", "build"], ["train"], ["generate"], ["evaluate"], ["turing"], ["plot"], ["demo"],
-        ["join"], ["transplant"], ["augment"], ["classify", "train"], ["classify", "test"],
-        ["watch"], ["serve"], ["tune"],
-    ],
-    ids=lambda words: "-".join(words) or "ecgsynth",
-)  # fmt: skip
-def test_every_command_has_help_with_an_example(command: Command, words: list[str]) -> None:
-    done = command(*words, "--help")
-    assert done.code == 0
-    assert words == ["data"] or "Example: ecgsynth" in done.out
-
-
 @pytest.mark.parametrize("target", ["pvc.npz", "pvc.csv", "pvc.parquet", "records/"])
 def test_generated_file_reads_back_as_what_was_asked_for(
     command: Command, model: Path, tmp_path: Path, target: str

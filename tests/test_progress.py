@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import io
+import sys
+import threading
+import time
 
+import pytest
+from patience import PATIENCE_S
+
+from ecgsynth import progress
 from ecgsynth.evaluation.judge import evaluate
 from ecgsynth.progress import Steps
 from ecgsynth.simulator.records import Noise, simulate_beats
@@ -44,3 +51,77 @@ def test_a_judging_tells_its_progress_in_order_whether_floors_are_known_or_not(
         assert shares[-2] > 0.8  # no leap at the end
         lengths.append(len(heard))
     assert lengths[0] > lengths[1]
+
+
+def test_a_pipe_gets_lines_and_no_bar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = threading.Event()
+    monkeypatch.setattr(progress, "FIRST_S", 0.001)
+    monkeypatch.setattr("sys.stderr", Watched(written))
+    with progress.share_bar("judging") as advance:
+        advance("c2st of the set", 0.25)
+        assert written.wait(PATIENCE_S)
+    lines = sys.stderr.lines
+    assert all("judging: 0 %" in line or "c2st of the set: 25 %" in line for line in lines)
+    assert capsys.readouterr().out == ""
+
+
+class Watched(io.StringIO):
+    """Standard error that is no terminal; the event is set with the first line."""
+
+    def __init__(self, written: threading.Event) -> None:
+        super().__init__()
+        self.written, self.lines = written, []
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            self.lines.append(text)
+            self.written.set()
+        return len(text)
+
+
+def test_of_two_works_in_each_other_the_inner_one_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = threading.Event()
+    monkeypatch.setattr("sys.stderr", Watched(written))
+    monkeypatch.setattr(progress, "FIRST_S", 3600.0)
+    with progress.count_bar("examples") as outer:
+        outer.add_task("training", total=None)
+        monkeypatch.setattr(progress, "FIRST_S", 0.001)
+        read = list(progress.recordings(iter("abc"), 3))
+        with progress.count_bar("recordings") as inner:
+            inner.add_task("reading recordings", total=3)
+            assert written.wait(PATIENCE_S)
+    assert read == [*"abc"]
+    assert {line.partition(":")[0] for line in sys.stderr.lines} == {"reading recordings"}
+
+
+def test_what_is_hidden_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", Watched(threading.Event()))
+    monkeypatch.setattr(progress, "FIRST_S", 0.001)
+    with progress.count_bar("examples", hidden=True) as bar:
+        bar.add_task("training", total=3)
+        time.sleep(0.05)
+    assert sys.stderr.lines == []
+
+
+@pytest.mark.parametrize(
+    ("state", "line"),
+    [
+        (("judging", 0.25, 1.0, "", 10.2), "judging: 25 %, 10 s, 31 s left"),
+        (("critic 0.7", 6400, 12800, "examples", 40),
+         "critic 0.7: 6,400 of 12,800 examples, 50 %, 40 s, 40 s left"),
+        (("reading the recordings", 0, None, "examples", 5), "reading the recordings: 5 s"),
+        (("done", 3, 3, "files", 9), "done: 3 of 3 files, 100 %, 9 s"),
+        (("", 0, 10, "examples", 5), "working: 0 of 10 examples, 0 %, 5 s"),
+    ],
+)  # fmt: skip
+def test_a_line_has_what_is_done_and_what_is_left(state: tuple, line: str) -> None:
+    assert progress.progress_line(*state) == line
+
+
+def test_lines_come_every_few_seconds_and_after_hours_every_minute() -> None:
+    assert progress.line_interval(0) == 5
+    assert progress.line_interval(60) == 5
+    assert progress.line_interval(360) == 30
+    assert progress.line_interval(36_000) == 60

@@ -20,7 +20,6 @@ from pathlib import Path
 from pkgutil import walk_packages
 from typing import Any, TypeVar
 
-from ecgsynth.arguments import quote
 from ecgsynth.errors import EcgsynthError, did_you_mean
 
 T = TypeVar("T")
@@ -29,7 +28,7 @@ LONGEST = 100
 """Letters of a name that a file can have."""
 
 LIST = "registered.json"
-"""Folder -> name -> [module in the folder, sentence]."""
+"""Folder -> name -> [module in the folder, sentence], of some with {fact: value}."""
 
 
 class Registry:
@@ -40,12 +39,16 @@ class Registry:
     kind: what a person calls one of them, as in "no model named ...".
     folder: the sub-package whose files and packages register them.
     group: of the entry points through which other packages add things; the folder when left out.
+    facts: attributes of a thing that the list keeps, so that they are known without an import.
     """
 
-    def __init__(self, kind: str, folder: str, group: str = "") -> None:
+    def __init__(
+        self, kind: str, folder: str, group: str = "", facts: tuple[str, ...] = ()
+    ) -> None:
         self.kind = kind
         self.folder = folder
         self.group = f"ecgsynth.{group or folder}"
+        self._kept = facts
         self._objects: dict[str, Any] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -90,6 +93,8 @@ class Registry:
         ------
         EcgsynthError: there is none of that name.
         """
+        from ecgsynth.arguments import quote  # which imports NumPy; help does without
+
         if not isinstance(name, str):
             raise EcgsynthError(f"a {self.kind} is named by a text; got {quote(name)}.")
         if name not in self._objects:
@@ -115,7 +120,14 @@ class Registry:
             for name in self.names()
         }
 
-    def registered(self) -> dict[str, list[str]]:
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """Every name with its facts; only what other packages add is imported."""
+        return {
+            name: self._listed[name][2] if name in self._listed else self._facts_of(self.get(name))
+            for name in self.names()
+        }
+
+    def registered(self) -> dict[str, list[Any]]:
         """What the decorators of the folder register, as the list has it; imports every file.
 
         Raises
@@ -127,10 +139,17 @@ class Registry:
             importlib.import_module(module)
         homes = {name: _module_of(thing) for name, thing in self._objects.items()}
         return {
-            name: [home.removeprefix(f"{package}."), self._sentence(name)]
+            name: [
+                home.removeprefix(f"{package}."),
+                self._sentence(name),
+                *([self._facts_of(self._objects[name])] if self._kept else []),
+            ]
             for name, home in sorted(homes.items())
             if home.startswith(f"{package}.")
         }
+
+    def _facts_of(self, thing: Any) -> dict[str, Any]:
+        return {fact: getattr(thing, fact, None) for fact in self._kept}
 
     def _places(self) -> list[str]:
         # find_spec, unlike importlib.resources, does not import the folder, and with it torch.
@@ -159,7 +178,7 @@ class Registry:
         return next((text.strip().split("\n")[0] for text in texts if text), "")
 
     @property
-    def _listed(self) -> dict[str, list[str]]:
+    def _listed(self) -> dict[str, list[Any]]:
         return _read_list().get(self.folder, {})
 
     @cached_property
@@ -168,9 +187,9 @@ class Registry:
 
 
 @cache
-def _read_list() -> dict[str, dict[str, list[str]]]:
+def _read_list() -> dict[str, dict[str, list[Any]]]:
     """The content of `registered.json`."""
-    found: dict[str, dict[str, list[str]]] = json.loads(
+    found: dict[str, dict[str, list[Any]]] = json.loads(
         files("ecgsynth").joinpath(LIST).read_text(encoding="utf-8")
     )
     return found
@@ -189,7 +208,7 @@ DATASETS = Registry("data set", "datasets")
 MODELS = Registry("model", "models")
 OBJECTIVES = Registry("objective", "objectives")
 METRICS = Registry("metric", "evaluation.metrics", "evaluation")
-FORMATS = Registry("format", "formats")
+FORMATS = Registry("format", "formats", facts=("title", "endings", "container"))
 
 ALL = (DATASETS, MODELS, OBJECTIVES, METRICS, FORMATS)
 

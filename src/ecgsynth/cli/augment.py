@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecgsynth.cli.options import Overrides, complete_recipe
 from ecgsynth.cli.targets import Force, check_targets
 
 if TYPE_CHECKING:
@@ -13,21 +14,23 @@ if TYPE_CHECKING:
 
 
 def augment(
-    recipe: Annotated[str, typer.Argument(help="A shipped plan's name or a YAML file.")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, as in "
-                                                          "classes.S.times=3")] = None,
-    to: Annotated[str, typer.Option("--to", help="A {formats} [RECIPE{usual}].")] = "",
+    recipe: Annotated[str, typer.Argument(help="A shipped plan's name or a YAML file.",
+                     autocompletion=complete_recipe)],
+    overrides: Overrides = None,
+    to: Annotated[str, typer.Option("--to", help="A {formats} [named after RECIPE].")] = "",
     source: Annotated[str, typer.Option("--from", help="Real items: a file or folder, instead of "
                                         "the plan's data.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, make nothing.")]
     = False,
     force: Force = False,
 ) -> None:  # fmt: skip
-    """Fill up rare classes of a real set with synthetic items that pass a quality gate.
+    """Fill up rare classes of a real set with synthetic items.
 
-    Example: ecgsynth augment augment-svf classes.F.enabled=false --to svf.npz
+    Items must pass a quality gate.
 
-    Your own set: ecgsynth augment augment-svf --from own.npz --to own-svf.npz
+    Example: ecgsynth augment augment-svf --to svf.npz
+
+    Your own set: ecgsynth augment augment-svf --from own.npz --to more.npz
     """
     from pathlib import Path
 

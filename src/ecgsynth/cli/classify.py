@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ecgsynth.cli.options import Overrides, Seed
 from ecgsynth.cli.targets import Force, check_targets
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ STEPS = 5000
 """As in `reference_models.classifiers`, which is not imported here to keep `--help` fast."""
 
 app = typer.Typer(help="Train a classifier on a set and test it on new people.",
+                  epilog="Example: ecgsynth classify train mitbih:train --to c.safetensors",
                   no_args_is_help=True)  # fmt: skip
 
 
@@ -25,8 +27,7 @@ def train_classifier(
     source: Annotated[str, typer.Argument(metavar="SET", help="NAME:SPLIT, or a file or folder of "
                                           "real, synthetic or mixed items.")],
     to: Annotated[Path, typer.Option("--to", help="The classifier, .safetensors.")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="settings of NAME as key=value")]
-    = None,
+    overrides: Overrides = None,
     validation: Annotated[str, typer.Option("--validation", help="Real items of other people, as "
                                                             "SET, to select the weights.")] = "",
     arm: Annotated[str, typer.Option("--arm", help="Handling of rare classes: none, weights, "
@@ -35,15 +36,18 @@ def train_classifier(
     one_class: Annotated[bool, typer.Option("--one-class", help="Train a detector on class N "
                                                            "only.")] = False,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps.")] = STEPS,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    seed: Seed = 0,
     force: Force = False,
 ) -> None:  # fmt: skip
-    """Train the fixed classifier: ResNet-1D for beats, xresnet1d for records.
+    """Train the fixed classifier, of beats or of records.
 
-    Example: ecgsynth classify train svf.npz --validation mitbih:validation --to svf.safetensors
+    It is a ResNet-1D for beats and an xresnet1d for records.
 
-    A detector: ecgsynth classify train mitbih:train --one-class --to novelty.safetensors
+    Example: ecgsynth classify train svf.npz --to svf.safetensors
+
+    Or: ecgsynth classify train mitbih:train --one-class --to n.safetensors
     """
+    from ecgsynth.arguments import check_integer
     from ecgsynth.augmentation.classifiers import train_classifier as learned
     from ecgsynth.augmentation.classifiers import train_detector
     from ecgsynth.errors import EcgsynthError
@@ -59,6 +63,7 @@ def train_classifier(
             "--one-class fits a density and takes no --validation, --arm or --steps; leave them "
             "out."
         )
+    check_integer(seed, "the seed")
     check_targets(to, force=force)
     ecg = _load_set(source, overrides or [])
     counts = ", ".join(f"{name} {count:,}" for name, count in ecg.counts().items())
@@ -84,9 +89,11 @@ def examine(
     json: Annotated[Path | None, typer.Option("--json", help="Every figure as JSON.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what --json names.")] = False,
 ) -> None:  # fmt: skip
-    """Test a classifier: confusion matrix, Se, +P, F1 (AAMI EC57), AUROC, calibration, records.
+    """Test a classifier on other people, by AAMI EC57.
 
-    Example: ecgsynth classify test svf.safetensors --on mitbih:validation --json svf.json
+    Prints the confusion matrix, Se, +P, F1, AUROC, calibration and records.
+
+    Example: ecgsynth classify test svf.safetensors --on mitbih:validation
     """
     from json import dumps
 

@@ -8,6 +8,14 @@ from typing import Annotated
 
 import typer
 
+from ecgsynth.cli.options import (
+    Classes,
+    Overrides,
+    Window,
+    complete_dataset,
+    dataset_settings,
+    names_of,
+)
 from ecgsynth.cli.targets import Force, WritesEcg, check_targets
 
 CHUNK = 2_000
@@ -16,7 +24,8 @@ CHUNK = 2_000
 SHOWN = 20
 """Most names of records that are printed; the others are only counted."""
 
-app = typer.Typer(help="Download recordings and check them.", no_args_is_help=True)
+app = typer.Typer(help="Download recordings, check them, save parts of them.",
+                  epilog="Example: ecgsynth data fetch mitbih", no_args_is_help=True)  # fmt: skip
 
 
 @app.command()
@@ -26,9 +35,13 @@ def fetch(
         str, typer.Option("--from", help="A local archive (tar.xz, tar.gz, zip) or folder.")
     ] = "",
 ) -> None:
-    """Download recordings from PhysioNet, checked by SHA-256; the same call resumes.
+    """Download recordings from PhysioNet, checked by SHA-256.
 
-    Example: ecgsynth data fetch mitbih --from mitdb.tar.xz
+    The same command continues a download that was interrupted.
+
+    Example: ecgsynth data fetch mitbih
+
+    Without a network: ecgsynth data fetch mitbih --from mitdb.tar.xz
     """
     from ecgsynth.datasets.fetching import fetch as fetch_set
 
@@ -38,20 +51,23 @@ def fetch(
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="A data set of `ecgsynth list datasets`.")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="settings as key=value")] = None,
-) -> None:
-    """List missing and damaged records; count items per class, split and patient.
+    name: Annotated[str, typer.Argument(help="A data set of `ecgsynth list datasets`.",
+                    autocompletion=complete_dataset)],
+    overrides: Overrides = None,
+    classes: Classes = None,
+    window: Window = "",
+) -> None:  # fmt: skip
+    """List missing and damaged records, and count the items.
 
     Example: ecgsynth data check mitbih
     """
     from ecgsynth.cli.console import table
     from ecgsynth.datasets import make_settings
-    from ecgsynth.recipes import settings_of
     from ecgsynth.registry import DATASETS
 
     dataset = DATASETS.get(name)
-    settings = make_settings(dataset.Settings, settings_of(overrides or []), f"data set '{name}'")
+    given = dataset_settings(overrides, classes, window)
+    settings = make_settings(dataset.Settings, given, f"data set '{name}'")
     found = dataset.check(settings)
     typer.echo(f"{found.records} records read, {len(found.damaged)} damaged.")
     if found.missing:
@@ -92,51 +108,53 @@ def _some(names: list[str]) -> str:
 
 @app.command(cls=WritesEcg)
 def save(
-    source: Annotated[str, typer.Argument(help="NAME:SPLIT, such as mitbih:heldout.")],
+    source: Annotated[str, typer.Argument(help="NAME:SPLIT, such as mitbih:heldout.",
+                      autocompletion=complete_dataset)],
     to: Annotated[str, typer.Option("--to", help="A {formats}.")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="settings as key=value")] = None,
+    overrides: Overrides = None,
+    classes: Classes = None,
+    window: Window = "",
     force: Force = False,
-) -> None:
+) -> None:  # fmt: skip
     """Save a split of real items in any format.
 
-    Example: ecgsynth data save mitbih:heldout classes=[N,V] --to heldout.npz
+    Example: ecgsynth data save mitbih:heldout --classes N,V --to heldout.npz
     """
     from ecgsynth.datasets import load
     from ecgsynth.formats import check_target, write
-    from ecgsynth.recipes import settings_of
 
     check_target(to)
     check_targets(to, force=force)
-    ecg = load(source, **settings_of(overrides or []))
+    ecg = load(source, **dataset_settings(overrides, classes, window))
     write(ecg, to)
     typer.echo(f"{len(ecg):,} real items of {ecg.source} in {to}")
 
 
 @app.command()
 def build(
-    name: Annotated[str, typer.Argument(help="A data set of `ecgsynth list datasets`.")],
+    name: Annotated[str, typer.Argument(help="A data set of `ecgsynth list datasets`.",
+                    autocompletion=complete_dataset)],
     to: Annotated[Path, typer.Option("--to", help="Folder for the files NAME_SPLIT.npz.")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="settings as key=value")] = None,
-    window: Annotated[
-        str, typer.Option("--window", help="The setting `window`, as in 90,110.")
-    ] = "",
-    splits: Annotated[str, typer.Option("--splits", help="As in train,test.")] = "train,test",
+    overrides: Overrides = None,
+    classes: Classes = None,
+    window: Window = "",
+    splits: Annotated[list[str] | None, typer.Option("--splits", metavar="NAMES", help="Splits "
+                      "[train,test].")] = None,
     force: Force = False,
-) -> None:
-    """Save whole splits as NPZ: data, labels_id, labels_str, pid, classes, fs, leads, unit.
+) -> None:  # fmt: skip
+    """Save whole splits as NPZ files.
 
-    Example: ecgsynth data build mitbih --window 90,110 band=[3,45] --to sets
+    Each has data, labels_id, labels_str, pid, classes, fs, leads and unit.
+
+    Example: ecgsynth data build mitbih --window 90,110 --to sets
     """
     from ecgsynth.cli.console import with_progress
     from ecgsynth.datasets import load
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.formats import write
-    from ecgsynth.recipes import settings_of
 
-    given = settings_of(overrides or [])
-    if window:
-        given |= settings_of([f"window=[{window}]" if "," in window else f"window={window}"])
-    names = [split.strip() for split in splits.split(",") if split.strip()]
+    given = dataset_settings(overrides, classes, window)
+    names = names_of(["train,test"] if splits is None else splits)
     if not names:
         raise EcgsynthError("--splits is empty; name one split or more, as in train,test.")
     targets = {split: to / f"{name}_{split}.npz" for split in names}

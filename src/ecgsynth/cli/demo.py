@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ecgsynth.cli.options import complete_model
 from ecgsynth.cli.targets import Force, check_targets
 
 MADE = ("beats.png", "wfdb/", "beats.npz", "report.html", "report.json", "own-beats.png",
@@ -16,12 +17,16 @@ MADE = ("beats.png", "wfdb/", "beats.npz", "report.html", "report.json", "own-be
 
 def demo(
     to: Annotated[Path, typer.Option("--to", help="Folder for the output.")] = Path("demo"),
-    model: Annotated[str, typer.Option("--model", help="Shipped model.")] = "mitbih-beats",
+    model: Annotated[
+        str, typer.Option("--model", help="Shipped model.", autocompletion=complete_model)
+    ] = "mitbih-beats",
     force: Force = False,
 ) -> None:
-    """Generate beats, evaluate them, train a small generator, and list the files written.
+    """Generate, evaluate and train in some three minutes.
 
-    Works without recordings and without a network. Example: ecgsynth demo --to demo
+    It needs no recordings and no network.
+
+    Example: ecgsynth demo --to demo
     """
     from ecgsynth.cli.evaluate import show
     from ecgsynth.cli.train import train_with_bar

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecgsynth.cli.options import Seed, complete_metrics, names_of
 from ecgsynth.cli.targets import Force, check_targets
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def evaluate(
                                                   "card].")] = "",
     new_patients: Annotated[str, typer.Option("--new-patients", help="Items of other people, for "
                             "TSTR; mitbih:test is for one use per shipped version.")] = "",
-    metrics: Annotated[str, typer.Option("--metrics", help="Names, comma between.")] = "",
+    metrics: Annotated[list[str] | None, typer.Option("--metrics", metavar="NAMES", help="Figures, "
+                       "as in c2st,coverage [all].", autocompletion=complete_metrics)] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Train no networks: seconds.")]
     = False,
     full: Annotated[bool, typer.Option("--full", help="Five seeds of every network, floors and "
@@ -34,16 +36,18 @@ def evaluate(
                          "for all later evaluations; 10 to 20 minutes.")] = None,
     show_real: Annotated[bool, typer.Option("--show-real", help="Draw real traces of a private "
                          "source too.")] = False,
-    seed: Annotated[int, typer.Option("--seed")] = 0,
+    seed: Seed = 0,
     to: Annotated[Path, typer.Option("--to", help="Report, .html (and .json) or .json.")]
     = Path("report.html"),
     force: Force = False,
 ) -> None:  # fmt: skip
-    """Evaluate a synthetic set: figures with floors, ceiling and interval.
+    """Evaluate a synthetic set against real items.
 
-    Example: ecgsynth evaluate pvc.npz --against mitbih:heldout --train mitbih:train --quick
+    Figures have floors, a ceiling and a 95 % interval.
 
-    Another generator: ecgsynth evaluate other.csv --against heldout.npz --train train.npz --full
+    Example: ecgsynth evaluate pvc.npz --quick --to report.html
+
+    Any generator: ecgsynth evaluate x.csv --against test.npz --train train.npz
 
     Once, for speed: ecgsynth evaluate beats.npz --calibrate 2000
     """
@@ -67,7 +71,7 @@ def evaluate(
         sizes = ", ".join(f"{name} {count}" for name, count in done.counts.items())
         typer.echo(f"floors and ceilings of {against} at {sizes} items are in the cache")
         return
-    names = [name.strip() for name in metrics.split(",") if name.strip()] or None
+    names = names_of(metrics) or None
     report = judge(
         ecg, against, train, new_patients or None, names, quick=quick, full=full, seed=seed
     )

@@ -7,24 +7,28 @@ from typing import Annotated
 
 import typer
 
+from ecgsynth.cli.options import Label, Seed, complete_model, names_of
 from ecgsynth.cli.targets import Force, check_targets
 
 
 def generate(
-    model: Annotated[str, typer.Argument(help="A shipped model, a .safetensors file or a run.")],
-    label: Annotated[str, typer.Option("--label", help="Class, or several: N,V. All take turns "
-                                       "when left out.")] = "",
-    count: Annotated[str, typer.Option("--count", help="How many, or per class: N=900,V=100.")]
+    model: Annotated[str, typer.Argument(help="A shipped model, a .safetensors file or a run.",
+                     autocompletion=complete_model)],
+    label: Label = None,
+    count: Annotated[str, typer.Option("--count", metavar="COUNT", help="How many, or per class: "
+                     "N=900,V=100.")]
     = "100",
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same beats.")] = 0,
-    context: Annotated[list[str] | None, typer.Option("--context", help="Hold a context fixed, "
-                       "such as rr_before_s=0.5; repeatable.")] = None,
-    to: Annotated[str, typer.Option("--to", help="A {formats} [MODEL{usual}].")] = "",
+    seed: Seed = 0,
+    context: Annotated[list[str] | None, typer.Option("--context", metavar="NAME=VALUE",
+                       help="Hold contexts fixed, as in rr_before_s=0.5,rr_after_s=0.9.")] = None,
+    to: Annotated[str, typer.Option("--to", help="A {formats} [named after MODEL].")] = "",
     force: Force = False,
 ) -> None:  # fmt: skip
     """Generate synthetic ECG in mV with its labels.
 
-    Example: ecgsynth generate mitbih-beats --label V --count 500 --seed 7 --to pvc/
+    Example: ecgsynth generate mitbih-beats --label V --count 500 --to pvc.npz
+
+    WFDB: ecgsynth generate mitbih-beats --count N=900,V=100 --to records/
     """
     from ecgsynth.cli.console import with_progress
     from ecgsynth.errors import EcgsynthError
@@ -34,7 +38,7 @@ def generate(
 
     number = _count(count)
     fixed = {}
-    for pair in context or []:
+    for pair in names_of(context):
         key, _, value = pair.partition("=")
         try:
             fixed[key] = float(value)
@@ -46,7 +50,7 @@ def generate(
     check_target(target)
     check_targets(target, force=force)
     synthesizer = Synthesizer.load(model)
-    labels = [name.strip() for name in label.split(",") if name.strip()] or None
+    labels = names_of(label) or None
     chunks = synthesizer.stream(number, labels, seed, fixed)
     total = number if isinstance(number, int) else sum(number.values())
     check_target(target, synthesizer.spec, total)

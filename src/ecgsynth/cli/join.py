@@ -17,9 +17,9 @@ def join(
     to: Annotated[Path, typer.Option("--to", help="The one .safetensors file.")],
     force: Force = False,
 ) -> None:
-    """Join models of one class each into one model of all classes.
+    """Join models of one class each into one model.
 
-    Example: ecgsynth join runs/tcwgan-s runs/tcwgan-v runs/tcwgan-f --to tcwgan.safetensors
+    Example: ecgsynth join runs/s runs/v runs/f --to joined.safetensors
     """
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.synthesizer import Synthesizer

@@ -10,9 +10,9 @@ KINDS = ("datasets", "models", "objectives", "metrics", "formats", "recipes", "p
 
 
 def list_(
-    kind: Annotated[str, typer.Argument(help=" | ".join(KINDS) + "; default: all")] = "",
+    kind: Annotated[str, typer.Argument(help=" | ".join(KINDS) + " [all]")] = "",
 ) -> None:
-    """List data sets, models, objectives, metrics, formats, recipes and shipped models.
+    """List data sets, models, metrics, formats, recipes and more.
 
     Example: ecgsynth list models
     """

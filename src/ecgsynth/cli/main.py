@@ -44,7 +44,7 @@ app = typer.Typer(
     help="Synthetic ECG from generative adversarial networks, judged against real patients.",
     epilog="Example: ecgsynth generate mitbih-beats --label V --count 500 --to pvc.npz",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

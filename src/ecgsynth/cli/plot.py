@@ -7,19 +7,24 @@ from typing import Annotated
 
 import typer
 
+from ecgsynth.cli.options import names_of
 from ecgsynth.cli.targets import Force, check_targets
 
 
 def plot(
     what: Annotated[str, typer.Argument(help="File or folder with ECG, or run folder.")],
-    to: Annotated[Path, typer.Option("--to", help=".svg, .png or .pdf")] = Path("sheet.svg"),
-    item: Annotated[list[int] | None, typer.Option("--item", help="Items; repeatable.")] = None,
-    title: Annotated[str, typer.Option("--title")] = "",
+    to: Annotated[Path, typer.Option("--to", help="The picture: .svg, .png or .pdf.")]
+    = Path("sheet.svg"),
+    item: Annotated[list[str] | None, typer.Option("--item", metavar="NUMBERS", help="Items, as in "
+                    "0,3.")] = None,
+    title: Annotated[str, typer.Option("--title", help="The heading [the set's source].")] = "",
     force: Force = False,
-) -> None:
-    """Draw ECG on paper (25 mm/s, 10 mm/mV), or a run's losses, scores and samples.
+) -> None:  # fmt: skip
+    """Draw ECG on ECG paper, or the curves of a run.
 
     Example: ecgsynth plot pvc.npz --to sheet.pdf
+
+    A training: ecgsynth plot runs/first --to curves.png
     """
     from ecgsynth.formats import read
     from ecgsynth.signals.paper import draw, fills_sheet
@@ -32,9 +37,21 @@ def plot(
         draw_run(Path(what), to)
     else:
         ecg = read(what)
-        draw(ecg, to, items=item, title=title or None)
-        if fills_sheet(ecg.spec) and item is None and len(ecg) > 1:
+        items = _numbers(item)
+        draw(ecg, to, items=items, title=title or None)
+        if fills_sheet(ecg.spec) and items is None and len(ecg) > 1:
             typer.echo(
                 f"the first of {len(ecg):,} records; --item selects another, 0 to {len(ecg) - 1}"
             )
     typer.echo(f"drawn: {to}")
+
+
+def _numbers(item: list[str] | None) -> list[int] | None:
+    from ecgsynth.errors import EcgsynthError
+
+    try:
+        return [int(number) for number in names_of(item)] or None
+    except ValueError:
+        raise EcgsynthError(
+            f"--item takes numbers of items, as in 0,3; got '{','.join(item or [])}'."
+        ) from None

@@ -13,11 +13,12 @@ PARTS = ("fastapi", "prometheus_client", "python_multipart", "sqlalchemy", "uvic
 
 
 def serve(
-    settings: Annotated[list[str] | None, typer.Argument(help="Limits and times, as in "
+    settings: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE",
+                        help="Limits and times, as in "
                         "most_items=10000 jobs=2; docs/service.md lists them.")] = None,
     host: Annotated[str, typer.Option("--host", help="0.0.0.0 is open to the network.")]
     = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8000,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the page.")] = 8000,
     model_dir: Annotated[Path | None, typer.Option("--model-dir", help="Folder of .safetensors "
                                                                   "files and runs, in addition to "
                                                                   "shipped models.")] = None,
@@ -28,11 +29,11 @@ def serve(
                        "sqlite:///jobs.sqlite or postgresql+psycopg://user@host/name [a file of "
                        "the user's own].")] = "",
 ) -> None:  # fmt: skip
-    """Serve the page and the API: generate, evaluate, augment, watch; /docs describes requests.
+    """Serve the page and the REST API.
 
-    If ECGSYNTH_API_KEY is set, every request needs this key.
+    /docs describes the requests. If ECGSYNTH_API_KEY is set, each needs this key.
 
-    Example: ecgsynth serve --port 8000 --model-dir runs/ most_items=100000
+    Example: ecgsynth serve --model-dir runs/ most_items=100000
     """
     import os
     import signal

@@ -12,9 +12,8 @@ from typer.core import TyperCommand, TyperOption
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import check_writable, holds_files
 
-FORMATS, USUAL = "{formats}", "{usual}"
-"""Stand in the help of an option for the files that the registered formats write, and for the
-ending of a file when none is named."""
+FORMATS = "{formats}"
+"""Stands in the help of an option for the files that the registered formats write."""
 
 
 class WritesEcg(TyperCommand):
@@ -25,14 +24,21 @@ class WritesEcg(TyperCommand):
     """
 
     def get_params(self, ctx: Any) -> list[Any]:
-        from ecgsynth.formats import contract
-
         params = super().get_params(ctx)
         for one in params:
             if isinstance(one, TyperOption) and one.help and FORMATS in one.help:
-                one.help = one.help.replace(FORMATS, contract.targets())
-                one.help = one.help.replace(USUAL, contract.usual_ending())
+                one.help = one.help.replace(FORMATS, target_names())
         return params
+
+
+def target_names() -> str:
+    """What --to may name: "file (.csv .npz .parquet) or folder/ (WFDB)"; imports no format."""
+    from ecgsynth import registry
+
+    known = registry.FORMATS.facts().values()
+    files = [one["endings"][0] for one in known if one["container"] == "file"]
+    folder = next(one["title"] for one in known if "/" in one["endings"])
+    return f"file ({' '.join(files)}) or folder/ ({folder})"
 
 
 Force = Annotated[bool, typer.Option("--force", help="Replace what --to names, if it is there.")]

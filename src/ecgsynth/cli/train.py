@@ -7,10 +7,17 @@ from typing import Annotated
 
 import typer
 
+from ecgsynth.cli.options import Overrides, complete_recipe
+
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name or a YAML file.")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="key=value")] = None,
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            help="A shipped recipe's name or a YAML file.", autocompletion=complete_recipe
+        ),
+    ],
+    overrides: Overrides = None,
     to: Annotated[Path | None, typer.Option("--to", help="Run folder [runs/NAME].")] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A short trial of one or two minutes.")
@@ -22,11 +29,13 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the last snapshot.")
     ] = False,
-    track: Annotated[bool, typer.Option("--track", help="Register it with MLflow.")] = False,
+    track: Annotated[bool, typer.Option("--track", help="Register the run with MLflow.")] = False,
 ) -> None:
-    """Train a generator; Ctrl-C leaves a usable run that --resume continues.
+    """Train a generator; --resume continues a stopped run.
 
-    Example: ecgsynth train mitbih-beats model.width=64 --to runs/narrow --quick
+    Example: ecgsynth train mitbih-beats --quick --to runs/first
+
+    With settings: ecgsynth train mitbih-beats model.width=64 --to runs/narrow
     """
     from ecgsynth.config import Run
     from ecgsynth.errors import EcgsynthError
@@ -110,9 +119,7 @@ def train_with_bar(run, folder: Path, resume: bool = False):  # type: ignore[no-
     from ecgsynth.progress import count_bar, stderr_console
     from ecgsynth.training.loop import train as train_run
 
-    bar = count_bar("examples")
-    bar.disable = not is_main_process()
-    with bar:
+    with count_bar("examples", hidden=not is_main_process()) as bar:
         task = bar.add_task("reading the recordings", total=None)
 
         def report(examples: int, total: int, values: dict[str, float]) -> None:

@@ -7,15 +7,21 @@ from typing import Annotated
 
 import typer
 
+from ecgsynth.cli.options import complete_model
 from ecgsynth.cli.targets import Force
 
 
 def transplant(
-    model: Annotated[str, typer.Argument(help="Shipped name, run folder or .safetensors file.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A shipped model, a .safetensors file or a run.", autocompletion=complete_model
+        ),
+    ],
     to: Annotated[Path, typer.Option("--to", help="The new .safetensors file.")],
     force: Force = False,
 ) -> None:
-    """Make a model generate rare beats for all people, also for those without any.
+    """Make a model that gives rare beats to all of its people.
 
     Nothing is trained: an ectopic beat gets the style of another person, with the same prematurity
     relative to that person's mean RR.

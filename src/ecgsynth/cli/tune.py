@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecgsynth.cli.options import Overrides, complete_recipe
+
 if TYPE_CHECKING:
     from ecgsynth.tuning import TuningResult
 
@@ -15,19 +17,20 @@ SHOWN = 10
 
 
 def tune(
-    recipe: Annotated[str, typer.Argument(help="A recipe with a section `tune`.")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="key=value")] = None,
+    recipe: Annotated[str, typer.Argument(help="A recipe with a section `tune`.",
+                     autocompletion=complete_recipe)],
+    overrides: Overrides = None,
     trials: Annotated[int, typer.Option("--trials", help="Number of trials of the study.")] = 30,
     to: Annotated[Path | None, typer.Option("--to", help="Study folder [studies/NAME].")] = None,
     processes: Annotated[int, typer.Option("--processes", help="Number of parallel "
                                                           "processes.")] = 1,
-    seconds: Annotated[float, typer.Option("--seconds", min=0, help="Start no trial after this "
-                                                               "time; 0 = no limit.")] = 0.0,
+    seconds: Annotated[float, typer.Option("--seconds", min=0, help="Start no trial after so "
+                                                               "long; 0 = no limit.")] = 0.0,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the study.")] = False,
 ) -> None:  # fmt: skip
-    """Search settings; the best trial becomes a recipe, best.yaml, for `ecgsynth train`.
+    """Search the settings of a recipe; the best become best.yaml.
 
-    Example: ecgsynth tune vanilla-mitbih --trials 30 --to studies/vanilla --processes 2
+    Example: ecgsynth tune vanilla-mitbih --trials 30 --processes 2
     """
     from ecgsynth.config import Run
     from ecgsynth.progress import share_bar

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecgsynth.cli.options import Label, Seed, complete_model, names_of
 from ecgsynth.cli.targets import Force, check_targets
 
 if TYPE_CHECKING:
@@ -16,24 +17,28 @@ if TYPE_CHECKING:
 
 def turing(
     what: Annotated[str, typer.Argument(help="File or folder of synthetic items, or a model; with "
-                                        "--score the page that the readers used.")],
+                                        "--score the page that the readers used.",
+                     autocompletion=complete_model)],
     against: Annotated[str, typer.Option("--against", help="Real items: a data set, such as "
                                          "mitbih:heldout, a file or a folder.")]
     = "mitbih:heldout",
     count: Annotated[int, typer.Option("--count", help="Strips, half of them real.")] = 40,
-    label: Annotated[str, typer.Option("--label", help="Classes, as in N,V; default: those of both "
-                                                  "sets.")] = "",
+    label: Label = None,
     score: Annotated[list[Path] | None, typer.Option("--score", help="A reader's answers, .json; "
                                                      "repeatable.")] = None,
     show_real: Annotated[bool, typer.Option("--show-real", help="Draw real traces of a private "
                          "source too.")] = False,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of choice, order and key.")] = 0,
+    seed: Seed = 0,
     to: Annotated[Path, typer.Option("--to", help="The page, .html.")] = Path("turing.html"),
     force: Force = False,
 ) -> None:  # fmt: skip
-    """Make a page for the blind reading of real and synthetic strips, or score its answers.
+    """Make a blind reading of real and synthetic strips.
 
-    Example: ecgsynth turing mitbih-beats --against mitbih:heldout --count 40 --to turing.html
+    With --score it scores the answers of readers.
+
+    Example: ecgsynth turing mitbih-beats --count 40 --to turing.html
+
+    Scores: ecgsynth turing turing.html --score one.json --score two.json
     """
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.evaluation.blind_reading import check_count, reading_page
@@ -48,7 +53,7 @@ def turing(
     check_count(count)
     if seed < 0:
         raise EcgsynthError(f"the seed must be a whole number, 0 or more; got {seed}.")
-    classes = list(dict.fromkeys(name.strip() for name in label.split(",") if name.strip()))
+    classes = names_of(label)
     synthetic = _synthetic_items(what, count, classes, seed)
     page = reading_page(synthetic, _real_items(against, synthetic), count, classes, seed, show_real)
     with atomic_write(to) as temporary:

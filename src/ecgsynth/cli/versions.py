@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from ecgsynth.model_registry import Version
 
 app = typer.Typer(
-    help="Versions of models, kept by MLflow: add, list, promote, compare, rollback.",
+    help="Versions of models in MLflow: add, promote, roll back.",
+    epilog="Example: ecgsynth versions add runs/beats --name mitbih-beats",
     no_args_is_help=True,
 )
 Reference = Annotated[str, typer.Argument(help="NAME/NUMBER or NAME@ALIAS.")]
@@ -77,9 +78,9 @@ def promote(version: Reference, alias: Alias = "production") -> None:
 def compare(
     versions: Annotated[list[str], typer.Argument(help="NAME/NUMBER or NAME@ALIAS, two or more.")],
 ) -> None:
-    """Show the differences of versions: settings, data, commit, figures.
+    """Show how versions differ: settings, data, commit, figures.
 
-    Example: ecgsynth versions compare mitbih-beats@production mitbih-beats/3
+    Example: ecgsynth versions compare beats@production beats/3
     """
     from ecgsynth.cli.console import table
     from ecgsynth.errors import EcgsynthError

@@ -40,7 +40,9 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Print one frame and exit.")] = False,
     every: Annotated[float, typer.Option("--every", help="Seconds between frames.")] = 2.0,
 ) -> None:
-    """Watch runs: losses, critic, gradients, collapse, samples, alarms; stop with Ctrl-C.
+    """Watch trainings: losses, health, samples and alarms.
+
+    Ctrl-C ends the watching, not the trainings.
 
     Example: ecgsynth watch runs/beats runs/other
     """

@@ -147,12 +147,6 @@ def listed(words: list[str], last: str = "or") -> str:
     return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def targets() -> str:
-    """What the option --to may name: "file (.csv .npz .parquet) or folder/ (WFDB)"."""
-    files = [kind.endings[0] for kind in every().values() if kind.container == "file"]
-    return f"file ({' '.join(files)}) or folder/ ({by_ending()['/'].title})"
-
-
 def usual_ending() -> str:
     """The ending of a file whose format nobody chose."""
     return named(USUAL).endings[0]

@@ -5,15 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from ecgsynth.datasets.fetching import checksums
 from ecgsynth.datasets.fetching.download import Download, Source
@@ -21,6 +13,7 @@ from ecgsynth.datasets.fetching.unpack import install
 from ecgsynth.datasets.store import data_root
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.files import expand_home
+from ecgsynth.progress import bar, byte_bar
 
 SOURCES = {
     "mitbih": Source(
@@ -38,13 +31,6 @@ _OF_FILES = (
     BarColumn(),
     MofNCompleteColumn(),
     TextColumn("{task.fields[traffic]}"),
-    TimeRemainingColumn(),
-)
-_OF_BYTES = (
-    TextColumn("{task.description}"),
-    BarColumn(),
-    DownloadColumn(),
-    TransferSpeedColumn(),
     TimeRemainingColumn(),
 )
 
@@ -83,7 +69,8 @@ def fetch(
     known = SOURCES[name]
     folder = (root or data_root()) / name
     console = console or Console(stderr=True)
-    with Progress(*(_OF_FILES if source is None else _OF_BYTES), console=console) as progress:
+    shown = bar(*_OF_FILES, unit="files", console=console) if source is None else byte_bar(console)
+    with shown as progress:
         if source is not None:
             matching = install(name, expand_home(source), folder, known, progress)
             summary = (

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ecgsynth.datasets import mitbih, store
 from ecgsynth.datasets.mitbih import files
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.progress import recordings, stderr_console
+from ecgsynth.progress import byte_bar, recordings
 from ecgsynth.signals.filters import resample
 from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
@@ -77,16 +77,9 @@ def read_public(path: Path) -> Columns:
 
 def _parse_csv(path: Path) -> Columns:
     import pandas as pd
-    import rich.progress
 
     try:
-        with rich.progress.open(
-            path,
-            "rb",
-            description=f"reading {path.name}",
-            transient=True,
-            console=stderr_console(),
-        ) as file:
+        with byte_bar() as bar, bar.open(path, "rb", description=f"reading {path.name}") as file:
             table = pd.read_csv(file, header=None, dtype=np.float32).to_numpy()
     except (OSError, ValueError) as problem:
         reason = " ".join(str(problem).split())[:160]
