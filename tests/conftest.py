@@ -24,7 +24,10 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-MARKS_OF = {"mitbih": "100.hea", "ludb": "1.hea", "ptbxl": "ptbxl_database.csv"}
+MARKS_OF = {
+    "mitbih": "100.hea", "svdb": "800.hea", "qtdb": "sel100.hea", "ludb": "1.hea",
+    "ptbxl": "ptbxl_database.csv",
+}  # fmt: skip
 """A file by which the recordings of a set are known."""
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ecgsynth.cli.evaluate import show
 from ecgsynth.datasets.demographics import people, people_of_headers, person_of_comments
-from ecgsynth.datasets.mitbih import DS1, DS2
+from ecgsynth.datasets.people import DS1, DS2
 from ecgsynth.evaluation import Estimate, NotApplicable, Trial
 from ecgsynth.evaluation.judge import evaluate
 from ecgsynth.evaluation.metrics import fairness

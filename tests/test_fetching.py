@@ -396,6 +396,34 @@ def test_a_part_of_a_set_is_welcome(tmp_path):
     assert_whole(folder, but=("118e00.dat",))
 
 
+HEADER = b"118e00 1 360 650000\n118e00.dat 212 200 12 0 5 77 0 record 118, signal 0\n# 69 M\n"
+NAMED = HEADER.replace(b"record 118, signal 0", b"ECG1")
+
+
+@pytest.mark.parametrize("name", ["SHA256SUMS.txt", "SHA256SUMS"])
+def test_a_header_whose_leads_were_named_is_kept_where_the_published_one_is_there(tmp_path, name):
+    published = FILES | {"118e00.hea": HEADER}
+    copy = published | {"118e00.hea": NAMED, "118e00.hea-": HEADER, name: sums(published)}
+    folder = installed(packed(tmp_path / "set.zip", copy), tmp_path / "root")
+    assert (folder / "118e00.hea").read_bytes() == NAMED
+
+
+@pytest.mark.parametrize(
+    ("header", "original"),
+    [
+        (NAMED.replace(b" 200 ", b" 400 "), HEADER),  # another gain
+        (NAMED.replace(b"650000", b"65000"), HEADER),
+        (NAMED, NAMED),  # what is kept is not the published one
+    ],
+)
+def test_a_header_that_differs_in_more_than_names_is_refused(tmp_path, header, original):
+    published = FILES | {"118e00.hea": HEADER}
+    copy = published | {"118e00.hea": header, "118e00.hea-": original}
+    copy |= {"SHA256SUMS": sums(published)}
+    with pytest.raises(EcgsynthError, match="do not match"):
+        installed(packed(tmp_path / "set.zip", copy), tmp_path / "root")
+
+
 def test_an_archive_adds_to_what_is_there(tmp_path):
     root = tmp_path / "root"
     (root / "nstdb" / "more").mkdir(parents=True)

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecgsynth.datasets import load, mitbih, store
-from ecgsynth.datasets.mitbih import DS1, DS2, MitBih
+from ecgsynth.datasets import load, store
+from ecgsynth.datasets.beat_records import BeatDatabase
+from ecgsynth.datasets.mitbih import DATABASE, MitBih
+from ecgsynth.datasets.people import DS1, DS2
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.simulator.records import Noise, simulate_record
@@ -287,7 +289,7 @@ def test_without_recordings_the_answer_says_how_to_get_them(
 def test_when_no_record_can_be_read_the_first_reason_is_told(root: Path) -> None:
     for file in root.glob("*.dat"):
         file.unlink()
-    with pytest.raises(EcgsynthError, match="none of the 44 records"):
+    with pytest.raises(EcgsynthError, match="none of the 6 records"):
         load("mitbih")
 
 
@@ -295,9 +297,9 @@ def test_second_load_reads_the_map_on_the_disk_and_no_recording(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = load("mitbih", "test-literature")
-    monkeypatch.setattr(mitbih, "_parse", lambda *_: pytest.fail("the recordings were read again"))
+    monkeypatch.setattr(BeatDatabase, "parse", lambda *_: pytest.fail("recordings were read again"))
     assert_same(load("mitbih", "test-literature"), first)
-    beats, _ = mitbih._beats(MitBih.Settings())
+    beats, _ = DATABASE.beats(MitBih.Settings())
     assert isinstance(beats["signal"], np.memmap)
     assert not beats["signal"].flags.writeable
 

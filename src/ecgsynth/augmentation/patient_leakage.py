@@ -8,7 +8,8 @@ import logging
 import numpy as np
 
 from ecgsynth.augmentation.matching import PERSON
-from ecgsynth.datasets.mitbih import DS1, DS2, person_of
+from ecgsynth.datasets.mitbih import person_of
+from ecgsynth.datasets.people import DS1, DS2, PACED
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import is_record
 from ecgsynth.signals.ecg import Ecg
@@ -21,7 +22,7 @@ log = logging.getLogger("ecgsynth")
 
 TEST_SIDES = ("mitbih:test", "mitbih:test-literature", "mitbih:ds2")
 
-MITBIH = frozenset(str(record) for record in (*DS1, *DS2, 102, 104, 107, 217))
+MITBIH = frozenset(str(record) for record in (*DS1, *DS2, *PACED))
 
 
 def hashed_people(ecg: Ecg) -> list[str]:

@@ -30,7 +30,7 @@ app = typer.Typer(help="Download recordings, check them, save parts of them.",
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="mitbih | ptbxl | ludb | nstdb")],
+    name: Annotated[str, typer.Argument(help="mitbih | svdb | qtdb | ludb | ptbxl | nstdb")],
     source: Annotated[
         str, typer.Option("--from", help="A local archive (tar.xz, tar.gz, zip) or folder.")
     ] = "",

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ecgsynth.datasets import Inventory
+from ecgsynth.datasets.beat_records import HELDOUT_FROM, PARTS
 from ecgsynth.datasets.beats import cut_beats
-from ecgsynth.datasets.mitbih import HELDOUT_FROM, PARTS, MitBih
+from ecgsynth.datasets.mitbih import MitBih
 from ecgsynth.datasets.mitbih.files import FS
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import DATASETS

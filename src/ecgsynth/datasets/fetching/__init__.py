@@ -23,6 +23,8 @@ SOURCES = {
         "https://physionet.org/files/ptb-xl/1.0.3/", ("ptbxl_database.csv",), 3_200_000_000
     ),
     "ludb": Source("https://physionet.org/files/ludb/1.0.1/", ("ludb.csv",), 25_000_000),
+    "svdb": Source("https://physionet.org/files/svdb/1.0.0/", ("800.hea",), 60_000_000),
+    "qtdb": Source("https://physionet.org/files/qtdb/1.0.0/", ("sel100.hea",), 85_000_000),
     "nstdb": Source("https://physionet.org/files/nstdb/1.0.0/", ("118e00.hea",), 25_000_000),
 }
 
@@ -52,7 +54,7 @@ def fetch(
 
     Parameters
     ----------
-    name: mitbih, ptbxl, ludb or nstdb.
+    name: mitbih, svdb, qtdb, ludb, ptbxl or nstdb.
     source: a local archive (.tar.xz, .tar.gz, .tgz, .zip) or folder instead of the network.
     root: where data sets lie; by default `ECGSYNTH_DATA` or the user's cache folder.
     base_url: a mirror's folder of the set. console: for the progress bar; standard error.

@@ -11,6 +11,9 @@ from ecgsynth.errors import EcgsynthError
 LIST = "SHA256SUMS.txt"
 """PhysioNet's name of the list; one line a file: "<sha256> <relative path>"."""
 
+OLD_LIST = "SHA256SUMS"
+"""Its name in older copies."""
+
 DECIDES = re.compile(r"\.(dat|hea|atr|csv|[iv]{1,3}|v[1-6]|av[rlf])$")
 """Recordings, annotations (LUDB has one file per lead) and tables: a wrong one spoils results.
 
@@ -71,8 +74,8 @@ def read_list(folder: Path) -> dict[str, str]:
     ------
     EcgsynthError: what lies there is no list of checksums.
     """
-    file = folder / LIST
-    if not file.is_file():
+    file = next((f for n in (LIST, OLD_LIST) if (f := folder / n).is_file()), None)
+    if file is None:
         return {}
     return parse(file.read_text(encoding="utf-8", errors="replace"), str(file))
 
@@ -84,8 +87,24 @@ def mismatches(folder: Path, sums: dict[str, str]) -> tuple[int, list[str], list
     """
     present = [name for name in sums if (folder / name).is_file()]
     wrong = [name for name in present if sha256(folder / name) != sums[name]]
-    spoils = [name for name in wrong if DECIDES.search(name)]
+    spoils = [
+        name for name in wrong
+        if DECIDES.search(name) and not _is_renamed(folder / name, sums[name])
+    ]  # fmt: skip
     return len(present), spoils, [name for name in wrong if name not in spoils]
+
+
+def _is_renamed(header: Path, expected: str) -> bool:
+    """Whether a header differs from the published one in the names of its leads alone; WFDB's
+    tools keep the published one as NAME.hea-."""
+    original = header.with_name(f"{header.name}-")
+    if header.suffix != ".hea" or not original.is_file() or sha256(original) != expected:
+        return False
+    first, second = (
+        [line.split(maxsplit=8)[:8] for line in file.read_text("latin-1").splitlines()]
+        for file in (header, original)
+    )
+    return first == second
 
 
 def first_names(names: list[str]) -> str:

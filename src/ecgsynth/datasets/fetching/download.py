@@ -90,7 +90,7 @@ class Download:
             fetch_one(marker)
         if self.unlike:
             log.warning(
-                "%s differ from %s; they are no recordings and are kept.",
+                "%s differ from %s, but in no signal or beat; they are kept.",
                 checksums.first_names(self.unlike),
                 checksums.LIST,
             )

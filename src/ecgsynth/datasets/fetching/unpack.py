@@ -90,7 +90,7 @@ def _verify(folder: Path, source: Path) -> int:
         )
     if others:
         log.warning(
-            "%s differ from %s; they are no recordings and are kept.",
+            "%s differ from %s, but in no signal or beat; they are kept.",
             checksums.first_names(others),
             checksums.LIST,
         )

@@ -134,7 +134,7 @@ class HeartbeatCsv:
             inventory.records = len(RECORDS) - len(skipped)
             for name in skipped:
                 try:
-                    parts.read_record(*files.find_database(), int(name))
+                    parts.read_record(files.find_database(), int(name))
                 except EcgsynthError as problem:
                     inventory.add_unused(name, problem)
             without = ", ".join(map(str, WITHOUT_MLII))

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.datasets import mitbih, store
+from ecgsynth.datasets import store
 from ecgsynth.datasets.mitbih import files
+from ecgsynth.datasets.people import DS1, DS2, PACED
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.progress import byte_bar, recordings
 from ecgsynth.signals.filters import resample
@@ -20,7 +21,7 @@ from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
 
 FS = 125.0
 SAMPLES = 187
-RECORDS = tuple(sorted({*mitbih.DS1, *mitbih.DS2, 102, 104, 107, 217}))
+RECORDS = tuple(sorted({*DS1, *DS2, *PACED}))
 """All 48 records: unlike the splits between patients, the mixed one has the paced records too."""
 
 WITHOUT_MLII = {102: "V5", 104: "V5"}
@@ -120,20 +121,20 @@ def build() -> tuple[Columns, dict[str, Any]]:
     ------
     EcgsynthError: the recordings are not there, or none can be read.
     """
-    folder, kaggle = files.find_database()
+    folder = files.find_database()
     key = {
         "folder": str(folder.resolve()),
         "files": store.stamp(f for f in folder.iterdir() if f.name[:3].isdigit()),
     }
-    return store.cached_arrays("heartbeat_csv", key, partial(_parse, folder, kaggle))
+    return store.cached_arrays("heartbeat_csv", key, partial(_parse, folder))
 
 
-def _parse(folder: Path, kaggle: bool) -> tuple[Columns, dict[str, Any]]:
+def _parse(folder: Path) -> tuple[Columns, dict[str, Any]]:
     parts: list[Columns] = []
     skipped: dict[str, str] = {}
     for record in recordings(RECORDS, len(RECORDS)):
         try:
-            found = parts_of(read_record(folder, kaggle, record))
+            found = parts_of(read_record(folder, record))
         except EcgsynthError as problem:
             skipped[str(record)] = str(problem)
             continue
@@ -147,7 +148,7 @@ def _parse(folder: Path, kaggle: bool) -> tuple[Columns, dict[str, Any]]:
     return columns | {"test": draw_test_beats(columns["label"])}, {"skipped": skipped}
 
 
-def read_record(folder: Path, kaggle: bool, record: int) -> Recording:
+def read_record(folder: Path, record: int) -> Recording:
     """A recording's one lead, from the folder that `mitbih.files.find_database` gives.
 
     Raises
@@ -155,7 +156,7 @@ def read_record(folder: Path, kaggle: bool, record: int) -> Recording:
     EcgsynthError: it is damaged, or the lead is not there.
     """
     lead = WITHOUT_MLII.get(record, "MLII")
-    return files.read_record(folder, kaggle, record, (lead,))
+    return files.read_record(folder, str(record), (lead,))[0]
 
 
 def parts_of(recording: Recording) -> Columns:

@@ -15,7 +15,7 @@ from ecgsynth.formats.wfdb.annotations import read_annotations
 from ecgsynth.formats.wfdb.header import read_header
 from ecgsynth.formats.wfdb.reader import read_recording
 from ecgsynth.progress import recordings
-from ecgsynth.signals.vocabulary import FIDUCIALS, LEADS_12
+from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL, FIDUCIALS, LEADS_12
 
 FS = 500.0
 SAMPLES = 5000
@@ -26,7 +26,8 @@ WAVES = {
     "N": ("qrs_onset", "r_peak", "qrs_offset"),
     "t": ("t_onset", "t_peak", "t_offset"),
 }
-"""The annotators' symbol of a wave's peak -> our names of its onset, peak and offset."""
+"""The annotators' symbol of a wave's peak -> our names of its onset, peak and offset. Any symbol
+of a beat stands for a QRS complex, as N does."""
 
 
 def find_database() -> Path:
@@ -108,8 +109,9 @@ def pair_waves(sample: NDArray[np.int64], symbol: NDArray[np.str_]) -> list[tupl
     bracket has no onset or offset.
     """
     found = []
-    for k in np.flatnonzero(np.isin(symbol, list(WAVES))):
-        onset, peak, offset = (FIDUCIALS.index(name) for name in WAVES[str(symbol[k])])
+    for k in np.flatnonzero(np.isin(symbol, [*WAVES, *AAMI_OF_SYMBOL])):
+        wave = WAVES.get(str(symbol[k]), WAVES["N"])
+        onset, peak, offset = (FIDUCIALS.index(name) for name in wave)
         if k > 0 and symbol[k - 1] == "(":
             found.append((int(sample[k - 1]), onset))
         found.append((int(sample[k]), peak))

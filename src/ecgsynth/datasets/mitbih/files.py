@@ -7,38 +7,42 @@ from pathlib import Path
 import numpy as np
 
 from ecgsynth.datasets import store
+from ecgsynth.datasets.beat_records import choose_leads, read_annotated
 from ecgsynth.errors import DamagedFileError, EcgsynthError
-from ecgsynth.formats.wfdb.reader import read_recording
 from ecgsynth.signals.recording import Annotations, Recording
 
 FS = 360.0
 
 
-def find_database() -> tuple[Path, bool]:
-    """Where the recordings lie, and whether in the Kaggle layout."""
+def find_database() -> Path:
+    """Where the recordings lie, in the layout of PhysioNet or of Kaggle."""
     try:
-        return store.find_folder("mitbih", "100.hea"), False
+        return store.find_folder("mitbih", "100.hea")
     except EcgsynthError:
         try:
-            return store.find_folder("mitbih", "100.csv"), True
+            return store.find_folder("mitbih", "100.csv")
         except EcgsynthError:
             pass
         raise
 
 
-def read_record(folder: Path, kaggle: bool, record: int, leads: tuple[str, ...]) -> Recording:
-    """One record's leads and annotations, in either layout.
+def read_record(
+    folder: Path, record: str, leads: tuple[str, ...]
+) -> tuple[Recording, tuple[str, ...]]:
+    """One record's leads and annotations, in either layout, and the leads' own names.
 
     Raises
     ------
     EcgsynthError: a file is missing or damaged, or a lead is not there.
     """
-    if kaggle:
-        return _read_kaggle(folder, record, leads)
-    return read_recording(folder / str(record), leads=leads, annotations="atr")
+    if (folder / "100.hea").is_file():
+        return read_annotated(folder / record, leads)
+    return _read_kaggle(folder, record, leads)
 
 
-def _read_kaggle(folder: Path, record: int, leads: tuple[str, ...]) -> Recording:
+def _read_kaggle(
+    folder: Path, record: str, leads: tuple[str, ...]
+) -> tuple[Recording, tuple[str, ...]]:
     """One record of the Kaggle layout: ADC units, 200 per mV, zero at 1024, 360 Hz."""
     import pandas as pd
 
@@ -49,18 +53,15 @@ def _read_kaggle(folder: Path, record: int, leads: tuple[str, ...]) -> Recording
     except (OSError, ValueError) as problem:
         raise DamagedFileError(f"{table.name} or {notes.name} cannot be read: {problem}.") from None
     frame.columns = [str(name).strip(" '\"") for name in frame.columns]
-    absent = [lead for lead in leads if lead not in frame.columns]
-    if absent:
-        raise EcgsynthError(
-            f"{table.name} has no lead {', '.join(absent)}; it has {', '.join(frame.columns[1:])}."
-        )
+    names = tuple(frame.columns[1:])
+    own = tuple(names[k] for k in choose_leads(table.name, names, leads))
     rows = [line.split() for line in lines if line.strip()]
     try:
         sample = np.array([int(row[1]) for row in rows], np.int64)
         symbol = np.array([row[2] for row in rows], np.str_)
         subtype = np.array([int(row[3]) for row in rows], np.int64)
         note = np.array([" ".join(row[6:]) for row in rows], np.str_)
-        adc = frame[list(leads)].to_numpy(np.float32).T
+        adc = frame[list(own)].to_numpy(np.float32).T
     except (IndexError, ValueError) as problem:
         raise DamagedFileError(f"{record} is not in the Kaggle layout: {problem}.") from None
     inside = (sample >= 0) & (sample < adc.shape[1])
@@ -68,4 +69,4 @@ def _read_kaggle(folder: Path, record: int, leads: tuple[str, ...]) -> Recording
     annotations = Annotations(
         sample[inside], symbol[inside], subtype=subtype[inside], note=tuple(note[inside].tolist())
     )
-    return Recording(signal, FS, leads, annotations, name=str(record), source="mitbih")
+    return Recording(signal, FS, leads, annotations, name=record, source="mitbih"), own
