@@ -120,6 +120,10 @@ def test_a_line_has_what_is_done_and_what_is_left(state: tuple, line: str) -> No
     assert progress.progress_line(*state) == line
 
 
+def test_within_a_long_step_nothing_is_known_of_the_time_left() -> None:
+    assert progress.progress_line("c2st", 0.25, 1.0, "", 10, moved=False) == "c2st: 25 %, 10 s"
+
+
 def test_lines_come_every_few_seconds_and_after_hours_every_minute() -> None:
     assert progress.line_interval(0) == 5
     assert progress.line_interval(60) == 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from markupsafe import escape
 from outcome import Command
 
 import ecgsynth as es
+from ecgsynth.datasets import unseen_splits
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.evaluation.real_sets import heldout_source
 from ecgsynth.evaluation.training_set import training_set
 from ecgsynth.formats import write
+from ecgsynth.registry import DATASETS
 from ecgsynth.service import real_sets
 from ecgsynth.service.files import uploads
 from ecgsynth.service.jobs import evaluate
@@ -121,13 +125,81 @@ def test_command_takes_no_training_set_that_nobody_named(
     write(made, tmp_path / "carded.npz")
     words = ("--against", "bare.npz", "--metrics", "smoothness,memorisation", "--force")
     assert NO_CARD in command("evaluate", "bare.npz", *words).out
-    assert (
-        "left out: memorisation: needs the training set"
-        in command("evaluate", "bare.npz", *words).out
-    )
+    out = command("evaluate", "bare.npz", *words).out
+    assert "left out: memorisation; the reasons are in report.html" in out
+    assert "memorisation" in (tmp_path / "report.html").read_text()
     assert "which the set's own card names" in command("evaluate", "carded.npz", *words).out
     none = command("evaluate", "carded.npz", *words, "--train", "none")
     assert "Training set: none, as requested." in none.out
+
+
+def test_a_set_alone_is_compared_with_what_its_card_leads_to(
+    made: Ecg, command: Command, tmp_path: Path
+) -> None:
+    write(made, tmp_path / "carded.npz")
+    done = command("evaluate", "carded.npz", "--metrics", "smoothness", "--quick")
+    assert (done.code, done.err) == (0, "")
+    assert "Training set: simulated:train, which the set's own card names." in done.out
+    assert "Held-out set: simulated:heldout, which belongs to the set's own card." in done.out
+    assert json.loads((tmp_path / "report.json").read_text())["against"].endswith("heldout")
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (None, "no real items were named and the set has no card of its generator; name some"),
+        ({"name": "ptbxl"}, "`ecgsynth data fetch ptbxl`"),
+        ({"name": "gone"}, "the set's own card names gone:train, which is no data set here"),
+    ],
+    ids=["no card", "no recordings", "no data set"],
+)
+def test_a_set_alone_without_real_items_is_one_sentence_with_the_way_out(
+    made: Ecg, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: Any,
+    sentence: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("ECGSYNTH_DATA", str(tmp_path))
+    write(replace(made, card=data and card(data)), tmp_path / "set.npz")
+    for words in (("--quick",), ("--calibrate", 20, "--train", "set.npz")):
+        done = command("evaluate", "set.npz", *words)
+        assert done.code == 2
+        assert re.search(sentence, done.err)
+        assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "source"),
+    [
+        ({"name": "mitbih"}, "mitbih:heldout"),
+        ({"name": "mitbih", "split": "train"}, "mitbih:heldout"),
+        ({"name": "ptbxl"}, "ptbxl:validation"),
+        ({"name": "ludb"}, "ludb:validation"),
+        ({"name": "heartbeat_csv"}, "heartbeat_csv:test"),  # people on both sides, as published
+        ({"name": "heartbeat_csv", "split": "train-interpatient"},
+         "heartbeat_csv:validation-interpatient"),
+        ({"name": "folder", "path": "x"}, "folder:heldout"),
+    ],
+)  # fmt: skip
+def test_every_data_set_has_items_that_a_training_did_not_see(data: Any, source: str) -> None:
+    found = heldout_source(card(data))
+    settings = {key: value for key, value in data.items() if key not in ("name", "split")}
+    assert found == (source, settings)
+
+
+def test_a_training_or_study_never_takes_a_test_split() -> None:
+    for name in DATASETS.names():
+        for split in DATASETS.get(name).splits:
+            assert not [one for one in unseen_splits(name, split) if one.startswith("test")]
+    assert unseen_splits("heartbeat_csv", "train") == []
+
+
+def test_in_python_a_set_without_card_is_compared_with_nothing_and_the_report_has_why(
+    made: Ecg,
+) -> None:
+    alone = replace(made, card=None)
+    for against, why in ((None, "the set has no card of its generator"), ("none", "as requested")):
+        report = es.evaluate(alone, against, metrics=["smoothness"], controls=False)
+        assert any(why in note for note in report.notes if note.startswith("Held-out set: none"))
+        assert report.rows == []
 
 
 def test_floors_and_ceilings_need_a_training_set(

@@ -152,13 +152,15 @@ def bar(
 
 def _write_lines(progress: Progress, unit: str, end: threading.Event) -> None:
     """Write a line at growing intervals, also while a single step takes long."""
-    began = time.monotonic()
+    began, before = time.monotonic(), 0.0
     while not end.wait(line_interval(time.monotonic() - began)):
         if progress is not _SHOWN[-1] or not progress.tasks:
             continue
         task = progress.tasks[-1]
         seconds = time.monotonic() - began
-        line = progress_line(task.description, task.completed, task.total, unit, seconds)
+        moved = task.completed > before
+        line = progress_line(task.description, task.completed, task.total, unit, seconds, moved)
+        before = task.completed
         try:
             print(line, file=sys.stderr, flush=True)
         except (OSError, ValueError):  # nobody reads it, or the stream is closed
@@ -170,10 +172,13 @@ def line_interval(seconds: float) -> float:
     return min(max(FIRST_S, seconds / 12), LATEST_S)
 
 
-def progress_line(what: str, done: float, total: float | None, unit: str, seconds: float) -> str:
+def progress_line(
+    what: str, done: float, total: float | None, unit: str, seconds: float, moved: bool = True
+) -> str:
     """One line of progress, such as "training: 6,400 of 12,800 examples, 50 %, 40 s, 40 s left".
 
     unit: what is counted; "" where the share is enough. seconds: since the beginning.
+    moved: since the line before; within a long step nothing is known of the time left.
     """
     parts = []
     if unit and (done or total):
@@ -181,6 +186,6 @@ def progress_line(what: str, done: float, total: float | None, unit: str, second
     if total:
         parts.append(f"{100 * done / total:.0f} %")
     parts.append(f"{seconds:.0f} s")
-    if total and 0 < done < total:
+    if total and moved and 0 < done < total:
         parts.append(f"{seconds * (total - done) / done:.0f} s left")
     return f"{what or 'working'}: {', '.join(parts)}"

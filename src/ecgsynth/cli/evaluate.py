@@ -18,10 +18,9 @@ def evaluate(
     synthetic: Annotated[str, typer.Argument(help="File or folder of synthetic items (with "
                          "--calibrate: any items of the shape).")],
     against: Annotated[str, typer.Option("--against", help="Held-out items of the same people: "
-                       "a data set's split or a file.")] = "mitbih:heldout",
-    train: Annotated[str, typer.Option("--train", help="Training set of the generator, likewise, "
-                                                  "or none [the one named in the set's "
-                                                  "card].")] = "",
+                       "a data set's split, a file or none [by the set's card].")] = "",
+    train: Annotated[str, typer.Option("--train", help="Training set of the generator, likewise "
+                     "[by the set's card].")] = "",
     new_patients: Annotated[str, typer.Option("--new-patients", help="Items of other people, for "
                             "TSTR; mitbih:test is for one use per shipped version.")] = "",
     metrics: Annotated[list[str] | None, typer.Option("--metrics", metavar="NAMES", help="Figures, "
@@ -54,6 +53,7 @@ def evaluate(
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.evaluation.judge import calibrate as measure_controls
     from ecgsynth.evaluation.judge import evaluate as judge
+    from ecgsynth.evaluation.real_sets import check_heldout, load_real
     from ecgsynth.evaluation.report import files_of
     from ecgsynth.evaluation.training_set import training_set
     from ecgsynth.formats import read_silently
@@ -65,12 +65,14 @@ def evaluate(
         typer.echo(learned.why)
         if learned.items is None:
             raise EcgsynthError("floors and ceilings need a training set; name it with --train.")
-        _, done = measure_controls(
-            against, learned.items, ecg.spec, calibrate, quick=quick, seed=seed
-        )
+        source, settings = (against, {}) if against else check_heldout(ecg.card)
+        real = load_real(source, ecg.spec, settings)
+        _, done = measure_controls(real, learned.items, ecg.spec, calibrate, quick=quick, seed=seed)
         sizes = ", ".join(f"{name} {count}" for name, count in done.counts.items())
-        typer.echo(f"floors and ceilings of {against} at {sizes} items are in the cache")
+        typer.echo(f"floors and ceilings of {source} at {sizes} items are in the cache")
         return
+    if not against:
+        check_heldout(ecg.card)
     names = names_of(metrics) or None
     report = judge(
         ecg, against, train, new_patients or None, names, quick=quick, full=full, seed=seed
@@ -79,11 +81,11 @@ def evaluate(
         reasons = "; ".join(dict.fromkeys(report.left_out.values()))
         raise EcgsynthError(f"nothing of {synthetic} could be measured: {reasons}.")
     report.save(to, True if show_real else None)
-    show(report)
+    show(report, to)
     typer.echo(f"report: {to}")
 
 
-def show(report: Report) -> None:
+def show(report: Report, page: Path) -> None:
     """The figures as a table: a row per metric, a column per class; the page has the rest."""
     from ecgsynth.cli.console import table
 
@@ -109,10 +111,8 @@ def show(report: Report) -> None:
         ]
         if rows:
             table(title, ["metric", *groups, "unit", "better"], rows)
-    by_reason: dict[str, list[str]] = {}
-    for name, reason in report.left_out.items():
-        by_reason.setdefault(reason, []).append(name)
-    for reason, names in by_reason.items():
-        typer.echo(f"left out: {', '.join(names)}: {reason}")
+    if count := len(report.left_out):
+        which = f"{count} figures" if count > 1 else next(iter(report.left_out))
+        typer.echo(f"left out: {which}; the reasons are in {page}")
     for note in report.notes:
         typer.echo(note)

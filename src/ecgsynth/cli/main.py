@@ -134,6 +134,20 @@ FAULT = 70
 """Exit code of an internal fault (EX_SOFTWARE in sysexits.h)."""
 
 
+class _Once(logging.Filter):
+    """Lets each message pass once: two splits of a data set leave out the same record."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        fresh = text not in self._passed
+        self._passed.add(text)
+        return fresh
+
+
 class _Masked(logging.Formatter):
     """Masks passwords in URIs, which libraries may log too."""
 
@@ -144,6 +158,7 @@ class _Masked(logging.Formatter):
 def _log() -> None:
     """Write warnings to standard error, only in the first of several processes."""
     handler = logging.StreamHandler()
+    handler.addFilter(_Once())
     handler.setFormatter(_Masked("%(levelname)s: %(message)s"))
     level = logging.WARNING if is_main_process() else logging.CRITICAL
     logging.basicConfig(handlers=[handler], level=level)

@@ -19,9 +19,8 @@ def turing(
     what: Annotated[str, typer.Argument(help="File or folder of synthetic items, or a model; with "
                                         "--score the page that the readers used.",
                      autocompletion=complete_model)],
-    against: Annotated[str, typer.Option("--against", help="Real items: a data set, such as "
-                                         "mitbih:heldout, a file or a folder.")]
-    = "mitbih:heldout",
+    against: Annotated[str, typer.Option("--against", help="Real items: a data set's split or a "
+                       "file [by the set's card].")] = "",
     count: Annotated[int, typer.Option("--count", help="Strips, half of them real.")] = 40,
     label: Label = None,
     score: Annotated[list[Path] | None, typer.Option("--score", help="A reader's answers, .json; "
@@ -79,12 +78,13 @@ def _synthetic_items(what: str, count: int, classes: list[str], seed: int) -> Ec
 
 def _real_items(against: str, synthetic: Ecg) -> Ecg:
     """A registered data set cut like the synthetic items, or a file."""
-    from ecgsynth.evaluation.real_sets import load_real
+    from ecgsynth.evaluation.real_sets import check_heldout, load_real
     from ecgsynth.progress import stderr_console
 
     if against in ("mitbih:test", "mitbih:test-literature"):
         stderr_console().print("This uses DS2, the test set: only once per shipped version.")
-    return load_real(against, synthetic.spec)
+    source, settings = (against, {}) if against else check_heldout(synthetic.card)
+    return load_real(source, synthetic.spec, settings)
 
 
 def _show(page: Path, files: list[Path]) -> None:

@@ -99,6 +99,17 @@ def load(name: str, split: str | None = None, **settings: Any) -> Ecg:
     return dataset.load(split, make_settings(dataset.Settings, settings, f"data set '{name}'"))
 
 
+def unseen_splits(name: str, split: str) -> list[str]:
+    """Splits with items that a training on this one has not seen, the better one first.
+
+    `mitbih:train` has `heldout`, of the same people; `ptbxl:train` has `validation`. A test split
+    is never among them.
+    """
+    known = DATASETS.get(name).splits
+    usual = (split.replace("train", part) for part in ("heldout", "validation"))
+    return [one for one in usual if one in known and one != split]
+
+
 def is_public(source: str) -> bool:
     """Whether a source (of an `Ecg`) names a registered data set whose signals are public."""
     try:

@@ -136,13 +136,13 @@ def limit_items(ecg: Ecg, quick: bool, seed: int, notes: list[str]) -> Ecg:
     random = np.random.default_rng([seed, len(ecg)])
     if not ecg.spec.classes or ecg.spec.multilabel:
         if len(ecg) > most:
-            _warn(notes, f"Evaluated on a random {most} of {len(ecg)} items.")
+            notes.append(f"Evaluated on a random {most} of {len(ecg)} items.")
         return pick(ecg, most, random)
     large = {name: count for name, count in ecg.counts().items() if count > most}
     if not large:
         return ecg
     words = ", ".join(f"{count} {name}" for name, count in large.items())
-    _warn(notes, f"Evaluated on a random {most} of {words}.")
+    notes.append(f"Evaluated on a random {most} of {words}.")
     return concatenate([pick(ecg.of_class(name), most, random) for name in ecg.spec.classes])
 
 
@@ -168,7 +168,7 @@ def align_sets(
     if len(rates) > 1:
         fs = min(rates)
         words = " and ".join(f"{rate:g}" for rate in sorted(rates))
-        _warn(notes, f"The sets differ in rate ({words} Hz); all are compared at {fs:g} Hz.")
+        notes.append(f"The sets differ in rate ({words} Hz); all are compared at {fs:g} Hz.")
         synthetic = at_rate(synthetic, fs)
         known = {name: at_rate(part, fs) for name, part in known.items()}
         sizes = {synthetic.spec.samples, *(part.spec.samples for part in known.values())}
@@ -232,7 +232,7 @@ def _one_vocabulary(
             _warn(notes, f"The real set has no items of class {', '.join(alone)}: left out.")
     absent = [name for name, count in synthetic.counts().items() if name in classes and not count]
     if absent:
-        _warn(notes, f"The synthetic set has no items of class {', '.join(absent)}.")
+        notes.append(f"The synthetic set has no items of class {', '.join(absent)}.")
     for name in [n for n, part in known.items() if not part.spec.classes]:
         _warn(notes, f"The set given as {name} has no labels and is left out.")
         del known[name]
@@ -291,5 +291,6 @@ def _cut(ecg: Ecg, samples: int) -> Ecg:
 
 
 def _warn(notes: list[str], sentence: str) -> None:
+    """Note what makes figures wrong, or what the user did not expect; the log has it at once."""
     log.warning(sentence)
     notes.append(sentence)

@@ -41,7 +41,7 @@ from ecgsynth.evaluation.inputs import (
 from ecgsynth.evaluation.metrics.fidelity import c2st
 from ecgsynth.evaluation.overlap import check_overlaps
 from ecgsynth.evaluation.pace import LOADING_S, cost, total
-from ecgsynth.evaluation.real_sets import load_real
+from ecgsynth.evaluation.real_sets import NONE, heldout_source, load_real
 from ecgsynth.evaluation.report import Report, Row
 from ecgsynth.evaluation.training_set import TrainingSet, training_set
 from ecgsynth.progress import Advance, Steps, share_bar
@@ -90,9 +90,9 @@ def evaluate(
     Parameters
     ----------
     synthetic: the set, of any generator.
-    against: held-out items of the same people: an `Ecg`, "mitbih:heldout", or a file.
-    train: the training set of the generator, likewise; "none" for none; by default the one named
-        in the card of the set.
+    against: held-out items of the same people: an `Ecg`, "mitbih:heldout", or a file; "none" for
+        none; by default those that belong to the training set in the card of the set.
+    train: the training set of the generator, likewise; by default the one in the card of the set.
     new_patients: items of other people, likewise.
     metrics: names; by default all that the given sets allow.
     quick: smaller samples, no network is trained.
@@ -128,8 +128,21 @@ def evaluate(
     notes: list[str] = []
     synthetic = check_synthetic(synthetic, notes)
     advance("loading the real sets", 0.0)
-    sources = {"test": against, "new_patients": new_patients}
-    parts = {n: _load_part(n, part, synthetic.spec, notes) for n, part in sources.items()}
+    settings: Mapping[str, Any] = {}
+    if against is None:
+        found = heldout_source(synthetic.card)
+        if isinstance(found, str):
+            notes.append(f"Held-out set: none, since none was named and {found}.")
+        else:
+            against, settings = found
+            notes.append(f"Held-out set: {against}, which belongs to the set's own card.")
+    elif isinstance(against, str) and against.strip().lower() == NONE:
+        against = None
+        notes.append("Held-out set: none, as requested.")
+    parts = {
+        "test": _load_part("test", against, synthetic.spec, notes, settings),
+        "new_patients": _load_part("new_patients", new_patients, synthetic.spec, notes),
+    }
     learned = train if isinstance(train, TrainingSet) else training_set(synthetic, train)
     parts["train"] = learned.items
     notes.insert(0, learned.why)
@@ -186,8 +199,16 @@ def _check_set(part: Any, name: str) -> Ecg | str | None:
     return os.fspath(part)
 
 
-def _load_part(name: str, part: Ecg | str | None, spec: Spec, notes: list[str]) -> Ecg | None:
+def _load_part(
+    name: str,
+    part: Ecg | str | None,
+    spec: Spec,
+    notes: list[str],
+    settings: Mapping[str, Any] | None = None,
+) -> Ecg | None:
     """Load a set that is given by name; None if its recordings are not on this machine.
+
+    settings: of a data set, as in the card that names it.
 
     Raises
     ------
@@ -196,7 +217,7 @@ def _load_part(name: str, part: Ecg | str | None, spec: Spec, notes: list[str]) 
     if not isinstance(part, str):
         return part
     try:
-        real = load_real(part, spec)
+        real = load_real(part, spec, settings)
         if name == "test" and spec.r_sample is None and real.spec.r_sample is not None:
             notes.append(
                 "The synthetic set does not give the sample of its R peaks ('r_sample' of an NPZ); "

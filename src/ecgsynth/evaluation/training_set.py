@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from ecgsynth.datasets import Dataset
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError
 from ecgsynth.evaluation.inputs import check_same_shape
-from ecgsynth.evaluation.real_sets import load_like, load_real
+from ecgsynth.evaluation.real_sets import NONE, load_like, load_real, training_source
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg
-
-NONE = "none"
-"""The name for no training set."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ def training_set(
         except MissingRecordingsError as problem:
             return TrainingSet(None, named, f"Training set: {named} was named, but {problem}")
         return TrainingSet(items, named, f"Training set: {named}, as it was named.")
-    found = _of_card(synthetic.card or {})
+    found = training_source(synthetic.card)
     if isinstance(found, str):
         return TrainingSet(None, None, f"Training set: none, since none was named and {found}.")
     source, settings = found
@@ -73,24 +69,3 @@ def training_set(
     usual = not settings.keys() - dataset.settings_like(synthetic.spec).keys()
     why = f"Training set: {source}, which the set's own card names."
     return TrainingSet(items, source, why, usual)
-
-
-def _of_card(card: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | str:
-    """The data set that a model was trained on and its settings, or why there is none.
-
-    A model joined from several has one if all of them were trained on the same set.
-    """
-    if not card:
-        return "the set has no card of its generator"
-    found: list[tuple[str, dict[str, Any]]] = []
-    try:
-        for one in (card.get("members") or {"": card}).values():
-            data = dict(one["run"]["data"])
-            data.pop("classes", None)  # of one member; the classes of the items are loaded
-            found.append((f"{data.pop('name')}:{data.pop('split', 'train')}", data))
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return "the set's own card names none"
-    if any(one != found[0] for one in found):
-        names = ", ".join(sorted({source for source, _ in found}))
-        return f"the models in the set's own card were trained on different ones ({names})"
-    return found[0]

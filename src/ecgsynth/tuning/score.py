@@ -7,13 +7,12 @@ import math
 import numpy as np
 
 from ecgsynth.config import Run
-from ecgsynth.datasets import load
+from ecgsynth.datasets import load, unseen_splits
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.evaluation import MIN_ITEMS, Trial, members, pick
 from ecgsynth.registry import DATASETS, METRICS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.training.data.training_set import UNSEEN
 from ecgsynth.tuning.space import Tune
 
 LEAST = 0.01
@@ -95,7 +94,7 @@ def scoring_split(run: Run, tune: Tune) -> str:
     EcgsynthError: there is none, or it is the one that is trained on, or a test split.
     """
     known = DATASETS.get(run.data.name).splits
-    usual = [run.data.split.replace("train", name) for name in UNSEEN]
+    usual = unseen_splits(run.data.name, run.data.split)
     if tune.against:
         if tune.against not in known:
             raise EcgsynthError(
@@ -105,12 +104,11 @@ def scoring_split(run: Run, tune: Tune) -> str:
         if tune.against == run.data.split or tune.against.startswith("test"):
             raise EcgsynthError(
                 f"tune.against={tune.against}: a study chooses by what it scores on, so that it "
-                f"takes neither training nor test items; take one of {', '.join(usual)}."
+                f"takes neither training nor test items; take one of {', '.join(usual or known)}."
             )
         return tune.against
-    for split in usual:
-        if split in known and split != run.data.split:
-            return split
+    if usual:
+        return usual[0]
     raise EcgsynthError(
         f"{run.data.name}:{run.data.split} has no held-out or validation split to score on; name "
         f"one of {', '.join(known)} in tune.against."

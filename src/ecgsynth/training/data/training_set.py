@@ -12,9 +12,8 @@ from torch import Tensor
 
 from ecgsynth.condition import Condition
 from ecgsynth.config import Run
-from ecgsynth.datasets import load
+from ecgsynth.datasets import load, unseen_splits
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import Hidden, Scaler, measure_hidden, zero_padding
@@ -22,8 +21,6 @@ from ecgsynth.signals.spec import Spec
 
 log = logging.getLogger("ecgsynth")
 
-UNSEEN = ("heldout", "validation")
-"""Splits with which a training may be compared, the better one first; a test split never is."""
 ENOUGH = 256
 """Held-out items of a class that are kept; some dozens of them are looked at."""
 
@@ -139,11 +136,7 @@ def load_heldout(run: Run, train: TrainingSet, prior: ContextPrior) -> TrainingS
     per training person can only be asked for these people, so that of other people's items
     nothing is left.
     """
-    splits = [run.data.split.replace("train", name) for name in UNSEEN]
-    known = DATASETS.get(run.data.name).splits
-    for split in splits:
-        if split == run.data.split or split not in known:
-            continue
+    for split in unseen_splits(run.data.name, run.data.split):
         try:
             data = load(run.data.name, split, **run.data.settings)
         except EcgsynthError as problem:
