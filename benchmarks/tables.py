@@ -49,9 +49,9 @@ ELSEWHERE = (*UTILITY, "trts", "coverage_signal", "density_signal", "rmse_random
 """Figures that have a table of their own, or mean nothing for single beats."""
 
 BOARD = (
-    ("c2st", "all", "C2ST AUC: does a classifier separate the two? (.50 = no)"),
+    ("c2st", "all", "C2ST AUC by people: does a classifier separate the two? (.50 = no)"),
+    ("c2st_minutes", "all", "the same by minutes of the same people (harder)"),
     ("coverage", "V", "coverage V: share of real beats with a synthetic one close by"),
-    ("frechet", "V", "Frechet distance V"),
     ("copy_share", "V", "share of copies V (real beats: .01)"),
     ("tstr", "macro NSV", "macro F1 on new patients, trained on these beats alone"),
 )

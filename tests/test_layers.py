@@ -25,7 +25,7 @@ LAYERS: list[set[str]] = [
     {"evaluation", "synthesizer"},
     {"config"},
     {"datasets", "models", "objectives"},
-    {"condition", "simulator"},
+    {"condition", "sampling", "simulator"},
     {"formats"},
     {"signals"},
     {"files", "processes", "progress", "recipes", "registry", "threads"},

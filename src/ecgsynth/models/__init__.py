@@ -32,11 +32,16 @@ class Family(Protocol):
     lead, sample]. Gradient penalties are taken with respect to the view. A family that is not
     `adversarial` has None for a critic, takes an objective of its own kind, and its generator is
     asked by `sample` alone.
+
+    takes: which fields of `Condition.more` it needs, such as ("events",). block: items that are
+    computed together, always in the same blocks.
     """
 
     Settings: type[Settings]
     tiny: dict[str, Any]
     adversarial: bool
+    takes: tuple[str, ...] = ()
+    block: int = 256
 
     @staticmethod
     def generator(settings: Any, spec: Spec) -> nn.Module: ...
@@ -52,6 +57,8 @@ class OneStep:
     """What adversarial families share: their generator makes an item in one step."""
 
     adversarial = True
+    takes: tuple[str, ...] = ()
+    block = 256
 
     @staticmethod
     def sample(generator: nn.Module, latent: Tensor, condition: Condition) -> Tensor:

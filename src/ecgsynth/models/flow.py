@@ -13,10 +13,15 @@ from torch.nn import functional as F
 
 from ecgsynth.condition import Condition
 from ecgsynth.models import Settings as BaseSettings
+from ecgsynth.models.cosines import cosines
 from ecgsynth.models.layers import ConditionEmbedding, Conv
 from ecgsynth.registry import MODELS
+from ecgsynth.sampling.solvers import heun
 from ecgsynth.signals.filters import TRANSITION_HZ, lowpass_taps
 from ecgsynth.signals.spec import Spec
+
+BEND = 1.5
+"""Steps are shorter towards the end, where detail is decided."""
 
 PATCH = 4
 """Frames of the whitened signal that one position holds."""
@@ -34,6 +39,8 @@ class Flow:
     """
 
     adversarial = False
+    takes: tuple[str, ...] = ()
+    block = 256
     tiny = {"embedding": 8, "width": 8, "depth": 1, "coarse_depth": 1, "steps": 2}
 
     class Settings(BaseSettings):
@@ -58,23 +65,12 @@ class Flow:
 
     @staticmethod
     def sample(generator: Denoiser, latent: Tensor, condition: Condition) -> Tensor:
-        """[batch, lead, sample]: the path from the latent, followed by Heun's method.
-
-        The steps are shorter towards the end, where detail is decided (Karras et al. 2022).
-        """
-        times = 1 - (1 - np.linspace(0, 1, generator.steps + 1)) ** 1.5
-        y = generator.shaped(latent)
+        """[batch, lead, sample]: the path from the latent, followed by Heun's method."""
 
         def clean(y: Tensor, t: float) -> Tensor:
             return generator(y, condition, torch.full((len(y),), t, device=y.device))
 
-        for now, then in zip(times[:-1].tolist(), times[1:].tolist(), strict=True):
-            slope = (clean(y, now) - y) / (1 - now)
-            ahead = y + (then - now) * slope
-            if then < 1:  # at the end the slope has no denominator
-                slope = 0.5 * (slope + (clean(ahead, then) - ahead) / (1 - then))
-            y = y + (then - now) * slope
-        return generator.decode(y)
+        return generator.decode(heun(clean, generator.shaped(latent), generator.steps, BEND))
 
 
 class Denoiser(nn.Module):
@@ -125,7 +121,7 @@ class Denoiser(nn.Module):
 
     def forward(self, y: Tensor, condition: Condition, t: Tensor) -> Tensor:
         batch = len(y)
-        code = F.silu(self.embed(condition) + self.time(_waves(t)))
+        code = F.silu(self.embed(condition) + self.time(time_waves(t)))
         x = y.reshape(batch, self.leads, -1, PATCH).permute(0, 1, 3, 2)
         x = x.reshape(batch, -1, 1, self.frames // PATCH)
         x = (self.start(x) + self.place).contiguous(memory_format=torch.channels_last)
@@ -175,20 +171,12 @@ def whitening(spec: Spec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         taps = lowpass_taps(spec.fs, high)
         turn = np.exp(-2j * np.pi * np.outer(hz / spec.fs, np.arange(len(taps))))
         sd = sd * np.maximum(np.abs(turn @ taps), LEAST_GAIN)
-    wide, narrow = _cosines(frames, spec.samples), _cosines(frames, frames)
+    wide, narrow = cosines(frames, spec.samples), cosines(frames, frames)
     analysis, synthesis = wide.T / sd @ narrow, narrow.T @ (sd[:, None] * wide)
     return analysis.astype(np.float32), synthesis.astype(np.float32)
 
 
-def _cosines(rows: int, samples: int) -> NDArray[np.float64]:
-    """[row, sample], the first cosines of a window, orthonormal (DCT-II)."""
-    k, n = np.arange(rows)[:, None], np.arange(samples)
-    found = np.sqrt(2 / samples) * np.cos(np.pi * (n + 0.5) * k / samples)
-    found[0] /= np.sqrt(2)
-    return np.asarray(found)
-
-
-def _waves(t: Tensor) -> Tensor:
+def time_waves(t: Tensor) -> Tensor:
     """[batch, 32]: the time as sines and cosines."""
     angle = t[:, None] * torch.exp(torch.linspace(0, math.log(200.0), 16, device=t.device))
     return torch.cat([angle.sin(), angle.cos()], 1)

@@ -22,9 +22,12 @@ class Conv(nn.Module):
     than conv1d's at these sizes.
     """
 
-    def __init__(self, inputs: int, outputs: int, size: int = 3, gain: float = 1.0) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, size: int = 3, gain: float = 1.0, dilation: int = 1
+    ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, (1, size), padding=(0, size // 2))
+        padding = (0, dilation * (size // 2))
+        self.conv = nn.Conv2d(inputs, outputs, (1, size), padding=padding, dilation=(1, dilation))
         nn.init.normal_(self.conv.weight, std=gain / math.sqrt(inputs * size))
         assert self.conv.bias is not None
         nn.init.zeros_(self.conv.bias)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ecgsynth.condition import Condition
 from ecgsynth.objectives import Settings as BaseSettings
+from ecgsynth.objectives.hiding import hide_condition, hide_t_waves, random_parts, show_part
 from ecgsynth.processes import local_rows, process_count
 from ecgsynth.registry import OBJECTIVES
 
@@ -30,12 +31,22 @@ class FlowMatching:
     adversarial = False
 
     class Settings(BaseSettings):
-        """time_mean, time_sd: of the logit of the time; 0 is noise, 1 is signal."""
+        """time_mean, time_sd: of the logit of the time; 0 is noise, 1 is signal. even: share of the
+        times that are drawn evenly instead. latest: the last time that is drawn. hide: share of the
+        items whose labels and contexts are hidden. show: share of which a part is known, for
+        families that take one; of half of these families' items the T waves are not given. gain_sd:
+        of the logarithm of a random gain.
+        """
 
         classes: float = Field(0.0, ge=0, le=0)
         """No critic, no class logits."""
         time_mean: float = 0.0
         time_sd: float = Field(1.0, gt=0)
+        even: float = Field(0.0, ge=0, le=1)
+        latest: float = Field(1.0, gt=0, le=1)
+        hide: float = Field(0.0, ge=0, le=1)
+        show: float = Field(0.0, ge=0, le=1)
+        gain_sd: float = Field(0.0, ge=0, le=0.5)
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings
@@ -45,13 +56,30 @@ class FlowMatching:
     ) -> dict[str, Tensor]:
         """Named terms, [batch] each.
 
-        generator: of the family `flow`. real: [batch, lead, sample]. noise: [batch, latent].
+        generator: of a family without a critic. real: [batch, lead, sample]. noise: [batch,
+        latent].
         """
+        settings, count = self.settings, len(real) * process_count()
         random = torch.Generator().manual_seed(SEED + step)
-        drawn = local_rows(torch.randn(len(real) * process_count(), generator=random)).to(real)
-        t = torch.sigmoid(self.settings.time_mean + self.settings.time_sd * drawn)
+        drawn = local_rows(torch.randn(count, generator=random)).to(real)
+        uniform = local_rows(torch.rand(count, 6, generator=random)).to(real)
+        t = torch.sigmoid(settings.time_mean + settings.time_sd * drawn)
+        t = torch.where(uniform[:, 0] < settings.even, uniform[:, 1], t) * settings.latest
+        if settings.gain_sd:
+            normal = torch.special.ndtri(uniform[:, 2].clamp(1e-4, 1 - 1e-4))
+            real = real * torch.exp(settings.gain_sd * normal)[:, None, None]
+        if settings.hide:
+            condition = hide_condition(condition, uniform[:, 3] < settings.hide)
+        if settings.show:
+            framed = generator.framed(real)
+            own = torch.Generator().manual_seed(SEED + int(uniform[0, 3] * 2**31))
+            parts = random_parts(framed, own).to(framed)
+            parts = parts * (uniform[:, 5] < settings.show).to(framed)[:, None, None]
+            condition = show_part(hide_t_waves(condition, uniform[:, 4] < 0.5), framed, parts)
+            clean = generator.whitened(framed)
+        else:
+            clean = generator.encode(real)
         wide = t[:, None, None]
-        clean = generator.encode(real)
         y = wide * clean + (1 - wide) * generator.shaped(noise)
         weight = (t.square() + (1 - t).square()) / (1 - t).clamp_min(NEAREST).square()
         error = (generator(y, condition, t) - clean).square().flatten(1).mean(1)

@@ -76,7 +76,7 @@ class Batches:
         valid = self.items.valid(rows)
         return Batch(
             self.items.signal(rows, starts).to(device),
-            self.items.condition[rows].to(device),
+            self.items.conditions(rows, starts).to(device),
             noise.to(device),
             None if valid is None else valid.to(device),
         )

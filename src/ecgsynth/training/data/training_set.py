@@ -14,10 +14,13 @@ from ecgsynth.condition import Condition
 from ecgsynth.config import Run
 from ecgsynth.datasets import load, unseen_splits
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.events import shift_events
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import Hidden, Scaler, measure_hidden, zero_padding
 from ecgsynth.signals.spec import Spec
+from ecgsynth.training.data.events import known_events
 
 log = logging.getLogger("ecgsynth")
 
@@ -54,10 +57,11 @@ class TrainingSet:
         prior: ContextPrior,
         hidden: Hidden,
         window_s: float = 0.0,
+        takes: tuple[str, ...] = (),
     ) -> TrainingSet:
         """The set with the scaler and the prior of the training.
 
-        hidden: of these items. window_s: 0 = whole items.
+        hidden: of these items. window_s: 0 = whole items. takes: of the model's family.
 
         Raises
         ------
@@ -67,6 +71,7 @@ class TrainingSet:
             torch.from_numpy(np.asarray(data.label)),
             torch.from_numpy(prior.standardise(np.asarray(data.context))),
             torch.from_numpy(style.astype(np.int64)),
+            {"events": torch.from_numpy(known_events(data))} if "events" in takes else {},
         )
         window = _window_of(data, window_s)
         return cls(data, scaler, hidden, condition, style, window)
@@ -87,6 +92,16 @@ class TrainingSet:
             return None
         places = self.data.spec.samples - self.window + 1
         return (torch.rand(count, generator=random, dtype=torch.float64) * places).long()
+
+    def conditions(self, rows: Tensor, starts: Tensor | None = None) -> Condition:
+        """What these items, or these windows of them, are."""
+        condition = self.condition[rows]
+        events = condition.more.get("events")
+        if events is None or self.window is None or starts is None:
+            return condition
+        fs = self.data.spec.fs
+        moved = shift_events(events.numpy(), starts.numpy() / fs, self.window / fs)
+        return replace(condition, more={**condition.more, "events": torch.from_numpy(moved)})
 
     def signal(self, rows: Tensor, starts: Tensor | None = None) -> Tensor:
         """[row, lead, sample] of these items, scaled, zero where it is padding.
@@ -151,7 +166,10 @@ def load_heldout(run: Run, train: TrainingSet, prior: ContextPrior) -> TrainingS
         if data.spec == train.data.spec and len(rows):
             data, style = data[rows], style[rows]
             hidden = measure_hidden(train.scaler, data)
-            return TrainingSet.of(data, style, train.scaler, prior, hidden, run.training.window_s)
+            return TrainingSet.of(
+                data, style, train.scaler, prior, hidden, run.training.window_s,
+                MODELS.get(run.model.name).takes,
+            )  # fmt: skip
     return None
 
 

@@ -1,0 +1,278 @@
+"""renderer: beats in time become leads; flow matching on a low frame rate, any length."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ecgsynth.condition import Condition
+from ecgsynth.models import Settings as BaseSettings
+from ecgsynth.models.cosines import resampling
+from ecgsynth.models.events import CHANNELS, event_track
+from ecgsynth.models.flow import time_waves
+from ecgsynth.models.layers import ConditionEmbedding, Conv, full_precision
+from ecgsynth.registry import MODELS
+from ecgsynth.sampling.solvers import heun
+from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.vocabulary import INDEPENDENT_LEADS, LEADS_12, twelve_leads
+
+PATCH = 5
+"""Frames that one position of the network holds."""
+
+DEEPEST = 4 * PATCH
+"""Frames of a position at the coarsest level; lengths are multiples of it."""
+
+DECAY_HZ, FLOOR_HZ, WHITENED, LEVEL = 15.5, 40.0, 0.6, 2.04
+"""Of the spectrum of ECG records, .5 to 40 Hz (PTB-XL, folds 1-8): by which frequency it falls to a
+third, and where it stops falling; the power by which the signal is divided by it; and the level
+that makes the variance one. Wholly white, noise between the beats would count as much as they."""
+
+
+@MODELS.register("renderer")
+class Renderer:
+    """Beats in time become leads: (noise, events, known part, condition) -> signal of any length.
+
+    Conditional flow matching with a one-dimensional U-Net. The events are the beats
+    of an item, with their kinds and their P and T waves. So its rhythm and its annotations are true
+    by construction. A known part, leads or stretches of time, is kept as it is: that
+    completes leads, fills gaps, prolongs a recording and carries a person's own look.
+
+    Of the standard twelve leads the network makes I, II and V1-V6; the others are computed.
+    """
+
+    adversarial = False
+    takes: tuple[str, ...] = ("events", "known", "mask")
+    block = 32
+    tiny = {"widths": (8, 8, 16), "embedding": 8, "depths": (1, 1, 1), "steps": 2}
+
+    class Settings(BaseSettings):
+        """widths, depths: channels and blocks at 20, 10 and 5 positions a second (with 100 frames a
+        second). embedding: size of the condition's vector. frames_per_s: the network's own rate,
+        Hz, whatever the rate of the signals. steps: from noise to signal; 1 is a single pass.
+        bend: above 1 the steps are shorter towards the end.
+        """
+
+        widths: tuple[int, int, int] = (96, 160, 224)
+        depths: tuple[int, int, int] = (2, 2, 3)
+        embedding: int = Field(192, ge=1)
+        frames_per_s: float = Field(100.0, gt=0)
+        steps: int = Field(12, ge=1)
+        bend: float = Field(1.0, gt=0)
+
+    @staticmethod
+    def generator(settings: Settings, spec: Spec) -> RendererNet:
+        return RendererNet(settings, spec)
+
+    @staticmethod
+    def critic(settings: Settings, spec: Spec) -> None:  # noqa: ARG004
+        return None
+
+    @staticmethod
+    def sample(generator: RendererNet, latent: Tensor, condition: Condition) -> Tensor:
+        """[batch, lead, sample]; where something is known, that is what is there."""
+        track = generator.track(condition)
+
+        def clean(y: Tensor, t: float) -> Tensor:
+            at = torch.full((len(y),), t, device=y.device)
+            return generator(y, condition, at, track)
+
+        y = heun(clean, generator.shaped(latent), generator.steps, generator.bend)
+        framed = generator.coloured(y)
+        if "known" in condition.more:
+            framed = torch.where(condition.more["mask"] > 0, condition.more["known"], framed)
+        return generator.sampled(framed)
+
+
+class RendererNet(nn.Module):
+    """(whitened signal y [batch, lead, frame], Condition, t [batch]) -> the clean one, whitened.
+
+    y = t clean + (1 - t) noise. Of `Condition.more` it takes `events` [batch, beat, EVENT], seconds
+    from the start, and, both or none, `known` [batch, lead, frame], the known signal in scaled
+    units, and `mask` [batch, lead, frame], 1 where it is known.
+    """
+
+    down: Tensor
+    whiten: Tensor
+    colour: Tensor
+    up: Tensor
+    derivation: Tensor
+
+    def __init__(self, settings: Renderer.Settings, spec: Spec) -> None:
+        super().__init__()
+        self.steps, self.bend, self.rate = settings.steps, settings.bend, settings.frames_per_s
+        leads, derivation = independent_leads(spec)
+        self.leads, self.rows = len(leads), [spec.leads.index(name) for name in leads]
+        self.frames = max(1, round(spec.seconds * self.rate / DEEPEST)) * DEEPEST
+        self.seconds = spec.seconds
+        # Fixed, and the same whatever the rate of the samples.
+        colour = spectrum(np.arange(self.frames) / (2 * spec.seconds)) ** WHITENED
+        frames, samples = self.frames, spec.samples
+        for name, matrix in {
+            "down": resampling(samples, frames),
+            "whiten": resampling(frames, frames, 1 / colour),
+            "colour": resampling(frames, frames, colour),
+            "up": resampling(frames, samples),
+            "derivation": derivation,
+        }.items():
+            self.register_buffer(name, torch.from_numpy(matrix), persistent=False)
+        self.latent = self.leads * self.frames
+        size = settings.embedding
+        (fine, mid, coarse), (n_fine, n_mid, n_coarse) = settings.widths, settings.depths
+        self.embed = ConditionEmbedding(spec, settings.styles, size)
+        self.time = nn.Sequential(nn.Linear(32, size), nn.SiLU(), nn.Linear(size, size))
+        self.start = Conv((3 * self.leads + CHANNELS) * PATCH, fine)
+        self.down_fine = nn.ModuleList(Block(fine, size) for _ in range(n_fine))
+        self.to_mid = Conv(2 * fine, mid, 1)
+        self.down_mid = nn.ModuleList(Block(mid, size) for _ in range(n_mid))
+        self.to_coarse = Conv(2 * mid, coarse, 1)
+        self.middle = nn.ModuleList(Block(coarse, size, 2**k) for k in range(n_coarse))
+        self.attention = nn.ModuleList(Attention(coarse) for _ in range(n_coarse))
+        self.from_coarse, self.join_mid = Conv(coarse, 2 * mid, 1), Conv(2 * mid, mid, 1)
+        self.up_mid = nn.ModuleList(Block(mid, size) for _ in range(n_mid))
+        self.from_mid, self.join_fine = Conv(mid, 2 * fine, 1), Conv(2 * fine, fine, 1)
+        self.up_fine = nn.ModuleList(Block(fine, size) for _ in range(n_fine))
+        self.head = Conv(fine, self.leads * PATCH, 3, 0.0)
+        self.smooth = nn.Conv1d(self.leads, self.leads, 5, padding=2, groups=self.leads, bias=False)
+        nn.init.zeros_(self.smooth.weight)
+        self.smooth.weight.data[:, :, 2] = 1
+
+    def shaped(self, latent: Tensor) -> Tensor:
+        """[batch, latent] noise as a whitened signal."""
+        return latent.reshape(len(latent), self.leads, self.frames)
+
+    def framed(self, signal: Tensor) -> Tensor:
+        """[batch, lead, sample] to [batch, lead, frame], in scaled units, as a known part is."""
+        with full_precision(signal):
+            return signal[:, self.rows] @ self.down
+
+    def whitened(self, framed: Tensor) -> Tensor:
+        """What `framed` gave, whitened."""
+        with full_precision(framed):
+            return framed @ self.whiten
+
+    def encode(self, signal: Tensor) -> Tensor:
+        """[batch, lead, sample] to [batch, lead, frame], whitened."""
+        return self.whitened(self.framed(signal))
+
+    def decode(self, y: Tensor) -> Tensor:
+        """[batch, lead, frame], whitened, to [batch, lead, sample]."""
+        return self.sampled(self.coloured(y))
+
+    def coloured(self, y: Tensor) -> Tensor:
+        """What undoes `whitened`."""
+        with full_precision(y):
+            return y.float() @ self.colour
+
+    def sampled(self, framed: Tensor) -> Tensor:
+        """[batch, lead, frame] to [batch, lead, sample], all leads of the spec."""
+        with full_precision(framed):
+            return torch.einsum("dl,bls->bds", self.derivation, framed @ self.up)
+
+    def track(self, condition: Condition) -> Tensor:
+        """[batch, channel, frame]: events, known part and where it is known."""
+        events = condition.more["events"]
+        track = event_track(events, self.frames, self.frames / self.seconds)
+        known = condition.more.get("known")
+        if known is None:
+            nothing = track.new_zeros(len(track), 2 * self.leads, self.frames)
+            return torch.cat([track, nothing], 1)
+        mask = condition.more["mask"]
+        return torch.cat([track, known * mask, mask], 1)
+
+    def forward(
+        self, y: Tensor, condition: Condition, t: Tensor, track: Tensor | None = None
+    ) -> Tensor:
+        track = self.track(condition) if track is None else track
+        code = F.silu(self.embed(condition) + self.time(time_waves(t)))
+        t = t[:, None, None]
+        spread = t.square() + (1 - t).square()
+        x = torch.cat([y / spread.sqrt(), track], 1)
+        batch, channels, frames = x.shape
+        x = x.reshape(batch, channels, -1, PATCH).permute(0, 1, 3, 2)
+        x = x.reshape(batch, -1, 1, frames // PATCH).contiguous(memory_format=torch.channels_last)
+        x = self.start(x)
+        for block in self.down_fine:
+            x = block(x, code)
+        fine, x = x, self.to_mid(_halved(x))
+        for block in self.down_mid:
+            x = block(x, code)
+        mid, x = x, self.to_coarse(_halved(x))
+        for block, attention in zip(self.middle, self.attention, strict=True):
+            x = attention(block(x, code))
+        x = self.join_mid(torch.cat([_doubled(self.from_coarse(x)), mid], 1))
+        for block in self.up_mid:
+            x = block(x, code)
+        x = self.join_fine(torch.cat([_doubled(self.from_mid(x)), fine], 1))
+        for block in self.up_fine:
+            x = block(x, code)
+        x = self.head(F.silu(x)).float().reshape(batch, self.leads, PATCH, -1)
+        x = self.smooth(x.transpose(2, 3).reshape(y.shape))
+        # Of unit variance, y alone tells this much; the network gives the rest, of unit scale
+        # whatever t (Karras et al., NeurIPS 2022, eq. 7, for this path).
+        return t / spread * y + (1 - t) / spread.sqrt() * x
+
+
+class Block(nn.Module):
+    """Residual block whose features the condition scales and shifts (Perez et al. 2018)."""
+
+    def __init__(self, width: int, size: int, dilation: int = 1) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(8, width)
+        self.first = Conv(width, width, 3, 1.4, dilation)
+        self.second = Conv(width, width, 3, 0.0)
+        self.film = nn.Linear(size, 2 * width)
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        scale, shift = self.film(code)[..., None, None].chunk(2, 1)
+        hidden = self.first(F.silu(self.norm(x))) * (1 + scale) + shift
+        return x + self.second(F.silu(hidden))
+
+
+class Attention(nn.Module):
+    """Self-attention over positions, without their numbers: the events distinguish them."""
+
+    def __init__(self, width: int, heads: int = 4) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.GroupNorm(8, width)
+        self.ask = Conv(width, 3 * width, 1)
+        self.answer = Conv(width, width, 1, 0.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, width, _, places = x.shape
+        parts = self.ask(self.norm(x)).reshape(batch, 3, self.heads, width // self.heads, places)
+        query, key, value = parts.transpose(-1, -2).unbind(1)
+        seen = F.scaled_dot_product_attention(query, key, value)
+        return x + self.answer(seen.transpose(-1, -2).reshape(batch, width, 1, places))
+
+
+def independent_leads(spec: Spec) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+    """The leads that the network makes, and the matrix [lead, made] that gives all of them."""
+    if spec.leads == LEADS_12:
+        made = np.eye(len(INDEPENDENT_LEADS), dtype=np.float32)
+        return INDEPENDENT_LEADS, twelve_leads(made).astype(np.float32)
+    return spec.leads, np.eye(len(spec.leads), dtype=np.float32)
+
+
+def spectrum(hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Amplitude of ECG at these frequencies."""
+    return LEVEL * np.exp(-np.minimum(hz, FLOOR_HZ) / DECAY_HZ)
+
+
+def _halved(x: Tensor) -> Tensor:
+    """Half as many positions, twice as many channels."""
+    return torch.cat([x[..., 0::2], x[..., 1::2]], 1)
+
+
+def _doubled(x: Tensor) -> Tensor:
+    """Twice as many positions, half as many channels."""
+    batch, channels, _, places = x.shape
+    return (
+        x.reshape(batch, 2, -1, 1, places)
+        .permute(0, 2, 3, 4, 1)
+        .reshape(batch, channels // 2, 1, 2 * places)
+    )

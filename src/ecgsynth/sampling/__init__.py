@@ -1,0 +1,1 @@
+"""How a network that finds clean signals in noise is asked: solvers, guidance."""

@@ -1,0 +1,136 @@
+"""The renderer: beats in time become leads of any length."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ecgsynth.condition import Condition
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.models.events import BUMP_S, LONGEST_S, event_track
+from ecgsynth.models.renderer import Renderer, RendererNet
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.events import (
+    check_events,
+    events_of,
+    marks_of,
+    shift_events,
+    stack_events,
+)
+from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.vocabulary import LEADS_12, limb_leads
+
+SPEC = Spec(LEADS_12, 500.0, 2000, ("NORM", "MI"), True, context=("age",))
+BEATS = stack_events([
+    np.array([[0.5, 0, 0.35, 0.8], [1.3, 2, np.nan, 1.65], [2.4, 0, 2.25, np.nan]]),
+    np.array([[1.0, 1, 0.9, 1.3]]),
+])  # fmt: skip
+
+
+def tiny(spec: Spec = SPEC) -> RendererNet:
+    torch.manual_seed(0)
+    net = Renderer.generator(Renderer.Settings(**Renderer.tiny), spec)
+    for weights in net.head.parameters():
+        torch.nn.init.normal_(weights, std=0.1)
+    return net.eval()
+
+
+def condition(**more: torch.Tensor) -> Condition:
+    events = torch.tensor(BEATS)
+    return Condition(
+        torch.eye(2),
+        torch.zeros(2, 1),
+        torch.zeros(2, dtype=torch.int64),
+        {"events": events, **more},
+    )
+
+
+def test_the_track_has_a_bump_at_every_beat_in_the_channel_of_its_kind() -> None:
+    track = event_track(torch.from_numpy(BEATS), 400, 100.0)
+    normal, ventricular, waves = track[0, 0], track[0, 2], track[0, 5:7]
+    assert normal[[49, 50, 239, 240]] == pytest.approx(
+        np.exp(-0.5 * (0.005 / BUMP_S) ** 2), abs=1e-3
+    )
+    assert ventricular.argmax() in (129, 130)
+    assert normal[129] < 1e-3
+    assert int((waves[0] > 0.9).sum()) == 2 * 2  # the ventricular beat has no P
+    assert int((waves[1] > 0.9).sum()) == 2 * 2  # of the last one T is not known
+
+
+def test_the_track_counts_the_time_since_the_last_beat_and_to_the_next() -> None:
+    track = event_track(torch.from_numpy(BEATS), 400, 100.0)
+    since, to = track[0, 7] + 0.5, track[0, 8] + 0.5
+    assert since[100] == pytest.approx(1.005 - 0.5, abs=1e-4)
+    assert to[100] == pytest.approx(1.3 - 1.005, abs=1e-4)
+    assert since[0] == LONGEST_S
+    assert to[399] == LONGEST_S
+
+
+def test_events_become_annotations_and_come_back() -> None:
+    marks = marks_of(BEATS, SPEC.fs, waves=True)
+    ecg = Ecg(np.zeros((2, 12, 2000)), SPEC, marks=marks)
+    np.testing.assert_allclose(events_of(ecg), BEATS, atol=0.5 / SPEC.fs, equal_nan=True)
+
+
+def test_events_of_a_window_count_from_its_start() -> None:
+    moved = shift_events(BEATS, np.array([1.0, 0.95]), 1.0)
+    np.testing.assert_allclose(moved[0, 1], [0.3, 2, np.nan, 0.65], atol=1e-6)
+    assert np.isnan(moved[0, [0, 2]]).all()
+    np.testing.assert_allclose(moved[1, 0, :2], [0.05, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("beats", "why"),
+    [
+        ([[0.5, 0, 0, 0], [0.6, 0, 0, 0]], "100 ms apart"),
+        ([[0.9, 0, 0, 0], [0.5, 0, 0, 0]], "in order of time"),
+        ([[4.5, 0, 0, 0]], "lies outside"),
+        ([[-0.1, 0, 0, 0]], "lies outside"),
+        ([[0.5, 7, 0, 0]], "the kind of a beat"),
+        ([[0.5, 0, 0]], "got shape"),
+    ],
+)
+def test_beats_that_no_heart_has_are_refused(beats: list[list[float]], why: str) -> None:
+    with pytest.raises(EcgsynthError, match=why):
+        check_events(np.array([beats]), SPEC.seconds)
+
+
+def test_signals_within_the_band_are_whitened_without_loss() -> None:
+    net, time = tiny(), np.arange(2000) / 500
+    signal = np.array([[np.cos(np.pi * (time + 0.001) * 2 * hz * 0.25 * 2) for hz in range(1, 13)]])
+    eight = torch.tensor(signal, dtype=torch.float32)
+    back = net.decode(net.encode(eight))
+    rows = [LEADS_12.index(name) for name in ("I", "II", "V1", "V6")]
+    np.testing.assert_allclose(back[:, rows], eight[:, rows], atol=2e-3)
+
+
+def test_limb_leads_follow_einthoven_and_goldberger() -> None:
+    net = tiny()
+    made = Renderer.sample(net, torch.randn(2, net.latent), condition()).detach().numpy()
+    assert made.shape == (2, 12, 2000)
+    for name, wanted in limb_leads(made[:, 0], made[:, 1]).items():
+        np.testing.assert_allclose(made[:, LEADS_12.index(name)], wanted, atol=1e-5)
+
+
+def test_what_is_known_stays_as_it_is() -> None:
+    net = tiny()
+    known = net.framed(torch.randn(2, 12, 2000).cumsum(2) / 50)
+    mask = torch.zeros_like(known)
+    mask[:, :2] = 1
+    with torch.no_grad():
+        made = Renderer.sample(net, torch.randn(2, net.latent), condition(known=known, mask=mask))
+        free = Renderer.sample(net, torch.randn(2, net.latent), condition())
+    np.testing.assert_allclose(net.framed(made)[:, :2], known[:, :2], atol=1e-4)
+    assert (net.framed(free)[:, :2] - known[:, :2]).abs().max() > 0.1
+
+
+def test_the_events_change_what_is_drawn() -> None:
+    net = tiny()
+    noise = torch.randn(2, net.latent)
+    with torch.no_grad():
+        here = Renderer.sample(net, noise, condition())
+        other = condition()
+        other.more["events"][:, 0, 0] += 0.2
+        assert (Renderer.sample(net, noise, other) - here).abs().max() > 1e-4
+        assert torch.equal(Renderer.sample(net, noise, condition()), here)
