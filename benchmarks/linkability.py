@@ -34,7 +34,7 @@ from ecgsynth.files import atomic_write
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
-from ecgsynth.synthesizer import Synthesizer, pretrained
+from ecgsynth.synthesizer import Synthesizer, shipped_models
 
 KEPT = Path(__file__).parent / "results" / "linkability.json"
 
@@ -53,7 +53,7 @@ Found = dict[str, dict[str, Any]]
 
 def main() -> None:
     logging.getLogger("ecgsynth").setLevel(logging.ERROR)
-    found = {name: one for path in pretrained().values() for name, one in of_model(path)}
+    found = {name: one for path in shipped_models().values() for name, one in of_model(path)}
     found["refits"] = refits()
     KEPT.parent.mkdir(exist_ok=True)
     with atomic_write(KEPT) as temporary:

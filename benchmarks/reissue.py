@@ -22,7 +22,7 @@ from ecgsynth.datasets import load
 from ecgsynth.signals.anonymity import people_of, round_coarse
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.scaling import measure_hidden
-from ecgsynth.synthesizer import Synthesizer, pretrained
+from ecgsynth.synthesizer import Synthesizer, shipped_models
 from ecgsynth.training.card import classes_of, rare_labels
 from ecgsynth.training.data.batches import style_codes
 from ecgsynth.training.data.checks import collect_warnings, training_set_warnings
@@ -37,7 +37,7 @@ def main() -> None:
     given = parser.parse_args()
     chosen = given.models
     logging.getLogger("ecgsynth").setLevel(logging.ERROR)
-    for name, path in pretrained().items():
+    for name, path in shipped_models().items():
         if not chosen or name in chosen:
             print(f"{name}: {reissued(path, given.steps)}")
 

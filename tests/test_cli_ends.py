@@ -14,8 +14,9 @@ from outcome import Command
 from patience import PATIENCE_S, wait_for
 from tiny import tiny_synthesizer
 
-from ecgsynth.cli import listing, main
+from ecgsynth.cli import main
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.synthesizer import shipped
 
 HEARING = """
 import signal
@@ -90,7 +91,7 @@ def test_fault_of_ecgsynth_is_one_sentence_and_its_traceback_on_request(
     def broken() -> dict[str, str]:
         raise ZeroDivisionError("of mysql://me:hunter2@host")
 
-    monkeypatch.setattr(listing, "_pretrained", broken)
+    monkeypatch.setattr(shipped, "shipped_models", broken)
     done = command("list", "pretrained")
     assert done.code == main.FAULT
     assert len(done.err.strip().splitlines()) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,6 +36,14 @@ def strip(seconds: float, leads: tuple[str, ...] = ("II",), source: str = "synth
     return Ecg(np.tile(wave, (1, len(leads), 1)), Spec(leads, 100, samples), source=source)
 
 
+def drawn(ecg: Ecg | dict[str, Ecg], path: Path, **more: Any) -> Path:
+    """The file of a drawing, which gives its figure."""
+    draw = paper.draw if isinstance(ecg, Ecg) else paper.beats_sheet
+    figure = draw(ecg, path, **more)
+    assert figure.get_size_inches().min() > 1
+    return path
+
+
 def svg(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
@@ -46,8 +55,8 @@ def traces(sheet: Sheet) -> list[np.ndarray]:
 def test_one_second_is_25_mm_and_one_mv_is_10_mm() -> None:
     sheet = Sheet(100, 50, speed=25, gain=10)
     sheet.trace(10, 20, np.array([0.0, 1.0, 0.0]), fs=2)
-    drawn = traces(sheet)[0]
-    np.testing.assert_allclose(drawn, [[10, 20], [22.5, 30], [35, 20]])
+    points = traces(sheet)[0]
+    np.testing.assert_allclose(points, [[10, 20], [22.5, 30], [35, 20]])
     inches = sheet.figure.get_size_inches()
     np.testing.assert_allclose(inches * 25.4, [100, 50])  # so a mm of the axes is a mm in print
     assert sheet.axes.get_position().bounds == (0, 0, 1, 1)
@@ -78,14 +87,14 @@ def test_heavy_lines_of_the_paper_lie_5_mm_apart() -> None:
 
 @pytest.mark.parametrize("suffix", ("svg", "png", "pdf"))
 def test_every_kind_of_picture_is_what_its_ending_says(tmp_path: Path, suffix: str) -> None:
-    path = paper.draw(beats(), tmp_path / f"sheet.{suffix}")
+    path = drawn(beats(), tmp_path / f"sheet.{suffix}")
     begins = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}[suffix]
     assert path.read_bytes().startswith(begins)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
 def test_a_printed_svg_of_ten_seconds_is_wide_enough_for_250_mm(tmp_path: Path) -> None:
-    text = svg(paper.draw(strip(10), tmp_path / "strip.svg"))
+    text = svg(drawn(strip(10), tmp_path / "strip.svg"))
     points = re.search(r'width="([\d.]+)pt"', text)
     assert points is not None
     assert float(points[1]) / 72 * 25.4 == pytest.approx(10 + 250 + 2 + 3 + 20, abs=0.1)
@@ -93,26 +102,26 @@ def test_a_printed_svg_of_ten_seconds_is_wide_enough_for_250_mm(tmp_path: Path) 
 
 @pytest.mark.parametrize("ecg", (beats(source="synthetic:x"), strip(10), strip(10, LEADS_12)))
 def test_a_synthetic_sheet_is_marked_and_a_real_one_is_not(tmp_path: Path, ecg: Ecg) -> None:
-    assert re.search(f">{MARKED}<", svg(paper.draw(ecg, tmp_path / "a.svg")))
+    assert re.search(f">{MARKED}<", svg(drawn(ecg, tmp_path / "a.svg")))
     real = replace(ecg, source="mitbih:train")
-    assert not re.search(MARKED, svg(paper.draw(real, tmp_path / "b.svg")))
+    assert not re.search(MARKED, svg(drawn(real, tmp_path / "b.svg")))
 
 
 def test_a_beats_sheet_names_classes_lead_and_scale(tmp_path: Path) -> None:
-    text = svg(paper.draw(beats(), tmp_path / "sheet.svg", title="Costs $5 and $6"))
+    text = svg(drawn(beats(), tmp_path / "sheet.svg", title="Costs $5 and $6"))
     for words in ("ventricular ectopic", "lead MLII", "25 mm/s    10 mm/mV", "Costs $5 and $6"):
         assert words in text
 
 
 def test_normalised_beats_have_neither_paper_nor_mv(tmp_path: Path) -> None:
-    text = svg(paper.draw(beats(unit="normalised"), tmp_path / "sheet.svg"))
+    text = svg(drawn(beats(unit="normalised"), tmp_path / "sheet.svg"))
     assert "no mV" in text and "mm/mV" not in text and MAJOR not in text
-    assert MAJOR in svg(paper.draw(beats(), tmp_path / "paper.svg"))
+    assert MAJOR in svg(drawn(beats(), tmp_path / "paper.svg"))
 
 
 def test_real_and_synthetic_rows_stand_in_one_band_on_one_axis(tmp_path: Path) -> None:
     sets = {"real": beats(), "synthetic": beats(12, "synthetic:x")}
-    text = svg(paper.beats_sheet(sets, tmp_path / "both.svg"))
+    text = svg(drawn(sets, tmp_path / "both.svg"))
     assert text.count("ventricular ectopic") == 1
     assert "real: 15 beats" in text and "synthetic: 6 beats" in text
     assert SYNTHETIC_INK in text and re.search(MARKED, text)
@@ -146,16 +155,16 @@ def test_padding_is_not_drawn() -> None:
 
 
 def test_same_items_give_the_same_picture(tmp_path: Path) -> None:
-    one, two = (paper.draw(beats(), tmp_path / f"{k}.svg").read_bytes() for k in "ab")
+    one, two = (drawn(beats(), tmp_path / f"{k}.svg").read_bytes() for k in "ab")
     assert one == two
 
 
 def test_several_twelve_lead_items_are_pages_of_a_pdf_and_nothing_else(tmp_path: Path) -> None:
     ecg = strip(10, LEADS_12)[[0, 0, 0]]
-    path = paper.draw(ecg, tmp_path / "pages.pdf", items=[0, 2])
+    path = drawn(ecg, tmp_path / "pages.pdf", items=[0, 2])
     assert len(re.findall(rb"/Type /Page\b", path.read_bytes())) == 2
     with pytest.raises(EcgsynthError, match="a .pdf"):
-        paper.draw(ecg, tmp_path / "pages.png", items=[0, 2])
+        drawn(ecg, tmp_path / "pages.png", items=[0, 2])
 
 
 @pytest.mark.parametrize(
@@ -170,14 +179,14 @@ def test_what_cannot_be_drawn_is_one_sentence(
     tmp_path: Path, ecg: Ecg, name: str, items: list[int] | None, reason: str
 ) -> None:
     with pytest.raises(EcgsynthError, match=reason):
-        paper.draw(ecg, tmp_path / name, items=items)
+        drawn(ecg, tmp_path / name, items=items)
     assert not list(tmp_path.iterdir())
 
 
 def test_sets_without_a_common_unit_are_not_compared(tmp_path: Path) -> None:
     sets = {"real": beats(), "other": beats(unit="normalised")}
     with pytest.raises(EcgsynthError, match="'other' has MLII in normalised"):
-        paper.beats_sheet(sets, tmp_path / "both.svg")
+        drawn(sets, tmp_path / "both.svg")
 
 
 def test_missing_samples_and_flat_lines_can_be_drawn(tmp_path: Path) -> None:
@@ -185,7 +194,7 @@ def test_missing_samples_and_flat_lines_can_be_drawn(tmp_path: Path) -> None:
         ecg = beats(3, unit=unit)
         for value in (np.nan, 0.0):
             gone = replace(ecg, signal=np.full_like(ecg.signal, value))
-            assert paper.draw(gone, tmp_path / "sheet.svg").is_file()
+            assert drawn(gone, tmp_path / "sheet.svg").is_file()
 
 
 def test_no_single_beat_is_cut_off_at_the_edge_of_its_paper() -> None:
@@ -200,6 +209,28 @@ def test_beats_of_two_leads_stand_beneath_each_other(tmp_path: Path) -> None:
     wave = np.sin(np.linspace(0, 6, 70)).astype(np.float32)
     signal = np.stack([np.stack([wave, -wave])] * count)
     both = Ecg(signal, Spec(("MLII", "V1"), 100, 70), source="synthetic:x")
-    words = paper.draw(both, tmp_path / "two.svg").read_text()
+    words = drawn(both, tmp_path / "two.svg").read_text()
     assert words.count("MLII: 20 beats") == 1 and words.count("V1: 20 beats") == 1
-    assert "item 3" in paper.draw(both, tmp_path / "one.svg", items=[3]).read_text()
+    assert "item 3" in drawn(both, tmp_path / "one.svg", items=[3]).read_text()
+
+
+def test_drawing_gives_the_figure_with_a_file_or_without(tmp_path: Path) -> None:
+    figure = paper.draw(beats())
+    assert figure.axes
+    figure.savefig(tmp_path / "later.png")
+    assert (tmp_path / "later.png").stat().st_size > 10_000
+    assert {path.name for path in tmp_path.iterdir()} == {"later.png"}
+    assert figure._repr_png_().startswith(b"\x89PNG")  # what a notebook shows
+    assert paper.beats_sheet({"one": beats(), "other": beats()}).axes
+    records = strip(10, LEADS_12)[[0, 0]]
+    assert paper.draw(records).axes
+    with pytest.raises(EcgsynthError, match="a figure holds one 12-lead sheet"):
+        paper.draw(records, items=[0, 1])
+
+
+def test_a_set_shows_a_sheet_in_a_notebook() -> None:
+    for ecg in (beats(), strip(10), strip(10, LEADS_12), beats(unit="normalised")):
+        shown = ecg._repr_png_()
+        assert shown is not None
+        assert shown.startswith(b"\x89PNG")
+    assert beats()[:0]._repr_png_() is None

@@ -113,9 +113,9 @@ def paragraphs(text: str) -> Iterator[str]:
 def python_page() -> str:
     """Every public name by its docstring, in groups."""
     groups = {
-        "Signals": ("Ecg", "Spec", "Marks", "concatenate"),
+        "Signals": ("Ecg", "Recording", "Annotations", "Spec", "Marks", "concatenate"),
         "Reading and writing": ("load", "read", "write", "draw", "simulate_record"),
-        "Models": ("train", "Run", "Synthesizer", "Card"),
+        "Models": ("pretrained", "Synthesizer", "Card", "train", "Run"),
         "Judging": ("evaluate", "Report"),
         "Augmentation": ("augment", "SyntheticSampler", "MixedDataset"),
         "Errors": ("EcgsynthError",),

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "Annotations": "signals.recording",
     "Card": "synthesizer",
     "Ecg": "signals.ecg",
     "EcgsynthError": "errors",
     "Marks": "signals.marks",
     "MixedDataset": "augmentation.mixed_dataset",
+    "Recording": "signals.recording",
     "Report": "evaluation.report",
     "Run": "config",
     "Spec": "signals.spec",
@@ -26,6 +28,7 @@ _HOME = {
     "evaluate": "evaluation.judge",
     "load": "datasets",
     "draw": "signals.paper",
+    "pretrained": "synthesizer",
     "read": "formats",
     "simulate_record": "simulator.records",
     "train": "training.loop",
@@ -48,10 +51,13 @@ if TYPE_CHECKING:
     from ecgsynth.signals.ecg import concatenate as concatenate
     from ecgsynth.signals.marks import Marks as Marks
     from ecgsynth.signals.paper import draw as draw
+    from ecgsynth.signals.recording import Annotations as Annotations
+    from ecgsynth.signals.recording import Recording as Recording
     from ecgsynth.signals.spec import Spec as Spec
     from ecgsynth.simulator.records import simulate_record as simulate_record
     from ecgsynth.synthesizer import Card as Card
     from ecgsynth.synthesizer import Synthesizer as Synthesizer
+    from ecgsynth.synthesizer import pretrained as pretrained
     from ecgsynth.training.loop import train as train
 
 

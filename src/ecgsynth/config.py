@@ -173,6 +173,14 @@ class Run(TopLevelSettings):
             raise ValueError("names a folder of runs/ and holds no / or \\")
         return name
 
+    def __repr__(self) -> str:
+        return (
+            f"Run({self.name}: {self.model.name} with {self.objective.name} on {self.data.name}:"
+            f"{self.data.split})"
+        )
+
+    __str__ = __repr__
+
     @classmethod
     def read(cls, recipe: str | Path, *overrides: str) -> Run:
         """A shipped recipe by its name, or a YAML file, with `key=value` overrides.

@@ -120,6 +120,9 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
         self.number = np.cumsum(self.synthetic) - 1
         self.blocks: dict[int, NDArray[np.float32]] = {}
 
+    def __repr__(self) -> str:
+        return f"MixedDataset({self.real!r}, ratio {self.ratio:g})"
+
     def __len__(self) -> int:
         return len(self.real)
 

@@ -37,6 +37,7 @@ def demo(
     from ecgsynth.formats import write
     from ecgsynth.signals.paper import draw
     from ecgsynth.synthesizer import Synthesizer
+    from ecgsynth.training.monitoring.curves import draw_run
 
     check_targets(*(f"{to / name}{'/' * name.endswith('/')}" for name in MADE), force=force)
     made: dict[str, Path] = {}
@@ -47,7 +48,8 @@ def demo(
     heading(f"1. beats of every class from the shipped weights '{model}'")
     synthesizer = Synthesizer.load(model)
     beats = synthesizer.generate(1200, seed=1)
-    made["picture"] = draw(beats, to / "beats.png", title=f"{synthesizer.card.id}, synthetic")
+    made["picture"] = to / "beats.png"
+    draw(beats, made["picture"], title=f"{synthesizer.card.id}, synthetic")
     typer.echo(f"first picture: {made['picture']}")
     made["WFDB records"] = write(beats[:200], to / "wfdb", format="wfdb")
     made["NPZ"] = write(beats, to / "beats.npz")
@@ -67,11 +69,10 @@ def demo(
     folder = _fresh(to / "run")
     own = train_with_bar(run, folder)
     made["own run"] = folder
-    made["own beats"] = draw(own.generate(200, seed=1), to / "own-beats.png",
-                             title=f"{own.card.name}: one minute of training")  # fmt: skip
-    from ecgsynth.training.monitoring.curves import draw_run
-
-    made["own curves"] = draw_run(folder, to / "own-curves.png")
+    made["own beats"], made["own curves"] = to / "own-beats.png", to / "own-curves.png"
+    title = f"{own.card.name}: one minute of training"
+    draw(own.generate(200, seed=1), made["own beats"], title=title)
+    draw_run(folder, made["own curves"])
 
     heading("files")
     for what, path in made.items():

@@ -63,11 +63,11 @@ def turing(
 def _synthetic_items(what: str, count: int, classes: list[str], seed: int) -> Ecg:
     """The items of a file, or newly generated items of a model."""
     from ecgsynth.formats import read
-    from ecgsynth.synthesizer import Synthesizer, pretrained
+    from ecgsynth.synthesizer import Synthesizer, shipped_models
 
     path = Path(what)
     run = path.suffix == ".safetensors" or (path / "model.safetensors").is_file()
-    if not run and (path.exists() or what not in pretrained()):
+    if not run and (path.exists() or what not in shipped_models()):
         return read(path)
     model = Synthesizer.load(what)
     names = classes or list(model.spec.classes)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ecgsynth.arguments import (
     as_list,
+    check_flag,
     check_instance,
     check_mapping,
     check_names,
@@ -29,8 +30,15 @@ from ecgsynth.signals.columns import (
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
 
+if TYPE_CHECKING:
+    from mne import EpochsArray
+    from pandas import DataFrame
+
 SYNTHETIC = "synthetic:"
 """The prefix of `Ecg.source` by which a synthetic signal is known everywhere."""
+
+SHOWN = 8
+"""Most classes that `repr` counts."""
 
 COLUMNS: dict[str, type[np.generic]] = {
     "patient": np.str_, "record": np.str_, "valid": np.int32, "onset_s": np.float64,
@@ -117,8 +125,10 @@ class Ecg:
         if self.card is not None:
             check_mapping(self.card, "the card", "card={'id': 'a1b2'}")
 
-    def __array__(self, *_: Any, **__: Any) -> NDArray:
-        raise EcgsynthError("an Ecg is no array of numbers; its signals are in `ecg.signal`.")
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
+        """`np.asarray(ecg)` is its signal [item, lead, sample]."""
+        signal = np.asarray(self.signal, dtype)
+        return signal.copy() if copy else signal
 
     def __eq__(self, other: object) -> bool:
         """Whether every column is the same; that of the card does not count."""
@@ -137,12 +147,44 @@ class Ecg:
         return len(self.signal)
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{name} {count:,}" for name, count in self.counts().items())
+        sizes = self.counts()
+        counts = ", ".join(f"{name} {sizes[name]:,}" for name in [*sizes][:SHOWN])
+        if len(sizes) > SHOWN:
+            counts += f" and {len(sizes) - SHOWN} classes more"
         return (
             f"Ecg({self.source}: {len(self):,} items, {'/'.join(self.spec.leads)}, "
             f"{self.spec.samples} samples at {self.spec.fs:g} Hz, {self.spec.unit}"
             f"{'; ' + counts if counts else ''})"
         )
+
+    def _repr_png_(self) -> bytes | None:
+        """A sheet of ECG paper, which a notebook shows."""
+        from ecgsynth.signals.paper.sheets import sheets_of
+
+        if not len(self):
+            return None
+        return sheets_of(self, None, " ".join(self.source.split()))[0].png()
+
+    def to_dataframe(self, signal: bool = True) -> DataFrame:
+        """A row per item: label, what is known of it, contexts, and `LEAD_0`, `LEAD_1` ...
+
+        signal: with the samples; False leaves them out.
+        """
+        from ecgsynth.signals import conversion
+
+        return conversion.to_dataframe(self, check_flag(signal, "signal"))
+
+    def to_mne(self) -> EpochsArray:
+        """Epochs of MNE-Python, in V: an event per item by its class, time 0 at R where it is
+        known, and the columns of `to_dataframe(signal=False)` as metadata.
+
+        Raises
+        ------
+        EcgsynthError: MNE-Python is not installed, the set is empty, or it is not in mV.
+        """
+        from ecgsynth.signals import conversion
+
+        return conversion.to_epochs(self)
 
     def __getitem__(self, index: Any) -> Ecg:
         """A selection of items by slice, index array or boolean mask; always an `Ecg`."""

@@ -12,8 +12,20 @@ from ecgsynth.arguments import check_integer, check_text, quote
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.columns import equal_columns, name_array, number_array
 
+SHOWN = 6
+"""Most symbols that `repr` counts."""
 
-@dataclass(frozen=True, eq=False)
+
+def count_symbols(symbol: NDArray[np.str_]) -> str:
+    """The most frequent symbols with their numbers, as in "N 2,239, V 41"."""
+    names, sizes = np.unique(symbol, return_counts=True)
+    order = np.argsort(-sizes, kind="stable")
+    text = ", ".join(f"{names[k]} {sizes[k]:,}" for k in order[:SHOWN])
+    more = f" and {len(order) - SHOWN} symbols more" if len(order) > SHOWN else ""
+    return (text or "none") + more
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Marks:
     """Annotations: one row per mark, in order of item and sample.
 
@@ -42,6 +54,9 @@ class Marks:
 
     def __len__(self) -> int:
         return len(self.item)
+
+    def __repr__(self) -> str:
+        return f"Marks({len(self):,}: {count_symbols(self.symbol)})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Marks):

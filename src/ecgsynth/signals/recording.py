@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,12 @@ from ecgsynth.arguments import check_instance, check_integer, check_positive, qu
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.columns import equal_columns, name_array, number_array
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
-from ecgsynth.signals.marks import Marks
+from ecgsynth.signals.marks import Marks, count_symbols
 from ecgsynth.signals.spec import Spec
+
+if TYPE_CHECKING:
+    from mne.io import RawArray
+    from wfdb import Annotation, Record
 
 
 class Signal(Protocol):
@@ -39,7 +43,7 @@ def _empty() -> NDArray[np.int64]:
     return np.zeros(0, np.int64)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Annotations:
     """Annotations of a recording: one row per annotation, in order of time.
 
@@ -74,6 +78,9 @@ class Annotations:
 
     def __len__(self) -> int:
         return len(self.sample)
+
+    def __repr__(self) -> str:
+        return f"Annotations({len(self):,}: {count_symbols(self.symbol)})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Annotations):
@@ -224,6 +231,33 @@ class Recording:
             ),
             source=self.source,
         )
+
+    def to_mne(self) -> RawArray:
+        """A raw object of MNE-Python, in V, with the annotations; all of it in memory.
+
+        Raises
+        ------
+        EcgsynthError: MNE-Python is not installed.
+        """
+        from ecgsynth.signals import conversion
+
+        return conversion.to_raw(
+            self.signal, self.leads, self.fs, self.synthetic,
+            onset_s=self.annotations.sample / self.fs, symbol=self.annotations.symbol.tolist(),
+            person=self.person, start=self.start,
+        )  # fmt: skip
+
+    def to_wfdb(self) -> tuple[Record, Annotation]:
+        """A `wfdb.Record` in mV and its `wfdb.Annotation`, as `wfdb.plot_wfdb` takes them.
+
+        `ecgsynth.write` writes WFDB files.
+        """
+        from ecgsynth.signals import conversion
+
+        return conversion.to_wfdb(
+            self.signal, self.leads, self.fs, self.synthetic, name=self.name or "recording",
+            sample=self.annotations.sample, symbol=self.annotations.symbol.tolist(),
+        )  # fmt: skip
 
     @classmethod
     def of(cls, ecg: Ecg, item: int = 0) -> Recording:

@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 
-@dataclass(frozen=True)
+SHOWN = 8
+"""Most names of a kind that `repr` lists."""
+
+
+def quote_names(names: tuple[str, ...]) -> str:
+    """Names as in "N, S, V", the last ones of many only counted."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return (", ".join(names[:SHOWN]) or "none") + more
+
+
+@dataclass(frozen=True, repr=False)
 class Spec:
     """All that a model needs to know about signals.
 
@@ -43,6 +53,16 @@ class Spec:
     context: tuple[str, ...] = ()
     band: tuple[float | None, float | None] = (None, None)
     r_sample: int | None = None
+
+    def __repr__(self) -> str:
+        parts = [
+            "/".join(self.leads),
+            f"{self.samples} samples at {self.fs:g} Hz",
+            self.unit,
+            f"classes {quote_names(self.classes)}",
+            *([f"context {quote_names(self.context)}"] if self.context else []),
+        ]
+        return f"Spec({'; '.join(parts)})"
 
     def __post_init__(self) -> None:
         whole, put = arguments.check_integer, partial(object.__setattr__, self)

@@ -1,8 +1,9 @@
 """A trained generator with its scaler, its prior of contexts and its card: load, generate, save."""
 
 from ecgsynth.synthesizer.card import Card
-from ecgsynth.synthesizer.find import pretrained
+from ecgsynth.synthesizer.find import shipped_models
 from ecgsynth.synthesizer.sampler import BLOCK
+from ecgsynth.synthesizer.shipped import pretrained
 from ecgsynth.synthesizer.synthesizer import Synthesizer
 
-__all__ = ["BLOCK", "Card", "Synthesizer", "pretrained"]
+__all__ = ["BLOCK", "Card", "Synthesizer", "pretrained", "shipped_models"]

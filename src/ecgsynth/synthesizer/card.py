@@ -11,6 +11,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.settings import TopLevelSettings
 from ecgsynth.signals.prior.old import is_old_prior, upgrade_prior
 from ecgsynth.signals.spec import Spec
+from ecgsynth.synthesizer import card_text
 
 SCHEMA = 2
 """Version of the card; a file of a newer one is refused."""
@@ -75,6 +76,15 @@ class Card(TopLevelSettings):
             for name, one in self.members.items()
         }
         return self
+
+    def __repr__(self) -> str:
+        return f"Card({card_text.summary(self)})"
+
+    __str__ = __repr__
+
+    def _repr_markdown_(self) -> str:
+        """The card in words, in a notebook."""
+        return card_text.markdown(self)
 
     @classmethod
     def _title(cls) -> str:

@@ -12,9 +12,9 @@ FLAGSHIPS = ("mitbih-beats", "mitbih-beats-2lead", "heartbeat-beats")
 """Shipped models to begin with; the others are baselines."""
 
 
-def pretrained() -> dict[str, Path]:
-    """Shipped models by name, those to begin with first."""
-    folder = Path(str(files("ecgsynth.pretrained")))
+def shipped_models() -> dict[str, Path]:
+    """Files of the shipped models by name, those to begin with first."""
+    folder = Path(str(files("ecgsynth"))) / "pretrained"
     shipped = {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
     return {name: shipped[name] for name in dict.fromkeys((*FLAGSHIPS, *shipped))}
 
@@ -37,7 +37,7 @@ def find_model(model: str | Path) -> Path:
             raise EcgsynthError(f"the run {model} has no model yet; train it further.")
     if path.is_file():
         return path
-    shipped = pretrained()
+    shipped = shipped_models()
     if str(model) in shipped:
         return shipped[str(model)]
     if path.suffix:

@@ -22,6 +22,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.spec import Spec
+from ecgsynth.synthesizer import card_text
 from ecgsynth.synthesizer.card import Card
 from ecgsynth.synthesizer.ectopy_transfer import transplant_card
 from ecgsynth.synthesizer.ensemble import EnsembleSampler, join
@@ -63,6 +64,13 @@ class Synthesizer:
         made = cls.__new__(cls)
         made.sampler = sampler
         return made
+
+    def __repr__(self) -> str:
+        return f"Synthesizer({card_text.summary(self.card)})"
+
+    def _repr_markdown_(self) -> str:
+        """The card in words, in a notebook."""
+        return card_text.markdown(self.card)
 
     @property
     def card(self) -> Card:

@@ -161,7 +161,7 @@ def instrument_hash(ecg: Ecg) -> str | None:
 def shipped(source: str, spec: Spec) -> Reference | None:
     """The shipped statistics of a set, if made from items of this shape."""
     stem = source.replace(":", "-")
-    path = Path(str(files("ecgsynth.pretrained"))) / "references" / f"{stem}.safetensors"
+    path = Path(str(files("ecgsynth"))) / "pretrained" / "references" / f"{stem}.safetensors"
     if not path.is_file():
         return None
     known = Reference.load(path)

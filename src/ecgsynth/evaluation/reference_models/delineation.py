@@ -18,7 +18,7 @@ from ecgsynth.signals.vocabulary import FIDUCIALS
 if TYPE_CHECKING:
     from ecgsynth.evaluation.reference_models.unet import UNet1D
 
-SHIPPED = Path(str(files("ecgsynth.pretrained"))) / "instruments" / "delineator.safetensors"
+SHIPPED = Path(str(files("ecgsynth"))) / "pretrained" / "instruments" / "delineator.safetensors"
 
 SHORTEST_S = 0.4
 """A shorter item contains no beat, s."""

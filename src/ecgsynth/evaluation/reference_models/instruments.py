@@ -135,7 +135,7 @@ def make_instrument(net: Network, train: Ecg, facts: dict[str, Any]) -> Instrume
 @lru_cache(maxsize=1)
 def instruments() -> tuple[Instrument, ...]:
     """The shipped instruments."""
-    folder = Path(str(files("ecgsynth.pretrained"))) / "instruments"
+    folder = Path(str(files("ecgsynth"))) / "pretrained" / "instruments"
     paths = [folder / f"{stem}.safetensors" for stem in SHIPPED]
     return tuple(Instrument.load(path) for path in paths if path.is_file())
 

@@ -20,7 +20,7 @@ from ecgsynth.files import atomic_write
 DECIMALS = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Row:
     """One figure.
 
@@ -56,6 +56,18 @@ class Row:
     without_one: tuple[float, float] | None = None
     real: dict[str, float] | None = None
 
+    def __repr__(self) -> str:
+        def text(value: float | None) -> str:
+            return "-" if value is None else f"{value:.3g}"
+
+        interval = "" if self.low is None else f" ({text(self.low)} to {text(self.high)})"
+        controls = ", ".join(
+            f"{name} {text(self.controls[name])}"
+            for name in (BASELINE, CEILING) if name in self.controls
+        )  # fmt: skip
+        parts = [f"{self.metric} {self.group}: {text(self.value)}{interval} {self.unit}", controls]
+        return f"Row({'; '.join(filter(None, [*parts, f'better: {self.goal}', self.note]))})"
+
     @classmethod
     def of(
         cls, metric: Metric, group: str, estimate: Estimate, controls: dict[str, float],
@@ -74,7 +86,7 @@ class Row:
         )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """The result of an evaluation: `rows`, metrics `left_out` with reasons, and the sets used."""
 
@@ -123,11 +135,19 @@ class Report:
         )  # fmt: skip
 
     def __repr__(self) -> str:
-        names = ", ".join(dict.fromkeys(row.metric for row in self.rows))
-        return (
-            f"Report({self.synthetic} against {self.against}: {len(self.rows)} figures of {names}; "
-            "report['coverage', 'V'] or report.save('report.html'))"
-        )
+        from ecgsynth.evaluation.report.notebook import count_marks
+
+        parts = [f"{len(self.rows)} figures", count_marks(self)]
+        if self.left_out:
+            parts.append(f"{len(self.left_out)} left out")
+        against = f" against {self.against}" if self.against else ""
+        return f"Report({self.synthetic}{against}: {'; '.join(filter(None, parts))})"
+
+    def _repr_html_(self) -> str:
+        """The verdict, in a notebook; `save` writes the page with the figures."""
+        from ecgsynth.evaluation.report.notebook import verdict_table
+
+        return verdict_table(self)
 
     def __getitem__(self, key: str | tuple[str, str]) -> Row:
         """`report["c2st"]` or `report["coverage", "V"]`."""

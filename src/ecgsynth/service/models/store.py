@@ -166,9 +166,9 @@ class ModelStore:
 
     def _places(self) -> Iterator[tuple[str, Path, bool]]:
         """Name, file, and whether it is shipped."""
-        from ecgsynth.synthesizer.find import pretrained
+        from ecgsynth.synthesizer.find import shipped_models
 
-        for name, path in pretrained().items():
+        for name, path in shipped_models().items():
             yield name, path, True
         if self.folder is not None:
             for path in sorted(self.folder.glob("*.safetensors")):

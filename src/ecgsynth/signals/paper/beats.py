@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.paper.sheet import (
     FOOTER,
     HEADER,
@@ -23,6 +23,9 @@ from ecgsynth.signals.paper.sheet import (
     wave_of,
 )
 from ecgsynth.signals.spec import Spec
+
+if TYPE_CHECKING:
+    from ecgsynth.signals.ecg import Ecg
 
 OVERLAID = 60
 """Beats laid over each other in the last panel of a row."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,6 @@ from numpy.typing import NDArray
 from ecgsynth.arguments import check_path
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import atomic_write
-from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_NAMES
 
@@ -20,13 +21,36 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from ecgsynth.signals.ecg import Ecg
+
 SUFFIXES = (".svg", ".png", ".pdf")
 SYNTHETIC_MARK = "SYNTHETIC - not for diagnosis"
 PAPER, MINOR, MAJOR, PLAIN_EDGE = "#fffaf8", "#f8dad5", "#eda79e", "#d9d9dc"
 INK, SYNTHETIC_INK, WARNING, FAINT = "#16181d", "#0a4a8f", "#b3122b", "#6d6d72"
 MARGIN, HEADER, FOOTER = 10.0, 15.0, 10.0
 """Borders of a sheet, mm."""
-DPI = 200
+DPI, SCREEN_DPI = 200, 90
+"""Of a file, and of what a notebook shows."""
+
+
+def png(figure: Figure) -> bytes:
+    """A picture for a screen."""
+    content = BytesIO()
+    figure.savefig(content, format="png", dpi=SCREEN_DPI)
+    return content.getvalue()
+
+
+@cache
+def _figure_type() -> type[Figure]:
+    from matplotlib.figure import Figure
+
+    class SheetFigure(Figure):
+        """A figure that a notebook shows, also without pyplot."""
+
+        def _repr_png_(self) -> bytes:
+            return png(self)
+
+    return SheetFigure
 
 
 class Sheet:
@@ -41,15 +65,19 @@ class Sheet:
     def __init__(
         self, width: float, height: float, speed: float, gain: float, plain: bool = False
     ) -> None:
-        from matplotlib.figure import Figure
-
         self.width, self.height, self.speed, self.gain = width, height, speed, gain
         self.plain = plain
-        self.figure: Figure = Figure(figsize=(width / 25.4, height / 25.4), facecolor="white")
+        self.figure: Figure = _figure_type()(
+            figsize=(width / 25.4, height / 25.4), facecolor="white"
+        )
         self.axes: Axes = self.figure.add_axes((0, 0, 1, 1))
         self.axes.set_xlim(0, width)
         self.axes.set_ylim(0, height)
         self.axes.axis("off")
+
+    def png(self) -> bytes:
+        """The sheet as a picture for a screen."""
+        return png(self.figure)
 
     def paper(self, x: float, y: float, width: float, height: float) -> None:
         """A piece of paper with its 1-mm and 5-mm lines, counted from its lower left corner."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.paper.sheet import (
     FAINT,
     FOOTER,
@@ -19,6 +20,9 @@ from ecgsynth.signals.paper.sheet import (
     wave_of,
 )
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL, LEADS_12
+
+if TYPE_CHECKING:
+    from ecgsynth.signals.ecg import Ecg
 
 STRIP_S = 10.0
 """Length of a strip's row, s: 250 mm at 25 mm/s."""

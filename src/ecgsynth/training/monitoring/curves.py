@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import atomic_write
 from ecgsynth.training.monitoring.tracking import read_metrics
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TITLES = {
     "health/accuracy": "critic right (real above synthetic)",
@@ -26,10 +29,10 @@ STEEP = ("gradient norm",)
 """Panels that span decades."""
 
 
-def draw_run(folder: Path, target: Path) -> Path:
+def draw_run(folder: Path, target: Path) -> Figure:
     """Draw losses, penalties, health and speed over examples seen, with the newest sample sheet.
 
-    An alarm is a dashed line with its name in every panel.
+    An alarm is a dashed line with its name in every panel. Returns the figure of Matplotlib.
 
     Raises
     ------
@@ -73,7 +76,7 @@ def draw_run(folder: Path, target: Path) -> Path:
         axes.axis("off")
     with atomic_write(target) as temporary:
         figure.savefig(temporary, format=target.suffix[1:].lower(), dpi=110)
-    return target
+    return figure
 
 
 def _panels(lines: list[dict[str, Any]]) -> dict[str, dict[str, list[tuple[int, float]]]]:

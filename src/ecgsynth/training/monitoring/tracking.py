@@ -61,9 +61,8 @@ class Tracker:
 
         from ecgsynth.signals.paper import draw
 
-        path = draw(
-            ecg, self.folder / "samples" / f"{examples:09d}.png", title=f"{examples:,} examples"
-        )
+        path = self.folder / "samples" / f"{examples:09d}.png"
+        draw(ecg, path, title=f"{examples:,} examples")
         with Image.open(path) as picture:
             pixels = np.asarray(picture.convert("RGB"))
         self._board.add_image("samples", pixels, examples, dataformats="HWC")
@@ -82,10 +81,8 @@ class Tracker:
             return
         with atomic_write(folder) as temporary:
             for item in range(len(ecg)):
-                title = f"epoch {number}, sample {item + 1}"
-                path = draw(
-                    ecg, temporary / f"sample_{item + 1:02d}.png", items=[item], title=title
-                )
+                path = temporary / f"sample_{item + 1:02d}.png"
+                draw(ecg, path, items=[item], title=f"epoch {number}, sample {item + 1}")
                 np.save(path.with_suffix(".npy"), ecg.signal[item])
 
     def close(self) -> None:
