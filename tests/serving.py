@@ -15,8 +15,9 @@ import httpx
 import uvicorn
 from patience import PATIENCE_S, wait_for
 
+from ecgsynth.jobs.store import Store
+from ecgsynth.jobs.tables import Job
 from ecgsynth.service.application import create_app
-from ecgsynth.service.jobs.store import Job, Store
 from ecgsynth.service.middleware import connections
 from ecgsynth.service.settings import Settings
 

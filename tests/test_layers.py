@@ -28,7 +28,7 @@ LAYERS: list[set[str]] = [
     {"condition", "sampling", "simulator"},
     {"formats"},
     {"signals"},
-    {"files", "processes", "progress", "recipes", "registry", "threads"},
+    {"files", "jobs", "processes", "progress", "recipes", "registry", "threads"},
     {"settings"},
     {"arguments"},
     {"errors"},

@@ -20,8 +20,8 @@ from ecgsynth.augmentation.augmenter import augment_set
 from ecgsynth.augmentation.plan import Plan
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import read, write
+from ecgsynth.jobs.store import Store
 from ecgsynth.service.jobs import augment, worker
-from ecgsynth.service.jobs.store import Store
 from ecgsynth.service.settings import Settings
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.synthesizer import Synthesizer

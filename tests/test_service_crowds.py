@@ -16,7 +16,7 @@ import pytest
 from patience import PATIENCE_S
 from serving import served, wait_for
 
-from ecgsynth.service.jobs.store import Store
+from ecgsynth.jobs.store import Store
 from ecgsynth.service.middleware import slots
 from ecgsynth.service.middleware.connections import Connection
 from ecgsynth.service.middleware.slots import Pace, Slots, client_of

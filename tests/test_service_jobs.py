@@ -28,10 +28,13 @@ from sqlalchemy.exc import OperationalError
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import write
 from ecgsynth.formats.contract import named
+from ecgsynth.jobs import child
+from ecgsynth.jobs.runner import PAUSE_S
+from ecgsynth.jobs.store import Store
+from ecgsynth.jobs.tables import Job
 from ecgsynth.service.files import uploads
-from ecgsynth.service.jobs import evaluate, scheduler, worker
-from ecgsynth.service.jobs.scheduler import Scheduler
-from ecgsynth.service.jobs.store import Job, Store
+from ecgsynth.service.jobs import evaluate, runner, worker
+from ecgsynth.service.jobs.runner import JobRunner
 from ecgsynth.service.settings import Settings
 from ecgsynth.signals.ecg import Ecg
 
@@ -227,7 +230,7 @@ def said_by(code: str, folder: Path) -> Any:
         assert process.stdin and process.stdout
         process.stdin.write(json.dumps(order) + "\n")
         process.stdin.flush()
-        said = json.loads(process.stdout.readline())
+        said = json.loads(process.stdout.readline())["end"]
         process.wait(300)  # it clears up behind one who leaves
         return said
 
@@ -361,16 +364,16 @@ work.main()
 
 def test_a_process_that_takes_too_much_memory_ends_with_a_sentence(tmp_path: Path) -> None:
     pytest.importorskip("resource", reason="no limits of memory on this system")
-    assert said_by(HUNGRY, tmp_path) == {"error": worker.TOO_LARGE}
+    assert said_by(HUNGRY, tmp_path) == {"error": child.TOO_LARGE}
 
 
 def test_a_process_that_dies_is_told_and_the_next_job_runs(
     busy: httpx.Client, beats: Path, wrong: Path
 ) -> None:
     def killed() -> bool:
-        ours = [child for child in Path("/proc").glob("[0-9]*") if working_for_us(child)]
-        for child in ours:
-            os.kill(int(child.name), signal.SIGKILL)
+        ours = [one for one in Path("/proc").glob("[0-9]*") if working_for_us(one)]
+        for process in ours:
+            os.kill(int(process.name), signal.SIGKILL)
         return bool(ours)
 
     where = posted(busy, beats / "beats.npz", wait=0, metrics="").headers["location"]
@@ -384,13 +387,13 @@ def test_a_process_that_dies_is_told_and_the_next_job_runs(
 def test_a_disk_that_is_full_for_a_job_is_told_as_such(
     busy: httpx.Client, beats: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fetch = Scheduler._fetch
+    order = JobRunner._order
 
-    def fetched(self: Scheduler, job: Job, folder: Path) -> dict[str, str]:
+    def ordered(self: JobRunner, job: Job, folder: Path) -> dict[str, Any]:
         (folder / "result.json").symlink_to("/dev/full")
-        return fetch(self, job, folder)
+        return order(self, job, folder)
 
-    monkeypatch.setattr(Scheduler, "_fetch", fetched)
+    monkeypatch.setattr(JobRunner, "_order", ordered)
     said = sentence(posted(busy, beats / "beats.npz"), 507)
     assert said == "the disk of the server is full; free some space and try again."
 
@@ -425,7 +428,7 @@ def test_a_job_that_cannot_begin_is_tried_again_after_a_pause(
         wait_for(lambda: client.get(where).json()["state"] == "failed")
         assert "has no 'data'" in client.get(where).json()["problem"]["detail"]
     assert len(tries) == 3
-    assert np.diff(tries).min() > 0.9 * scheduler.PAUSE_S
+    assert np.diff(tries).min() > 0.9 * PAUSE_S
 
 
 def test_a_report_is_opened_by_its_own_ticket_and_nothing_else_is(
@@ -500,9 +503,9 @@ def test_what_a_killed_machine_left_of_a_job_goes_when_it_begins_again(
     monkeypatch.setattr(tempfile, "tempdir", str(place))
     keep = Store(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
     job, other = (got(keep, keep.add("evaluation", {}, {})) for _ in range(2))
-    left, beside = scheduler._place(job), scheduler._place(other)
+    left, beside = runner._place(job), runner._place(other)
     (left / "upload.npz").write_bytes(b"of patients")
-    again = scheduler._place(job)
+    again = runner._place(job)
     assert {*place.iterdir()} == {again, beside}
     assert [*again.iterdir()] == []
 

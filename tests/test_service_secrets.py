@@ -18,9 +18,9 @@ from serving import free_port, served, started
 
 from ecgsynth.cli import main
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.jobs.store import Store
 from ecgsynth.service.api.problems import Problem, of_error
-from ecgsynth.service.jobs import scheduler
-from ecgsynth.service.jobs.store import Store
+from ecgsynth.service.jobs import runner
 from ecgsynth.service.middleware.logs import JsonFormatter
 from ecgsynth.service.settings import KEY, Settings, read_key
 
@@ -136,10 +136,8 @@ def test_a_jobs_database_that_cannot_be_used_is_told_without_its_password(addres
 def test_a_job_is_given_no_secret_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     secrets = (KEY, "ECGSYNTH_SERVE_JOBS_DB", "ECGSYNTH_TRACKING_URI", "MLFLOW_TRACKING_PASSWORD",
                "PGPASSWORD", "AWS_SECRET_ACCESS_KEY")  # fmt: skip
-    assert all(scheduler._is_ours(name) for name in secrets)
-    assert not any(
-        scheduler._is_ours(name) for name in ("PATH", "ECGSYNTH_DATA", "OMP_NUM_THREADS")
-    )
+    assert all(runner._is_ours(name) for name in secrets)
+    assert not any(runner._is_ours(name) for name in ("PATH", "ECGSYNTH_DATA", "OMP_NUM_THREADS"))
 
 
 # Files and folders.

@@ -15,8 +15,8 @@ import pytest
 from patience import PATIENCE_S
 from serving import free_port, got
 
-from ecgsynth.service.jobs import store
-from ecgsynth.service.jobs.store import LostError, QueueFullError, Quota, Store, TooLargeError
+from ecgsynth.jobs import store
+from ecgsynth.jobs.store import LostError, QueueFullError, Quota, Store, TooLargeError
 
 
 def postgres_tool(name: str) -> Path | None:

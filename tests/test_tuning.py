@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
 from importlib.util import find_spec
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from patience import wait_for
 
 from ecgsynth.cli import main
 from ecgsynth.config import Run
@@ -23,6 +26,7 @@ from ecgsynth.training.snapshots import check_folder
 from ecgsynth.tuning import best_result, tune
 from ecgsynth.tuning.score import Scorer
 from ecgsynth.tuning.space import recipe_settings, trial_run, tuning_settings
+from ecgsynth.tuning.study import is_asked
 
 needs_optuna = pytest.mark.skipif(
     find_spec("optuna") is None, reason="Optuna is not here: pip install 'ecgsynth[tune]'"
@@ -171,22 +175,44 @@ def study(tmp_path: Path) -> Any:
     return folder, folder.open()
 
 
-def run_trials(folder: Any, study: Any, scorer: Any, trials: int) -> None:
-    from ecgsynth.tuning.worker import run_trial
+class CutError(Exception):
+    """The runner ends a trial."""
 
-    while True:
-        with folder.next(study, trials) as trial:
-            if trial is None:
-                return
-            run_trial(folder, study, scorer, trial)
+
+def run_trials(folder: Any, study: Any, scorer: Any, trials: int) -> None:
+    """Trials in this very process."""
+    from ecgsynth.tuning.runner import TrialRunner
+    from ecgsynth.tuning.worker import train_trial
+
+    class InProcess(TrialRunner):
+        def follow(self, _job: Any, order: Any, hear: Any = None) -> Any:
+            def send(**message: Any) -> None:
+                if end := hear(message):
+                    raise CutError(end)
+
+            try:
+                return train_trial(folder, order["trial"], order["settings"], scorer, send)
+            except CutError as cut:
+                return cut.args[0]
+
+    run_all(InProcess(folder, study, trials))
+
+
+def run_all(runner: Any) -> None:
+    while (job := runner.claim()) is not None:
+        runner.run_job(job)
 
 
 def tell_trials(folder: Any, study: Any, scores: list[float]) -> None:
     """Trials of these scores that nobody trained."""
-    for score in scores:
-        with folder.next(study, 99) as trial:
-            trial.report(score, 1)
-            study.tell(trial, score)
+    from ecgsynth.tuning.runner import TrialRunner
+
+    class Scored(TrialRunner):
+        def follow(self, _job: Any, _order: Any, hear: Any = None) -> Any:
+            hear({"measure": 1, "score": scores[0]})
+            return {"score": scores.pop(0)}
+
+    run_all(Scored(folder, study, sum(map(is_asked, study.trials)) + len(scores)))
 
 
 @needs_optuna
@@ -340,47 +366,115 @@ def test_recipe_outside_its_own_search_is_no_trial() -> None:
     assert recipe_settings(recipe(), tuning_settings(recipe())) == {}  # its betas are no choice
 
 
-def begin(path: str) -> None:
-    """In a process of its own: a trial that never ends."""
-    import time
-
-    from ecgsynth.tuning.study import Folder
-
-    folder = Folder.read(Path(path))
-    with folder.next(folder.open(), 3):
-        time.sleep(600)
-
-
 @needs_optuna
-@pytest.mark.skipif(sys.platform == "win32", reason="no kill -9 on Windows")
-def test_trial_of_a_killed_process_is_begun_anew(study: Any) -> None:
+def test_trial_of_a_killed_command_is_taken_over_when_its_lease_is_over(
+    study: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ecgsynth.tuning.runner import TrialRunner
+
     folder, optuna = study
-    process = get_context("spawn").Process(target=begin, args=(str(folder.path),))
-    process.start()
-    while not [one for one in optuna.get_trials(deepcopy=False) if not one.state.is_finished()]:
-        assert process.is_alive()
-        process.join(0.1)
-    with folder.next(optuna, 3) as second:  # it lives: nobody takes its trial
-        assert second.number == 1
-        process.kill()
-        process.join()
-    tell_trials(folder, optuna, [1.0] * 3)
-    states = [one.state.name for one in optuna.trials]
-    # Trial 1 was left by this test's own process, which lives but holds it no more.
-    assert states == ["FAIL", "FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
-    assert optuna.trials[2].params == optuna.trials[0].params
-    assert [path.name for path in (folder.path / "trials").glob(".*.lock")] == []
+    now = [1e9]
+    monkeypatch.setattr("ecgsynth.jobs.store.time.time", lambda: now[0])
+    killed, living = (TrialRunner(folder, optuna, 2) for _ in range(2))
+    first, second = killed.claim(), living.claim()
+    assert first is not None and second is not None
+    assert first.id != second.id
+    assert living.claim() is None  # the other may live
+    now[0] += 16
+    again = living.claim()
+    assert again is not None
+    assert (again.id, again.starts) == (first.id, 2)
+    assert not killed.store.renew(first.id, first.owner, 15, 0.5, "")
 
 
 @needs_optuna
 def test_trial_that_kills_its_process_is_given_up(study: Any) -> None:
+    from ecgsynth.tuning.runner import TrialRunner
+
+    class Dying(TrialRunner):
+        def follow(self, *_: Any) -> Any:
+            return {}
+
     folder, optuna = study
-    seen: list[tuple[Any, ...]] = []
-    for _ in range(4):
-        with folder.next(optuna, 9) as trial:  # left running, as by a kill
-            seen.append(tuple(trial.params.items()))
-    assert len(set(seen[:3])) == 1
-    assert seen[3] != seen[0]
+    runner = Dying(folder, optuna, 2)
+    seen = []
+    for _ in range(6):
+        job = runner.claim()
+        assert job is not None
+        seen.append(job.asked["trial"])
+        runner.run_job(job)
+    assert seen == [0, 0, 0, 1, 1, 1]
+    assert runner.claim() is None and runner.finished()
+    assert [one.state.name for one in optuna.trials] == ["PRUNED"] * 2
+    assert "its process died" in optuna.trials[0].user_attrs["why"]
+
+
+@needs_optuna
+def test_score_that_was_stored_before_a_kill_reaches_the_study(study: Any) -> None:
+    """Killed between the two: the job has its result, and Optuna does not know of it."""
+    from ecgsynth.tuning.runner import TrialRunner
+
+    folder, optuna = study
+    runner = TrialRunner(folder, optuna, 1)
+    job = runner.claim()
+    assert job is not None
+    assert runner.store.finish(job.id, job.owner, {"score": 2.5, "real": 1.5}, {})
+    assert TrialRunner(folder, optuna, 1).claim() is None
+    assert [one.value for one in optuna.trials] == [2.5]
+    assert optuna.user_attrs["real"] == 1.5
+
+
+def processes_of(word: str) -> set[int]:
+    """Living processes with a word in their command or environment."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if word.encode() in words and int(process.name) != os.getpid():
+            found.add(int(process.name))
+    return found
+
+
+@needs_optuna
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="no /proc on this system")
+def test_killed_study_leaves_no_process_and_goes_on(
+    tmp_path: Path,
+) -> None:
+    """First a trial's process is killed, then the command."""
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(recipe(examples=1280).to_dict()))
+    words = ["tune", "tiny.yaml", "--trials", "1", "--to", "study"]
+    mark = f"MARK={tmp_path}"
+    command = subprocess.Popen(
+        [sys.executable, "-m", "ecgsynth", *words], cwd=tmp_path, stderr=subprocess.PIPE,
+        env={**os.environ, "MARK": str(tmp_path)},
+    )  # fmt: skip
+    trials = tmp_path / "study" / "trials"
+
+    def child() -> set[int]:
+        return processes_of(mark) - {command.pid}
+
+    try:
+        wait_for((trials / "0000" / "run.yaml").is_file)
+        (first,) = child()
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: child() and first not in child())
+    finally:
+        command.kill()
+    assert b"trial 0 lost its process" in command.communicate()[1]
+    wait_for(lambda: not processes_of(mark))
+    with closing(sqlite3.connect(tmp_path / "study" / "study.sqlite3")) as base, base:
+        base.execute("UPDATE ecgsynth_jobs SET lease = 0")  # as after 15 s
+    found = tune(Run.read(str(tmp_path / "tiny.yaml")), tmp_path / "study", 1, resume=True)
+    assert [one.number for one in found.trials] == [0]
+    assert [path.name for path in trials.iterdir()] == ["0000"]
+
+
+@needs_optuna
+def test_study_whose_set_cannot_be_scored_ends_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(EcgsynthError, match="'c2st_trained' needs|cannot be measured"):
+        tune(recipe(score=["c2st_trained"]), tmp_path / "study", 3)
 
 
 @needs_optuna

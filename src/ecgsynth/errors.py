@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -81,6 +82,15 @@ def is_out_of_memory(problem: BaseException) -> bool:
     type for it."""
     words = ("allocate memory", "out of memory", "could not create a primitive")
     return isinstance(problem, MemoryError) or any(word in str(problem) for word in words)
+
+
+def is_disk_full(problem: BaseException | None) -> bool:
+    """Whether an error, or one of its causes, is a full disk."""
+    while problem is not None:
+        if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        problem = problem.__cause__
+    return False
 
 
 INWARD = (AttributeError, IndexError, RecursionError, TypeError)

@@ -13,7 +13,7 @@ from serving import served
 
 import ecgsynth as es
 from ecgsynth.formats import read
-from ecgsynth.service.jobs.store import Store
+from ecgsynth.jobs.store import Store
 from ecgsynth.service.settings import Settings
 from ecgsynth.signals.ecg import concatenate
 

@@ -49,8 +49,8 @@ def serve(
         )
     import uvicorn
 
+    from ecgsynth.jobs.store import Store
     from ecgsynth.service.files.tempdirs import scratch
-    from ecgsynth.service.jobs.store import Store
     from ecgsynth.service.middleware.connections import allow_many, options
     from ecgsynth.service.middleware.logs import CONFIG
     from ecgsynth.service.settings import KEY, Settings, read_key

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from ecgsynth import __version__
+from ecgsynth.jobs.store import Quota, Store
 from ecgsynth.service.api import (
     augmentations,
     choices,
@@ -32,8 +33,7 @@ from ecgsynth.service.api import (
 from ecgsynth.service.api.report_tokens import ReportTokens
 from ecgsynth.service.files import tempdirs
 from ecgsynth.service.files.disk import Room
-from ecgsynth.service.jobs.scheduler import Scheduler
-from ecgsynth.service.jobs.store import Quota, Store
+from ecgsynth.service.jobs.runner import JobRunner
 from ecgsynth.service.middleware import connections
 from ecgsynth.service.middleware.guard import Guard
 from ecgsynth.service.models.store import ModelStore
@@ -67,19 +67,16 @@ def create_app(settings: Settings, key: str = "") -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         threads = ThreadPoolExecutor(min(settings.requests + 8, 64), "ecgsynth")
         asyncio.get_running_loop().set_default_executor(threads)
-        app.state.runner = Scheduler(store, settings, app.state.model_store)
-        work = [
-            app.state.model_store.warm(),
-            *(app.state.runner.run() for _ in range(settings.jobs)),
-        ]
-        running = [asyncio.create_task(one) for one in work]
+        app.state.runner = JobRunner(store, settings, app.state.model_store)
+        app.state.runner.start(settings.jobs)
+        warming = asyncio.create_task(app.state.model_store.warm())
         _watch_for_stop(app.state.stopping)
         try:
             yield
         finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            warming.cancel()
+            await asyncio.gather(warming, return_exceptions=True)
+            await asyncio.to_thread(app.state.runner.stop)
             app.state.model_store.close()
             app.state.pulse.close()
             for pool in (app.state.computing, app.state.writing):

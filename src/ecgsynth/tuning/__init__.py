@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,14 +18,11 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
+    from ecgsynth.tuning.runner import TrialRunner
     from ecgsynth.tuning.study import Folder
 
 LOOK_S = 0.5
 """Between looks at how far the trials are."""
-STOP_S = 30.0
-"""So long processes have to end their step after Ctrl-C."""
-REFUSED = 2
-"""Exit code of a process that wrote its reason."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ def tune(
     ----------
     run: the recipe. to: the study's folder. trials: of the whole study, those before included.
     processes: that train at once. seconds: after which no trial begins; 0 = no limit.
-    resume: go on with a study, whatever ended it; trials whose process died begin anew.
+    resume: go on with a study, whatever ended it; trials that ran go on from their snapshots.
     advance: called with (what is done, share).
 
     Raises
@@ -73,6 +68,7 @@ def tune(
     KeyboardInterrupt: on Ctrl-C, when all processes have ended.
     """
     check_optuna()
+    from ecgsynth.tuning.runner import TrialRunner
     from ecgsynth.tuning.score import scoring_split
     from ecgsynth.tuning.study import Folder
 
@@ -82,7 +78,10 @@ def tune(
     folder = Folder.create(Path(to), run, resume)
     scoring_split(run, folder.tune)
     study = folder.open()
-    _run_workers(folder, study, trials, processes, seconds, advance)
+    until = time.time() + seconds if seconds else None
+    threads = max(1, available_cores() // processes) if processes > 1 else 0
+    runner = TrialRunner(folder, study, trials, until, threads)
+    _run_trials(runner, processes, advance)
     return best_result(folder, study)
 
 
@@ -99,74 +98,24 @@ def check_optuna() -> None:
         raise EcgsynthError("tuning needs Optuna; run `pip install 'ecgsynth[tune]'`.")
 
 
-def _run_workers(
-    folder: Folder,
-    study: Study,
-    trials: int,
-    processes: int,
-    seconds: float,
-    advance: Advance | None,
-) -> None:
-    """Let processes work on the study until it is done."""
-    until = time.time() + seconds if seconds else None
-    threads = max(1, available_cores() // processes) if processes > 1 else 0
-    context = get_context("spawn")  # a fork of a process in which PyTorch has begun may hang
-    workers = [
-        context.Process(target=_worker_main, args=(folder.path, trials, until, threads))
-        for _ in range(processes)
-    ]
+def _run_trials(runner: TrialRunner, processes: int, advance: Advance | None) -> None:
+    """Run trials in processes until the study is done.
+
+    Raises
+    ------
+    EcgsynthError: a trial cannot be scored, or the database cannot be used.
+    """
+    runner.start(processes)
     try:
-        for worker in workers:
-            worker.start()
-        while any(worker.is_alive() for worker in workers):
+        while runner.is_running():
             if advance:
-                advance(*_progress(folder, study, trials))
+                advance(*_progress(runner.folder, runner.study, runner.trials))
             time.sleep(LOOK_S)
-    except BaseException:
-        _stop_workers(workers)
-        raise
-    codes = [worker.exitcode for worker in workers if worker.exitcode]
-    if codes and _progress(folder, study, trials)[1] < 1:  # else the others did its trials
-        problem_file = folder.path / "problem.txt"
-        reason = problem_file.read_text() if codes[0] == REFUSED and problem_file.is_file() else ""
-        raise EcgsynthError(
-            reason
-            or f"a process of the study ended with code {codes[0]} (-9: killed, perhaps for "
-            f"want of memory); go on with --resume in {folder.path}."
-        )
-
-
-def _worker_main(path: Path, trials: int, until: float | None, threads: int) -> None:
-    """What a process of the study does, from its start to its end."""
-    import signal
-    import sys
-
-    from ecgsynth.tuning.worker import run_trials
-
-    # Ctrl-C comes from the terminal and, as a SIGTERM, from the mother at once; where Python finds
-    # no handler of its own for the second, it prints a traceback.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        run_trials(path, trials, until, threads)
-    except EcgsynthError as problem:
-        with atomic_write(path / "problem.txt") as temporary:
-            temporary.write_text(str(problem))
-        sys.exit(REFUSED)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _stop_workers(workers: Sequence[BaseProcess]) -> None:
-    """End the processes; each finishes its step first."""
-    begun = [worker for worker in workers if worker.pid is not None]
-    for worker in begun:
-        worker.terminate()
-    late = time.monotonic() + STOP_S
-    for worker in begun:
-        worker.join(max(0.0, late - time.monotonic()))
-        if worker.is_alive():
-            worker.kill()
-            worker.join()
+    finally:
+        runner.stop()
+        runner.store.engine.dispose()
+    if runner.problem is not None:
+        raise runner.problem
 
 
 def _progress(folder: Folder, study: Study, trials: int) -> tuple[str, float]:
@@ -192,9 +141,9 @@ def best_result(folder: Folder, study: Study) -> TuningResult:
     EcgsynthError: no trial came to its end.
     """
     from ecgsynth.tuning.plots import draw_study
+    from ecgsynth.tuning.runner import REAL, WHY
     from ecgsynth.tuning.space import recipe_settings, with_settings
     from ecgsynth.tuning.study import is_asked
-    from ecgsynth.tuning.worker import WHY
 
     trials = study.get_trials(deepcopy=False)
     whole = [one for one in trials if one.state.name == "COMPLETE" and one.value is not None]
@@ -205,7 +154,7 @@ def best_result(folder: Folder, study: Study) -> TuningResult:
             + (f"; the last one ended so: {reasons[-1]}" if reasons else "; go on with --resume.")
         )
     ranked = sorted(whole, key=lambda one: one.value or 0.0)
-    first, real = ranked[0], float(study.user_attrs["real"])
+    first, real = ranked[0], float(study.user_attrs[REAL])
     before = recipe_settings(folder.run, folder.tune)
     own = next((one.value for one in ranked if one.params == before), None)
     settings = {key: folder.tune.space[key].value(v) for key, v in first.params.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 
@@ -28,10 +29,6 @@ class Scorer:
     so that classes of small and of large spread weigh alike, and a rare class as much as a common
     one.
 
-    Attributes
-    ----------
-    real: the score of training items, as if they were synthetic; "as good as real" is that.
-
     Raises
     ------
     EcgsynthError: there are no unseen items to score on, or a figure cannot be measured of them.
@@ -45,7 +42,7 @@ class Scorer:
         random = np.random.default_rng(run.seed)
         self._test = sample_per_class(test, tune.items, random)
         self._train = sample_per_class(train, tune.items, random)
-        training_items = sample_per_class(train, tune.items, random)
+        self._real = sample_per_class(train, tune.items, random)
         self.groups = [
             name for name in train.spec.classes or ("",) if len(members(test, name)) >= MIN_ITEMS
         ]
@@ -54,7 +51,11 @@ class Scorer:
                 f"{source} has no class with {MIN_ITEMS} items to score on; name another split in "
                 "tune.against."
             )
-        self.real = self(training_items)
+
+    @cached_property
+    def real(self) -> float:
+        """The score of training items, as if they were synthetic; "as good as real" is that."""
+        return self(self._real)
 
     def of(self, synthesizer: Synthesizer) -> float:
         """The score of as many items of every class as there are real ones."""

@@ -1,35 +1,26 @@
-"""A study on disk: what it searches, its trials, and who works on which of them."""
+"""A study on disk: what it searches, and its trials."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import atomic_write, holds_files, make_folder
+from ecgsynth.files import atomic_write, holds_files
 from ecgsynth.training.snapshots import flatten_settings
 from ecgsynth.tuning.space import Tune, recipe_settings, tuning_settings
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
     from optuna import Study
-    from optuna.trial import FrozenTrial, Trial
-
-log = logging.getLogger("ecgsynth")
+    from optuna.trial import FrozenTrial
 
 DATABASE = "study.sqlite3"
 RECIPE = "study.yaml"
 PATIENCE_S = 60
 """So long a process waits for another that writes to the database."""
-ATTEMPTS = 3
-"""So often a trial is begun whose process died; it may be the trial that kills it."""
-BEGUN = "begun"
-"""Note on a trial: how often it was begun before."""
 STARTUP = 5
 """Whole trials before any is cut short."""
 FREE = ("training.threads", "training.accelerator", "training.devices")
@@ -100,7 +91,7 @@ class Folder:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         waits = {"connect_args": {"timeout": PATIENCE_S}}
         try:
-            with self._exclusive_lock():  # two that make the tables at once stumble over each other
+            with self.lock():  # two that make the tables at once stumble over each other
                 storage = optuna.storages.RDBStorage(
                     f"sqlite:///{self.path / DATABASE}", engine_kwargs=waits
                 )
@@ -128,62 +119,16 @@ class Folder:
                 "take a new --to."
             ) from None
 
-    @contextmanager
-    def next(self, study: Study, trials: int) -> Iterator[Trial | None]:
-        """A trial for this process alone, until the block ends; None when all are taken.
-
-        The process holds a lock by the trial's number, which dies with it, however it dies: a
-        trial that runs and is not locked has lost its process, and is begun anew.
-        """
-        with self._exclusive_lock():
-            self._requeue_lost_trials(study)
-            if sum(is_asked(one) for one in study.get_trials(deepcopy=False)) >= trials:
-                trial = None
-            else:
-                study.sampler = self._sampler(len(study.get_trials(deepcopy=False)))
-                space = {key: axis.distribution() for key, axis in self.tune.space.items()}
-                trial = study.ask(space)
-                held = self._lock(trial.number)
-                held.acquire(timeout=0)
-        try:
-            yield trial
-        finally:
-            if trial is not None:
-                with suppress(PermissionError):  # Windows keeps a file that is open
-                    self._lock_path(trial.number).unlink(missing_ok=True)
-                held.release()
-
-    def _requeue_lost_trials(self, study: Study) -> None:
-        """Mark trials failed whose processes died, and queue their settings again."""
-        from filelock import Timeout
-        from optuna.trial import TrialState
-
-        for one in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            with suppress(Timeout), self._lock(one.number).acquire(timeout=0):
-                begun = one.user_attrs.get(BEGUN, 0) + 1
-                study.tell(one.number, state=TrialState.FAIL)
-                if begun < ATTEMPTS:
-                    study.enqueue_trial(one.params, user_attrs={BEGUN: begun})
-                    log.warning("trial %d lost its process; it is begun anew.", one.number)
-                with suppress(PermissionError):
-                    self._lock_path(one.number).unlink(missing_ok=True)
-
-    def _sampler(self, number: int):  # type: ignore[no-untyped-def]
+    def ask(self, study: Study) -> int:
+        """The number of a new trial, with its settings."""
         import optuna
 
-        return optuna.samplers.TPESampler(seed=(self.run.seed + number) % 2**32)
+        number = len(study.get_trials(deepcopy=False))
+        study.sampler = optuna.samplers.TPESampler(seed=(self.run.seed + number) % 2**32)
+        return study.ask({key: axis.distribution() for key, axis in self.tune.space.items()}).number
 
-    def _lock_path(self, number: int) -> Path:
-        return self.path / "trials" / f".{number:04d}.lock"
-
-    def _lock(self, number: int) -> BaseFileLock:
-        from filelock import FileLock
-
-        file = self._lock_path(number)
-        make_folder(file.parent)
-        return FileLock(file)
-
-    def _exclusive_lock(self) -> BaseFileLock:
+    def lock(self) -> BaseFileLock:
+        """A lock on the study, for steps that no other command may come between."""
         from filelock import FileLock
 
         return FileLock(self.path / ".lock")
@@ -191,7 +136,7 @@ class Folder:
 
 def is_asked(trial: FrozenTrial) -> bool:
     """Whether a trial is one of those asked for: not one that waits, nor one that lost its
-    process (nothing else fails a trial)."""
+    process (in studies of version 0.1.0; nothing else fails a trial)."""
     return trial.state.name not in ("WAITING", "FAIL")
 
 

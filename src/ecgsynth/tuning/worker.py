@@ -1,36 +1,22 @@
-"""One process of a study: it takes a trial, trains it, scores it, and takes the next."""
+"""The process of one trial: trains it, and scores it at intervals."""
 
 from __future__ import annotations
 
-import time
-from multiprocessing import parent_process
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ecgsynth.errors import EcgsynthError, is_out_of_memory
+from ecgsynth.jobs import child
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training.loop import train
+from ecgsynth.training.snapshots import SNAPSHOT
 from ecgsynth.tuning.score import Scorer
 from ecgsynth.tuning.space import trial_run
 from ecgsynth.tuning.study import Folder
 
-if TYPE_CHECKING:
-    from optuna import Study
-    from optuna.trial import Trial
 
-WHY = "why"
-"""Note on a trial: what ended it early."""
-
-
-def run_trials(path: Path, trials: int, until: float | None = None, threads: int = 0) -> None:
-    """Train trials of the study in this folder until so many were made.
-
-    Several processes may do so at once.
-
-    Parameters
-    ----------
-    until: time (as `time.time` has it) after which no trial begins. threads: of PyTorch, where
-        the recipe leaves them open; 0 = as it decides.
+def work(order: dict[str, Any], send: child.Send) -> dict[str, Any]:
+    """Train the trial that the order names; its score, or `why` it has none.
 
     Raises
     ------
@@ -38,63 +24,45 @@ def run_trials(path: Path, trials: int, until: float | None = None, threads: int
     """
     import torch
 
-    if threads:
-        torch.set_num_threads(threads)
-    folder = Folder.read(path)
-    study = folder.open()
+    if order["threads"]:
+        torch.set_num_threads(order["threads"])
+    folder = Folder.read(Path(order["folder"]))
     scorer = Scorer(folder.run, folder.tune)
-    if "real" not in study.user_attrs:
-        study.set_user_attr("real", scorer.real)
-    while until is None or time.time() < until:
-        with folder.next(study, trials) as trial:
-            if trial is None:
-                return
-            run_trial(folder, study, scorer, trial)
+    result = train_trial(folder, order["trial"], order["settings"], scorer, send)
+    return result if order["real_known"] else {**result, "real": scorer.real}
 
 
-def run_trial(folder: Folder, study: Study, scorer: Scorer, trial: Trial) -> None:
-    """Train one trial, scored at intervals; cut short where the others were better by then."""
-    from optuna.trial import TrialState
+def train_trial(
+    folder: Folder, number: int, drawn: dict[str, Any], scorer: Scorer, send: child.Send
+) -> dict[str, Any]:
+    """Train one trial, from its last snapshot on; every new model is scored and sent.
 
+    drawn: its settings, as Optuna has them.
+    """
     tune = folder.tune
-    run = trial_run(folder.run, tune, {k: tune.space[k].value(v) for k, v in trial.params.items()})
-    target = folder.trial(trial.number)
-    every = run.training.snapshot_every
+    run = trial_run(folder.run, tune, {key: tune.space[key].value(v) for key, v in drawn.items()})
+    target = folder.trial(number)
     seen = _stamp(target)
 
     def watch(_examples: int, _total: int, _values: dict[str, float]) -> None:
-        """Score the model whenever the training has written a new one."""
         nonlocal seen
-        mother = parent_process()
-        if mother is not None and not mother.is_alive():
-            raise KeyboardInterrupt  # whoever wanted the study is gone
         if _stamp(target) == seen:
             return
         seen = _stamp(target)
         model = Synthesizer.load(target)
-        measure = model.card.examples_seen // every
-        if measure < tune.measures:  # the last one is the value of the trial
-            trial.report(scorer.of(model), measure)
-            if trial.should_prune():
-                raise _PrunedError(f"worse than half of the others at measure {measure}")
+        measure = model.card.examples_seen // run.training.snapshot_every
+        if measure < tune.measures:  # the last one is the result
+            send(measure=measure, score=scorer.of(model))
 
     try:
-        score = scorer.of(train(run, target, report=watch))
-        trial.report(score, tune.measures)
-    except (_PrunedError, EcgsynthError) as reason:  # it diverged, or cannot be trained at all
-        trial.set_user_attr(WHY, str(reason))
-        study.tell(trial, state=TrialState.PRUNED)
+        resume = (target / SNAPSHOT).is_file()
+        return {"score": scorer.of(train(run, target, resume=resume, report=watch))}
+    except EcgsynthError as reason:  # it diverged, or cannot be trained at all
+        return {"why": str(reason)}
     except (MemoryError, RuntimeError) as reason:
         if not is_out_of_memory(reason):
             raise
-        trial.set_user_attr(WHY, "not enough memory for these settings")
-        study.tell(trial, state=TrialState.PRUNED)
-    else:
-        study.tell(trial, score)
-
-
-class _PrunedError(Exception):
-    """The trial is cut short."""
+        return {"why": "not enough memory for these settings"}
 
 
 def _stamp(target: Path) -> Any:
@@ -104,3 +72,7 @@ def _stamp(target: Path) -> Any:
         return None
     found = model.stat()
     return found.st_ino, found.st_mtime_ns
+
+
+if __name__ == "__main__":
+    child.run(work)

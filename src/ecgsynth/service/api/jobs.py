@@ -11,9 +11,10 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from ecgsynth.jobs import store
+from ecgsynth.jobs.tables import Job
 from ecgsynth.service.api.problems import Problem, ProblemDocument
 from ecgsynth.service.api.report_tokens import ReportTokens
-from ecgsynth.service.jobs import store
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -62,7 +63,7 @@ class JobView(BaseModel):
     file: str | None
 
     @classmethod
-    def of(cls, job: store.Job, report_tokens: ReportTokens) -> JobView:
+    def of(cls, job: Job, report_tokens: ReportTokens) -> JobView:
         def moment(seconds: float | None) -> datetime | None:
             return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
@@ -78,20 +79,20 @@ class JobView(BaseModel):
         )  # fmt: skip
 
 
-def _address(job: store.Job, kept: str, word: str, token: str = "") -> str | None:
+def _address(job: Job, kept: str, word: str, token: str = "") -> str | None:
     there = job.state == store.DONE and KEPT.get(job.kind) == kept
     asked = f"?ticket={token}" if token else ""
     return f"/v1/jobs/{job.id}/{word}{asked}" if there else None
 
 
-async def find_job(request: Request, id: str) -> store.Job:
+async def find_job(request: Request, id: str) -> Job:
     """The job of an id.
 
     Raises
     ------
     Problem: there is none.
     """
-    job: store.Job | None = await asyncio.to_thread(request.app.state.store.get, id)
+    job: Job | None = await asyncio.to_thread(request.app.state.store.get, id)
     if job is None:
         raise Problem(404, f"there is no job '{id[:64]}'; old jobs are deleted.")
     return job

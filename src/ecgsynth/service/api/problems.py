@@ -13,9 +13,15 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from ecgsynth.errors import EcgsynthError, MissingRecordingsError, did_you_mean, mask_passwords
+from ecgsynth.errors import (
+    EcgsynthError,
+    MissingRecordingsError,
+    did_you_mean,
+    is_disk_full,
+    mask_passwords,
+)
 from ecgsynth.service.api.json_text import json_safe
-from ecgsynth.service.files.disk import DISK, NoRoomError, is_full
+from ecgsynth.service.files.disk import DISK, NoRoomError
 from ecgsynth.service.files.uploads import FORMS
 from ecgsynth.service.models.store import NotYetError
 
@@ -107,7 +113,7 @@ def of_error(problem: BaseException) -> Problem:
     cause: BaseException | None = problem
     while cause is not None:
         words = str(cause).lower() if isinstance(cause, DBAPIError) else ""
-        if is_full(cause) or "disk is full" in words or "no space left" in words:
+        if is_disk_full(cause) or "disk is full" in words or "no space left" in words:
             return Problem(507, DISK)
         cause = cause.__cause__
     if isinstance(problem, Problem):

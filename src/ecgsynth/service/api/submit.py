@@ -10,10 +10,11 @@ from typing import Annotated, Any, BinaryIO
 from fastapi import Header, Request, Response, UploadFile
 from fastapi.routing import APIRoute
 
+from ecgsynth.jobs import store
+from ecgsynth.jobs.tables import Job
 from ecgsynth.service.api.jobs import JobView
 from ecgsynth.service.api.problems import Problem
 from ecgsynth.service.files import uploads
-from ecgsynth.service.jobs import store
 
 LOOK_S = 0.3
 """Seconds between checks of a job that a client waits for."""
@@ -76,7 +77,7 @@ async def submitted(
         )
     except store.QueueFullError as problem:
         raise Problem(429, str(problem), headers={"Retry-After": "60"}) from None
-    state.runner.wake.set()
+    state.runner.notify()
     job = await _awaited(request, id, _wait_s(prefer))
     response.headers["Location"] = f"/v1/jobs/{id}"
     if job.state == store.FAILED and job.problem is not None:
@@ -89,7 +90,7 @@ async def submitted(
     return JobView.of(job, state.report_tokens)
 
 
-async def _awaited(request: Request, id: str, seconds: float) -> store.Job:
+async def _awaited(request: Request, id: str, seconds: float) -> Job:
     """The job, when it has ended, the time is over or the client has disconnected."""
     keep: store.Store = request.app.state.store
     loop = asyncio.get_running_loop()

@@ -1,8 +1,6 @@
-"""Disk space of requests, and detection of a full disk."""
+"""Disk space of requests."""
 
 from __future__ import annotations
-
-import errno
 
 from ecgsynth.errors import EcgsynthError
 
@@ -58,12 +56,3 @@ class Room:
             )
         self.taken += size
         return Held(self, size)
-
-
-def is_full(problem: BaseException | None) -> bool:
-    """Whether the error, or one of its causes, is a full disk."""
-    while problem is not None:
-        if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        problem = problem.__cause__
-    return False

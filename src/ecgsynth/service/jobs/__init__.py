@@ -1,1 +1,1 @@
-"""Jobs: the database, the scheduler and the process of one job."""
+"""Jobs of the service: what each kind does, and how one is run."""

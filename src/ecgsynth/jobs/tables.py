@@ -5,61 +5,65 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    Column,
-    Engine,
-    Float,
-    ForeignKey,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    create_engine,
-    event,
-    inspect,
-)
+from sqlalchemy import JSON, Engine, ForeignKey, String, create_engine, event, inspect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
 from ecgsynth.errors import EcgsynthError, mask_passwords
-from ecgsynth.service.files.permissions import private_database
-
-metadata = MetaData()
-
-jobs = Table(
-    "ecgsynth_jobs",
-    metadata,
-    Column("id", String(32), primary_key=True),
-    Column("kind", String(32), nullable=False),
-    Column("state", String(16), nullable=False, index=True),
-    Column("asked", JSON, nullable=False),  # the request of the client
-    Column("created", Float, nullable=False),  # times are seconds since 1970
-    Column("started", Float),
-    Column("ended", Float),
-    Column("share", Float, nullable=False, default=0.0),
-    Column("doing", String(200), nullable=False, default=""),
-    Column("starts", Integer, nullable=False, default=0),
-    Column("owner", String(64)),
-    Column("lease", Float),  # the owner counts as alive until then
-    Column("slot", Integer, unique=True),  # limits the jobs that run at once
-    Column("result", JSON),
-    Column("problem", JSON),
-)
-
-parts = Table(
-    "ecgsynth_job_files",
-    metadata,
-    Column("job", String(32), ForeignKey("ecgsynth_jobs.id", ondelete="CASCADE"), primary_key=True),
-    Column("name", String(64), primary_key=True),
-    Column("part", Integer, primary_key=True),
-    Column("content", LargeBinary, nullable=False),
-)
+from ecgsynth.jobs.permissions import private_database
 
 
-def open_database(url: str) -> Engine:
+class Base(MappedAsDataclass, DeclarativeBase):
+    """All tables."""
+
+    type_annotation_map = {dict[str, Any]: JSON}
+
+
+class Job(Base):
+    """A row of the table of jobs; times are seconds since 1970.
+
+    asked: the request. lease: the owner counts as alive until then. slot: limits the jobs that run
+    at once.
+    """
+
+    __tablename__ = "ecgsynth_jobs"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    asked: Mapped[dict[str, Any]]
+    created: Mapped[float]
+    started: Mapped[float | None]
+    ended: Mapped[float | None]
+    share: Mapped[float] = mapped_column(insert_default=0.0)
+    doing: Mapped[str] = mapped_column(String(200), insert_default="")
+    starts: Mapped[int] = mapped_column(insert_default=0)
+    owner: Mapped[str | None] = mapped_column(String(64))
+    lease: Mapped[float | None]
+    slot: Mapped[int | None] = mapped_column(unique=True)
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    problem: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+
+class Part(Base):
+    """A part of a file of a job."""
+
+    __tablename__ = "ecgsynth_job_files"
+
+    job: Mapped[str] = mapped_column(
+        ForeignKey("ecgsynth_jobs.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    part: Mapped[int] = mapped_column(primary_key=True)
+    content: Mapped[bytes]
+
+
+def open_database(url: str, private: bool = True) -> Engine:
     """Open the database of a URL; create its tables if it is new.
+
+    private: jobs have patient data: only this user may read the file, and SQLite overwrites what
+        it deletes. A file that is not private may have tables of others, as that of a study has.
 
     Raises
     ------
@@ -69,12 +73,12 @@ def open_database(url: str) -> Engine:
     try:
         address = make_url(url)
         sqlite = address.get_backend_name() == "sqlite"
-        if sqlite:
+        if sqlite and private:
             private_database(_file_of(address))
         engine = create_engine(address, pool_pre_ping=True)
         if sqlite:
-            event.listen(engine, "connect", _tune_sqlite)
-        metadata.create_all(engine)
+            event.listen(engine, "connect", _tune_private if private else _wait_for_locks)
+        Base.metadata.create_all(engine)
         _check_layout(engine, address.render_as_string(hide_password=True))
     except ArgumentError:
         raise EcgsynthError(
@@ -114,7 +118,7 @@ def _file_of(address: URL) -> Path:
 def _check_layout(engine: Engine, masked_url: str) -> None:
     """Reject tables of another version, before a job is lost."""
     found = inspect(engine)
-    for table in metadata.sorted_tables:
+    for table in Base.metadata.sorted_tables:
         there = {column["name"] for column in found.get_columns(table.name)}
         lacking = [column.name for column in table.columns if column.name not in there]
         if lacking:
@@ -124,15 +128,12 @@ def _check_layout(engine: Engine, masked_url: str) -> None:
             )
 
 
-def _tune_sqlite(connection: Any, _record: Any) -> None:
-    """Let several processes read while one writes, and wait for locks."""
-    cursor = connection.cursor()
-    # Deleted rows may contain patient data: overwrite them.
-    for pragma in (
-        "busy_timeout=30000",
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "secure_delete=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+def _wait_for_locks(connection: Any, _record: Any = None) -> None:
+    connection.execute("PRAGMA busy_timeout=30000")
+
+
+def _tune_private(connection: Any, _record: Any) -> None:
+    """Let several processes read while one writes, and overwrite what is deleted."""
+    _wait_for_locks(connection)
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {pragma}")

@@ -12,9 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.service.jobs.tables import jobs as _jobs
-from ecgsynth.service.jobs.tables import open_database
-from ecgsynth.service.jobs.tables import parts as _parts
+from ecgsynth.jobs.tables import Job, Part, open_database
 
 QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
 STATES = (QUEUED, RUNNING, DONE, FAILED, CANCELLED)
@@ -29,7 +27,7 @@ PART = 1 << 20
 MOST_NAMES = 500
 """Most jobs in one statement; databases have a limit."""
 
-_BYTES = func.sum(func.length(_parts.c.content))
+_BYTES = func.sum(func.length(Part.content))
 """Columns without the content of files."""
 
 _ADDING = 0x65636773
@@ -56,27 +54,6 @@ class Quota:
     jobs: int = 1000
 
 
-@dataclass(frozen=True)
-class Job:
-    """A row of the table."""
-
-    id: str
-    kind: str
-    state: str
-    asked: dict[str, Any]
-    created: float
-    started: float | None
-    ended: float | None
-    share: float
-    doing: str
-    starts: int
-    owner: str | None
-    lease: float | None
-    slot: int | None
-    result: dict[str, Any] | None
-    problem: dict[str, Any] | None
-
-
 class Store:
     """The jobs of all workers.
 
@@ -84,14 +61,15 @@ class Store:
     ----------
     url: of SQLAlchemy; `sqlite:///FILE` or `postgresql+psycopg://...`.
     quota: of ended jobs; if exceeded, the jobs that ended first are deleted.
+    private: whether only this user may read it (`open_database`).
 
     Raises
     ------
-    EcgsynthError: see `ecgsynth.service.jobs.tables.open_database`.
+    EcgsynthError: see `ecgsynth.jobs.tables.open_database`.
     """
 
-    def __init__(self, url: str, quota: Quota | None = None) -> None:
-        self.engine = open_database(url)
+    def __init__(self, url: str, quota: Quota | None = None, private: bool = True) -> None:
+        self.engine = open_database(url, private)
         self.quota = quota or Quota()
 
     def add(
@@ -100,24 +78,25 @@ class Store:
         asked: dict[str, Any],
         files: dict[str, Iterator[bytes]],
         most: int | None = None,
+        name: str = "",
     ) -> str:
-        """Add a job with its files to the end of the queue, in one transaction.
+        """Add a job with its files to the end of the queue, in one transaction; returns its id.
 
-        most: jobs that may wait, this one included.
+        most: jobs that may wait, this one included. name: the id; otherwise a random one.
 
         Raises
         ------
         QueueFullError: as many jobs wait already.
         """
-        name = uuid.uuid4().hex
+        name = name or uuid.uuid4().hex
         with self.engine.begin() as db:
             # Add jobs one at a time, so that two do not take the last place; SQLite has one writer.
             if db.dialect.name == "postgresql":
                 db.execute(select(func.pg_advisory_xact_lock(_ADDING)))
-            db.execute(insert(_jobs).values(
+            db.execute(insert(Job).values(
                 id=name, kind=kind, state=QUEUED, asked=asked, created=time.time()
             ))  # fmt: skip
-            waiting = select(func.count()).where(_jobs.c.state == QUEUED)
+            waiting = select(func.count()).where(Job.state == QUEUED)
             if most is not None and (there := db.execute(waiting).scalar_one()) > most:
                 raise QueueFullError(f"{there - 1} jobs are waiting already; try again later.")
             for file, pieces in files.items():
@@ -127,12 +106,12 @@ class Store:
 
     def get(self, name: str) -> Job | None:
         with self.engine.connect() as db:
-            row = db.execute(select(_jobs).where(_jobs.c.id == name)).first()
+            row = db.execute(select(Job.__table__).where(Job.id == name)).first()
         return Job(*row) if row else None
 
     def counts(self) -> dict[str, int]:
         """Jobs by state."""
-        query = select(_jobs.c.state, func.count()).group_by(_jobs.c.state)
+        query = select(Job.state, func.count()).group_by(Job.state)
         with self.engine.connect() as db:
             found = {str(state): int(count) for state, count in db.execute(query)}
         return {state: found.get(state, 0) for state in STATES}
@@ -144,12 +123,12 @@ class Store:
         ------
         LostError: it is deleted while it is read.
         """
-        of_file = (_parts.c.job == job, _parts.c.name == name)
+        of_file = (Part.job == job, Part.name == name)
         with self.engine.connect() as db:
             count = db.execute(select(func.count()).where(*of_file)).scalar_one()
         for number in range(count):
             with self.engine.connect() as db:
-                part = select(_parts.c.content).where(*of_file, _parts.c.part == number)
+                part = select(Part.content).where(*of_file, Part.part == number)
                 content = db.execute(part).scalar()
             if content is None:
                 raise LostError(f"the job {job} was deleted while its {name} was read.")
@@ -163,14 +142,14 @@ class Store:
         now = time.time()
         with self.engine.connect() as db:
             dead = db.execute(
-                select(_jobs)
-                .where(_jobs.c.state == RUNNING, _jobs.c.lease < now)
-                .order_by(_jobs.c.created)
+                select(Job.__table__)
+                .where(Job.state == RUNNING, Job.lease < now)
+                .order_by(Job.created)
             ).first()
             oldest = db.execute(
-                select(_jobs).where(_jobs.c.state == QUEUED).order_by(_jobs.c.created)
+                select(Job.__table__).where(Job.state == QUEUED).order_by(Job.created)
             ).first()
-            taken = set(db.execute(select(_jobs.c.slot).where(_jobs.c.slot.is_not(None))).scalars())
+            taken = set(db.execute(select(Job.slot).where(Job.slot.is_not(None))).scalars())
         if dead is not None:
             job = Job(*dead)
             slot = job.slot
@@ -185,9 +164,9 @@ class Store:
         else:
             return None
         change = (
-            update(_jobs)
-            .where(_jobs.c.id == job.id, _jobs.c.state == job.state, _jobs.c.starts == job.starts)
-            .where(_jobs.c.lease == job.lease if job.lease else _jobs.c.lease.is_(None))
+            update(Job)
+            .where(Job.id == job.id, Job.state == job.state, Job.starts == job.starts)
+            .where(Job.lease.is_not_distinct_from(job.lease))
             .values(
                 state=RUNNING, owner=owner, slot=slot, starts=job.starts + 1, started=now,
                 lease=now + lease_s, share=0.0, doing="starting",
@@ -200,14 +179,18 @@ class Store:
             return None
         return self.get(job.id) if won else None
 
-    def renew(self, name: str, owner: str, lease_s: float, share: float, doing: str) -> bool:
+    def renew(self, name: str, owner: str | None, lease_s: float, share: float, doing: str) -> bool:
         """Renew the lease and store the progress; False if the owner has lost the job."""
         return self._change(
             name, owner, lease=time.time() + lease_s, share=share, doing=doing[:200]
         )
 
     def finish(
-        self, name: str, owner: str, result: dict[str, Any], files: dict[str, Iterator[bytes]]
+        self,
+        name: str,
+        owner: str | None,
+        result: dict[str, Any],
+        files: dict[str, Iterator[bytes]],
     ) -> bool:
         """Store the result and delete the upload; False if the owner has lost the job.
 
@@ -222,10 +205,10 @@ class Store:
             )  # fmt: skip
             if db.execute(change).rowcount != 1:
                 return False
-            db.execute(delete(_parts).where(_parts.c.job == name))
+            db.execute(delete(Part).where(Part.job == name))
             for file, pieces in files.items():
                 _put(db, name, file, pieces)
-            size = db.execute(select(_BYTES).where(_parts.c.job == name)).scalar() or 0
+            size = db.execute(select(_BYTES).where(Part.job == name)).scalar() or 0
             if size > self.quota.bytes:
                 raise TooLargeError(
                     f"the result is larger than the storage for results ({self.quota.bytes >> 20} "
@@ -234,41 +217,41 @@ class Store:
             self._make_room(db)
         return True
 
-    def fail(self, name: str, owner: str, problem: dict[str, Any]) -> bool:
+    def fail(self, name: str, owner: str | None, problem: dict[str, Any]) -> bool:
         return self._end(_owned_by(name, owner), name, FAILED, problem)
 
-    def release(self, name: str, owner: str) -> bool:
-        """Return the job to the queue because the worker stops."""
+    def release(self, name: str, owner: str | None, counted: bool = False) -> bool:
+        """Return the job to the queue; its start counts only if the job itself ended it."""
         return self._change(
             name, owner, state=QUEUED, owner=None, lease=None, slot=None, share=0.0, doing="",
-            starts=_jobs.c.starts - 1,
+            starts=Job.starts - int(not counted),
         )  # fmt: skip
 
     def cancel(self, name: str) -> bool:
         """Cancel a job; whether it was active. The worker notices at its next renewal."""
-        open_one = update(_jobs).where(_jobs.c.id == name, _jobs.c.state.in_(OPEN))
+        open_one = update(Job).where(Job.id == name, Job.state.in_(OPEN))
         return self._end(open_one, name, CANCELLED, None)
 
     def forget(self, name: str) -> None:
         """Delete an ended job with its files."""
-        self._delete(_jobs.c.id == name)
+        self._delete(Job.id == name)
 
     def forget_before(self, moment: float) -> None:
         """Delete the jobs that ended before a time."""
-        self._delete(_jobs.c.ended < moment)
+        self._delete(Job.ended < moment)
 
     def _delete(self, which: Any) -> None:
-        ended = select(_jobs.c.id).where(which, _jobs.c.state.not_in(OPEN))
+        ended = select(Job.id).where(which, Job.state.not_in(OPEN))
         with self.engine.begin() as db:
             _drop(db, [*db.execute(ended).scalars()])
 
     def _make_room(self, db: Connection) -> None:
         """Delete the jobs that ended first until the quota is met."""
-        ended = select(_jobs.c.id).where(_jobs.c.state.not_in(OPEN)).order_by(_jobs.c.ended)
+        ended = select(Job.id).where(Job.state.not_in(OPEN)).order_by(Job.ended)
         names = [*db.execute(ended).scalars()]
         sizes = {
             str(name): int(size)
-            for name, size in db.execute(select(_parts.c.job, _BYTES).group_by(_parts.c.job))
+            for name, size in db.execute(select(Part.job, _BYTES).group_by(Part.job))
         }
         gone = max(0, len(names) - self.quota.jobs)
         while sum(sizes.get(name, 0) for name in names[gone:]) > self.quota.bytes:
@@ -277,9 +260,7 @@ class Store:
 
     def _given_up(self, job: Job) -> None:
         """Fail a job whose worker died too often."""
-        gone = update(_jobs).where(
-            _jobs.c.id == job.id, _jobs.c.state == RUNNING, _jobs.c.lease == job.lease
-        )
+        gone = update(Job).where(Job.id == job.id, Job.state == RUNNING, Job.lease == job.lease)
         detail = f"the server crashed {job.starts} times while running it; send a smaller set."
         self._end(gone, job.id, FAILED, {"status": 500, "detail": detail})
 
@@ -291,26 +272,26 @@ class Store:
         with self.engine.begin() as db:
             if db.execute(change).rowcount != 1:
                 return False
-            db.execute(delete(_parts).where(_parts.c.job == name))
+            db.execute(delete(Part).where(Part.job == name))
         return True
 
-    def _change(self, name: str, owner: str, /, **values: Any) -> bool:
+    def _change(self, name: str, owner: str | None, /, **values: Any) -> bool:
         with self.engine.begin() as db:
             return bool(db.execute(_owned_by(name, owner).values(**values)).rowcount == 1)
 
 
-def _owned_by(name: str, owner: str) -> Any:
-    return update(_jobs).where(_jobs.c.id == name, _jobs.c.owner == owner, _jobs.c.state == RUNNING)
+def _owned_by(name: str, owner: str | None) -> Any:
+    return update(Job).where(Job.id == name, Job.owner == owner, Job.state == RUNNING)
 
 
 def _drop(db: Connection, names: list[str]) -> None:
     """Delete jobs with their files."""
     for first in range(0, len(names), MOST_NAMES):
         some = names[first : first + MOST_NAMES]
-        db.execute(delete(_parts).where(_parts.c.job.in_(some)))
-        db.execute(delete(_jobs).where(_jobs.c.id.in_(some)))
+        db.execute(delete(Part).where(Part.job.in_(some)))
+        db.execute(delete(Job).where(Job.id.in_(some)))
 
 
 def _put(db: Connection, job: str, name: str, pieces: Iterator[bytes]) -> None:
     for number, piece in enumerate(pieces):
-        db.execute(insert(_parts).values(job=job, name=name, part=number, content=piece))
+        db.execute(insert(Part).values(job=job, name=name, part=number, content=piece))
