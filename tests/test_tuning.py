@@ -453,13 +453,14 @@ def test_killed_study_leaves_no_process_and_goes_on(
     trials = tmp_path / "study" / "trials"
 
     def child() -> set[int]:
-        return processes_of(mark) - {command.pid}
+        return processes_of(mark) & processes_of("ecgsynth.tuning.worker")
 
     try:
-        wait_for((trials / "0000" / "run.yaml").is_file)
+        wait_for(child, every=0.2)
         (first,) = child()
         os.kill(first, signal.SIGKILL)
-        wait_for(lambda: child() and first not in child())
+        wait_for(lambda: child() - {first}, every=0.2)
+        wait_for((trials / "0000" / "run.yaml").is_file)
     finally:
         command.kill()
     assert b"trial 0 lost its process" in command.communicate()[1]

@@ -241,9 +241,8 @@ class Store:
         self._delete(Job.ended < moment)
 
     def _delete(self, which: Any) -> None:
-        ended = select(Job.id).where(which, Job.state.not_in(OPEN))
         with self.engine.begin() as db:
-            _drop(db, [*db.execute(ended).scalars()])
+            db.execute(delete(Job).where(which, Job.state.not_in(OPEN)))
 
     def _make_room(self, db: Connection) -> None:
         """Delete the jobs that ended first until the quota is met."""
@@ -256,7 +255,9 @@ class Store:
         gone = max(0, len(names) - self.quota.jobs)
         while sum(sizes.get(name, 0) for name in names[gone:]) > self.quota.bytes:
             gone += 1
-        _drop(db, names[:gone])
+        for first in range(0, gone, MOST_NAMES):
+            some = names[first : min(first + MOST_NAMES, gone)]
+            db.execute(delete(Job).where(Job.id.in_(some)))
 
     def _given_up(self, job: Job) -> None:
         """Fail a job whose worker died too often."""
@@ -282,14 +283,6 @@ class Store:
 
 def _owned_by(name: str, owner: str | None) -> Any:
     return update(Job).where(Job.id == name, Job.owner == owner, Job.state == RUNNING)
-
-
-def _drop(db: Connection, names: list[str]) -> None:
-    """Delete jobs with their files."""
-    for first in range(0, len(names), MOST_NAMES):
-        some = names[first : first + MOST_NAMES]
-        db.execute(delete(Part).where(Part.job.in_(some)))
-        db.execute(delete(Job).where(Job.id.in_(some)))
 
 
 def _put(db: Connection, job: str, name: str, pieces: Iterator[bytes]) -> None:

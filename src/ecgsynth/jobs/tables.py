@@ -133,7 +133,13 @@ def _wait_for_locks(connection: Any, _record: Any = None) -> None:
 
 
 def _tune_private(connection: Any, _record: Any) -> None:
-    """Let several processes read while one writes, and overwrite what is deleted."""
+    """Let several processes read while one writes; delete files with their jobs, and overwrite
+    them."""
     _wait_for_locks(connection)
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON"):
-        connection.execute(f"PRAGMA {pragma}")
+    for setting in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "secure_delete=ON",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {setting}")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from optuna import Study
+from optuna.trial import Trial, TrialState
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.jobs.runner import Runner
 from ecgsynth.jobs.store import MOST_STARTS, OPEN, Store
 from ecgsynth.jobs.tables import Job
 from ecgsynth.tuning.study import DATABASE, Folder, is_asked
-
-if TYPE_CHECKING:
-    from optuna import Study
-    from optuna.trial import Trial, TrialState
 
 log = logging.getLogger("ecgsynth")
 
@@ -101,8 +100,6 @@ class TrialRunner(Runner):
             self.store.release(job.id, job.owner)
 
     def _trial(self, number: int) -> Trial:
-        from optuna.trial import Trial
-
         return Trial(self.study, self.study.get_trials(deepcopy=False)[number]._trial_id)
 
     def _end(self, trial: Trial, end: dict[str, Any]) -> None:
@@ -113,25 +110,17 @@ class TrialRunner(Runner):
             self.study.tell(trial, end["score"])
         else:
             trial.set_user_attr(WHY, end.get(WHY, "its process died again and again"))
-            self.study.tell(trial, state=_state("PRUNED"))
+            self.study.tell(trial, state=TrialState.PRUNED)
 
     def _settle(self) -> None:
         """Give every running trial a job; end those whose job has ended."""
-        for one in self.study.get_trials(deepcopy=False, states=(_state("RUNNING"),)):
+        for one in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             name = f"trial-{one.number:04d}"
             job = self.store.get(name)
             if job is None:
                 self.store.add("trial", {"trial": one.number}, {}, name=name)
-            elif (
-                job.state not in OPEN
-            ):  # given up, or its command was killed before it stored the score
+            elif job.state not in OPEN:  # given up, or its command was killed in between
                 self._end(self._trial(one.number), job.result or {})
 
     def _asked(self) -> int:
         return sum(map(is_asked, self.study.get_trials(deepcopy=False)))
-
-
-def _state(name: str) -> TrialState:
-    from optuna.trial import TrialState
-
-    return TrialState[name]

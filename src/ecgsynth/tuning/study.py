@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock
+
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import atomic_write, holds_files
@@ -13,7 +15,6 @@ from ecgsynth.training.snapshots import flatten_settings
 from ecgsynth.tuning.space import Tune, recipe_settings, tuning_settings
 
 if TYPE_CHECKING:
-    from filelock import BaseFileLock
     from optuna import Study
     from optuna.trial import FrozenTrial
 
@@ -127,10 +128,8 @@ class Folder:
         study.sampler = optuna.samplers.TPESampler(seed=(self.run.seed + number) % 2**32)
         return study.ask({key: axis.distribution() for key, axis in self.tune.space.items()}).number
 
-    def lock(self) -> BaseFileLock:
+    def lock(self) -> FileLock:
         """A lock on the study, for steps that no other command may come between."""
-        from filelock import FileLock
-
         return FileLock(self.path / ".lock")
 
 

@@ -67,15 +67,14 @@ class JobRunner(Runner):
         """Log the error, and return or fail the job; else its lease expires."""
         if isinstance(problem, SQLAlchemyError):
             log.error("the jobs database failed: %s", getattr(problem, "orig", problem))
-            return
-        if not isinstance(problem, OSError | EcgsynthError):
+        elif not isinstance(problem, OSError | EcgsynthError):
             log.error("unexpected error in a job", exc_info=problem)
-            return
-        log.error("a job could not be started: %s", problem)
-        if job is not None and isinstance(problem, OSError | NotYetError):
-            self.store.release(job.id, job.owner)
-        elif job is not None:  # a model was removed after the request
-            self.store.fail(job.id, job.owner, Problem(422, str(problem)).document())
+        else:
+            log.error("a job could not be started: %s", problem)
+            if job is not None and isinstance(problem, OSError | NotYetError):
+                self.store.release(job.id, job.owner)
+            elif job is not None:  # a model was removed after the request
+                self.store.fail(job.id, job.owner, Problem(422, str(problem)).document())
 
     def _order(self, job: Job, folder: Path) -> dict[str, Any]:
         """What the process is to do; the upload is written to its folder."""
