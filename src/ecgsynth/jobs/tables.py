@@ -136,10 +136,7 @@ def _tune_private(connection: Any, _record: Any) -> None:
     """Let several processes read while one writes; delete files with their jobs, and overwrite
     them."""
     _wait_for_locks(connection)
-    for setting in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "secure_delete=ON",
-        "foreign_keys=ON",
-    ):
-        connection.execute(f"PRAGMA {setting}")
+    connection.executescript(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
+        "PRAGMA secure_delete=ON; PRAGMA foreign_keys=ON"
+    )
