@@ -67,6 +67,36 @@ def test_labels_that_are_called_otherwise_are_not_passed_over_in_silence(tmp_pat
     assert everything(path, fs=FS, label=name).labels_str.tolist() == LABELS.astype(str).tolist()
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_columns_that_are_passed_over_are_named_in_one_line(tmp_path, caplog, ending):
+    frame = table([f"II_{k}" for k in range(N)]).assign(label="N", patient="a")
+    one_hot = {"N": 1, "V": 0}
+    path = saved(frame.assign(**one_hot, rr_before_s=0.8), tmp_path / f"a.{ending}")
+    everything(path, fs=FS)
+    lines = [line for line in caplog.messages if "not read" in line]
+    assert len(lines) == 1
+    assert f"a.{ending}: not read: N, V, rr_before_s. Labels are one column" in lines[0]
+
+
+def test_of_many_columns_that_are_passed_over_some_are_named(tmp_path, caplog):
+    more = {f"feature {k}": 0.5 for k in range(40)}
+    frame = table([f"II_{k}" for k in range(N)]).assign(label="N", **more)
+    everything(saved(frame, tmp_path / "a.csv"), fs=FS)
+    assert "feature 7 and 32 more. Labels" in caplog.text
+
+
+def test_what_is_used_or_left_out_on_request_is_not_named_as_unread(tmp_path, caplog):
+    frame = table([f"II_{k}" for k in range(N)]).assign(
+        label="N", patient="a", record="r", fs=FS, unit="mV", r_sample=40, synthetic=False
+    )
+    others = table([f"V5_{k}" for k in range(N)])
+    both = pd.concat([frame, others], axis=1)
+    both.to_csv(tmp_path / "a.csv")  # with the numbers of rows
+    ecg = everything(tmp_path / "a.csv", leads=["II"])
+    assert ecg.spec.leads == ("II",)
+    assert "not read" not in caplog.text
+
+
 def test_numbers_are_names_on_the_command_line(tmp_path):
     frame = table([str(k) for k in range(N)]).assign(**{"187": LABELS, "188": LABELS})
     path = saved(frame, tmp_path / "a.csv")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -170,6 +170,10 @@ class ArrayTable:
                 f"{shape}: {rows} items, or one recording of {rows} leads? Save items as data[:, "
                 "None], and a recording as data[None] with leads=[...]."
             )
+
+    def unread(self, used: Collection[str]) -> list[str]:
+        """None: which arrays hold an entry per item is not known without reading them."""
+        return []
 
     def _to_item_lead_sample(
         self, raw: NDArray, key: str, names: tuple[str, ...] | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +23,9 @@ LEAST = 8
 """Numbered columns that make a signal; fewer are taken for something else."""
 
 NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
+
+INDEX = ("", "index", "Unnamed: 0")
+"""Names of the column that pandas numbers rows in."""
 
 MOST_CLASSES = 20
 """A column of more different whole numbers is none of labels."""
@@ -52,6 +55,7 @@ class ColumnTable:
 
     def __init__(self, path: Path, source: Source) -> None:
         self.path, self.source = path, source
+        self._samples: set[str] = set()
         counts = Counter(name for name in source.names if name)
         twice = [name for name, count in counts.items() if count > 1]
         if all(map(NUMBER.fullmatch, counts)) and (twice or not all(map(str.isdecimal, counts))):
@@ -119,6 +123,15 @@ class ColumnTable:
             )
         return np.stack(waves, axis=1), leads
 
+    def unread(self, used: Collection[str]) -> list[str]:
+        """Names of other columns; of leads that were not asked for only where they are few."""
+        leads = _leads_in(self.source.names)
+        return [
+            name for name in self.source.names
+            if name not in used and name not in self._samples and name not in INDEX
+            and not (name.rpartition("_")[0] in leads and name.rpartition("_")[2].isdecimal())
+        ]  # fmt: skip
+
     def _wave(self, prefix: str, columns: list[str]) -> NDArray[np.float32]:
         """[item, sample] of one lead."""
         found = {
@@ -133,6 +146,7 @@ class ColumnTable:
                 f"{', '.join(columns[:6])}."
             )
         names = sorted(found, key=found.__getitem__)
+        self._samples |= {*names, lists or ""}
         self._refuse_gaps(prefix, sorted(found.values()))
         try:
             wave = self.source.numbers(names) if found else self.source.texts(str(lists))

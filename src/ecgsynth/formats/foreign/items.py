@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +30,12 @@ UNITS = ("unit", "units")
 
 LIKE_LABELS = ("label", "class", "target", "symbol", "diagnos", "rhythm")
 """What stands in the names of labels that are not looked for."""
+
+CONSTANTS = (*RATES, *UNITS, "r_sample", "synthetic")
+"""Names of what is the same for all items."""
+
+LISTED = 8
+"""Most columns that a warning names."""
 
 SHORTEST_S = 0.1
 """No item is shorter; what is taken for one is a sample of several leads, or its rate is wrong."""
@@ -85,6 +91,10 @@ class Table(Protocol):
         """
         ...
 
+    def unread(self, used: Collection[str]) -> list[str]:
+        """Columns of items that are neither used nor part of the signal."""
+        ...
+
 
 def read_items(table: Table, asked: TableOptions | None = None) -> Ecg:
     """All items of a table at the rate that it states, in mV where its unit is a voltage.
@@ -129,8 +139,9 @@ def _items(table: Table, asked: TableOptions) -> Ecg:
     if not len(signal):
         raise EcgsynthError(f"{path.name} holds no rows; export it again.")
     labels = _labels(table, places["label"], len(signal), named=asked.label is not None)
-    if not places["label"]:
-        _warn_no_labels(table)
+    unlabelled = "" if places["label"] else _warn_no_labels(table)
+    used = [*CONSTANTS, unlabelled, *(name for names in places.values() for name in names)]
+    _warn_unread(table, table.unread(used))
     columns = {what: _column(table, places[what], len(signal)) for what in ("patient", "record")}
     unit = _unit(table, asked.unit)
     r_sample = _constant_number(table, ("r_sample",))
@@ -192,13 +203,25 @@ def _labels(table: Table, places: Sequence[str], count: int, named: bool) -> Lab
     return first[1]
 
 
-def _warn_no_labels(table: Table) -> None:
-    """Warn where labels have another name than those that are searched for."""
+def _warn_no_labels(table: Table) -> str:
+    """Warn where labels have another name than those that are searched for; returns it."""
     like = (n for n in table if n != "classes" and any(w in n.casefold() for w in LIKE_LABELS))
     if name := next(like, ""):
         log.warning(
             "%s: no labels are read. If those of '%s' are, name them, as in data.label=%s.",
             table.path.name, name, name,
+        )  # fmt: skip
+    return name
+
+
+def _warn_unread(table: Table, names: Sequence[str]) -> None:
+    """Name columns that are passed over, such as contexts, or one of 0 and 1 for each class."""
+    if names:
+        more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+        log.warning(
+            "%s: not read: %s%s. Labels are one column of names (data.label=NAME); contexts are "
+            "read from files that ecgsynth wrote.",
+            table.path.name, ", ".join(names[:LISTED]), more,
         )  # fmt: skip
 
 
