@@ -1,163 +1,270 @@
-"""Delineators against the manual marks of LUDB: `python benchmarks/delineator.py`.
+"""The delineator against marks made by hand: `python -m benchmarks.delineator`.
 
-Prints a markdown table: mean and SD of the error (found - marked, ms), sensitivity (Se) and
-precision (P+) of every fiducial, in lead II and over all twelve leads. Those of neurokit2 beside
-the judge's own, on the people that it was not trained on; about ten minutes.
+Two networks that learned from one database each (`--ludb FILE --qtdb FILE`, made by
+`benchmarks/train_delineator.py --marks`) are tested on the other one; the shipped one on people
+whom it never saw. Also: where QRS complexes lie in MIT-BIH, and in which beats there is no P wave.
+Keeps `benchmarks/results/delineator.json`; some ten minutes on one core. `--last` includes the
+people of DS2 and fold 10 of PTB-XL, which are looked at once, at the end.
 """
 
 from __future__ import annotations
 
 import argparse
-import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
-from ecgsynth.datasets import load
-from ecgsynth.datasets.ludb import marked_range
-from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.vocabulary import FIDUCIALS
+from benchmarks.wave_errors import Tally, compare, errors_by_lead, points_of
+from ecgsynth.datasets import load, mitbih, people
+from ecgsynth.datasets.marked_waves import MarkedRecording, read_marked
+from ecgsynth.evaluation.reference_models.delineation import (
+    SHIPPED,
+    delineate,
+    points_of_waves,
+    wave_probabilities,
+)
+from ecgsynth.evaluation.reference_models.unet import UNet1D, load_delineator
+from ecgsynth.evaluation.reference_models.voting import delineate_together, p_presence, vote
+from ecgsynth.files import atomic_write
+from ecgsynth.signals.recording import Recording
+from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL, FIDUCIALS, INDEPENDENT_LEADS
 
-if TYPE_CHECKING:
-    from ecgsynth.evaluation.reference_models.unet import UNet1D
+KEPT = Path(__file__).resolve().parent / "results" / "delineator.json"
 
-TOLERANCE_S = 0.15
-"""A mark counts as found when the nearest finding lies within (Martinez et al. 2004)."""
+MARGIN_S = 4.0
+"""Signal on either side of marked beats that the delineator sees, s."""
 
-Found = Callable[[Ecg], list[list[dict[str, NDArray]]]]
-"""Records -> [item][lead] -> fiducial -> samples."""
+OF_LUDB = ("I", "II", "III", "V1", "V2", "V3", "V4", "V5", "V6", "MLII", "MLIII")
+"""Leads of QTDB that LUDB has, or nearly; the others are of other places on the chest."""
 
-OF_NEUROKIT = {
-    "p_onset": "ECG_P_Onsets", "p_peak": "ECG_P_Peaks", "p_offset": "ECG_P_Offsets",
-    "qrs_onset": "ECG_R_Onsets", "qrs_offset": "ECG_R_Offsets",
-    "t_onset": "ECG_T_Onsets", "t_peak": "ECG_T_Peaks", "t_offset": "ECG_T_Offsets",
+RARELY_MARKED = ("t_onset",)
+"""Of QTDB: marked in two beats out of five."""
+
+STATEMENTS = ("NORM", "1AVB", "CLBBB", "CRBBB", "AFIB", "PVC")
+
+PUBLISHED = {
+    "tolerance": {
+        "source": "twice the SD between experts, CSE Working Party, Eur Heart J 6:815 (1985), as "
+        "cited by Martinez et al. 2004",
+        "sd_ms": {"p_onset": 10.2, "p_offset": 12.7, "qrs_onset": 6.5, "qrs_offset": 11.6,
+                  "t_offset": 30.6},
+    },
+    "martinez": {
+        "source": "Martinez et al., IEEE Trans Biomed Eng 51:570 (2004), wavelets; QTDB, of two "
+        "leads the better one at every mark",
+        "rows": [
+            {"fiducial": name, "sensitivity": se, "precision": pp, "mean_ms": mean, "sd_ms": sd}
+            for name, se, pp, mean, sd in (
+                ("p_onset", 0.9887, 0.9103, 2.0, 14.8),
+                ("p_peak", 0.9887, 0.9103, 3.6, 13.2),
+                ("p_offset", 0.9875, 0.9103, 1.9, 12.8),
+                ("qrs_onset", 0.9997, None, 4.6, 7.7),
+                ("qrs_offset", 0.9997, None, 0.8, 8.7),
+                ("t_peak", 0.9977, 0.9779, 0.2, 13.9),
+                ("t_offset", 0.9977, 0.9779, -1.6, 18.1),
+            )
+        ],
+    },
 }  # fmt: skip
 
 
-def ours(ecg: Ecg, net: UNet1D | None = None) -> list[list[dict[str, NDArray]]]:
-    """The judge's own instrument, or another network in its place."""
-    from ecgsynth.evaluation.reference_models.delineation import delineate
-
-    points = delineate(ecg.signal, ecg.spec.fs, net)
+def of_qtdb(net: UNet1D, people_tested: set[str]) -> list[dict[str, Any]]:
+    """Errors on QTDB: of single leads, of the better one at every mark, of both together."""
+    tallies: dict[tuple[str, str], Tally] = defaultdict(Tally)
+    for one in read_marked("qtdb"):
+        if one.recording.person not in people_tested:
+            continue
+        for leads, name, kind, error, extra in _compared(one, net):
+            tallies[leads, kind].add(name, error, one.recording.fs, extra, one.recording.person)
     return [
-        [{n: points[n][k, lead][np.isfinite(points[n][k, lead])] for n in FIDUCIALS}
-         for lead in range(len(ecg.spec.leads))]
-        for k in range(len(ecg))
-    ]  # fmt: skip
+        {"leads": leads, "kind": kind, **row}
+        for (leads, kind), tally in tallies.items()
+        for row in tally.rows(RARELY_MARKED if kind == "all" else FIDUCIALS)
+    ]
 
 
-def neurokit(method: str) -> Found:
-    """A method of `neurokit2.ecg_delineate` after its own cleaning and R peaks."""
+def _compared(
+    one: MarkedRecording, net: UNet1D
+) -> Iterator[tuple[str, str, str, NDArray[np.float64], int]]:
+    """(leads, fiducial, kind of beat, errors, points without a mark) of every marked stretch."""
+    fs, margin = one.recording.fs, round(MARGIN_S * one.recording.fs)
+    for first, last in one.stretches.tolist():
+        start, stop = max(0, first - margin), min(one.recording.samples, last + margin)
+        signal = np.nan_to_num(one.recording.read(start, stop))
+        probability = wave_probabilities(net, signal, fs)
+        of_leads = points_of_waves(probability, signal, fs)
+        found = {lead: points_of(of_leads[k] + start) for k, lead in enumerate("01")}
+        found["vote"] = points_of(vote(probability[None], signal[None], fs)[0] + start)
+        inside = (one.beats.max(1) >= first) & (one.beats.max(1) <= last)
+        beats, kinds = one.beats[inside], one.kind[inside]
+        for k, name in enumerate(FIDUCIALS):
+            rows = np.flatnonzero(beats[:, k] >= 0)
+            rows = rows[np.argsort(beats[rows, k])]
+            marked, kind = beats[rows, k].astype(float), kinds[rows]
+            own = {
+                leads: compare(marked, points[name], [(first, last)], fs)
+                for leads, points in found.items()
+            }
+            both = np.stack([own[lead][0] for lead in "01"])
+            nearer = np.nan_to_num(np.abs(both), nan=np.inf).argmin(0)
+            better = both[nearer, np.arange(len(marked))], min(own[lead][1] for lead in "01")
+            for leads, (error, extra) in (
+                ("each", own["0"]), ("each", own["1"]), ("better", better), ("vote", own["vote"]),
+            ):  # fmt: skip
+                yield leads, name, "all", error, extra
+                if leads != "each":
+                    for one_kind in set(kind.tolist()):
+                        yield leads, name, one_kind, error[kind == one_kind], 0
+            for lead, place in zip(one.recording.leads, "01", strict=True):
+                known = "lead of LUDB" if lead in OF_LUDB else "other lead"
+                if not lead.startswith("ECG"):
+                    yield known, name, "all", *own[place]
 
-    def found(ecg: Ecg) -> list[list[dict[str, NDArray]]]:
-        work = track(ecg.signal, f"neurokit2 {method}", transient=True)
-        return [[_neurokit(wave, ecg.spec.fs, method) for wave in item] for item in work]
 
+def of_ludb(net: UNet1D, split: str) -> list[dict[str, Any]]:
+    """Errors on LUDB: over all leads, and of each lead."""
+    ecg = load("ludb", split)
+    sample = delineate(ecg.signal, ecg.spec.fs, net).sample
+    found = [[points_of(lead) for lead in item] for item in sample]
+    groups = {"all": [*range(len(ecg.spec.leads))]}
+    groups |= {lead: [k] for k, lead in enumerate(ecg.spec.leads)}
+    tallies = errors_by_lead(ecg, found, groups)
+    return [
+        {"leads": leads, "kind": "all", **row}
+        for leads, tally in tallies.items()
+        for row in tally.rows()
+    ]
+
+
+def of_mitbih(net: UNet1D, records: Iterable[int]) -> dict[str, Any]:
+    """QRS complexes within 150 ms of annotated beats, by the main lead and by both together; and
+    the share of beats with a P wave, by class of beat and rhythm."""
+    counts: dict[str, dict[str, list[int]]] = {"main lead": {}, "both leads": {}}
+    p_waves: dict[str, dict[str, list[int]]] = defaultdict(dict)
+    folder = mitbih.files.find_database()
+    for record in map(str, records):
+        recording, _ = mitbih.files.read_record(folder, record, ("ECG1", "ECG2"))
+        signal, fs = np.nan_to_num(recording.signal)[None].astype(np.float32), recording.fs
+        beats, kinds, flutter = _beats_of(recording)
+        probability = wave_probabilities(net, signal[0], fs)
+        points = points_of_waves(probability[:1], signal[0, :1], fs)[0]
+        counts["main lead"][record] = _hits(beats, _places(points), flutter, fs)[0]
+        points = vote(probability[None], signal, fs)[0]
+        points = points[np.isfinite(_places(points))]
+        row, error = _hits(beats, _places(points), flutter, fs)
+        counts["both leads"][record] = row
+        hit = np.isfinite(error)
+        nearest = np.abs(_places(points)[:, None] - (beats + error)[hit]).argmin(0)
+        present = p_presence(points, fs)[nearest]
+        for kind in set(kinds.tolist()):
+            known = present[kinds[hit] == kind]
+            known = known[np.isfinite(known)]
+            p_waves[kind][people.person_of("mitbih", record)] = [int(known.sum()), len(known)]
+    return {"qrs": {leads: _summary(rows) for leads, rows in counts.items()},
+            "p_waves": {kind: _share(rows) for kind, rows in p_waves.items()}}  # fmt: skip
+
+
+def _places(points: NDArray) -> NDArray[np.float64]:
+    """[beat] where each QRS complex is: its peak, or the end that the item has."""
+    onset, peak, offset = points[:, 3:6].T
+    place: NDArray[np.float64] = np.where(np.isfinite(onset), onset, offset)
+    return np.where(np.isfinite(peak), peak, place)
+
+
+def _hits(
+    beats: NDArray, places: NDArray, flutter: list[tuple[int, int]], fs: float
+) -> tuple[list[int], NDArray[np.float64]]:
+    """([detected, missed, extra], errors); within ventricular flutter nothing is extra."""
+    places = np.sort(places[np.isfinite(places)])
+    error, extra = compare(beats, places, [(0, np.inf)], fs)
+    extra -= sum(int(((places >= a) & (places <= b)).sum()) for a, b in flutter)
+    hit = int(np.isfinite(error).sum())
+    return [hit, len(beats) - hit, max(extra, 0)], error
+
+
+def _beats_of(recording: Recording) -> tuple[NDArray[Any], NDArray[Any], list[tuple[int, int]]]:
+    """(samples of beats, AAMI class or "AFIB N" of each, stretches of ventricular flutter)."""
+    notes = recording.annotations
+    rhythm, names, at = "", [], []
+    for sample, symbol, note in zip(notes.sample, notes.symbol, notes.note, strict=True):
+        if symbol == "+":
+            rhythm = note.strip("\0")
+        elif symbol in AAMI_OF_SYMBOL:
+            name = AAMI_OF_SYMBOL[symbol]
+            atrial = rhythm.startswith(("(AFIB", "(AFL"))
+            names.append(f"{name}, fibrillation" if atrial else name)
+            at.append(int(sample))
+    begin, end = (notes.sample[notes.symbol == s].tolist() for s in "[]")
+    return np.array(at, float), np.array(names), list(zip(begin, end, strict=False))
+
+
+def _summary(rows: dict[str, list[int]]) -> dict[str, Any]:
+    hit, missed, extra = (sum(row[k] for row in rows.values()) for k in range(3))
+    worst = sorted(rows, key=lambda name: -rows[name][1] - rows[name][2])[:5]
+    return {
+        "records": len(rows), "beats": hit + missed,
+        "sensitivity": round(hit / (hit + missed), 5),
+        "precision": round(hit / max(hit + extra, 1), 5),
+        "worst": {name: {"missed": rows[name][1], "extra": rows[name][2]} for name in worst},
+    }  # fmt: skip
+
+
+def _share(rows: dict[str, list[int]]) -> dict[str, Any]:
+    with_p, beats = (sum(row[k] for row in rows.values()) for k in range(2))
+    return {"people": sum(row[1] > 0 for row in rows.values()), "beats": beats,
+            "with_p": round(with_p / max(beats, 1), 4)}  # fmt: skip
+
+
+def of_ptbxl(net: UNet1D, split: str) -> dict[str, Any]:
+    """Share of the beats with a P wave, by statement; eight leads together."""
+    ecg = load("ptbxl", split, classes=STATEMENTS, leads=INDEPENDENT_LEADS, fs=250.0)
+    assert ecg.label is not None and ecg.patient is not None
+    found = {}
+    for k, name in enumerate(STATEMENTS):
+        rows = np.flatnonzero(ecg.label[:, k] > 0)
+        shares: dict[str, list[int]] = {}
+        for row in rows:
+            points = delineate_together(np.asarray(ecg.signal[row])[None], ecg.spec.fs, net)
+            present = p_presence(points.sample[0], ecg.spec.fs)
+            present = present[np.isfinite(present)]
+            shares[str(ecg.patient[row])] = [int(present.sum()), len(present)]
+        found[name] = _share(shares)
     return found
 
 
-def _neurokit(wave: NDArray, fs: float, method: str) -> dict[str, NDArray]:
-    import neurokit2 as nk
-
-    empty = {name: np.zeros(0) for name in FIDUCIALS}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            clean = nk.ecg_clean(wave, sampling_rate=int(fs))
-            peaks = nk.ecg_peaks(clean, sampling_rate=int(fs))[1]["ECG_R_Peaks"]
-            _, waves = nk.ecg_delineate(clean, peaks, sampling_rate=int(fs), method=method)
-        except Exception as problem:  # it raises whatever its parts raise where it finds too little
-            print(f"  neurokit2 {method} gave up on a lead: {problem!r:.80}")
-            return empty
-    found = {n: np.asarray(waves.get(theirs, []), float) for n, theirs in OF_NEUROKIT.items()}
-    found["r_peak"] = np.asarray(peaks, float)
-    return {name: np.sort(at[np.isfinite(at)]) for name, at in found.items()}
-
-
-def errors(ecg: Ecg, found: list[list[dict[str, NDArray]]]) -> list[dict[str, Any]]:
-    """Rows as `ecgsynth.evaluation.reference_models.delineation.delineator_errors` gives them.
-
-    Findings beyond the first and last mark of a lead are neither right nor wrong.
-    """
-    assert ecg.marks is not None
-    reach, tolerance = marked_range(ecg), TOLERANCE_S * ecg.spec.fs
-    rows = []
-    groups = {"II": [ecg.spec.leads.index("II")], "all": [*range(len(ecg.spec.leads))]}
-    for leads, numbers in groups.items():
-        for name in FIDUCIALS:
-            off: list[NDArray] = []
-            marks = extra = 0
-            for item in range(len(ecg)):
-                one = ecg.marks.item == item
-                for lead in numbers:
-                    marked = ecg.marks.sample[
-                        one & (ecg.marks.lead == lead) & (ecg.marks.symbol == name)
-                    ]
-                    at = found[item][lead][name]
-                    pairs = matched(marked, at, tolerance)
-                    off.append(at[pairs[:, 1]] - marked[pairs[:, 0]])
-                    marks += len(marked)
-                    lone = np.delete(at, pairs[:, 1])
-                    first, last = reach[item, lead]
-                    extra += int(((lone >= first) & (lone <= last)).sum())
-            error = np.concatenate(off) * 1000 / ecg.spec.fs
-            rows.append({
-                "fiducial": name, "leads": leads, "marks": marks,
-                "mean_ms": round(float(error.mean()), 1) if len(error) else None,
-                "sd_ms": round(float(error.std()), 1) if len(error) else None,
-                "sensitivity": round(len(error) / max(marks, 1), 4),
-                "precision": round(len(error) / max(len(error) + extra, 1), 4),
-            })  # fmt: skip
-    return rows
-
-
-def matched(marked: NDArray, found: NDArray, tolerance: float) -> NDArray[np.int64]:
-    """[pair, 2] rows of a mark and a finding that are each other's nearest, and near enough."""
-    if not len(marked) or not len(found):
-        return np.zeros((0, 2), np.int64)
-    away = np.abs(marked[:, None] - found)
-    nearest = away.argmin(1)
-    rows = np.arange(len(marked))
-    mutual = (away.argmin(0)[nearest] == rows) & (away[rows, nearest] <= tolerance)
-    return np.stack([rows[mutual], nearest[mutual]], 1)
-
-
-def table(results: dict[str, list[dict[str, Any]]], leads: str) -> str:
-    """A markdown table: a row per delineator, a column per fiducial."""
-    lines = [
-        f"| leads: {leads} | " + " | ".join(FIDUCIALS) + " |",
-        "|---|" + "---|" * len(FIDUCIALS),
-    ]
-    for name, rows in results.items():
-        cells = []
-        for row in (row for row in rows if row["leads"] == leads):
-            if row["mean_ms"] is None:
-                cells.append("not given")
-                continue
-            cells.append(
-                f"{row['mean_ms']:+.0f} ± {row['sd_ms']:.0f}, "
-                f"Se {row['sensitivity']:.2f}, P+ {row['precision']:.2f}"
-            )
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--split", default="test")
-    options.add_argument("--methods", nargs="*", default=["dwt", "cwt", "peak", "prominence"])
-    options.add_argument("--leads", nargs="*", default=None, help="all twelve when left out")
+    options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    options.add_argument("--ludb", type=Path, help="weights that learned from LUDB alone")
+    options.add_argument("--qtdb", type=Path, help="weights that learned from QTDB alone")
+    options.add_argument("--shipped", type=Path, default=SHIPPED)
+    options.add_argument("--last", action="store_true", help="DS2 and fold 10 too")
     given = options.parse_args()
-    ecg = load("ludb", given.split, **({"leads": given.leads} if given.leads else {}))
-    delineators: dict[str, Found] = {f"neurokit2 {m}": neurokit(m) for m in given.methods}
-    results = {name: errors(ecg, run(ecg)) for name, run in delineators.items()}
-    results["ecgsynth"] = errors(ecg, ours(ecg))
-    print(f"Error (found - marked) mean ± SD in ms, on {len(ecg)} people of ludb:{given.split}\n")
-    for leads in ("II", "all"):
-        print(table(results, leads) + "\n")
+    content = json.loads(KEPT.read_text("utf-8")) if KEPT.is_file() else {}
+    content["published"] = PUBLISHED
+    everybody = {one.recording.person for one in read_marked("qtdb")}
+    if given.ludb:
+        net, facts = load_delineator(given.ludb)
+        content["ludb to qtdb"] = {"facts": facts, "rows": of_qtdb(net, everybody)}
+    if given.qtdb:
+        net, facts = load_delineator(given.qtdb)
+        content["qtdb to ludb"] = {"facts": facts, "rows": of_ludb(net, "all")}
+    net, facts = load_delineator(given.shipped)
+    new = {p for p in everybody if people.split_of(p) in ("heldout-people", "test")}
+    content["shipped"] = {"facts": {k: v for k, v in facts.items() if k != "errors"},
+                          "ludb:test": of_ludb(net, "test"), "qtdb": of_qtdb(net, new),
+                          "ptbxl:validation": of_ptbxl(net, "validation"),
+                          "mitbih:DS1": of_mitbih(net, people.DS1)}  # fmt: skip
+    if given.last:
+        content["shipped"] |= {"mitbih:DS2": of_mitbih(net, people.DS2),
+                               "mitbih:paced": of_mitbih(net, people.PACED),
+                               "ptbxl:test": of_ptbxl(net, "test")}  # fmt: skip
+    with atomic_write(KEPT) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

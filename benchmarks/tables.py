@@ -13,11 +13,13 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import delineator_tables
 from benchmarks.claims import estimate, number
+from benchmarks.delineator_tables import table
 from ecgsynth.files import atomic_write
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -247,15 +249,6 @@ def controls(row: Mapping[str, Any]) -> list[str]:
     return [baseline, real]
 
 
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
-    head = list(head)
-    return [line(head), "|" + "---|" * len(head), *map(line, rows)]
-
-
-def line(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
 def interval(row: Mapping[str, Any] | None) -> str:
     """A figure with its 95 % interval where it has one."""
     return "" if row is None else estimate(row.get("value"), row.get("low"), row.get("high"))
@@ -271,6 +264,11 @@ TABLES: dict[str, tuple[str, Callable[[Any], Table | None]]] = {
     "beats-memorisation": ("mitbih-beats.json", memorisation),
     "beats-figures": ("mitbih-beats.json", every),
     "board": ("mitbih-beats.json", board),
+    "delineator-crossed": ("delineator.json", delineator_tables.crossed),
+    "delineator-shipped": ("delineator.json", delineator_tables.shipped),
+    "delineator-kinds": ("delineator.json", delineator_tables.kinds),
+    "delineator-qrs": ("delineator.json", delineator_tables.qrs),
+    "delineator-p": ("delineator.json", delineator_tables.p_waves),
 }
 """Name of a table -> the kept file, and what renders it (None: the file lacks it)."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -35,6 +36,9 @@ P_TO_QRS_S = 0.4
 R_SHARE = 0.05
 """An upward deflection of this share of the downward one is the R that annotators mark."""
 
+PIECE_S, OVERLAP_S = 10.0, 2.0
+"""Items of more than two pieces are classified piece by piece; neighbours overlap by so much, s."""
+
 SAMPLES_AT_ONCE = 262_144
 P, QRS, T = 1, 2, 3
 
@@ -49,7 +53,8 @@ def delineate(signal: NDArray, fs: float, net: UNet1D | None = None) -> Fiducial
     The delineators in neurokit2 need several beats; this one accepts a single beat as well as a
     record. On the same held-out people the SD of its QRS onset is 7 ms in lead II and 8 ms over all
     leads; in neurokit2 it is 11 and 21 ms at best (`prominence`), 39 and 45 ms by default (`dwt`).
-    `delineator_errors` returns the table, `benchmarks/delineator.py` measures both.
+    `delineator_errors` returns the table, `benchmarks/neurokit.py` measures both. One set of points
+    for all leads of an item: `ecgsynth.evaluation.reference_models.voting`.
 
     Parameters
     ----------
@@ -76,18 +81,32 @@ def delineate(signal: NDArray, fs: float, net: UNet1D | None = None) -> Fiducial
             f"sample] or [item, lead, sample] with {SHORTEST_S:g} s or more."
         )
     flat = np.nan_to_num(signal.reshape(-1, signal.shape[-1]))
-    probability = _probabilities(net or delineator()[0], flat, fs)
-    points = _points(probability, flat, fs)
+    probability = wave_probabilities(net or delineator()[0], flat, fs)
+    points = points_of_waves(probability, flat, fs)
     return Fiducials(points.reshape(*signal.shape[:-1], *points.shape[1:]), fs)
 
 
-def _probabilities(net: UNet1D, signal: NDArray[np.float32], fs: float) -> NDArray[np.float32]:
+def wave_probabilities(net: UNet1D, signal: NDArray[np.float32], fs: float) -> NDArray[np.float32]:
     """[item, wave, sample] at 250 Hz."""
-    import torch
-
-    from ecgsynth.evaluation.reference_models.unet import FS
+    from ecgsynth.evaluation.reference_models.unet import FS, WAVES
 
     wave = resample(signal, fs, FS)
+    samples, piece, half = wave.shape[1], round(PIECE_S * FS), round(OVERLAP_S * FS / 2)
+    if samples <= 2 * piece:
+        return _classified(net, wave)
+    found = np.zeros((len(wave), len(WAVES), samples), np.float32)
+    for start in range(0, samples - 2 * half, piece - 2 * half):
+        first = min(start, samples - piece)
+        skip = half if first else 0  # which the piece before has already
+        part = _classified(net, wave[:, first : first + piece])
+        found[..., first + skip : first + piece] = part[..., skip:]
+    return found
+
+
+def _classified(net: UNet1D, wave: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[item, wave, sample] of items of one piece."""
+    import torch
+
     at_once, found = max(1, SAMPLES_AT_ONCE // wave.shape[1]), []
     with torch.inference_mode():
         for start in range(0, len(wave), at_once):
@@ -96,10 +115,13 @@ def _probabilities(net: UNet1D, signal: NDArray[np.float32], fs: float) -> NDArr
     return np.concatenate(found) if found else np.zeros((0, 4, wave.shape[1]), np.float32)
 
 
-def _points(
+def points_of_waves(
     probability: NDArray[np.float32], signal: NDArray[np.float32], fs: float
 ) -> NDArray[np.float64]:
-    """[item, beat, 9] positions in samples of `signal` from the probabilities of the waves."""
+    """[item, beat, 9] positions in samples of `signal` from the probabilities of the waves.
+
+    signal: [item, sample], or [item, lead, sample] of leads that have their peaks together.
+    """
     from ecgsynth.evaluation.reference_models.unet import FS
 
     item, wave, start, stop, mass = _segments(probability, FS)
@@ -111,7 +133,10 @@ def _points(
     # The onset and end of a wave are its first and last sample, not the boundaries between samples.
     onset = (_edge(probability, item, wave, start) + 0.5) * fs / FS
     offset = (_edge(probability, item, wave, stop) - 0.5) * fs / FS
-    peak = _peaks(signal, item, onset, offset, np.where(wave == QRS, R_SHARE, 1.0))
+    if signal.ndim == 2:
+        peak = _peaks(signal, item, onset, offset, np.where(wave == QRS, R_SHARE, 1.0))
+    else:
+        peak = _peaks_together(signal, item, onset, offset)
     # A wave cut off at an end of the item lacks that point, and its peak is uncertain.
     begins, ends = start > 0, stop < probability.shape[-1]
     points = np.full((len(signal), int(number.max(initial=-1)) + 1, len(FIDUCIALS)), np.nan)
@@ -196,21 +221,42 @@ def _peaks(
     upright: the maximum is the peak if its height is at least this share of the minimum's depth.
     """
     found = np.zeros(len(item))
+    for rows, left, away in _distances(signal[:, None], item, onset, offset):
+        one = away[:, 0]
+        crest = one.max(1) >= -upright[rows] * one.min(1)
+        found[rows] = left + np.where(crest, one.argmax(1), one.argmin(1))
+    return found
+
+
+def _peaks_together(
+    signal: NDArray[np.float32], item: NDArray, onset: NDArray, offset: NDArray
+) -> NDArray[np.float64]:
+    """The sample where the squared distances of all leads are largest in sum."""
+    found = np.zeros(len(item))
+    for rows, left, away in _distances(signal, item, onset, offset):
+        found[rows] = left + np.square(away).sum(1).argmax(1)
+    return found
+
+
+def _distances(
+    signal: NDArray[np.float32], item: NDArray, onset: NDArray, offset: NDArray
+) -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.float64]]]:
+    """(rows, first sample of each, [row, lead, sample] distances from the line between the ends of
+    a wave, 0 beyond them) of some waves after the others."""
     last = signal.shape[-1] - 1
     left = np.clip(np.floor(onset).astype(int), 0, last)
     right = np.clip(np.ceil(offset).astype(int), 0, last)
     width = int((right - left).max(initial=0)) + 1
-    step = max(1, 2_000_000 // width)
+    step = max(1, 2_000_000 // (width * signal.shape[1]))
     for begin in range(0, len(item), step):
         rows = slice(begin, begin + step)
         at = left[rows, None] + np.arange(width)
-        values = signal[item[rows, None], np.minimum(at, last)].astype(np.float64)
-        first, final = values[:, :1], signal[item[rows], right[rows]][:, None]
+        where = item[rows, None, None], np.arange(signal.shape[1])[:, None]
+        values = signal[(*where, np.minimum(at, last)[:, None])].astype(np.float64)
+        first, final = values[..., :1], signal[(*where, right[rows, None, None])]
         share = np.arange(width) / np.maximum(right[rows] - left[rows], 1)[:, None]
-        away = np.where(at <= right[rows, None], values - first - share * (final - first), 0.0)
-        crest = away.max(1) >= -upright[rows] * away.min(1)
-        found[rows] = left[rows] + np.where(crest, away.argmax(1), away.argmin(1))
-    return found
+        away = values - first - share[:, None] * (final - first)
+        yield rows, left[rows], np.where((at <= right[rows, None])[:, None], away, 0.0)
 
 
 def delineator_errors() -> list[dict[str, Any]]:

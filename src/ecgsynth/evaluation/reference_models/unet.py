@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,34 +21,35 @@ FS = 250.0
 """Sampling rate at which the network works, Hz."""
 
 WAVES = ("background", "p", "qrs", "t")
-WIDTHS = (16, 24, 32, 40, 40, 40)
+WIDTHS = (16, 24, 32, 40, 48, 48, 48)
 KERNEL = 5
 
 
 class UNet1D(nn.Module):
-    """6 levels 16-24-32-40-40-40, kernel 5, about .15 M parameters, receptive field 1 s to either
-    side.
+    """Levels at halved rates, kernel 5: six to seven, .15 to .22 M parameters, a receptive field of
+    1 to 2 s to either side.
 
     [batch, sample] mV at 250 Hz, of any length -> logits [batch, 4, sample] (`WAVES`).
     Every item is centred on its median and divided by its own SD: the output does not depend on
     gain.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
+        """widths: channels at each level, from the full rate to the coarsest."""
         super().__init__()
         self.down = nn.ModuleList(
-            Level(before, after) for before, after in zip((1, *WIDTHS), WIDTHS, strict=False)
+            Level(before, after) for before, after in zip((1, *widths), widths, strict=False)
         )
         self.up = nn.ModuleList(
-            Level(shallow + deep, shallow) for deep, shallow in itertools.pairwise(WIDTHS[::-1])
+            Level(shallow + deep, shallow) for deep, shallow in itertools.pairwise(widths[::-1])
         )
-        self.head = nn.Conv1d(WIDTHS[0], len(WAVES), 1)
+        self.head = nn.Conv1d(widths[0], len(WAVES), 1)
 
     def forward(self, signal: Tensor) -> Tensor:
         samples = signal.shape[-1]
         x = signal - signal.median(-1, keepdim=True).values
         x = (x / x.std(-1, keepdim=True).clamp_min(1e-3))[:, None]
-        multiple = 2 ** (len(WIDTHS) - 1)
+        multiple = 2 ** (len(self.down) - 1)
         x = F.pad(x, (0, -samples % multiple), mode="replicate")
         kept: list[Tensor] = []
         for number, level in enumerate(self.down):
@@ -94,7 +97,8 @@ def load_delineator(path: Path) -> tuple[UNet1D, dict[str, Any]]:
         with safe_open(path, "pt") as file:
             facts = json.loads(file.metadata()["facts"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        net = UNet1D()
+        own = re.compile(r"down\.\d+\.first\.weight")
+        net = UNet1D([len(tensors[name]) for name in sorted(tensors) if own.fullmatch(name)])
         net.load_state_dict({k: v.float() for k, v in tensors.items()})
     except (SafetensorError, OSError, KeyError, TypeError, RuntimeError, ValueError) as problem:
         raise EcgsynthError(
