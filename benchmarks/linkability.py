@@ -126,7 +126,7 @@ def refits() -> Found:
         prior = ContextPrior.fit(beats[rows], person[rows])
         column = beats.spec.context.index("rr_mean_s")
         drawn = [
-            prior.draw(name, random.uniform(size=(count, prior.uniforms)), {})[1][:, column]
+            prior.draw(name, random.uniform(size=(count, prior.uniforms)), {}).context[:, column]
             for name, count in ITEMS.items() if name in prior.classes
         ]  # fmt: skip
         number = Number("rr_mean_s", 1e-3, own[trained], own[new], np.concatenate(drawn))

@@ -40,7 +40,9 @@ class Phantoms(Synthesizer):
             prior={}, left_out={"Q": "nobody simulates them"},
         )  # fmt: skip
         prior = ContextPrior.fit(pool, np.zeros(len(pool), np.int64))
-        sampler: Any = SimpleNamespace(spec=pool.spec, card=card, prior=prior, priors=[prior])
+        sampler: Any = SimpleNamespace(
+            spec=pool.spec, card=card, prior=prior, priors=[prior], size=256
+        )
         self.sampler = sampler
 
     def stream(

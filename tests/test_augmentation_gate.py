@@ -301,6 +301,6 @@ def test_the_gate_knows_no_single_persons_mean_rr(crowd: tuple[Ecg, Ecg]) -> Non
     assert found.high > 1.1 * 0.6007435
     prior = ContextPrior.fit(real, np.zeros(len(real), np.int64))
     uniform = np.random.default_rng(0).uniform(size=(500, prior.uniforms))
-    drawn = prior.draw("S", uniform, {})[1]
+    drawn = prior.draw("S", uniform, {}).context
     for k, name in enumerate(real.spec.context):
         assert gate.bounds["S"].intervals[name].holds(drawn[:, k]).mean() > 0.98

@@ -26,7 +26,7 @@ LAYERS: list[set[str]] = [
     {"config"},
     {"datasets", "models", "objectives"},
     {"condition", "sampling", "simulator"},
-    {"formats"},
+    {"formats", "rhythm"},
     {"signals"},
     {"files", "jobs", "processes", "progress", "recipes", "registry", "threads"},
     {"settings"},

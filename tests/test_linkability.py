@@ -33,7 +33,7 @@ def items(context: np.ndarray, names: tuple[str, ...], who: np.ndarray | None = 
 
 def drawn_of(prior: ContextPrior, seed: int = 0) -> Ecg:
     uniform = np.random.default_rng(seed).uniform(size=(4000, prior.uniforms))
-    return items(prior.draw("", uniform, {})[1], prior.spec.context)
+    return items(prior.draw("", uniform, {}).context, prior.spec.context)
 
 
 def as_once(train: Ecg) -> Ecg:

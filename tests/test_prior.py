@@ -55,6 +55,11 @@ def hearts(
     return np.column_stack([before * mean, after * mean, mean]), person, labels
 
 
+def draw(prior: ContextPrior, *asked: Any) -> tuple[np.ndarray, np.ndarray]:
+    drawn = prior.draw(*asked)
+    return drawn.style, drawn.context
+
+
 def uniform(prior: ContextPrior, count: int, seed: int = 9) -> np.ndarray:
     return np.random.default_rng(seed).uniform(1e-6, 1 - 1e-6, (count, prior.uniforms))
 
@@ -91,7 +96,7 @@ def shares_near(drawn: np.ndarray, values: np.ndarray, within: float) -> np.ndar
 def test_drawn_contexts_have_the_quantiles_and_rank_correlation_of_the_measured(rho: float) -> None:
     real = correlated(6000, rho)
     prior = fitted(real)
-    _, drawn = prior.draw("N", uniform(prior, 6000), {})
+    _, drawn = draw(prior, "N", uniform(prior, 6000), {})
     for level in (0.05, 0.25, 0.5, 0.75, 0.95):
         np.testing.assert_allclose(
             np.quantile(drawn, level, axis=0), np.quantile(real, level, axis=0), rtol=0.03
@@ -104,7 +109,7 @@ def test_mean_rr_is_drawn_over_people_and_the_ratios_to_it_over_beats() -> None:
     prior = ContextPrior.fit(set_of(context, person, labels, RR), person)
     means = np.log(np.unique(context[:, 2]))
     for name, early in (("N", 1.0), ("V", 0.6)):
-        _, drawn = prior.draw(name, uniform(prior, 8000), {})
+        _, drawn = draw(prior, name, uniform(prior, 8000), {})
         assert np.median(drawn[:, 0] / drawn[:, 2]) == pytest.approx(early, rel=0.02)
         assert np.std(np.log(drawn[:, 0] / drawn[:, 2])) == pytest.approx(0.05, abs=0.01)
         assert np.log(drawn[:, 2]).mean() == pytest.approx(means.mean(), abs=0.03)
@@ -114,7 +119,7 @@ def test_mean_rr_is_drawn_over_people_and_the_ratios_to_it_over_beats() -> None:
 def test_a_style_is_about_as_fast_as_its_person_and_no_nearer() -> None:
     context, person, labels = hearts()
     prior = ContextPrior.fit(set_of(context, person, labels, RR), person)
-    styles, drawn = prior.draw("N", uniform(prior, 20000), {})
+    styles, drawn = draw(prior, "N", uniform(prior, 20000), {})
     own = np.array([context[person == one, 2][0] for one in range(18)])
     middle = np.array([np.median(drawn[styles == one, 2]) for one in range(18)])
     assert spearmanr(own, middle).statistic > 0.85
@@ -130,7 +135,7 @@ def test_people_whose_items_differ_much_keep_to_themselves() -> None:
     random = np.random.default_rng(1)
     context[restless, 0] *= np.exp(random.normal(0, 0.3, int(restless.sum())))
     prior = ContextPrior.fit(set_of(context, person, None, RR), person)
-    styles, drawn = prior.draw("N", uniform(prior, 6000), {})
+    styles, drawn = draw(prior, "N", uniform(prior, 6000), {})
     spread = [np.std(np.log(drawn[styles == k, 0] / drawn[styles == k, 2])) for k in range(10)]
     assert max(spread[:5]) < 0.06
     assert min(spread[5:]) > 0.2
@@ -143,7 +148,7 @@ def test_items_differ_from_their_person_in_numbers_that_both_have() -> None:
     level = np.linspace(60, 160, 18)
     hidden = {"valid": level[person] + random.normal(0, 4, len(person))}
     prior = ContextPrior.fit(set_of(context, person, None, RR), person, hidden)
-    styles, drawn = prior.draw("N", uniform(prior, 20000), {})
+    styles, drawn = draw(prior, "N", uniform(prior, 20000), {})
     assert drawn[:, 3].std() == pytest.approx(hidden["valid"].std(), rel=0.15)
     assert drawn.shape[1] == 4
     assert set(styles) == set(range(18))
@@ -154,7 +159,7 @@ def test_classes_have_priors_of_their_own() -> None:
     labels = np.arange(4000) // 2000
     real[labels == 1, 0] *= 0.6
     prior = fitted(real, labels=labels)
-    early, usually = (np.median(prior.draw(c, uniform(prior, 1000), {})[1][:, 0]) for c in "VN")
+    early, usually = (np.median(draw(prior, c, uniform(prior, 1000), {})[1][:, 0]) for c in "VN")
     assert early / usually == pytest.approx(0.6, rel=0.05)
 
 
@@ -162,11 +167,11 @@ def test_what_is_yes_or_no_is_drawn_so_in_its_share() -> None:
     random = np.random.default_rng(0)
     context = np.column_stack([random.normal(60, 12, 600), random.uniform(size=600) < 0.3])
     prior = fitted(context, 600, names=("age", "sex"))
-    _, drawn = prior.draw("N", uniform(prior, 5000), {})
+    _, drawn = draw(prior, "N", uniform(prior, 5000), {})
     assert set(drawn[:, 1]) == {0.0, 1.0}
     assert drawn[:, 1].mean() == pytest.approx(context[:, 1].mean(), abs=0.04)
     assert drawn[:, 0].std() == pytest.approx(12, rel=0.15)  # without the tails
-    _, women = prior.draw("N", uniform(prior, 50), {"sex": 1.0})
+    _, women = draw(prior, "N", uniform(prior, 50), {"sex": 1.0})
     assert (women[:, 1] == 1).all()
 
 
@@ -177,7 +182,7 @@ def test_fixed_context_is_kept_and_conditions_the_rest() -> None:
     prior = fitted(correlated(6000, 0.8))
     middle = []
     for value in (0.65, 0.8, 1.0):
-        _, drawn = prior.draw("N", uniform(prior, 2000), {FLAT[0]: value})
+        _, drawn = draw(prior, "N", uniform(prior, 2000), {FLAT[0]: value})
         np.testing.assert_array_equal(drawn[:, 0], value)
         expected = 0.8 * (value / 0.8) ** 0.8  # of the log-normal pair
         middle.append(float(np.median(drawn[:, 1])))
@@ -187,14 +192,14 @@ def test_fixed_context_is_kept_and_conditions_the_rest() -> None:
 
 def test_fixed_context_leaves_an_unrelated_one_alone() -> None:
     prior = fitted(correlated(6000, 0.0))
-    free, held = (prior.draw("N", uniform(prior, 3000), f)[1][:, 1] for f in ({}, {FLAT[0]: 1.0}))
+    free, held = (draw(prior, "N", uniform(prior, 3000), f)[1][:, 1] for f in ({}, {FLAT[0]: 1.0}))
     for level in (0.1, 0.5, 0.9):
         assert np.quantile(held, level) == pytest.approx(np.quantile(free, level), rel=0.04)
 
 
 def test_all_contexts_fixed_are_all_kept() -> None:
     prior = fitted(correlated(500, 0.5))
-    _, drawn = prior.draw("N", uniform(prior, 50), dict(zip(FLAT, (0.7, 5.0), strict=True)))
+    _, drawn = draw(prior, "N", uniform(prior, 50), dict(zip(FLAT, (0.7, 5.0), strict=True)))
     np.testing.assert_array_equal(drawn, np.tile([0.7, 5.0], (50, 1)))
 
 
@@ -203,7 +208,7 @@ def test_a_fixed_mean_rr_chooses_the_styles_and_moves_the_beats() -> None:
     prior = ContextPrior.fit(set_of(context, person, labels, RR), person)
     own = np.array([context[person == one, 2][0] for one in range(18)])
     slow = float(np.quantile(own, 0.9))
-    styles, drawn = prior.draw("V", uniform(prior, 4000), {RR[2]: slow})
+    styles, drawn = draw(prior, "V", uniform(prior, 4000), {RR[2]: slow})
     assert (drawn[:, 2] == slow).all()
     assert np.median(drawn[:, 0]) == pytest.approx(0.6 * slow, rel=0.02)
     assert np.median(own[styles]) > np.median(own)
@@ -212,8 +217,8 @@ def test_a_fixed_mean_rr_chooses_the_styles_and_moves_the_beats() -> None:
 def test_a_fixed_rr_before_is_early_or_of_a_fast_heart() -> None:
     context, person, labels = hearts()
     prior = ContextPrior.fit(set_of(context, person, labels, RR), person)
-    free = prior.draw("N", uniform(prior, 4000), {})[1]
-    held = prior.draw("N", uniform(prior, 4000), {RR[0]: 0.55})[1]
+    free = draw(prior, "N", uniform(prior, 4000), {})[1]
+    held = draw(prior, "N", uniform(prior, 4000), {RR[0]: 0.55})[1]
     assert (held[:, 0] == 0.55).all()
     assert np.median(held[:, 2]) < np.median(free[:, 2]) - 0.1
     assert np.median(held[:, 2]) == pytest.approx(0.56, abs=0.04)
@@ -269,7 +274,7 @@ def test_no_mean_rr_of_a_person_can_be_found_in_what_a_prior_draws() -> None:
     own = np.unique(context[:, 2])
     others = own + 0.004
     for name in "NV":
-        drawn = prior.draw(name, uniform(prior, 20000), {})[1][:, 2]
+        drawn = draw(prior, name, uniform(prior, 20000), {})[1][:, 2]
         near, beside = (shares_near(drawn, at, 0.001).sum() for at in (own, others))
         assert near == pytest.approx(beside, rel=0.25)
 
@@ -307,7 +312,7 @@ def test_the_number_of_one_man_with_nearly_all_items_of_a_class_does_not_stand_o
     own = person == 3
     context[own, 0] = 0.9137 * context[own, 2]
     prior = ContextPrior.fit(set_of(context, person, labels, RR), person)
-    drawn = prior.draw("V", uniform(prior, 8000), {})[1]
+    drawn = draw(prior, "V", uniform(prior, 8000), {})[1]
     ratio = drawn[:, 0] / drawn[:, 2]
     assert (np.abs(ratio - 0.9137) < 0.002).mean() < 0.1
     assert shares_near(drawn[:, 2], context[own, 2][:1], 0.001)[0] < 0.02
@@ -353,7 +358,7 @@ def test_a_label_of_fewer_than_five_people_has_no_prior_where_items_carry_severa
 def test_a_set_that_names_no_people_counts_as_one_persons() -> None:
     context, _, labels = hearts(1)
     prior = ContextPrior.fit(set_of(context, None, labels, RR), np.zeros(len(context), np.int64))
-    drawn = prior.draw("V", uniform(prior, 4000), {})[1]
+    drawn = draw(prior, "V", uniform(prior, 4000), {})[1]
     assert np.isfinite(drawn).all()
     own = context[0, 2]
     assert 0.5 * own < np.median(drawn[:, 2]) < 2 * own
@@ -366,7 +371,7 @@ def test_a_class_of_one_person_is_made_with_coarse_contexts() -> None:
     context, person, labels = hearts()
     labels[person != 4] = 0
     prior = ContextPrior.fit(set_of(context, person, labels, RR), person)
-    styles, drawn = prior.draw("V", uniform(prior, 4000), {})
+    styles, drawn = draw(prior, "V", uniform(prior, 4000), {})
     assert set(styles) == {4}
     assert 0.5 < np.median(drawn[:, 0] / drawn[:, 2]) < 0.7
     own = context[person == 4, 2][:1]
@@ -379,12 +384,12 @@ def test_contexts_that_nobody_has_stay_unknown_and_the_model_sees_the_mean() -> 
     prior = ContextPrior.fit(set_of(context, person, labels, RR), person)
     again = ContextPrior.from_json(prior.spec, json.loads(json.dumps(prior.to_json())))
     for one in (prior, again):
-        drawn = one.draw("V", uniform(one, 200), {})[1]
+        drawn = draw(one, "V", uniform(one, 200), {})[1]
         assert np.isnan(drawn[:, 1]).all()
         assert np.isfinite(drawn[:, [0, 2]]).all()
         assert (one.standardise(drawn)[:, 1] == 0).all()
         assert np.isnan(usual_ranges([one])[RR[1]]).all()
-        held = one.draw("V", uniform(one, 200), {RR[1]: 0.9})[1]
+        held = draw(one, "V", uniform(one, 200), {RR[1]: 0.9})[1]
         assert (held[:, 1] == 0.9).all()
 
 
@@ -392,7 +397,7 @@ def test_a_set_whose_contexts_are_all_unknown_is_drawn_without_any() -> None:
     context, person, labels = hearts(6, 20)
     prior = ContextPrior.fit(set_of(context * np.nan, person, labels, RR), person)
     for fixed in ({}, {RR[2]: 0.8}):
-        styles, drawn = prior.draw("N", uniform(prior, 100), fixed)
+        styles, drawn = draw(prior, "N", uniform(prior, 100), fixed)
         assert len(set(styles)) == 6
         assert np.isnan(drawn[:, :2]).all()
 
@@ -401,7 +406,7 @@ def test_a_class_whose_contexts_are_unknown_borrows_those_of_all() -> None:
     context, person, labels = hearts()
     context[labels == 1, :2] = np.nan
     prior = ContextPrior.fit(set_of(context, person, labels, RR), person)
-    drawn = prior.draw("V", uniform(prior, 1000), {})[1]
+    drawn = draw(prior, "V", uniform(prior, 1000), {})[1]
     assert np.isfinite(drawn).all()
     assert np.median(drawn[:, 0] / drawn[:, 2]) == pytest.approx(1, abs=0.05)
 
@@ -411,7 +416,7 @@ def test_a_time_of_nothing_counts_as_unknown() -> None:
     context[::7, 0] = 0
     context[3::7, 0] = -1
     prior = ContextPrior.fit(set_of(context, person, labels, RR), person)
-    assert (prior.draw("N", uniform(prior, 500), {})[1] > 0).all()
+    assert (draw(prior, "N", uniform(prior, 500), {})[1] > 0).all()
 
 
 def test_class_that_is_absent_has_no_prior() -> None:
@@ -422,7 +427,7 @@ def test_set_without_contexts_still_draws_styles() -> None:
     spec = Spec(("MLII",), 360, 8, ("N",))
     ecg = Ecg(np.zeros((40, 1, 8)), spec, np.ones((40, 1)))
     prior = ContextPrior.fit(ecg, np.repeat([0, 1], 20))
-    styles, drawn = prior.draw("N", uniform(prior, 100), {})
+    styles, drawn = draw(prior, "N", uniform(prior, 100), {})
     assert set(styles) == {0, 1}
     assert drawn.shape == (100, 0)
     assert usual_ranges([prior]) == {}
@@ -439,7 +444,7 @@ def test_prior_survives_json() -> None:
     assert again.hidden == ("offset",)
     for fixed in ({}, {RR[1]: 0.9}):
         many = uniform(prior, 300)
-        first, second = (one.draw("N", many, fixed) for one in (prior, again))
+        first, second = (draw(one, "N", many, fixed) for one in (prior, again))
         assert (first[0] == second[0]).mean() > 0.98  # shares are rounded
         same = first[0] == second[0]
         np.testing.assert_allclose(first[1][same], second[1][same], atol=2e-3)

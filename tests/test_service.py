@@ -36,7 +36,7 @@ from ecgsynth.service.settings import KEY, Settings
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import usual_ranges
 from ecgsynth.signals.spec import Spec
-from ecgsynth.synthesizer import BLOCK, Synthesizer
+from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.microbatch import SIZES, Microbatch
 from ecgsynth.synthesizer.sampler import NetworkSampler
 
@@ -90,7 +90,7 @@ def test_an_ecg_over_the_wire_is_the_librarys(client: httpx.Client, tiny: Synthe
     assert np.array_equal(signal, expected.signal[:, 0])
 
 
-@pytest.mark.parametrize("count", [5, BLOCK + 44])
+@pytest.mark.parametrize("count", [5, 256 + 44])
 @pytest.mark.parametrize(
     "format", [name for name in responses.formats() if name != responses.NDJSON]
 )
@@ -117,7 +117,7 @@ def test_every_registered_format_reads_back(
     assert np.abs(ecg.signal - expected.signal).max() < 0.0011  # 1 uV, a file's finest step
 
 
-@pytest.mark.parametrize("count", [3, FEW + 1, BLOCK + 1])
+@pytest.mark.parametrize("count", [3, FEW + 1, 256 + 1])
 def test_a_context_that_was_never_learned_is_warned_of_as_the_command_does(
     client: httpx.Client, caplog: pytest.LogCaptureFixture, tiny: Synthesizer, count: int
 ) -> None:
@@ -324,7 +324,7 @@ def test_an_order_among_others_is_to_the_bit_what_it_is_alone(tiny: Synthesizer)
         {"count": 5, "label": "V", "seed": 3},
         {"count": 100, "label": ["N", "S"], "seed": 9, "context": {"rr_before_s": 0.5}},
         {"count": {"F": 3, "N": 2}, "seed": 2**62},
-        {"count": BLOCK, "seed": 1},
+        {"count": 256, "seed": 1},
     ]
     for some in (asked, asked[::-1], asked[:1], asked[1:3]):
         made = together.make([together.order(**one) for one in some])
@@ -375,7 +375,7 @@ def test_a_batch_size_that_rounds_otherwise_is_not_used(
         lambda self, drawn: right(self, drawn) + (1e-6 if len(drawn.style) == SIZES[0] else 0),
     )  # fmt: skip
     assert SIZES[0] not in Microbatch(tiny.sampler).sizes
-    assert BLOCK in Microbatch(tiny.sampler).sizes
+    assert 256 in Microbatch(tiny.sampler).sizes
 
 
 def test_requests_that_come_together_are_computed_together(tiny: Synthesizer) -> None:

@@ -130,7 +130,7 @@ def usual_contexts(prior: ContextPrior, part: Ecg, name: str) -> Values:
     """
     uniform = np.random.default_rng(0).uniform(size=(DRAWN, prior.uniforms))
     classes = [name] if name in prior.classes else [*prior.classes]
-    drawn = np.concatenate([prior.draw(one, uniform, {})[1] for one in classes])
+    drawn = np.concatenate([prior.draw(one, uniform, {}).context for one in classes])
     missing = np.isnan(np.asarray(part.context))
     drawn[np.resize(missing, drawn.shape)] = np.nan
     return dict(zip(prior.spec.context, drawn.T, strict=True))

@@ -17,7 +17,7 @@ from ecgsynth.augmentation.augmenter import check_real_set
 from ecgsynth.augmentation.matching import check_match, match_items
 from ecgsynth.errors import EcgsynthError, NotThereError
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
-from ecgsynth.synthesizer import BLOCK, Synthesizer
+from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.inputs import counter_uniform
 
 
@@ -152,11 +152,12 @@ class MixedDataset(Dataset[tuple[Tensor, Tensor]]):
         """[lead, sample] of a synthetic item, as the real ones are cut."""
         if name in self.pool:
             return self.pool[name][int(self.drawn[index] * len(self.pool[name]))]
-        block, place = divmod(int(self.number[index]), BLOCK)
+        assert isinstance(self.model, Synthesizer)
+        size = self.model.sampler.size
+        block, place = divmod(int(self.number[index]), size)
         if block not in self.blocks:
-            assert isinstance(self.model, Synthesizer)
             stream = self.model.stream(
-                BLOCK * (block + 1), self.names, self.epoch_seed, start=BLOCK * block
+                size * (block + 1), self.names, self.epoch_seed, start=size * block
             )
             made = concatenate(list(stream))
             self.blocks[block] = match_items(made, self.real.spec, name).signal

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.prior import ContextPrior
+from ecgsynth.signals.prior import ContextPrior, Prior
 from ecgsynth.synthesizer.card import Card
 
 
-def transplant_card(card: Card, prior: ContextPrior, name: str) -> Card:
+def transplant_card(card: Card, prior: Prior, name: str) -> Card:
     """The card of the same generator with the prior of everybody; see `Synthesizer.transplanted`.
 
     Raises
     ------
     EcgsynthError: the model has no codes of people, or is transplanted already.
     """
-    if card.members or card.styles < 2:
+    if card.members or card.styles < 2 or not isinstance(prior, ContextPrior):
         raise EcgsynthError(
             f"{card.name} has no codes of people, so that no beat of one can be given to "
             "another; train a model with training.styles=true on a set that names its patients."

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate, one_hot
-from ecgsynth.signals.prior import ContextPrior
+from ecgsynth.signals.prior import ContextPrior, Prior
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer.card import Card, card_from_json
-from ecgsynth.synthesizer.sampler import BLOCK, NetworkSampler, build_generator
+from ecgsynth.synthesizer.sampler import NetworkSampler, build_generator
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,11 +33,16 @@ class EnsembleSampler:
         self.card = card
         self.spec = Spec.from_json(card.spec)
         # Only to know which classes and contexts there are: each member draws from its own.
-        classes = {name: member.prior.classes[name] for name, member in self.members.items()}
-        self.prior: ContextPrior = ContextPrior(self.spec, classes, np.zeros(0), np.zeros(0))
+        classes = {
+            name: member.prior.classes[name]
+            for name, member in self.members.items()
+            if isinstance(member.prior, ContextPrior)
+        }
+        self.prior: Prior = ContextPrior(self.spec, classes, np.zeros(0), np.zeros(0))
+        self.size = max(member.size for member in self.members.values())
 
     @property
-    def priors(self) -> list[ContextPrior]:
+    def priors(self) -> list[Prior]:
         return [member.prior for member in self.members.values()]
 
     def weights(self) -> dict[str, Tensor]:
@@ -47,17 +52,13 @@ class EnsembleSampler:
             for key, value in member.weights().items()
         }
 
-    def block(
-        self, first: int, labels: NDArray[np.int64], seed: int, fixed: dict[str, float]
-    ) -> Ecg:
+    def block(self, first: int, asked: NDArray[np.str_], seed: int, fixed: dict[str, float]) -> Ecg:
         """Each member makes the whole block and gives the items of its class: an item is then the
         same whatever other classes are asked for."""
         parts = []
-        for k in np.unique(labels):
-            rows = np.flatnonzero(labels == k)
-            name = self.spec.classes[k]
-            member = self.members[name]
-            own = np.full(BLOCK, member.spec.class_index(name))
+        for name in map(str, np.unique(asked)):
+            rows, member = np.flatnonzero(asked == name), self.members[name]
+            own = np.full(self.size, name)
             parts.append((name, rows, member.block(first, own, seed, fixed)[rows]))
         return self.assemble(parts)
 

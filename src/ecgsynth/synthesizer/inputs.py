@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ecgsynth.signals.prior import Drawn
 
 
 @dataclass(frozen=True)
 class Inputs:
     """All that is random in some items, and what they are asked to be.
 
-    label: [item, class]. style: [item]. context: [item, context], hidden ones last.
-    latent: [item, latent], standard normal.
+    drawn: labels, styles, contexts and further fields. latent: [item, latent], standard normal.
     """
 
-    label: NDArray[np.float32]
-    style: NDArray[np.int64]
-    context: NDArray[np.float64]
+    drawn: Drawn
     latent: NDArray[np.float32]
 
+    def __len__(self) -> int:
+        return len(self.latent)
+
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> Inputs:
-        return Inputs(*(getattr(self, column.name)[rows] for column in fields(self)))
+        return Inputs(self.drawn[rows], self.latent[rows])
 
     @staticmethod
     def cat(parts: Sequence[Inputs]) -> Inputs:
-        names = [column.name for column in fields(Inputs)]
-        return Inputs(*(np.concatenate([getattr(part, n) for part in parts]) for n in names))
+        latent = np.concatenate([part.latent for part in parts])
+        return Inputs(Drawn.cat([part.drawn for part in parts]), latent)
 
 
 def counter_uniform(seed: int, first: int, count: int, width: int) -> NDArray[np.float64]:

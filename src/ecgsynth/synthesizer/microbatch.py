@@ -13,20 +13,21 @@ from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.synthesizer.ensemble import EnsembleSampler, Sampler
 from ecgsynth.synthesizer.inputs import Inputs
 from ecgsynth.synthesizer.request import check_context, check_seed, plan_classes
-from ecgsynth.synthesizer.sampler import BLOCK, NetworkSampler
+from ecgsynth.synthesizer.sampler import NetworkSampler
 
-SIZES = (8, 32, 64, BLOCK)
-"""Batches that are tried; below 8 rows PyTorch takes other routines, which round otherwise."""
+SIZES = (8, 32, 64)
+"""Batches that are tried besides a whole block; below 8 rows PyTorch takes other routines, which
+round otherwise."""
 
 
 @dataclass(frozen=True)
 class Order:
     """What one caller asked for, checked.
 
-    labels: [BLOCK], class of every item of the first block. rows: which of them are wanted.
+    asked: [size], class of every item of the first block. rows: which of them are wanted.
     """
 
-    labels: NDArray[np.int64]
+    asked: NDArray[np.str_]
     rows: NDArray[np.int64]
     seed: int
     fixed: dict[str, float]
@@ -60,13 +61,14 @@ class Microbatch:
         seed: int = 0,
         context: Mapping[str, float] | None = None,
     ) -> Order:
-        """An order of at most BLOCK items; parameters and errors are those of `stream`."""
+        """An order of at most a block of items; parameters and errors are those of `stream`."""
         plan = plan_classes(self.sampler, count, label)
-        if plan.total > BLOCK:
-            raise EcgsynthError(f"a small order has {BLOCK} items at most; got {plan.total}.")
+        size = self.sampler.size
+        if plan.total > size:
+            raise EcgsynthError(f"a small order has {size} items at most; got {plan.total}.")
         fixed = check_context(self.sampler, context)
-        every = np.arange(BLOCK)
-        return Order(plan.labels(every), every[: plan.total], check_seed(seed), fixed)
+        every = np.arange(size)
+        return Order(plan.asked(every), every[: plan.total], check_seed(seed), fixed)
 
     def make(self, orders: Sequence[Order]) -> list[Ecg]:
         """The items of every order, each as `generate` would give them."""
@@ -75,14 +77,13 @@ class Microbatch:
         # Each member makes the items of its class of all orders, which are then put in place.
         parts: list[list[tuple[str, NDArray[np.int64], Ecg]]] = [[] for _ in orders]
         for name, network in self._networks.items():
-            k = self.sampler.spec.class_index(name)
-            own = np.full(BLOCK, network.sampler.spec.class_index(name))
-            rows = [o.rows[o.labels[o.rows] == k] for o in orders]
-            asked = [number for number, places in enumerate(rows) if len(places)]
-            if not asked:
+            own = np.full(network.sampler.size, name)
+            rows = [o.rows[o.asked[o.rows] == name] for o in orders]
+            wanted = [number for number, places in enumerate(rows) if len(places)]
+            if not wanted:
                 continue
-            made = network.make([replace(orders[n], labels=own, rows=rows[n]) for n in asked])
-            for number, items in zip(asked, made, strict=True):
+            made = network.make([replace(orders[n], asked=own, rows=rows[n]) for n in wanted])
+            for number, items in zip(wanted, made, strict=True):
                 parts[number].append((name, rows[number], items))
         return [self.sampler.assemble(part) for part in parts]
 
@@ -101,31 +102,33 @@ class _Network:
 
     def __init__(self, sampler: NetworkSampler) -> None:
         self.sampler = sampler
-        labels = plan_classes(sampler, BLOCK, None).labels(np.arange(BLOCK))
-        probe = sampler.draw(0, labels, 1, {})
+        block = self.block = sampler.size
+        asked = plan_classes(sampler, block, None).asked(np.arange(block))
+        probe = sampler.draw(0, asked, 1, {})
         whole = sampler.scaled(probe)
-        mixed = np.random.default_rng(0).permutation(BLOCK)
+        mixed = np.random.default_rng(0).permutation(block)
 
         def has_same_numbers(size: int) -> bool:
             rows = mixed[-size:]
             return bool(np.array_equal(sampler.scaled(probe[rows]), whole[rows]))
 
-        agreeing = tuple(size for size in SIZES if has_same_numbers(size))
-        self.sizes: tuple[int, ...] = agreeing if BLOCK in agreeing else ()
+        tried = (*(size for size in SIZES if size < block), block)
+        agreeing = tuple(size for size in tried if has_same_numbers(size))
+        self.sizes: tuple[int, ...] = agreeing if block in agreeing else ()
 
     def make(self, orders: Sequence[Order]) -> list[Ecg]:
         if not self.sizes:
-            return [self.sampler.block(0, o.labels, o.seed, o.fixed)[o.rows] for o in orders]
+            return [self.sampler.block(0, o.asked, o.seed, o.fixed)[o.rows] for o in orders]
         inputs = Inputs.cat([
-            self.sampler.draw(0, o.labels, o.seed, o.fixed)[o.rows] for o in orders
+            self.sampler.draw(0, o.asked, o.seed, o.fixed)[o.rows] for o in orders
         ])  # fmt: skip
         ends = np.cumsum([len(order) for order in orders])
-        starts = range(0, int(ends[-1]), BLOCK)
-        made = concatenate([self._pass(inputs[start : start + BLOCK]) for start in starts])
+        starts = range(0, int(ends[-1]), self.block)
+        made = concatenate([self._pass(inputs[start : start + self.block]) for start in starts])
         return [made[end - len(o) : end] for o, end in zip(orders, ends, strict=True)]
 
     def _pass(self, inputs: Inputs) -> Ecg:
-        """At most BLOCK items in the smallest batch that holds them; rows left over repeat."""
-        size = next(size for size in self.sizes if size >= len(inputs.style))
-        scaled = self.sampler.scaled(inputs[np.arange(size) % len(inputs.style)])
-        return self.sampler.items(inputs, scaled[: len(inputs.style)])
+        """At most a block of items in the smallest batch that holds them; rows left over repeat."""
+        size = next(size for size in self.sizes if size >= len(inputs))
+        scaled = self.sampler.scaled(inputs[np.arange(size) % len(inputs)])
+        return self.sampler.items(inputs, scaled[: len(inputs)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +31,14 @@ class ClassPlan:
     """
 
     def __init__(
-        self, turns: NDArray[np.int64], total: int, ends: NDArray[np.int64] | None = None
+        self, turns: Sequence[str], total: int, ends: NDArray[np.int64] | None = None
     ) -> None:
-        self.turns = turns
+        self.turns = np.array(turns, np.str_)
         self.total = total
         self.ends = ends
 
-    def labels(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
+    def asked(self, items: NDArray[np.int64]) -> NDArray[np.str_]:
+        """[item] the class of each of these items."""
         if self.ends is None:
             return self.turns[items % len(self.turns)]
         items = np.minimum(items, self.total - 1)
@@ -50,7 +51,7 @@ def plan_classes(
     if isinstance(count, Mapping):
         if label is not None:
             raise EcgsynthError("give counts per class or a label, not both.")
-        turns = np.array([_class_index(sampler, name) for name in count], np.int64)
+        turns = [_checked_class(sampler, name) for name in count]
         known = all(is_count(number) for number in count.values())
         if not known or not 1 <= sum(map(int, count.values())) <= MOST:
             raise EcgsynthError(
@@ -60,42 +61,44 @@ def plan_classes(
         return ClassPlan(turns, int(ends[-1]), ends)
     if not is_count(count) or not 1 <= count <= MOST:
         raise EcgsynthError(f"the count must be a whole number of at least 1; got {quote(count)}.")
-    names = list(sampler.prior.classes) if label is None else label_list(label)
-    return ClassPlan(
-        np.array([_class_index(sampler, name) for name in names], np.int64), int(count)
-    )
+    if label is None:
+        return ClassPlan(sampler.prior.turns, int(count))
+    return ClassPlan([_checked_class(sampler, name) for name in label_list(label)], int(count))
 
 
-def _class_index(sampler: Sampler, name: str) -> int:
+def _checked_class(sampler: Sampler, name: str) -> str:
+    """The class, or several labels of one item joined by "+", that a text names."""
     if not isinstance(name, str):
         raise EcgsynthError(
             f"{sampler.card.name} knows no class {quote(name)}; a class is named by a text."
             f"{did_you_mean(name, sampler.prior.classes)}"
         )
-    if name in sampler.card.left_out:
-        raise EcgsynthError(
-            f"{sampler.card.name} does not make class '{name}': {sampler.card.left_out[name]}. "
-            f"It makes {', '.join(sampler.prior.classes)}."
-        )
+    for part in name.split("+") if sampler.spec.multilabel else (name,):
+        if part in sampler.card.left_out:
+            raise EcgsynthError(
+                f"{sampler.card.name} does not make class '{part}': "
+                f"{sampler.card.left_out[part]}. It makes {', '.join(sampler.prior.classes)}."
+            )
     if name and not sampler.spec.classes:
         raise EcgsynthError(f"{sampler.card.name} makes no classes; leave '{name}' out.")
-    if name not in sampler.prior.classes:
-        hint = did_you_mean(name, sampler.prior.classes)
-        raise EcgsynthError(
-            f"{sampler.card.name} knows no class {quote(name)}.{hint}"
-            if name
-            else f"{sampler.card.name} has classes; choose from {', '.join(sampler.prior.classes)}."
-        )
-    return sampler.spec.classes.index(name) if sampler.spec.classes else -1
+    if name in sampler.prior.classes or (sampler.spec.multilabel and "+" in name):
+        sampler.prior.check(name)
+        return name
+    hint = did_you_mean(name, sampler.prior.classes)
+    raise EcgsynthError(
+        f"{sampler.card.name} knows no class {quote(name)}.{hint}"
+        if name
+        else f"{sampler.card.name} has classes; choose from {', '.join(sampler.prior.classes)}."
+    )
 
 
 def check_context(sampler: Sampler, context: Mapping[str, float] | None) -> dict[str, float]:
     given = check_mapping({} if context is None else context, "context", "{'rr_before_s': 0.5}")
     for key, value in given.items():
-        if key not in sampler.spec.context:
+        if key not in sampler.prior.contexts:
             raise EcgsynthError(
                 f"{sampler.card.name} knows no context {quote(key)}."
-                f"{did_you_mean(key, sampler.spec.context)}"
+                f"{did_you_mean(key, sampler.prior.contexts)}"
             )
         number = as_real_number(value)
         if number is None or not abs(number) <= float(np.finfo(np.float32).max):

@@ -11,19 +11,18 @@ from ecgsynth.arguments import check_instance, quote
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError, reason_of
 from ecgsynth.registry import MODELS
-from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
-from ecgsynth.signals.prior import ContextPrior
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg
+from ecgsynth.signals.events import marks_of
+from ecgsynth.signals.prior import Drawn, Prior
 from ecgsynth.signals.scaling import VALID, scaler_from_json, zero_padding
 from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.vocabulary import INDEPENDENT_LEADS, LEADS_12, twelve_leads
 from ecgsynth.synthesizer.card import Card
 from ecgsynth.synthesizer.inputs import Inputs, counter_uniform
+from ecgsynth.synthesizer.prior import prior_from_json
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-BLOCK = 256
-"""Items computed together, always in the same blocks: an item's numbers then depend neither on
-how many are asked for nor on how they are handed out."""
 
 
 class NetworkSampler:
@@ -54,7 +53,11 @@ class NetworkSampler:
                 f"the card of {card.name} is damaged: its scaler cannot be read "
                 f"({reason_of(problem)}); train it again."
             ) from None
-        self.prior = ContextPrior.from_json(self.spec, card.prior)
+        self.prior = prior_from_json(self.spec, card.prior)
+        self.family = MODELS.get(card.run["model"]["name"])
+        # Items are computed in the same blocks always: an item's numbers then depend neither on how
+        # many are asked for nor on how they are handed out.
+        self.size: int = self.family.block
         known = self.spec.classes or ("",)
         for name in self.prior.classes:
             if name not in known:
@@ -73,8 +76,7 @@ class NetworkSampler:
             needs.
         """
         codes = max(self.card.styles, 1)
-        drawn = [code for law in self.prior.classes.values() for code in law.styles]
-        odd = [code for code in drawn if not 0 <= code < codes]
+        odd = [code for code in self.prior.styles if not 0 <= code < codes]
         lacks = [name for name in self.scaler.hides if name not in self.prior.hidden]
         if odd or lacks:
             why = f"style {odd[0]} of {codes}" if odd else f"no {lacks[0]}, which its scaler needs"
@@ -83,7 +85,7 @@ class NetworkSampler:
             )
 
     @property
-    def priors(self) -> list[ContextPrior]:
+    def priors(self) -> list[Prior]:
         """Those that contexts are drawn from."""
         return [self.prior]
 
@@ -91,30 +93,30 @@ class NetworkSampler:
         """All numbers of the generator by name, as they stand in a file."""
         return self.generator.state_dict()
 
-    def block(
-        self, first: int, labels: NDArray[np.int64], seed: int, fixed: dict[str, float]
-    ) -> Ecg:
-        """Items first ... first + BLOCK - 1, always computed as one full batch; labels: [BLOCK]."""
-        inputs = self.draw(first, labels, seed, fixed)
+    def block(self, first: int, asked: NDArray[np.str_], seed: int, fixed: dict[str, float]) -> Ecg:
+        """Items first ... first + size - 1, always computed as one full batch.
+
+        asked: [size], the class of each.
+        """
+        inputs = self.draw(first, asked, seed, fixed)
         return self.items(inputs, self.scaled(inputs))
 
     def draw(
-        self, first: int, labels: NDArray[np.int64], seed: int, fixed: dict[str, float]
+        self, first: int, asked: NDArray[np.str_], seed: int, fixed: dict[str, float]
     ) -> Inputs:
         """All that is random in a block."""
         from scipy.special import ndtri
 
         width = self.prior.uniforms
         latent_size = int(getattr(self.generator, "latent"))  # noqa: B009
-        uniform = counter_uniform(seed, first, BLOCK, width + latent_size)
-        style = np.zeros(BLOCK, np.int64)
-        drawn = np.zeros((BLOCK, len(self.prior.columns.names)))
-        for k in np.unique(labels):
-            rows = labels == k
-            name = self.spec.classes[k] if self.spec.classes else ""
-            style[rows], drawn[rows] = self.prior.draw(name, uniform[rows, :width], fixed)
-        latent = ndtri(uniform[:, width:]).astype(np.float32)
-        return Inputs(one_hot(labels, len(self.spec.classes)), style, drawn, latent)
+        uniform = counter_uniform(seed, first, self.size, width + latent_size)
+        names, kind = np.unique(asked, return_inverse=True)
+        parts, rows = [], []
+        for k, name in enumerate(names):
+            rows.append(np.flatnonzero(kind == k))
+            parts.append(self.prior.draw(str(name), uniform[rows[-1], :width], fixed))
+        drawn = Drawn.cat(parts)[np.argsort(np.concatenate(rows))]
+        return Inputs(drawn, ndtri(uniform[:, width:]).astype(np.float32))
 
     def scaled(self, inputs: Inputs) -> NDArray[np.float32]:
         """[item, lead, sample] as the network gives it, before its scale is undone."""
@@ -122,23 +124,25 @@ class NetworkSampler:
 
         from ecgsynth.condition import Condition
 
-        context = inputs.context[:, : len(self.spec.context)]
+        drawn = inputs.drawn
+        context = self.prior.standardise(drawn.context[:, : len(self.spec.context)])
         condition = Condition(
-            torch.from_numpy(inputs.label),
-            torch.from_numpy(self.prior.standardise(context)),
-            torch.from_numpy(inputs.style),
+            torch.from_numpy(drawn.label),
+            torch.from_numpy(context),
+            torch.from_numpy(drawn.style),
+            {name: torch.from_numpy(values) for name, values in drawn.more.items()},
         )
         device = next(self.generator.parameters()).device
         latent = torch.from_numpy(inputs.latent)
-        family = MODELS.get(self.card.run["model"]["name"])
         with torch.inference_mode():
-            scaled = family.sample(self.generator, latent.to(device), condition.to(device))
+            scaled = self.family.sample(self.generator, latent.to(device), condition.to(device))
         numbers: NDArray[np.float32] = scaled.float().cpu().numpy()
         return numbers
 
     def items(self, inputs: Inputs, scaled: NDArray[np.float32]) -> Ecg:
         """The items in mV; scaled: [item, lead, sample], as the network gave them."""
-        context, hidden = np.split(inputs.context, [len(self.spec.context)], 1)
+        drawn = inputs.drawn
+        context, hidden = np.split(drawn.context, [len(self.spec.context)], 1)
         by_name = dict(zip(self.prior.hidden, hidden.T, strict=True))
         with np.errstate(over="ignore"):
             signal, known = self.scaler.inverse(scaled, by_name), context.astype(np.float32)
@@ -150,12 +154,18 @@ class NetworkSampler:
         valid = None
         if VALID in by_name:
             valid = by_name[VALID].round().clip(1, self.spec.samples).astype(np.int32)
+        signal = zero_padding(np.round(signal, 3), valid)  # to 1 uV
+        if hasattr(self.generator, "derivation") and self.spec.leads == LEADS_12:
+            made = [LEADS_12.index(name) for name in INDEPENDENT_LEADS]
+            signal = twelve_leads(signal[:, made])  # so that Einthoven's law holds exactly
+        events = drawn.more.get("events")
         return Ecg(
-            signal=zero_padding(np.round(signal, 3), valid),  # to 1 uV
+            signal=signal,
             spec=self.spec,
-            label=inputs.label,
+            label=drawn.label,
             context=known,
             valid=valid,
+            marks=None if events is None else marks_of(events, self.spec.fs),
             source=SYNTHETIC + (self.card.id or self.card.name),
             card=self.card.model_dump(),
         )

@@ -20,7 +20,7 @@ from ecgsynth.arguments import (
 )
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg, concatenate
-from ecgsynth.signals.prior import ContextPrior
+from ecgsynth.signals.prior import Prior
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import card_text
 from ecgsynth.synthesizer.card import Card
@@ -28,7 +28,7 @@ from ecgsynth.synthesizer.ectopy_transfer import transplant_card
 from ecgsynth.synthesizer.ensemble import EnsembleSampler, join
 from ecgsynth.synthesizer.find import find_model
 from ecgsynth.synthesizer.request import check_context, check_seed, label_list, plan_classes
-from ecgsynth.synthesizer.sampler import BLOCK, NetworkSampler
+from ecgsynth.synthesizer.sampler import NetworkSampler
 from ecgsynth.synthesizer.weights import load, save
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Synthesizer:
         return self.sampler.spec
 
     @property
-    def prior(self) -> ContextPrior:
+    def prior(self) -> Prior:
         """Which classes it makes, and with which contexts."""
         return self.sampler.prior
 
@@ -161,7 +161,7 @@ class Synthesizer:
         return Synthesizer(self.generator, card)
 
     @property
-    def priors(self) -> list[ContextPrior]:
+    def priors(self) -> list[Prior]:
         """Those that contexts are drawn from."""
         return self.sampler.priors
 
@@ -229,7 +229,7 @@ class Synthesizer:
         seed: same seed, same items, whatever `chunk` is.
         context: values to hold fixed, such as {"rr_before_s": 0.5}; the rest is drawn from the
             class's own distribution.
-        chunk: how many at a time, in whole blocks of BLOCK.
+        chunk: how many at a time, in whole blocks.
         start, stop: only this slice of the whole set, so that several processes can share it.
 
         Raises
@@ -246,16 +246,17 @@ class Synthesizer:
                 f"a slice must lie within the {plan.total} items; got {quote(start)} to "
                 f"{quote(end)}."
             )
-        size = max(BLOCK, chunk // BLOCK * BLOCK)
+        block = self.sampler.size
+        size = max(block, chunk // block * block)
 
         def chunks() -> Iterator[Ecg]:
-            for begin in range(start // BLOCK * BLOCK, end, size):
+            for begin in range(start // block * block, end, size):
                 last = min(begin + size, end)
                 blocks = [
                     self.sampler.block(
-                        first, plan.labels(np.arange(first, first + BLOCK)), seed, fixed
+                        first, plan.asked(np.arange(first, first + block)), seed, fixed
                     )
-                    for first in range(begin, last, BLOCK)
+                    for first in range(begin, last, block)
                 ]
                 yield concatenate(blocks)[max(start - begin, 0) : last - begin]
 

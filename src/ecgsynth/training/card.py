@@ -13,15 +13,13 @@ from ecgsynth.recipes import shipped
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.anonymity import PEOPLE, has_few_people, people_of, round_coarse
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.prior import ContextPrior
+from ecgsynth.signals.prior import Prior
 from ecgsynth.signals.scaling import Scaler
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import Card
 
 
-def make_card(
-    run: Run, data: Ecg, spec: Spec, scaler: Scaler, prior: ContextPrior, styles: int
-) -> Card:
+def make_card(run: Run, data: Ecg, spec: Spec, scaler: Scaler, prior: Prior, styles: int) -> Card:
     """The card before the first step; the loop adds examples seen and metrics.
 
     spec: of what the model makes.

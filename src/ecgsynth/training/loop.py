@@ -19,9 +19,10 @@ from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError, is_out_of_memory
 from ecgsynth.files import atomic_write
 from ecgsynth.registry import MODELS, OBJECTIVES
+from ecgsynth.rhythm.prior import RecordPrior
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.fingerprint import fingerprint
-from ecgsynth.signals.prior import ContextPrior
+from ecgsynth.signals.prior import ContextPrior, Prior
 from ecgsynth.signals.scaling import Scaler, fit_scaler, measure_hidden
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training import snapshots
@@ -33,6 +34,7 @@ from ecgsynth.training.data.checks import (
     collect_warnings,
     training_set_warnings,
 )
+from ecgsynth.training.data.events import known_events
 from ecgsynth.training.data.training_set import TrainingSet, load_heldout
 from ecgsynth.training.engine import (
     check_bfloat16,
@@ -138,9 +140,12 @@ def _run_training(
     settings, began_cpu = run.training, time.process_time()
     styles, style = style_codes(data, settings)
     hidden = measure_hidden(scaler, data)
-    prior = ContextPrior.fit(data, style, hidden)
     family = MODELS.get(run.model.name)
-    items = TrainingSet.of(data, style, scaler, prior, hidden, settings.window_s, family.takes)
+    events = known_events(data) if "events" in family.takes else None
+    prior: Prior = (
+        ContextPrior.fit(data, style, hidden) if events is None else RecordPrior.fit(data, events)
+    )
+    items = TrainingSet.of(data, style, scaler, prior, hidden, settings.window_s, events)
     model_settings = run.model_settings(styles=styles)
     batches = Batches(items, settings, model_settings.pairs)
     objective_settings = run.objective_settings(multilabel=data.spec.multilabel)

@@ -17,7 +17,6 @@ from ecgsynth.service.api.problems import Problem
 from ecgsynth.service.middleware.logs import collect_warnings
 from ecgsynth.service.models.store import Loaded
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.synthesizer import BLOCK
 
 router = APIRouter(prefix="/v1", tags=["ecgs"])
 
@@ -183,7 +182,7 @@ def _size(model: Loaded, count: int, most: int) -> int:
 async def _chunks(model: Loaded, wanted: Wanted) -> Iterator[Ecg]:
     """The items: few of them in a pass with other requests, many of them step by step."""
     asked: dict[str, Any] = wanted.model_dump(include={"count", "label", "seed", "context"})
-    if wanted.total <= BLOCK:
+    if wanted.total <= model.synthesizer.sampler.size:
         order = model.batcher.microbatch.order(**asked)
         return iter([await model.batcher.make(order)])
     return model.synthesizer.stream(**asked, chunk=STEP)

@@ -7,7 +7,6 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 from ecgsynth.service.api import prometheus
-from ecgsynth.synthesizer import BLOCK
 
 if TYPE_CHECKING:
     from ecgsynth.signals.ecg import Ecg
@@ -63,7 +62,7 @@ class Batcher:
         rows = taken = 0
         for order, _ in self._waiting:
             rows += len(order)
-            if taken and rows > BLOCK:
+            if taken and rows > self.microbatch.sampler.size:
                 break
             taken += 1
         batch, self._waiting = self._waiting[:taken], self._waiting[taken:]

@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.service.models.measurements import unmeasured
-from ecgsynth.signals.prior import ContextPrior, usual_ranges
+from ecgsynth.signals.prior import Prior, usual_ranges
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_NAMES
 from ecgsynth.synthesizer.card import Card
+from ecgsynth.synthesizer.prior import prior_from_json
 
 UNITS = {"heart_rate": "1/min", "age": "years"}
 """Units of contexts; those that end in _s are seconds, others have no unit."""
@@ -109,13 +110,13 @@ def _titles() -> dict[str, str]:
     return {**statements, **SUPERCLASSES, **AAMI_NAMES}
 
 
-def _priors(card: dict[str, Any]) -> list[ContextPrior]:
+def _priors(card: dict[str, Any]) -> list[Prior]:
     """The prior of a model; of a joined model those of its members."""
     cards = [*card.get("members", {}).values()] or [card]
-    return [ContextPrior.from_json(Spec.from_json(one["spec"]), one["prior"]) for one in cards]
+    return [prior_from_json(Spec.from_json(one["spec"]), one["prior"]) for one in cards]
 
 
-def _contexts(priors: list[ContextPrior]) -> list[Context]:
+def _contexts(priors: list[Prior]) -> list[Context]:
     """The quantiles of every context in the prior, over all classes."""
     return [
         Context(

@@ -8,14 +8,15 @@ single person out of them, `measured` how they come from a training set.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.arguments import quote
+from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.signals.anonymity import PEOPLE, people_of, round_coarse, round_mean_and_sd
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior.classes import ClassPrior
@@ -23,6 +24,82 @@ from ecgsynth.signals.prior.columns import Columns
 from ecgsynth.signals.prior.laws import Values
 from ecgsynth.signals.prior.measured import fit_classes
 from ecgsynth.signals.spec import Spec
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What items are asked to be.
+
+    label: [item, class]. style: [item]. context: [item, number], hidden ones last.
+    more: further fields by name, a row an item, such as the events of a rhythm.
+    """
+
+    label: NDArray[np.float32]
+    style: NDArray[np.int64]
+    context: Values
+    more: Mapping[str, NDArray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.style)
+
+    def __getitem__(self, rows: Any) -> Drawn:
+        more = {name: values[rows] for name, values in self.more.items()}
+        return Drawn(self.label[rows], self.style[rows], self.context[rows], more)
+
+    @staticmethod
+    def cat(parts: Sequence[Drawn]) -> Drawn:
+        """Several draws as one; all have the same fields."""
+        label, style, context = (
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("label", "style", "context")
+        )
+        names = parts[0].more
+        more = {name: np.concatenate([part.more[name] for part in parts]) for name in names}
+        return Drawn(label, style, context, more)
+
+
+class Prior(Protocol):
+    """Distribution of what items are: labels, styles, contexts, and whatever else a model takes.
+
+    spec: of the items. kind: its name in a card. hidden: contexts that no model sees. uniforms:
+    numbers that an item takes. classes: what may be asked for. turns: what items are asked for in
+    turn, when nothing is. contexts: what a caller may hold fixed. styles: codes that it draws.
+    """
+
+    @property
+    def spec(self) -> Spec: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def hidden(self) -> tuple[str, ...]: ...
+    @property
+    def uniforms(self) -> int: ...
+    @property
+    def classes(self) -> Collection[str]: ...
+    @property
+    def turns(self) -> tuple[str, ...]: ...
+    @property
+    def contexts(self) -> tuple[str, ...]: ...
+    @property
+    def styles(self) -> Sequence[int]: ...
+
+    def check(self, name: str) -> None:
+        """Refuse a class that cannot be asked for, with its true reason."""
+
+    def draw(self, name: str, uniform: Values, fixed: Mapping[str, float]) -> Drawn:
+        """Items of a class; uniform: [item, uniforms] in (0, 1); fixed: contexts to hold."""
+        ...
+
+    def standardise(self, context: NDArray) -> NDArray[np.float32]:
+        """[item, context] as a model sees them, without the hidden ones."""
+        ...
+
+    def usual(self) -> dict[str, tuple[float, float, float]]:
+        """Lowest, middle and highest usual value of every context; NaN where no one has it."""
+        ...
+
+    def to_json(self) -> dict[str, Any]: ...
+
 
 USUAL = 1000
 """Draws of a class by which its usual contexts are known."""
@@ -42,6 +119,33 @@ class ContextPrior:
     mean: Values
     sd: Values
     hidden: tuple[str, ...] = ()
+
+    kind = "contexts"
+
+    @property
+    def turns(self) -> tuple[str, ...]:
+        """Every class in turn."""
+        return tuple(self.classes)
+
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """What a caller may hold fixed."""
+        return self.spec.context
+
+    @property
+    def styles(self) -> list[int]:
+        """The codes that it draws."""
+        return [int(code) for law in self.classes.values() for code in law.styles]
+
+    def check(self, name: str) -> None:
+        """Refuse a class that it does not make.
+
+        Raises
+        ------
+        EcgsynthError: it does not.
+        """
+        if name not in self.classes:
+            raise EcgsynthError(f"no class named {quote(name)}.{did_you_mean(name, self.classes)}")
 
     @property
     def columns(self) -> Columns:
@@ -71,10 +175,8 @@ class ContextPrior:
         )
         return cls(ecg.spec, classes, mean, sd, tuple(hidden))
 
-    def draw(
-        self, name: str, uniform: Values, fixed: Mapping[str, float]
-    ) -> tuple[NDArray[np.int64], Values]:
-        """Style [item] and context [item, number] of items of one class, hidden ones last.
+    def draw(self, name: str, uniform: Values, fixed: Mapping[str, float]) -> Drawn:
+        """Labels, styles and contexts of items of one class.
 
         uniform: [item, uniforms] in (0, 1): the first column chooses the style.
         fixed: contexts that the caller sets; styles in which they are usual become likelier.
@@ -93,7 +195,14 @@ class ContextPrior:
                 gap = wanted - np.nan_to_num(counted) @ loading.T
                 counted = law.shift_to_fixed(counted, gap, loading, part, items)
             context[rows] = columns.from_working(counted, context[rows])
-        return law.styles[chosen], context
+        label = np.zeros((len(uniform), len(self.spec.classes)), np.float32)
+        if name:
+            label[:, self.spec.class_index(name)] = 1
+        return Drawn(label, law.styles[chosen], context)
+
+    def usual(self) -> dict[str, tuple[float, float, float]]:
+        """Lowest, middle and highest usual value of every context."""
+        return usual_ranges([self])
 
     def standardise(self, context: NDArray) -> NDArray[np.float32]:
         """What a model sees: zero mean, unit SD; unknown becomes 0, outliers stop at 5 SD.
@@ -160,13 +269,15 @@ def _rounded_moments(values: Values, person: NDArray[np.int64]) -> tuple[float, 
     return round_mean_and_sd(mean, sd)
 
 
-def usual_ranges(priors: Sequence[ContextPrior]) -> dict[str, tuple[float, float, float]]:
+def usual_ranges(priors: Sequence[Prior]) -> dict[str, tuple[float, float, float]]:
     """Lowest, middle and highest usual value of every context, over all classes of these priors
     alike; NaN where no one has it."""
+    if priors[0].kind != ContextPrior.kind:  # of one that draws sets of labels there is one alone
+        return priors[0].usual()
     drawn = []
     for prior in priors:
         uniform = np.random.default_rng(0).uniform(size=(USUAL, prior.uniforms))
-        drawn += [prior.draw(name, uniform, {})[1] for name in prior.classes]
+        drawn += [prior.draw(name, uniform, {}).context for name in prior.classes]
     found = {}
     for k, name in enumerate(priors[0].spec.context):
         values = np.concatenate([context[:, k] for context in drawn])

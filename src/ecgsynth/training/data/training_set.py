@@ -14,10 +14,9 @@ from ecgsynth.condition import Condition
 from ecgsynth.config import Run
 from ecgsynth.datasets import load, unseen_splits
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.events import shift_events
-from ecgsynth.signals.prior import ContextPrior
+from ecgsynth.signals.events import Events, shift_events
+from ecgsynth.signals.prior import Prior
 from ecgsynth.signals.scaling import Hidden, Scaler, measure_hidden, zero_padding
 from ecgsynth.signals.spec import Spec
 from ecgsynth.training.data.events import known_events
@@ -54,14 +53,15 @@ class TrainingSet:
         data: Ecg,
         style: NDArray[np.int64],
         scaler: Scaler,
-        prior: ContextPrior,
+        prior: Prior,
         hidden: Hidden,
         window_s: float = 0.0,
-        takes: tuple[str, ...] = (),
+        events: Events | None = None,
     ) -> TrainingSet:
         """The set with the scaler and the prior of the training.
 
-        hidden: of these items. window_s: 0 = whole items. takes: of the model's family.
+        hidden: of these items. window_s: 0 = whole items. events: of these items, where the model
+        takes them.
 
         Raises
         ------
@@ -71,7 +71,7 @@ class TrainingSet:
             torch.from_numpy(np.asarray(data.label)),
             torch.from_numpy(prior.standardise(np.asarray(data.context))),
             torch.from_numpy(style.astype(np.int64)),
-            {"events": torch.from_numpy(known_events(data))} if "events" in takes else {},
+            {} if events is None else {"events": torch.from_numpy(events)},
         )
         window = _window_of(data, window_s)
         return cls(data, scaler, hidden, condition, style, window)
@@ -144,7 +144,7 @@ def _window_of(data: Ecg, window_s: float) -> int | None:
     return samples if samples < data.spec.samples else None
 
 
-def load_heldout(run: Run, train: TrainingSet, prior: ContextPrior) -> TrainingSet | None:
+def load_heldout(run: Run, train: TrainingSet, prior: Prior) -> TrainingSet | None:
     """Items that are like the training set's but not in it, or None where there are none.
 
     `mitbih:train` has `mitbih:heldout`, `ptbxl:train` has `ptbxl:validation`. A model with a code
@@ -166,10 +166,10 @@ def load_heldout(run: Run, train: TrainingSet, prior: ContextPrior) -> TrainingS
         if data.spec == train.data.spec and len(rows):
             data, style = data[rows], style[rows]
             hidden = measure_hidden(train.scaler, data)
+            events = known_events(data) if "events" in train.condition.more else None
             return TrainingSet.of(
-                data, style, train.scaler, prior, hidden, run.training.window_s,
-                MODELS.get(run.model.name).takes,
-            )  # fmt: skip
+                data, style, train.scaler, prior, hidden, run.training.window_s, events
+            )
     return None
 
 
