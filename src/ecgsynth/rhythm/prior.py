@@ -258,13 +258,15 @@ class RecordPrior:
             moves = np.asarray(data["moves"], np.float64).reshape(len(spec.classes), width)
             ectopic = np.asarray(data["ectopic"], np.float64)
             ectopic = ectopic.reshape(len(ECTOPIC), 2, MOST_ECTOPIC + 1)
+            if (ectopic < 0).any() or not (ectopic.sum(2) > 0).all():
+                raise ValueError("its shares of ectopic beats are none")
             ectopic = ectopic / ectopic.sum(2, keepdims=True)
             coupling = np.asarray(data["coupling"], np.float64).reshape(len(ECTOPIC), 2, 2)
             mean, sd = (np.asarray(data[key], np.float64) for key in ("mean", "sd"))
             if not len(mean) == len(sd) == len(spec.context) or not (sd > 0).all():
                 raise ValueError("it has a mean or an SD that no contexts have")
             numbers = np.concatenate([part.ravel() for part in (moves, ectopic, coupling, mean)])
-            if not np.isfinite(numbers).all() or (ectopic < 0).any():
+            if not np.isfinite(numbers).all():
                 raise ValueError("it has numbers that are none")
             return cls(spec, labels, laws, moves, ectopic, coupling, mean, sd)
         except (KeyError, ValueError, TypeError, AttributeError, IndexError) as problem:
