@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import os
 import socket
 import zipfile
 from collections.abc import Iterator
@@ -655,6 +656,11 @@ def test_settings_come_from_the_environment_and_words_win(monkeypatch: pytest.Mo
     assert Settings.read({"jobs": 2}).jobs == 2
     with pytest.raises(EcgsynthError, match="no setting 'most_itms'. Did you mean 'most_items'"):
         Settings.read({"most_itms": 7})
+    for name in ("jobs", "job_memory_mib", "streams", "keep_mib"):
+        with pytest.raises(EcgsynthError, match=f"{name}.*at most|{name}.*less than or equal"):
+            Settings.read({name: "9" * 20})
+    with pytest.raises(EcgsynthError, match="lease_seconds.*less than or equal"):
+        Settings.read({"lease_seconds": "inf"})
 
 
 def test_settings_reach_the_workers_whole(
@@ -669,6 +675,7 @@ def test_settings_reach_the_workers_whole(
     ("url", "sentence"),
     [
         ("nonsense", "is not the URL of a database"),
+        (f"sqlite:///{os.fsdecode(bytes([255]))}.sqlite", "is not the URL of a database"),
         ("sqlite:////proc/none/jobs.sqlite", "cannot be used"),
         ("nobase://x/y", "is not the URL of a database"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import json
@@ -11,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import zipfile
@@ -66,6 +68,17 @@ def linked() -> bytes:
     return out.getvalue()
 
 
+def tarred() -> bytes:
+    """A tar archive whose file leads out of its folder, and a link."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("../../a.hea"))
+        link = tarfile.TarInfo("b.hea")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    return out.getvalue()
+
+
 HEADER = b"a 1 360 100\n%b 16 1000 16 0 0 0 0 MLII\n"
 
 HOSTILE: dict[str, tuple[str, Callable[[], bytes], str]] = {
@@ -77,6 +90,12 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "link": ("x.zip", linked, "a link"),
     "no npz": ("x.npz", lambda: zipped({"a.txt": b"hello"}), "not all in it are .npy"),
     "no records": ("x.zip", lambda: zipped({"a.txt": b"hello"}), "no .hea file"),
+    "twice": ("x.zip", lambda: zipped({"a": b"", "a/b.hea": HEADER % b"b.dat"}), "'a' twice"),
+    "deep": ("x.zip", lambda: zipped({"d/" * 900 + "a.hea": b""}), "no plain name"),
+    "tar": ("x.tar", tarred, "no kind that is read here"),
+    "tar as zip": ("x.zip", tarred, "not a whole archive"),
+    "tar as npz": ("x.npz", tarred, "not a whole archive"),
+    "tar as csv": ("x.csv", tarred, "no CSV"),
     "text": ("x.npz", lambda: b"hello", "not a whole archive"),
     "empty": ("x.npz", lambda: b"", "not a whole archive"),
     "half": ("x.npz", lambda: zipped({"data.npy": npy(np.ones((9, 9)))})[:-30], "not a whole"),
@@ -209,6 +228,16 @@ def test_records_of_several_segments_may_be_sent(tmp_path: Path) -> None:
     assert ecg.record.tolist() == ["a"]
     assert ecg.signal[0, 0, [0, 49, 60, 109]] == pytest.approx([0.3, 0.3, 0.6, 0.6])
     assert np.isnan(ecg.signal[0, 0, 50:60]).all()
+
+
+def test_folders_of_an_archive_are_made_only_where_a_file_lies(tmp_path: Path) -> None:
+    """Rows of folders are not counted, so that thousands of them, or one in a file's place, must
+    do no harm."""
+    files = {"a.hea/": b"", "../x/": b"", **{f"{n}/": b"" for n in range(300)}}
+    archive_of(tmp_path, {**files, "a.hea": HEADER % b"a.dat", "a.dat": bytes(200)})
+    ecg = uploads.read(tmp_path, {"name": "upload.zip", "upload_kind": "wfdb"})
+    assert len(ecg) == 1
+    assert {one.name for one in (tmp_path / "upload").iterdir()} == {"a.hea", "a.dat"}
 
 
 def test_an_archive_with_a_wrong_checksum_is_told(tmp_path: Path) -> None:
@@ -481,6 +510,16 @@ def working_for_us(process: Path) -> bool:
     return ours
 
 
+def processes_with(mark: bytes) -> list[str]:
+    """Living processes that have a variable in their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (process / "environ").read_bytes():
+                found.append(process.name)
+    return found
+
+
 def test_a_running_job_is_cancelled_at_once(busy: httpx.Client, beats: Path) -> None:
     answer = posted(busy, beats / "beats.npz", wait=0, metrics="")
     assert answer.status_code == 202
@@ -550,7 +589,8 @@ def test_a_killed_server_loses_none_of_twenty_jobs(
     port, log = free_port(), tmp_path / "log"
     database = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
     words = ("--jobs-db", database, "lease_seconds=1", "models_loaded=1", "job_nice=0")
-    first = started(port, log, *words)
+    mark = f"MARK={tmp_path}".encode()
+    first = started(port, log, *words, MARK=str(tmp_path))
     second = None
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300) as client:
@@ -562,6 +602,7 @@ def test_a_killed_server_loses_none_of_twenty_jobs(
             wait_for(lambda: client.get(where[0]).json()["state"] == "running")
         first.send_signal(signal.SIGKILL)
         first.wait()
+        wait_for(lambda: not processes_with(mark), every=0.2)  # the job's process ends with it
         second = started(port, log, *words)
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300) as client:
             wait_for(lambda: client.get(where[0]).json()["state"] == "done", every=0.5)

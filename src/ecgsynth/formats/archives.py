@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,9 @@ BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 
 PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 """A name without a way in it."""
+
+DEEPEST = 32
+"""Most folders in one another."""
 
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Ways of packing that are unpacked in bounded pieces; a few bytes of others fill a memory."""
@@ -46,6 +50,7 @@ def opened(file: BinaryIO, most_bytes: int, most_files: int) -> Iterator[zipfile
             _check_sizes(files_in(archive), most_bytes, most_files)
             for member in files_in(archive):
                 _check_member(member)
+            _check_places([PurePosixPath(member.filename) for member in files_in(archive)])
             yield archive
     except (*BROKEN, OSError) as problem:
         raise EcgsynthError(
@@ -69,7 +74,7 @@ def unpacked(archive: Path, folder: Path) -> None:
     """
     try:
         with zipfile.ZipFile(archive) as file:
-            for member in file.infolist():
+            for member in files_in(file):  # rows of folders are not counted, and not needed
                 file.extract(member, folder)  # at most as many bytes as its table says
     except BROKEN as problem:
         raise EcgsynthError(f"the archive is damaged ({problem}); send it again.") from None
@@ -101,9 +106,16 @@ def _check_sizes(members: list[zipfile.ZipInfo], most_bytes: int, most_files: in
         )
 
 
+def _check_places(files: list[PurePosixPath]) -> None:
+    """Refuse files that cannot all be written: a name used twice, or for a file and a folder."""
+    names = [*files, *{folder for file in files for folder in file.parents}]
+    if twice := sorted({str(one) for one, count in Counter(names).items() if count > 1}):
+        raise EcgsynthError(f"the archive holds '{twice[0][:80]}' twice; give each file its name.")
+
+
 def _check_member(member: zipfile.ZipInfo) -> None:
     parts = PurePosixPath(member.filename.replace("\\", "/")).parts
-    if not (parts and all(PLAIN.fullmatch(part) for part in parts)):
+    if not (0 < len(parts) <= DEEPEST and all(PLAIN.fullmatch(part) for part in parts)):
         raise EcgsynthError(
             f"the archive holds '{member.filename[:80]}', which is no plain name of a file inside "
             "it; pack it again from within its folder."

@@ -80,7 +80,7 @@ def open_database(url: str, private: bool = True) -> Engine:
             event.listen(engine, "connect", _tune_private if private else _wait_for_locks)
         Base.metadata.create_all(engine)
         _check_layout(engine, address.render_as_string(hide_password=True))
-    except ArgumentError:
+    except (ArgumentError, UnicodeError):
         raise EcgsynthError(
             f"'{mask_passwords(url)}' is not the URL of a database; write sqlite:///jobs.sqlite or "
             "postgresql+psycopg://user@host/name."

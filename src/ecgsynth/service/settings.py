@@ -19,6 +19,10 @@ KEY = "ECGSYNTH_API_KEY"
 """The key is only read from the environment: every user can read command lines."""
 
 
+MOST = 10**9
+"""Largest whole number of a setting: in bytes it must fit into 64 bits."""
+
+
 def read_key() -> str:
     """The key in the environment; "" if clients need none.
 
@@ -80,19 +84,29 @@ class Settings(BaseModel):
     streams: int = Field(2, ge=1, description="large requests computing at once, per worker")
     models_loaded: int = Field(4, ge=1, description="models kept in memory, per worker")
 
-    jobs: int = Field(1, ge=0, description="jobs that run at once, over all workers")
+    jobs: int = Field(1, ge=0, le=256, description="jobs that run at once, over all workers")
     jobs_waiting: int = Field(32, ge=0, description="jobs in the queue")
     job_seconds: float = Field(3600, gt=0, description="longest job, s")
     job_nice: int = Field(10, ge=0, le=19, description="niceness of a job's process")
     job_memory_mib: int = Field(8192, ge=512, description="memory of a job, MiB")
     lease_seconds: float = Field(
-        15, ge=1, description="time without a sign of life until a worker counts as dead, s"
+        15,
+        ge=1,
+        le=86400,
+        description="time without a sign of life until a worker counts as dead, s",
     )
     keep_mib: int = Field(
         4096, ge=1, description="results of ended jobs, MiB; the oldest are deleted"
     )
     keep_jobs: int = Field(1000, ge=1, description="ended jobs; the oldest are deleted")
     keep_days: float = Field(7, gt=0, description="days that ended jobs and their results are kept")
+
+    @field_validator("*")
+    @classmethod
+    def _is_possible(cls, value: object) -> object:
+        if isinstance(value, int) and value > MOST:
+            raise ValueError(f"must be at most {MOST:,}")
+        return value
 
     @field_validator("origins")
     @classmethod
