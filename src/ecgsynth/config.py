@@ -95,6 +95,9 @@ class Training(_Section):
     style_minutes: float = Field(
         0.0, ge=0, description="a code per so many minutes of a recording instead; 0 = per person"
     )
+    start: str = Field(
+        "", description="a model, run or file whose weights the generator begins with; '' = none"
+    )
     snapshot_every: int = Field(50_000, gt=0, description="examples between resumable snapshots")
     keep_every: int = Field(0, ge=0, description="examples between kept copies of the model")
     samples: int = Field(0, ge=0, description="items drawn and kept after every epoch")

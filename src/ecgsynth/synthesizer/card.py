@@ -26,6 +26,8 @@ class Card(TopLevelSettings):
     members: of a model that holds one generator per class their cards, by class; its own `run`,
         `scaler` and `prior` are then empty.
     transplanted: whether its rare beats are of everybody it knows (`Synthesizer.transplanted`).
+    started_from: of a generator that began with the weights of another model, that model's id and
+        what it learned from; its examples and seconds are counted in.
     examples_seen, core_seconds: what the training took: real items, and CPU seconds of the process
         that wrote (of one alone, all); 0 where it is not known.
     doubts: warnings about the training set, a sentence each.
@@ -45,6 +47,7 @@ class Card(TopLevelSettings):
     members: dict[str, dict[str, Any]] = {}
     transplanted: bool = False
     data: dict[str, Any] = {}
+    started_from: dict[str, str] = {}
     examples_seen: int = 0
     core_seconds: float = 0.0
     seed: int = 0

@@ -47,6 +47,7 @@ from ecgsynth.training.engine import (
 from ecgsynth.training.monitoring.monitor import TrainingMonitor, divergence_error
 from ecgsynth.training.monitoring.tracking import Tracker, speed_figures
 from ecgsynth.training.optimisers import rate_factor
+from ecgsynth.training.start import Start, start_weights
 from ecgsynth.training.stopping import stop_between_steps
 from ecgsynth.training.trainers import Trainer
 
@@ -162,6 +163,7 @@ def _run_training(
             f"the model {run.model.name} cannot be made: not enough memory; take a smaller model."
         ) from problem
     critic = None if critic is None else critic.to(fabric.device)
+    start = Start() if resume else start_weights(generator, settings.start)
     check_bfloat16(fabric, settings.precision, generator, critic)
     learner = Trainer(fabric, settings, objective, generator, critic)
     parts, optimisers = learner.parts, learner.optimisers
@@ -169,6 +171,8 @@ def _run_training(
     step, state = (
         snapshots.load_snapshot(folder, parts, optimisers) if folder and resume else (0, {})
     )
+    if folder and resume:
+        start = Start.of_run(folder, step * settings.per_step, state.get("core_seconds", 0.0))
 
     total = settings.length(len(data))
     per_step = settings.per_step
@@ -177,6 +181,7 @@ def _run_training(
     card.doubts = (
         [*data_warnings, *training_set_warnings(run, data)] if fabric.is_global_zero else []
     )
+    card.started_from = start.facts
     synthesizer = Synthesizer(learner.average, card)
     tracker = Tracker(folder, step * per_step) if folder and fabric.is_global_zero else None
     # It is watched on items drawn once, some of them held out, by rules over what is seen.
@@ -191,14 +196,15 @@ def _run_training(
     def snapshot() -> None:
         """Everything needed to go on, and the model as it stands."""
         synthesizer.generator.eval()
-        card.examples_seen = step * per_step
-        card.core_seconds = round(state.get("core_seconds", 0.0) + time.process_time() - began_cpu)
+        own_seconds = round(state.get("core_seconds", 0.0) + time.process_time() - began_cpu)
+        card.examples_seen = start.examples + step * per_step
+        card.core_seconds = start.core_seconds + own_seconds
         if folder and tracker:
             if not all(
                 w.isfinite().all() for part in parts.values() for w in part.state_dict().values()
             ):
                 raise divergence_error(card.examples_seen)
-            decided = monitor.state | {"core_seconds": card.core_seconds}
+            decided = monitor.state | {"core_seconds": own_seconds}
             snapshots.save_snapshot(folder, step, run, parts, optimisers, decided, digest)
             synthesizer.save(folder / snapshots.MODEL)
             with atomic_write(folder / "card.json") as temporary:
