@@ -11,7 +11,7 @@ import pytest
 from wfdb_files import annotated, write_record
 
 from ecgsynth.datasets import load, store
-from ecgsynth.datasets.beat_records import choose_leads, lead_names
+from ecgsynth.datasets.leads import choose_leads, lead_names
 from ecgsynth.datasets.people import TEST_PEOPLE, person_of
 from ecgsynth.datasets.qtdb import Qtdb
 from ecgsynth.datasets.svdb import SPLITS, Svdb

@@ -20,7 +20,7 @@ def generate(
     = "100",
     seed: Seed = 0,
     context: Annotated[list[str] | None, typer.Option("--context", metavar="NAME=VALUE",
-                       help="Hold contexts fixed, as in rr_before_s=0.5,rr_after_s=0.9.")] = None,
+                       help="Hold contexts fixed, as in rr_before_s=0.5,database=svdb.")] = None,
     to: Annotated[str, typer.Option("--to", help="A {formats} [named after MODEL].")] = "",
     force: Force = False,
 ) -> None:  # fmt: skip
@@ -37,15 +37,17 @@ def generate(
     from ecgsynth.synthesizer import Synthesizer
 
     number = _count(count)
-    fixed = {}
+    fixed: dict[str, float | str] = {}
     for pair in names_of(context):
-        key, _, value = pair.partition("=")
+        key, equals, value = pair.partition("=")
+        if not equals or not value:
+            raise EcgsynthError(
+                f"'{pair}' is not a context; write name=value, as in rr_before_s=0.5."
+            )
         try:
             fixed[key] = float(value)
-        except ValueError:
-            raise EcgsynthError(
-                f"'{pair}' is not a context; write name=number, as in rr_before_s=0.5."
-            ) from None
+        except ValueError:  # one of several kinds, as in lead=V4
+            fixed[key] = value
     target = to or f"{Path(model).stem}{usual_ending()}"
     check_target(target)
     check_targets(target, force=force)

@@ -50,6 +50,7 @@ class Dataset(Protocol):
     Settings: how to cut and filter; a pydantic model. splits: names, by patient.
     licence, citation: written into every card. public: whether its traces may be drawn.
     people: optional static method, patient -> (age, sex): see `ecgsynth.datasets.demographics`.
+    facts: optional static method, settings -> what a card states besides (JSON).
     """
 
     Settings: type[Settings]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,8 @@ from pydantic import Field, field_validator
 from ecgsynth.datasets import Inventory, store
 from ecgsynth.datasets.beats import Cutting, cut_beats, settings_like
 from ecgsynth.datasets.fetching.checksums import first_names
+from ecgsynth.datasets.leads import MAIN, read_annotated
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.wfdb.header import read_header
-from ecgsynth.formats.wfdb.reader import read_recording
 from ecgsynth.progress import recordings
 from ecgsynth.settings import Rate
 from ecgsynth.signals.ecg import Ecg, one_hot
@@ -37,13 +35,7 @@ HELDOUT_FROM = 0.9
 PARTS = ("train", "heldout")
 """Splits that are a part of each recording; their beats have the mean RR of this part."""
 
-MAIN, SECOND = "ECG1", "ECG2"
-"""The main lead of any record (MLII or II where there is one, else the first), and the next."""
-
 LABEL_OF = {symbol: AAMI_CLASSES.index(name) for symbol, name in AAMI_OF_SYMBOL.items()}
-
-UNNAMED = re.compile(r"(?:record .*, )?signal (\d+)")
-"""How a header calls a lead whose name is not known."""
 
 
 class BeatSettings(Cutting):
@@ -96,47 +88,6 @@ def beats_like(spec: Spec) -> dict[str, Any]:
     """Settings under which annotated recordings give beats of this spec."""
     kept = tuple(name for name in spec.classes if name in AAMI_CLASSES)
     return settings_like(spec) | {"classes": kept or AAMI_CLASSES}
-
-
-def lead_names(path: Path) -> tuple[str, ...]:
-    """The leads of a record as its header names them; ECG1, ECG2 where it names none."""
-    names = []
-    for number, signal in enumerate(read_header(path).signals, 1):
-        names.append(f"ECG{number}" if UNNAMED.fullmatch(signal.name) else signal.name)
-    return tuple(names)
-
-
-def choose_leads(record: str, names: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    """Numbers of the wanted leads among those of a record.
-
-    Raises
-    ------
-    EcgsynthError: one of them is not there, or two are the same.
-    """
-    main = next((k for k, name in enumerate(names) if name in ("MLII", "II")), 0)
-    order = [main, *(k for k in range(len(names)) if k != main)]
-    by_place = dict(zip((MAIN, SECOND), order, strict=False))
-    chosen = [names.index(n) if n in names else by_place.get(n, -1) for n in wanted]
-    absent = [name for name, k in zip(wanted, chosen, strict=True) if k < 0]
-    if absent:
-        raise EcgsynthError(f"{record} has no lead {', '.join(absent)}; it has {', '.join(names)}.")
-    if len(set(chosen)) < len(chosen):
-        raise EcgsynthError(f"two of the leads {', '.join(wanted)} are the same one in {record}.")
-    return chosen
-
-
-def read_annotated(path: Path, wanted: tuple[str, ...]) -> tuple[Recording, tuple[str, ...]]:
-    """A record with its reference beats, under the wanted names, and the leads' own names.
-
-    Raises
-    ------
-    EcgsynthError: a file is missing or damaged, or a lead is not there.
-    """
-    names = lead_names(path)
-    chosen = choose_leads(path.name, names, wanted)
-    own = tuple(read_header(path).signals[k].name for k in chosen)
-    recording = read_recording(path, own, "atr")
-    return replace(recording, leads=wanted), tuple(names[k] for k in chosen)
 
 
 Read = Callable[[Path, str, tuple[str, ...]], tuple[Recording, tuple[str, ...]]]

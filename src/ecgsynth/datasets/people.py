@@ -80,6 +80,13 @@ def may_train(person: str) -> bool:
     return person not in TEST_PEOPLE and person not in other_half
 
 
+def known_person(source: str, patient: str) -> str:
+    """The person behind a patient of a set, by the set's `Ecg.source`, such as "mitbih:train"; of
+    sets that are not of these databases, the patient as he is named there."""
+    of_mitbih = source.partition(":")[0] in ("mitbih", "heartbeat_csv")
+    return person_of("mitbih", patient) if of_mitbih else patient
+
+
 def _shuffled(database: str, records: Iterable[str | int]) -> list[str]:
     """The people of these records in an order that their names alone decide."""
     people = {person_of(database, record) for record in records}

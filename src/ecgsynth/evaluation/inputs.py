@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.datasets.people import known_person
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import pick
 from ecgsynth.signals.ecg import Ecg, concatenate
@@ -105,8 +106,11 @@ def warn_of_trained_patients(train: Ecg | None, new: Ecg | None, notes: list[str
     """Warn if people of the new patients' set have the names of training people."""
     if train is None or new is None or train.patient is None or new.patient is None:
         return
-    names = {*new.patient.tolist()} - {""}
-    if same := sorted(names & {*train.patient.tolist()}):
+    names, trained = (
+        {known_person(ecg.source, name) for name in np.unique(ecg.patient).tolist()} - {""}
+        for ecg in (new, train)
+    )
+    if same := sorted(names & trained):
         _warn(
             notes,
             f"NEW PATIENTS MAY NOT BE NEW: {len(same)} of {len(names)} have names of trained "

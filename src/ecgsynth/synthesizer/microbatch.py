@@ -59,7 +59,7 @@ class Microbatch:
         count: int | Mapping[str, int],
         label: str | list[str] | None = None,
         seed: int = 0,
-        context: Mapping[str, float] | None = None,
+        context: Mapping[str, float | str] | None = None,
     ) -> Order:
         """An order of at most a block of items; parameters and errors are those of `stream`."""
         plan = plan_classes(self.sampler, count, label)

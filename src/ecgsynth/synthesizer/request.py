@@ -18,7 +18,8 @@ from ecgsynth.arguments import (
     quote,
 )
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.signals.prior import usual_ranges
+from ecgsynth.signals.prior import ContextPrior, usual_ranges
+from ecgsynth.signals.prior.kinds import expand, is_kind
 from ecgsynth.synthesizer.ensemble import Sampler
 
 log = logging.getLogger("ecgsynth")
@@ -92,8 +93,9 @@ def _checked_class(sampler: Sampler, name: str) -> str:
     )
 
 
-def check_context(sampler: Sampler, context: Mapping[str, float] | None) -> dict[str, float]:
+def check_context(sampler: Sampler, context: Mapping[str, float | str] | None) -> dict[str, float]:
     given = check_mapping({} if context is None else context, "context", "{'rr_before_s': 0.5}")
+    given = expand(given, sampler.prior.contexts)
     for key, value in given.items():
         if key not in sampler.prior.contexts:
             raise EcgsynthError(
@@ -105,6 +107,10 @@ def check_context(sampler: Sampler, context: Mapping[str, float] | None) -> dict
             raise EcgsynthError(f"the context '{key}' must be a finite number; got {quote(value)}.")
         if key.endswith("_s") and value <= 0:
             raise EcgsynthError(f"the context '{key}' is a time: above 0 s; got {value:g}.")
+        if is_kind(key):
+            if value not in (0, 1):
+                raise EcgsynthError(f"the context '{key}' is 1 or 0; got {value:g}.")
+            continue
         low, _, high = usual_ranges(sampler.priors)[key]
         if np.isnan(low):
             log.warning("no training item had a number for '%s'; it changes nothing.", key)
@@ -113,7 +119,11 @@ def check_context(sampler: Sampler, context: Mapping[str, float] | None) -> dict
                 "%s=%g lies outside what was learned (%.2f to %.2f); do not trust such beats.",
                 key, value, low, high,
             )  # fmt: skip
-    return {key: float(value) for key, value in given.items()}
+    fixed = {key: float(value) for key, value in given.items()}
+    for prior in sampler.priors:
+        if isinstance(prior, ContextPrior):
+            prior.check_kinds(fixed)
+    return fixed
 
 
 def label_list(label: str | Iterable[str]) -> list[str]:

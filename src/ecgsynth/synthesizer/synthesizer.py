@@ -191,7 +191,7 @@ class Synthesizer:
         count: int | Mapping[str, int],
         label: str | list[str] | None = None,
         seed: int = 0,
-        context: Mapping[str, float] | None = None,
+        context: Mapping[str, float | str] | None = None,
     ) -> Ecg:
         """Synthetic items as one `Ecg`; see `stream` for the parameters.
 
@@ -214,7 +214,7 @@ class Synthesizer:
         count: int | Mapping[str, int],
         label: str | list[str] | None = None,
         seed: int = 0,
-        context: Mapping[str, float] | None = None,
+        context: Mapping[str, float | str] | None = None,
         chunk: int = CHUNK,
         start: int = 0,
         stop: int | None = None,
@@ -228,7 +228,8 @@ class Synthesizer:
             out.
         seed: same seed, same items, whatever `chunk` is.
         context: values to hold fixed, such as {"rr_before_s": 0.5}; the rest is drawn from the
-            class's own distribution.
+            class's own distribution. Of contexts such as `database:svdb` also
+            {"database": "svdb"}.
         chunk: how many at a time, in whole blocks.
         start, stop: only this slice of the whole set, so that several processes can share it.
 

@@ -39,7 +39,8 @@ def make_card(run: Run, data: Ecg, spec: Spec, scaler: Scaler, prior: Prior, sty
             "public": dataset.public,
             "items": int(round_coarse(len(data))),
             "classes": classes_of(data),
-        },
+        }
+        | (dataset.facts(run.data_settings()) if hasattr(dataset, "facts") else {}),
         seed=run.seed,
         commit=_git_commit(),
         versions=package_versions(),

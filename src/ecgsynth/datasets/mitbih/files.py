@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgsynth.datasets import store
-from ecgsynth.datasets.beat_records import choose_leads, read_annotated
+from ecgsynth.datasets.leads import choose_leads, read_annotated
 from ecgsynth.errors import DamagedFileError, EcgsynthError
 from ecgsynth.signals.recording import Annotations, Recording
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from ecgsynth.datasets import Inventory
-from ecgsynth.datasets.beat_records import MAIN, SECOND, BeatDatabase, BeatSettings, beats_like
+from ecgsynth.datasets.beat_records import BeatDatabase, BeatSettings, beats_like
 from ecgsynth.datasets.demographics import Person, people_of_headers
+from ecgsynth.datasets.leads import MAIN, SECOND
 from ecgsynth.datasets.people import GIVEN, QTDB, QTDB_NEW, QTDB_WITHOUT_BEATS, person_of
 from ecgsynth.datasets.qtdb import files
 from ecgsynth.registry import DATASETS

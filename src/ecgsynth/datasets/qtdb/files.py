@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.datasets import store
-from ecgsynth.datasets.beat_records import lead_names
+from ecgsynth.datasets.leads import lead_names
 from ecgsynth.datasets.ludb.files import pair_waves
 from ecgsynth.formats.wfdb.annotations import read_annotations
 from ecgsynth.formats.wfdb.header import read_header

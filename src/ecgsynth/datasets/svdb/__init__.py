@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ecgsynth.datasets import Inventory, store
-from ecgsynth.datasets.beat_records import MAIN, SECOND, BeatDatabase, BeatSettings, beats_like
+from ecgsynth.datasets.beat_records import BeatDatabase, BeatSettings, beats_like
+from ecgsynth.datasets.leads import MAIN, SECOND
 from ecgsynth.datasets.people import GIVEN, SVDB, SVDB_GIVEN, person_of
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg

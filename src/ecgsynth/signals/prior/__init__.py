@@ -21,8 +21,9 @@ from ecgsynth.signals.anonymity import PEOPLE, people_of, round_coarse, round_me
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior.classes import ClassPrior
 from ecgsynth.signals.prior.columns import Columns
+from ecgsynth.signals.prior.kinds import Kinds, columns_of, fit_kinds, law_of_kinds
 from ecgsynth.signals.prior.laws import Values
-from ecgsynth.signals.prior.measured import fit_classes
+from ecgsynth.signals.prior.measured import fit_classes, is_per_style
 from ecgsynth.signals.spec import Spec
 
 
@@ -112,6 +113,7 @@ class ContextPrior:
     mean, sd: [context], over the training set; by these contexts are standardised.
     hidden: names of contexts that follow those of `spec`; they are drawn together with them, but
         no model sees them.
+    kinds: of contexts such as `lead:V4` the styles that have them; see `prior.kinds`.
     """
 
     spec: Spec
@@ -119,6 +121,7 @@ class ContextPrior:
     mean: Values
     sd: Values
     hidden: tuple[str, ...] = ()
+    kinds: Kinds = field(default_factory=dict)
 
     kind = "contexts"
 
@@ -167,21 +170,29 @@ class ContextPrior:
         """Measure the prior of a training set; style: [item]; hidden: [item] under each name."""
         hidden = hidden or {}
         seen = np.asarray(ecg.context, np.float64)
-        columns = Columns((*ecg.spec.context, *hidden))
-        classes = fit_classes(ecg, style, np.column_stack([seen, *hidden.values()]), columns)
-        person = people_of(ecg)
+        columns, person = Columns((*ecg.spec.context, *hidden)), people_of(ecg)
+        numbers = np.column_stack([seen, *hidden.values()])
+        kinds = fit_kinds(ecg.spec.context, seen, style) if is_per_style(person, style) else {}
+        numbers[:, [columns.names.index(name) for name in kinds]] = np.nan
+        classes = fit_classes(ecg, style, numbers, columns)
         mean, sd = (
             np.array([_rounded_moments(column, person) for column in seen.T]).reshape(-1, 2).T
         )
-        return cls(ecg.spec, classes, mean, sd, tuple(hidden))
+        return cls(ecg.spec, classes, mean, sd, tuple(hidden), kinds)
 
     def draw(self, name: str, uniform: Values, fixed: Mapping[str, float]) -> Drawn:
         """Labels, styles and contexts of items of one class.
 
         uniform: [item, uniforms] in (0, 1): the first column chooses the style.
-        fixed: contexts that the caller sets; styles in which they are usual become likelier.
+        fixed: contexts that the caller sets; styles in which they are usual become likelier. Of
+        contexts such as `lead:V4`, only styles that have them are drawn.
+
+        Raises
+        ------
+        EcgsynthError: too few people have such contexts together.
         """
-        law, columns = self.classes[name], self.columns
+        law, columns = self.law(name, fixed), self.columns
+        fixed = {key: value for key, value in fixed.items() if key not in self.kinds}
         at = [columns.names.index(key) for key in fixed]
         wanted = np.array(list(fixed.values()))
         context = np.full((len(uniform), len(columns.names)), np.nan)
@@ -195,10 +206,39 @@ class ContextPrior:
                 gap = wanted - np.nan_to_num(counted) @ loading.T
                 counted = law.shift_to_fixed(counted, gap, loading, part, items)
             context[rows] = columns.from_working(counted, context[rows])
+        style = law.styles[chosen]
+        for k, values in columns_of(self.kinds, columns.names, style).items():
+            context[:, k] = values
         label = np.zeros((len(uniform), len(self.spec.classes)), np.float32)
         if name:
             label[:, self.spec.class_index(name)] = 1
-        return Drawn(label, law.styles[chosen], context)
+        return Drawn(label, style, context)
+
+    def check_kinds(self, fixed: Mapping[str, float]) -> None:
+        """Refuse fixed contexts that too few people have together.
+
+        Raises
+        ------
+        EcgsynthError: they do.
+        """
+        for name in self.classes:
+            self.law(name, fixed)
+
+    def law(self, name: str, fixed: Mapping[str, float]) -> ClassPrior:
+        """The law of a class for the styles that have what is fixed of `kinds`.
+
+        Raises
+        ------
+        EcgsynthError: too few people have such contexts together.
+        """
+        wanted = {key: value for key, value in fixed.items() if key in self.kinds}
+        law = self.classes[name]
+        return law_of_kinds(law, self._home, self.kinds, wanted) if wanted else law
+
+    @property
+    def _home(self) -> ClassPrior:
+        """The law of the class that most people have."""
+        return max(self.classes.values(), key=lambda law: len(law.styles))
 
     def usual(self) -> dict[str, tuple[float, float, float]]:
         """Lowest, middle and highest usual value of every context."""
@@ -219,7 +259,7 @@ class ContextPrior:
         those, and the class keeps its ratios to the mean RR: an early beat is as early for its
         heart as before.
         """
-        home = max(self.classes.values(), key=lambda law: len(law.styles))
+        home = self._home
         classes = {
             name: law if law is home else law.with_all_styles(home)
             for name, law in self.classes.items()
@@ -232,7 +272,7 @@ class ContextPrior:
             "sd": self.sd.round(5).tolist(),
             "hidden": list(self.hidden),
             "classes": {name: law.to_json() for name, law in self.classes.items()},
-        }
+        } | ({"kinds": {name: list(own) for name, own in self.kinds.items()}} if self.kinds else {})
 
     @classmethod
     def from_json(cls, spec: Spec, data: dict[str, Any]) -> ContextPrior:
@@ -253,7 +293,10 @@ class ContextPrior:
                 raise ValueError("it has a mean and an SD of other contexts")
             if not (np.isfinite(mean) & np.isfinite(sd) & (sd > 0)).all():
                 raise ValueError("it has a mean or an SD that no contexts have")
-            return cls(spec, classes, mean, sd, hidden)
+            kinds = {name: tuple(map(int, own)) for name, own in data.get("kinds", {}).items()}
+            if not set(kinds) <= set(spec.context):
+                raise ValueError("it has kinds that are no contexts")
+            return cls(spec, classes, mean, sd, hidden, kinds)
         except (KeyError, ValueError, TypeError, AttributeError) as problem:
             raise EcgsynthError(f"the context prior in the card is damaged: {problem}.") from None
 

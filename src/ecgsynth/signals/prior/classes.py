@@ -90,6 +90,16 @@ class ClassPrior:
             shares=np.tile(np.bincount(self.kin, self.shares, kins), count) / count,
         )
 
+    def of_styles(self, rows: NDArray[np.bool_]) -> ClassPrior:
+        """The same class in some of its styles; rows: [style]."""
+        return replace(
+            self,
+            styles=self.styles[rows],
+            slices=self.slices[rows],
+            kin=self.kin[rows],
+            shares=self.shares[rows] / self.shares[rows].sum(),
+        )
+
     def to_json(self) -> dict[str, Any]:
         return {
             "styles": self.styles.tolist(),

@@ -33,8 +33,7 @@ def fit_classes(
     levels[:, ~owned], counted[:, owned] = np.nan, np.nan
     by = _ranking_column(levels, columns)
     # Where a style is a person, its contexts are those of people like him.
-    pairs = np.unique(np.stack([style, person]), axis=1)
-    styled = 1 < len(pairs[0]) == len(np.unique(pairs[0])) and len(columns.names) > 0
+    styled = is_per_style(person, style) and len(columns.names) > 0
     slices = _slices(levels[:, by]) if styled else np.tile([0.0, 1.0], (len(levels), 1))
     everyone = fit_law(levels, np.arange(len(levels)), columns.steps)
     all_items = fit_law(counted, person, columns.steps)
@@ -59,6 +58,12 @@ def fit_classes(
             _fill_law(people, everyone), tuple(items),
         )  # fmt: skip
     return found
+
+
+def is_per_style(person: NDArray[np.int64], style: NDArray[np.int64]) -> bool:
+    """Whether there are several styles, and each of them is of one person."""
+    pairs = np.unique(np.stack([style, person]), axis=1)
+    return 1 < len(pairs[0]) == len(np.unique(pairs[0]))
 
 
 def _rows(ecg: Ecg) -> dict[str, NDArray[np.int64]]:
