@@ -107,8 +107,8 @@ def warn_of_trained_patients(train: Ecg | None, new: Ecg | None, notes: list[str
     if train is None or new is None or train.patient is None or new.patient is None:
         return
     names, trained = (
-        {known_person(ecg.source, name) for name in np.unique(ecg.patient).tolist()} - {""}
-        for ecg in (new, train)
+        {known_person(source, name) for name in np.unique(patient).tolist()} - {""}
+        for source, patient in ((new.source, new.patient), (train.source, train.patient))
     )
     if same := sorted(names & trained):
         _warn(

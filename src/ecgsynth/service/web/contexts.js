@@ -4,9 +4,9 @@ import { figure, make } from "./dom.js";
 
 const SAID = {
   rr_before_s: "RR before", rr_after_s: "RR after", rr_mean_s: "Mean RR", heart_rate: "Heart rate",
-  age: "Age", sex: "Sex",
+  age: "Age", sex: "Sex", database: "Database", lead: "Lead", gain: "Gain in the header",
 };
-const SEXES = [["", "drawn from the prior"], ["0", "male"], ["1", "female"]];
+const SEXES = [["0", "male"], ["1", "female"]];
 
 const titleOf = (name) => SAID[name] || name.replace(/_s$/, "").replaceAll("_", " ");
 
@@ -17,18 +17,30 @@ function valueText({ name, unit }, value) {
   return `${figure(value, 2)} s${rate}`;
 }
 
-/** Fill `place`, a fieldset, with a row for each context. */
+/** Kind -> its values, of contexts such as `lead:V4`. */
+function kindsOf(known) {
+  const kinds = {};
+  for (const { name } of known.filter((one) => one.name.includes(":"))) {
+    const [kind, value] = name.split(":");
+    (kinds[kind] ||= []).push([value, value]);
+  }
+  return kinds;
+}
+
+/** Fill `place`, a fieldset, with a row for each context, and one for each kind. */
 export function contexts(place, known) {
   const legend = place.querySelector("legend");
-  const rows = known.map((one) => (one.name === "sex" ? list(one) : slider(one)));
+  const rows = known.filter((one) => !one.name.includes(":"))
+    .map((one) => (one.name === "sex" ? list("sex", SEXES) : slider(one)));
+  for (const [kind, values] of Object.entries(kindsOf(known))) rows.push(list(kind, values, { "data-kind": kind }));
   place.replaceChildren(legend, ...(rows.length ? rows
     : [make("p", { class: "hint" }, "This model has no context besides the class.")]));
 }
 
-function list({ name }) {
+function list(name, values, more = {}) {
   return make("div", { class: "context" }, make("label", { for: `context-${name}` }, titleOf(name)),
-    make("select", { id: `context-${name}`, "data-context": name },
-      ...SEXES.map(([value, text]) => make("option", { value }, text))));
+    make("select", { id: `context-${name}`, "data-context": name, ...more },
+      ...[["", "drawn from the prior"], ...values].map(([value, text]) => make("option", { value }, text))));
 }
 
 function slider(one) {
@@ -65,13 +77,19 @@ function slider(one) {
 export function chosenContext(place) {
   const fixed = [...place.querySelectorAll("[data-context]")].filter((one) =>
     one.tagName === "SELECT" ? one.value : one.dataset.drawn === "false");
-  return Object.fromEntries(fixed.map((one) => [one.dataset.context, Number(one.value)]));
+  return Object.fromEntries(fixed.map((one) => (one.dataset.kind
+    ? [`${one.dataset.kind}:${one.value}`, 1] : [one.dataset.context, Number(one.value)])));
 }
 
 /** Hold a context fixed, as in a link; extends the slider if the value is outside. */
 export function choose(place, name, value) {
-  const input = place.querySelector(`[data-context="${CSS.escape(name)}"]`);
+  const [kind, chosen] = name.split(":");
+  const input = place.querySelector(`[data-context="${CSS.escape(kind)}"]`);
   if (!input || !Number.isFinite(value)) return;
+  if (chosen) {
+    if (value) input.value = chosen;
+    return;
+  }
   if (input.type === "range") {
     input.min = String(Math.min(Number(input.min), value));
     input.max = String(Math.max(Number(input.max), value));
