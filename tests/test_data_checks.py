@@ -140,7 +140,7 @@ def test_rate_or_length_far_from_the_recipe(beats: Ecg, fs: float, samples: int)
     assert "the recipe mitbih-beats was made for 256 samples at 360 Hz" in other
 
 
-@pytest.mark.data("mitbih", "ludb", "ptbxl")
+@pytest.mark.data("mitbih", "svdb", "qtdb", "ludb", "ptbxl")
 @pytest.mark.parametrize("recipe", [name for name in shipped() if "biosgan" not in name])
 def test_of_the_sets_of_shipped_recipes_only_few_items_are_said(recipe: str) -> None:
     from ecgsynth.datasets import load
