@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 from scipy.signal import periodogram
+from tiny import some_events
 from torch import Tensor, nn
 
 from ecgsynth.condition import Condition
@@ -57,6 +59,7 @@ def condition_for(spec: Spec, seed: int = 0) -> Condition:
         (torch.rand(BATCH, len(spec.classes), generator=random) > 0.5).float(),
         torch.randn(BATCH, len(spec.context), generator=random),
         torch.arange(BATCH) % STYLES,
+        some_events(BATCH),
     )
 
 
@@ -185,15 +188,15 @@ def moved_latent(latent: Tensor, condition: Condition) -> tuple[Tensor, Conditio
 
 
 def moved_label(latent: Tensor, condition: Condition) -> tuple[Tensor, Condition]:
-    return latent, Condition(1 - condition.label, condition.context, condition.style)
+    return latent, replace(condition, label=1 - condition.label)
 
 
 def moved_context(latent: Tensor, condition: Condition) -> tuple[Tensor, Condition]:
-    return latent, Condition(condition.label, condition.context + 1, condition.style)
+    return latent, replace(condition, context=condition.context + 1)
 
 
 def moved_style(latent: Tensor, condition: Condition) -> tuple[Tensor, Condition]:
-    return latent, Condition(condition.label, condition.context, (condition.style + 1) % STYLES)
+    return latent, replace(condition, style=(condition.style + 1) % STYLES)
 
 
 MOVES = (moved_latent, moved_label, moved_context, moved_style)

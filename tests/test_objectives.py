@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from tiny import some_events
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -119,7 +120,8 @@ def test_losses_reach_every_parameter_of_every_family(name: str, model: str) -> 
     with torch.no_grad():  # parts that start at zero would stop the gradient
         for weight in (*generator.parameters(), *critic.parameters()):
             weight.add_(0.1 * torch.randn_like(weight))
-    condition = Condition(torch.eye(2).repeat(2, 1), torch.randn(4, 1), torch.arange(4) % 2)
+    label, style = torch.eye(2).repeat(2, 1), torch.arange(4) % 2
+    condition = Condition(label, torch.randn(4, 1), style, some_events(4))
     real, latent = torch.randn(4, 1, 256), torch.randn(4, generator.latent)
     with torch.no_grad():
         tells_classes = critic(critic.view(real), condition)[1] is not None

@@ -10,6 +10,7 @@ from ecgsynth.condition import Condition
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.models.events import BUMP_S, LONGEST_S, event_track
 from ecgsynth.models.renderer import Renderer, RendererNet
+from ecgsynth.models.renderer_student import RendererStudent
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.events import (
     check_events,
@@ -134,3 +135,35 @@ def test_the_events_change_what_is_drawn() -> None:
         other.more["events"][:, 0, 0] += 0.2
         assert (Renderer.sample(net, noise, other) - here).abs().max() > 1e-4
         assert torch.equal(Renderer.sample(net, noise, condition()), here)
+
+
+def student(spec: Spec = SPEC) -> tuple[torch.nn.Module, torch.nn.Module]:
+    settings = RendererStudent.Settings(**RendererStudent.tiny)
+    return RendererStudent.generator(settings, spec), RendererStudent.critic(settings, spec)
+
+
+def test_a_student_is_the_first_step_of_its_teacher() -> None:
+    teacher, (pupil, _) = tiny(), student()
+    pupil.load_state_dict(teacher.state_dict())
+    noise = torch.randn(2, teacher.latent)
+    with torch.no_grad():
+        start = teacher(teacher.shaped(noise), condition(), torch.zeros(2))
+        np.testing.assert_allclose(
+            pupil.eval()(noise, condition()), teacher.decode(start), atol=1e-5
+        )
+        np.testing.assert_allclose(
+            RendererStudent.sample(pupil, noise, condition()), teacher.decode(start), atol=1e-5
+        )
+
+
+def test_the_critic_sees_the_leads_and_what_was_asked() -> None:
+    _, critic = student()
+    signal = torch.randn(2, 12, 2000)
+    view = critic.view(signal)
+    assert view.shape == (2, 16, 400)
+    logit, classes = critic(view, condition())
+    assert logit.shape == (2,)
+    assert classes is None
+    other = condition()
+    other.more["events"][:, 0, 0] += 0.2
+    assert (critic(view, other)[0] - logit).abs().max() > 1e-6

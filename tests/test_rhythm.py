@@ -285,3 +285,9 @@ def test_one_person_more_or_less_does_not_change_stored_numbers_of_rare_labels()
     assert few.sum() == 4
     assert CLASSES.index("PACE") not in named
     assert not any(data["moves"][CLASSES.index("PACE")])
+
+
+def test_single_beats_have_no_rhythm_to_learn() -> None:
+    ecg, events = training()
+    with pytest.raises(EcgsynthError, match="holds 4 beats"):
+        RecordPrior.fit(ecg, events[:, :1])

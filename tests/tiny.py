@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from ecgsynth.config import Run
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.events import EVENT
 from ecgsynth.synthesizer import Synthesizer
 
 BATCH = 16
@@ -26,6 +31,14 @@ def tiny_run(steps: int = 6, *, objective: dict[str, Any] | None = None, **train
             "snapshot_every": 2 * BATCH, "log_every": 1, "accelerator": "cpu", **training,
         },
     })  # fmt: skip
+
+
+def some_events(batch: int) -> dict[str, Tensor]:
+    """What families that draw beats in time are given besides: an item has one or two beats."""
+    events = np.full((batch, 2, len(EVENT)), np.nan, np.float32)
+    events[:, 0] = [0.2, 0, 0.1, 0.4]
+    events[1::2, 1] = [0.45, 2, np.nan, np.nan]
+    return {"events": torch.from_numpy(events)}
 
 
 def tiny_synthesizer(data: Ecg) -> Synthesizer:

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecgsynth.condition import Condition
 from ecgsynth.models import Settings as BaseSettings
-from ecgsynth.models.cosines import resampling
 from ecgsynth.models.events import CHANNELS, event_track
 from ecgsynth.models.flow import time_waves
-from ecgsynth.models.layers import ConditionEmbedding, Conv, full_precision
+from ecgsynth.models.frames import Frames
+from ecgsynth.models.layers import ConditionEmbedding, Conv
 from ecgsynth.registry import MODELS
 from ecgsynth.sampling.solvers import heun
 from ecgsynth.signals.spec import Spec
-from ecgsynth.signals.vocabulary import INDEPENDENT_LEADS, LEADS_12, twelve_leads
 
 PATCH = 5
 """Frames that one position of the network holds."""
 
 DEEPEST = 4 * PATCH
 """Frames of a position at the coarsest level; lengths are multiples of it."""
-
-DECAY_HZ, FLOOR_HZ, WHITENED, LEVEL = 15.5, 40.0, 0.6, 2.04
-"""Of the spectrum of ECG records, .5 to 40 Hz (PTB-XL, folds 1-8): by which frequency it falls to a
-third, and where it stops falling; the power by which the signal is divided by it; and the level
-that makes the variance one. Wholly white, noise between the beats would count as much as they."""
 
 
 @MODELS.register("renderer")
@@ -81,10 +73,10 @@ class Renderer:
             return generator(y, condition, at, track)
 
         y = heun(clean, generator.shaped(latent), generator.steps, generator.bend)
-        framed = generator.coloured(y)
+        framed = generator.signal.coloured(y)
         if "known" in condition.more:
             framed = torch.where(condition.more["mask"] > 0, condition.more["known"], framed)
-        return generator.sampled(framed)
+        return generator.signal.sampled(framed)
 
 
 class RendererNet(nn.Module):
@@ -95,30 +87,12 @@ class RendererNet(nn.Module):
     units, and `mask` [batch, lead, frame], 1 where it is known.
     """
 
-    down: Tensor
-    whiten: Tensor
-    colour: Tensor
-    up: Tensor
-    derivation: Tensor
-
     def __init__(self, settings: Renderer.Settings, spec: Spec) -> None:
         super().__init__()
-        self.steps, self.bend, self.rate = settings.steps, settings.bend, settings.frames_per_s
-        leads, derivation = independent_leads(spec)
-        self.leads, self.rows = len(leads), [spec.leads.index(name) for name in leads]
-        self.frames = max(1, round(spec.seconds * self.rate / DEEPEST)) * DEEPEST
+        self.steps, self.bend = settings.steps, settings.bend
+        self.signal = Frames(spec, settings.frames_per_s, DEEPEST)
+        self.leads, self.frames = self.signal.leads, self.signal.frames
         self.seconds = spec.seconds
-        # Fixed, and the same whatever the rate of the samples.
-        colour = spectrum(np.arange(self.frames) / (2 * spec.seconds)) ** WHITENED
-        frames, samples = self.frames, spec.samples
-        for name, matrix in {
-            "down": resampling(samples, frames),
-            "whiten": resampling(frames, frames, 1 / colour),
-            "colour": resampling(frames, frames, colour),
-            "up": resampling(frames, samples),
-            "derivation": derivation,
-        }.items():
-            self.register_buffer(name, torch.from_numpy(matrix), persistent=False)
         self.latent = self.leads * self.frames
         size = settings.embedding
         (fine, mid, coarse), (n_fine, n_mid, n_coarse) = settings.widths, settings.depths
@@ -146,13 +120,11 @@ class RendererNet(nn.Module):
 
     def framed(self, signal: Tensor) -> Tensor:
         """[batch, lead, sample] to [batch, lead, frame], in scaled units, as a known part is."""
-        with full_precision(signal):
-            return signal[:, self.rows] @ self.down
+        return self.signal.framed(signal)
 
     def whitened(self, framed: Tensor) -> Tensor:
         """What `framed` gave, whitened."""
-        with full_precision(framed):
-            return framed @ self.whiten
+        return self.signal.whitened(framed)
 
     def encode(self, signal: Tensor) -> Tensor:
         """[batch, lead, sample] to [batch, lead, frame], whitened."""
@@ -160,17 +132,7 @@ class RendererNet(nn.Module):
 
     def decode(self, y: Tensor) -> Tensor:
         """[batch, lead, frame], whitened, to [batch, lead, sample]."""
-        return self.sampled(self.coloured(y))
-
-    def coloured(self, y: Tensor) -> Tensor:
-        """What undoes `whitened`."""
-        with full_precision(y):
-            return y.float() @ self.colour
-
-    def sampled(self, framed: Tensor) -> Tensor:
-        """[batch, lead, frame] to [batch, lead, sample], all leads of the spec."""
-        with full_precision(framed):
-            return torch.einsum("dl,bls->bds", self.derivation, framed @ self.up)
+        return self.signal.sampled(self.signal.coloured(y))
 
     def track(self, condition: Condition) -> Tensor:
         """[batch, channel, frame]: events, known part and where it is known."""
@@ -248,19 +210,6 @@ class Attention(nn.Module):
         query, key, value = parts.transpose(-1, -2).unbind(1)
         seen = F.scaled_dot_product_attention(query, key, value)
         return x + self.answer(seen.transpose(-1, -2).reshape(batch, width, 1, places))
-
-
-def independent_leads(spec: Spec) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    """The leads that the network makes, and the matrix [lead, made] that gives all of them."""
-    if spec.leads == LEADS_12:
-        made = np.eye(len(INDEPENDENT_LEADS), dtype=np.float32)
-        return INDEPENDENT_LEADS, twelve_leads(made).astype(np.float32)
-    return spec.leads, np.eye(len(spec.leads), dtype=np.float32)
-
-
-def spectrum(hz: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Amplitude of ECG at these frequencies."""
-    return LEVEL * np.exp(-np.minimum(hz, FLOOR_HZ) / DECAY_HZ)
 
 
 def _halved(x: Tensor) -> Tensor:

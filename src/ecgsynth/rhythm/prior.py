@@ -22,6 +22,7 @@ from ecgsynth.rhythm.makers import (
     sinus,
 )
 from ecgsynth.rhythm.parameters import (
+    FEWEST,
     PARAMETERS,
     count_ectopic,
     measure_coupling,
@@ -117,7 +118,13 @@ class RecordPrior:
         person, spec = people_of(ecg), ecg.spec
         label, context = np.asarray(ecg.label) > 0, np.asarray(ecg.context, np.float64)
         labels = LabelSets.fit(spec.classes, label, person)
-        numbers = np.column_stack([context, measure_rhythms(events)])
+        measured = measure_rhythms(events)
+        if not np.isfinite(measured[:, 0]).any():
+            raise EcgsynthError(
+                f"no item of {ecg.source} holds {FEWEST} beats, from which a rhythm is measured; "
+                "give whole recordings or longer windows."
+            )
+        numbers = np.column_stack([context, measured])
         rhythm = _rhythm_of(spec, label)
         steps = np.resize(STEPS, numbers.shape[1])
         every, laws = fit_law(numbers, person, steps), {}

@@ -155,7 +155,7 @@ class NetworkSampler:
         if VALID in by_name:
             valid = by_name[VALID].round().clip(1, self.spec.samples).astype(np.int32)
         signal = zero_padding(np.round(signal, 3), valid)  # to 1 uV
-        if hasattr(self.generator, "derivation") and self.spec.leads == LEADS_12:
+        if "events" in self.family.takes and self.spec.leads == LEADS_12:
             made = [LEADS_12.index(name) for name in INDEPENDENT_LEADS]
             signal = twelve_leads(signal[:, made])  # so that Einthoven's law holds exactly
         events = drawn.more.get("events")

@@ -1,0 +1,80 @@
+"""Signals as a renderer sees them: independent leads at a low rate, whitened."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ecgsynth.models.cosines import resampling
+from ecgsynth.models.layers import full_precision
+from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.vocabulary import INDEPENDENT_LEADS, LEADS_12, twelve_leads
+
+DECAY_HZ, FLOOR_HZ, WHITENED, LEVEL = 15.5, 40.0, 0.6, 2.04
+"""Of the spectrum of ECG records, .5 to 40 Hz (PTB-XL, folds 1-8): by which frequency it falls to a
+third, and where it stops falling; the power by which the signal is divided by it; and the level
+that makes the variance one. Wholly white, noise between the beats would count as much as they."""
+
+
+class Frames(nn.Module):
+    """From samples to frames and back, by fixed matrices; nothing in it learns.
+
+    rate: frames a second. multiple: of which the number of frames is one.
+    """
+
+    down: Tensor
+    whiten: Tensor
+    colour: Tensor
+    up: Tensor
+    derivation: Tensor
+
+    def __init__(self, spec: Spec, rate: float, multiple: int) -> None:
+        super().__init__()
+        leads, derivation = independent_leads(spec)
+        self.leads, self.rows = len(leads), [spec.leads.index(name) for name in leads]
+        frames = max(1, round(spec.seconds * rate / multiple)) * multiple
+        self.frames, self.seconds = frames, spec.seconds
+        colour = spectrum(np.arange(frames) / (2 * spec.seconds)) ** WHITENED
+        for name, matrix in {
+            "down": resampling(spec.samples, frames),
+            "whiten": resampling(frames, frames, 1 / colour),
+            "colour": resampling(frames, frames, colour),
+            "up": resampling(frames, spec.samples),
+            "derivation": derivation,
+        }.items():
+            self.register_buffer(name, torch.from_numpy(matrix), persistent=False)
+
+    def framed(self, signal: Tensor) -> Tensor:
+        """[batch, lead, sample] to [batch, lead, frame], in scaled units, as a known part is."""
+        with full_precision(signal):
+            return signal[:, self.rows] @ self.down
+
+    def whitened(self, framed: Tensor) -> Tensor:
+        """What `framed` gave, whitened."""
+        with full_precision(framed):
+            return framed @ self.whiten
+
+    def coloured(self, y: Tensor) -> Tensor:
+        """What undoes `whitened`."""
+        with full_precision(y):
+            return y.float() @ self.colour
+
+    def sampled(self, framed: Tensor) -> Tensor:
+        """[batch, lead, frame] to [batch, lead, sample], all leads of the spec."""
+        with full_precision(framed):
+            return torch.einsum("dl,bls->bds", self.derivation, framed @ self.up)
+
+
+def independent_leads(spec: Spec) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+    """The leads that the network makes, and the matrix [lead, made] that gives all of them."""
+    if spec.leads == LEADS_12:
+        made = np.eye(len(INDEPENDENT_LEADS), dtype=np.float32)
+        return INDEPENDENT_LEADS, twelve_leads(made).astype(np.float32)
+    return spec.leads, np.eye(len(spec.leads), dtype=np.float32)
+
+
+def spectrum(hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Amplitude of ECG at these frequencies."""
+    return LEVEL * np.exp(-np.minimum(hz, FLOOR_HZ) / DECAY_HZ)
