@@ -98,4 +98,5 @@ def metric(
 
 
 def too_few(count: int) -> Estimate:
+    """No value, since the items are too few."""
     return Estimate(float("nan"), note=f"{count} items; at least {MIN_ITEMS} are needed")

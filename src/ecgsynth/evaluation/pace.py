@@ -34,4 +34,5 @@ def cost(metric: Metric, quick: bool, seeds: int = 1) -> float:
 
 
 def total(metrics: Iterable[Metric], quick: bool, seeds: int = 1) -> float:
+    """Seconds that metrics take together."""
     return sum(cost(metric, quick, seeds) for metric in metrics)

@@ -49,6 +49,12 @@ class ClassPlan:
 def plan_classes(
     sampler: Sampler, count: int | Mapping[str, int], label: str | list[str] | None
 ) -> ClassPlan:
+    """Which class each item has, from counts per class or from classes that take turns.
+
+    Raises
+    ------
+    EcgsynthError: an unknown class, or a count below 1.
+    """
     if isinstance(count, Mapping):
         if label is not None:
             raise EcgsynthError("give counts per class or a label, not both.")
@@ -94,6 +100,12 @@ def _checked_class(sampler: Sampler, name: str) -> str:
 
 
 def check_context(sampler: Sampler, context: Mapping[str, float | str] | None) -> dict[str, float]:
+    """The contexts to hold fixed, as numbers.
+
+    Raises
+    ------
+    EcgsynthError: an unknown context, or a value that is no finite number.
+    """
     given = check_mapping({} if context is None else context, "context", "{'rr_before_s': 0.5}")
     given = expand(given, sampler.prior.contexts)
     for key, value in given.items():

@@ -228,6 +228,7 @@ def _differences(old: Run, new: Run) -> list[str]:
 
 
 def flatten_settings(content: dict, prefix: str = "") -> dict[str, str]:
+    """Nested settings as `a.b` -> value in JSON."""
     found: dict[str, str] = {}
     for key, value in content.items():
         if isinstance(value, dict):

@@ -35,11 +35,18 @@ class FolderContents:
 
 
 def people_of_items(ecg: Ecg) -> NDArray[np.str_]:
+    """The person of each item."""
     assert ecg.patient is not None
     return ecg.patient
 
 
 def check_microvolts(ecg: Ecg, path: Path) -> None:
+    """Refuse amplitudes that are in uV and stated as mV.
+
+    Raises
+    ------
+    EcgsynthError: the median peak-to-peak amplitude of a lead is larger than any heart gives.
+    """
     if ecg.spec.unit != "mV":
         return
     some = ecg.signal[:: max(1, len(ecg) // 1000)]
@@ -66,6 +73,12 @@ def check_microvolts(ecg: Ecg, path: Path) -> None:
 def assign_people(
     record: NDArray[np.str_], patients: dict[str, str], notes: list[str]
 ) -> NDArray[np.str_]:
+    """[record] the person of each record, by the setting `patients`.
+
+    Raises
+    ------
+    EcgsynthError: it names a record that is not there.
+    """
     unknown = [name for name in patients if name not in set(record.tolist())]
     if unknown:
         known = sorted(set(record.tolist()))
@@ -83,6 +96,12 @@ def assign_people(
 
 
 def select_classes(ecg: Ecg, classes: tuple[str, ...] | None, path: Path) -> Ecg:
+    """The items of these classes; None for all.
+
+    Raises
+    ------
+    EcgsynthError: a class has no item.
+    """
     if classes is None:
         return ecg
     counts = ecg.counts()

@@ -40,6 +40,12 @@ if TYPE_CHECKING:
 
 
 def read_records(path: Path, settings: Folder.Settings) -> FolderContents:
+    """The beats or windows of all records in a WFDB folder.
+
+    Raises
+    ------
+    EcgsynthError: nothing can be read, or a setting does not fit.
+    """
     if settings.unit not in (None, "mV"):
         raise EcgsynthError(
             "WFDB headers state the unit of every lead; leave data.unit out (and mend a header "

@@ -365,6 +365,7 @@ def from_json(content: list[dict]) -> list[Calibration]:
 
 
 def to_json(calibrations: Sequence[Calibration]) -> list[dict]:
+    """The calibrations as JSON."""
     return [asdict(one) for one in calibrations]
 
 

@@ -155,4 +155,5 @@ def _test(trial: Trial) -> Ecg:
 
 
 def steps(trial: Trial) -> int:
+    """Training steps of a classifier in this evaluation."""
     return QUICK_STEPS if trial.quick else min(STEPS, DEFAULT_STEPS)

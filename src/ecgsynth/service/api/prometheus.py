@@ -57,6 +57,7 @@ class _Jobs(Collector):
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )  # fmt: skip
 async def metrics(request: Request) -> Response:
+    """`GET /metrics`, in the text format of Prometheus."""
     counts = await asyncio.to_thread(request.app.state.store.counts)
     registry = CollectorRegistry()
     registry.register(_Jobs(counts))

@@ -193,6 +193,7 @@ class FileResponse(StreamingResponse):
 
 
 def zipped(path: Path) -> Iterator[bytes]:
+    """A file, or a folder with its files, as pieces of a zip."""
     sink = _Sink()
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:

@@ -175,6 +175,7 @@ def alarm(line: Line) -> dict[str, Any] | None:
 
 
 def thin(points: list[list[float]]) -> list[list[float]]:
+    """At most MOST_POINTS points, evenly spaced."""
     if len(points) <= MOST_POINTS:
         return points
     rows = np.linspace(0, len(points) - 1, MOST_POINTS).round().astype(int)

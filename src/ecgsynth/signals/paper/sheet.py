@@ -242,5 +242,6 @@ def footer_text(first: str, spec: Spec) -> str:
 
 
 def heading_of(label: str) -> str:
+    """A class with its AAMI name, where it has one."""
     name = AAMI_NAMES.get(label)
     return f"{label}   {name}" if name else label

@@ -83,5 +83,6 @@ def fills_sheet(spec: Spec) -> bool:
 
 
 def first_of_each_class(ecg: Ecg) -> list[int]:
+    """Numbers of the first item of each class, and of the first without any."""
     firsts = [members_of(ecg, name)[:1] for name in [*ecg.spec.classes, ""]]
     return list(dict.fromkeys(int(i) for found in firsts for i in found))

@@ -159,4 +159,5 @@ def whole(ecg: Ecg) -> Ecg:
 
 
 def names_of(lines: dict[str, Any]) -> str:
+    """The names of the lines in one text."""
     return " and ".join(lines)
