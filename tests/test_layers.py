@@ -76,6 +76,13 @@ def test_imports_only_go_down(file: Path) -> None:
         assert HEIGHT[package] < HEIGHT[home], f"{home} must not import {package}"
 
 
+def test_folders_of_tests_are_packages() -> None:
+    tests = Path(__file__).parent
+    folders = {path.parent.relative_to(tests).parts[0] for path in tests.glob("*/**/test_*.py")}
+    assert {"signals", "evaluation", "service"} <= folders
+    assert folders - {"page"} <= {path.name for path in ROOT.iterdir() if path.is_dir()}
+
+
 def test_a_wrong_import_would_be_seen(tmp_path: Path) -> None:
     file = tmp_path / "wrong.py"
     file.write_text(

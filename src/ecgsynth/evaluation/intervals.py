@@ -5,7 +5,7 @@ jackknife; Quenouille 1956, Tukey 1958; of clusters, MacKinnon, Nielsen & Webb, 
 Econometrics 2023). With few people, one of whom has half of the items, bootstrap intervals over
 time blocks or people cover the truth far less often than 95 %. Student's quantile, with the
 effective number of people as degrees of freedom, has the right coverage
-(`tests/test_intervals.py`).
+(`tests/evaluation/test_intervals.py`).
 """
 
 from __future__ import annotations
