@@ -22,6 +22,7 @@ LAYERS: list[set[str]] = [
     {"augmentation"},
     {"tuning", "model_registry"},
     {"training"},
+    {"classification"},
     {"evaluation", "synthesizer"},
     {"config"},
     {"datasets", "models", "objectives"},

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.classification.ec57 import auroc, count_people, estimate_json
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.reference_models.classifiers import rr_features
 from ecgsynth.evaluation.reference_models.instruments import embed
@@ -146,3 +147,21 @@ def facts_of(path: Path) -> dict[str, Any]:
             f"{path} is no classifier of ecgsynth, or damaged ({problem}); train it again."
         ) from None
     return dict(facts)
+
+
+def novelty(detector: Detector, test: Ecg) -> dict[str, Any]:
+    """AUROC of a one-class detector: its own class against every other, with an interval."""
+    score, own = detector.score(test), detector.facts["label"]
+    facts, label = test.people_per_class(), np.asarray(test.label)
+    found: dict[str, Any] = {
+        "source": test.source, "items": len(test), "people": count_people(test), "own": own,
+        "classes": {},
+    }  # fmt: skip
+    normal = label[:, test.spec.class_index(own)] > 0
+    for name in test.spec.classes:
+        rows = np.flatnonzero(normal | (label[:, test.spec.class_index(name)] > 0))
+        if name == own or not (~normal[rows]).any() or not normal[rows].any():
+            continue
+        estimate = auroc(~normal[rows], score[rows], test[rows], facts[name])
+        found["classes"][name] = facts[name] | {"auroc": estimate_json(estimate)}
+    return found

@@ -6,45 +6,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.classification import morphology
-from ecgsynth.classification.rhythm import earliness, intervals, local, mean, rhythm, shifted
-from ecgsynth.classification.windows import FS, Windows, prepare, windows_of
+from ecgsynth.classification.rhythm import Columns, earliness, intervals, rhythm
+from ecgsynth.classification.windows import FS, windows_of
+
+IRREGULAR, IRREGULAR_RANGE = 0.08, 0.1
+"""Median change of log RR from beat to beat from which on a rhythm may be fibrillation; over the
+range it becomes so for certain."""
+
+NO_P, NO_P_RANGE = 0.5, 0.3
+"""Median correlation of the beats nearby with the normal beat before the QRS, likewise."""
 
 
-def table(signal: NDArray, fs: float, at: NDArray[np.int64], belief=None) -> tuple[dict[str, NDArray], Windows]:
-    """Features [beat] by name. signal: [lead, sample], mV. at: [beat] R, in order, in samples."""
-    rr = intervals(at, fs)
-    early = earliness(rr)
-    wave = prepare(signal, fs)
-    centre = np.round(at * (FS / fs)).astype(np.int64)
-    windows = windows_of(wave, centre, early, belief)
+def feature_table(wave: NDArray[np.float32], at_s: NDArray[np.float64]) -> Columns:
+    """All features by name, NaN where they are not known.
+
+    Features of form are means over the leads, so that any number of leads will do.
+
+    Parameters
+    ----------
+    wave: [lead, sample], of `windows.prepare`. at_s: [beat], R, s, in order of time.
+    """
+    rr = intervals(at_s)
+    windows = windows_of(wave, np.round(at_s * FS).astype(np.int64), earliness(rr))
     found = rhythm(rr, windows.normal)
-    form = morphology.shared(windows)
-    form |= morphology.context(form, found["rr/20"], windows.group)
-    one = [morphology.of_lead(windows, k) | morphology.behind_t(windows, k, rr) for k in range(len(wave))]
-    form |= {f"lead:{name}": np.mean([x[name] for x in one], 0) for name in one[0]}
-    if belief is not None:
-        found |= beliefs(rr, belief)
-    return found | form, windows
+    found |= morphology.shared(windows)
+    found |= morphology.context(found, windows.group)
+    each = [morphology.of_lead(windows, lead) for lead in range(len(wave))]
+    return found | {f"lead:{name}": np.mean([one[name] for one in each], 0) for name in each[0]}
 
 
-def beliefs(rr: NDArray[np.float64], belief: NDArray[np.floating]) -> dict[str, NDArray]:
-    """Features [beat] of what a first look at the record made of the beats."""
-    found = {}
-    for k, name in enumerate("NSV"):
-        for by in range(-3, 4):
-            if name != "N" or by == 0:
-                found[f"p{name}{by:+d}"] = shifted(belief[:, k], by)
-        for around in (8, 40):
-            found[f"p{name}_near{around}"] = mean(belief[:, k], around)
-        found[f"p{name}_record"] = np.full(len(rr), belief[:, k].mean())
-    own = (belief[:, 0] > 0.5) & (shifted(belief[:, 0], -1) > 0.5)
-    normal = np.where(own, rr, np.nan)
-    whole = np.nanmedian(normal) if own.any() else np.nan
-    base = local(normal, 15, 15)
-    base = np.where(np.isfinite(base), base, whole)
-    found["rr/nn"], found["rr_next/nn"] = rr / base, shifted(rr, 1) / base
-    found["rr/nn_record"] = rr / whole
-    found["pair/nn"] = (rr + shifted(rr, 1)) / (2 * base)
-    spread = local(np.where(own, np.abs(np.log(rr / base)), np.nan), 30, 30) * 1.48 + 0.02
-    found["z_nn"] = np.log(rr / base) / spread
-    return found
+def matrix(columns: Columns, names: tuple[str, ...] | list[str]) -> NDArray[np.float32]:
+    """[beat, feature] of the named columns."""
+    return np.stack([columns[name] for name in names], 1).astype(np.float32)
+
+
+def fibrillation(columns: Columns) -> NDArray[np.float64]:
+    """[beat] 0 to 1: how irregular the rhythm around it is for certain, and without P waves.
+
+    No beat is premature where none is due: in atrial fibrillation an early beat of normal form is
+    of class N. So few people of a training have it that trees do not learn it.
+    """
+    irregular = (columns["irregular60"] - IRREGULAR) / IRREGULAR_RANGE
+    without_p = (NO_P - columns["corr_p_near"]) / NO_P_RANGE
+    return np.clip(np.nan_to_num(irregular), 0, 1) * np.clip(np.nan_to_num(without_p), 0, 1)

@@ -14,7 +14,10 @@ P_SHIFT = 6
 
 def of_lead(windows: Windows, lead: int) -> dict[str, NDArray[np.float64]]:
     """Features [beat] of one lead."""
-    x, template = windows.beat[:, lead].astype(np.float64), windows.template[lead].astype(np.float64)
+    x, template = (
+        windows.beat[:, lead].astype(np.float64),
+        windows.template[lead].astype(np.float64),
+    )
     normal = windows.normal
     found: dict[str, NDArray[np.float64]] = {}
     for name, part in PARTS.items():
@@ -27,6 +30,7 @@ def of_lead(windows: Windows, lead: int) -> dict[str, NDArray[np.float64]]:
     st = x[:, ST_T]
     found |= against({"t_max": st.max(1), "t_min": st.min(1), "t_mean": st.mean(1)}, normal)
     found |= against({"diff_qrs": found["diff_qrs"], "diff_whole": found["diff_whole"]}, normal)
+    found |= _behind_t(windows, lead)
     return found
 
 
@@ -57,7 +61,10 @@ def _qrs(x: NDArray, template: NDArray, normal: NDArray) -> dict[str, NDArray]:
     values["mean_slope"] = slope.sum(1) / np.maximum(values["ptp"], 1e-3)
     wide = np.abs(part) > 0.5 * np.abs(part).max(1, keepdims=True)
     values["half"] = wide.sum(1).astype(float)
-    return {**{k: v for k, v in values.items() if k in ("width", "half", "ptp")}, **against(values, normal)}
+    return {
+        **{k: v for k, v in values.items() if k in ("width", "half", "ptp")},
+        **against(values, normal),
+    }
 
 
 def _p_wave(x: NDArray, template: NDArray, normal: NDArray) -> dict[str, NDArray]:
@@ -82,18 +89,22 @@ def _p_wave(x: NDArray, template: NDArray, normal: NDArray) -> dict[str, NDArray
         "p_ptp": np.ptp(part, 1), "p_max": part.max(1), "p_min": part.min(1),
         "p_rms": np.sqrt((flat**2).mean(1)), "p_slope": np.abs(np.diff(part, axis=1)).max(1),
         "pr_level": x[:, PRE - 12 : PRE - 7].mean(1), "before": x[:, : P.start].mean(1),
-        "p_first": part[:, :9].mean(1), "p_second": part[:, 9:18].mean(1), "p_third": part[:, 18:].mean(1),
+        "p_first": part[:, :9].mean(1), "p_second": part[:, 9:18].mean(1),
+        "p_third": part[:, 18:].mean(1),
     }  # fmt: skip
     return found | against(values, normal)
 
 
-def behind_t(windows: Windows, lead: int, rr: NDArray[np.float64]) -> dict[str, NDArray]:
+def _behind_t(windows: Windows, lead: int) -> dict[str, NDArray]:
     """What is left before the QRS when the T wave of the beat before is taken away."""
-    x, template = windows.beat[:, lead].astype(np.float64), windows.template[lead].astype(np.float64)
+    x, template = (
+        windows.beat[:, lead].astype(np.float64),
+        windows.template[lead].astype(np.float64),
+    )
     step = np.diff(windows.centre, prepend=windows.centre[:1] - 10_000)
     at = step[:, None] + np.arange(P.start - PRE, P.stop - PRE) + PRE  # in the template's window
     tail = np.append(template, 0.0)
-    tail[:PRE + 8] = 0
+    tail[: PRE + 8] = 0
     left = x[:, P] - tail[np.clip(at, 0, len(template))]
     flat = left - np.linspace(0, 1, left.shape[1]) * (left[:, -1:] - left[:, :1]) - left[:, :1]
     own = template[P]
@@ -121,7 +132,7 @@ def shared(windows: Windows) -> dict[str, NDArray[np.float64]]:
     return found
 
 
-def context(found: dict[str, NDArray], rr_share: NDArray, group: NDArray) -> dict[str, NDArray]:
+def context(found: dict[str, NDArray], group: NDArray[np.int64]) -> dict[str, NDArray]:
     """Features [beat] of neighbours and of the group of the same form."""
     more = {}
     for name in ("corr_qrs", "corr_p"):
@@ -133,7 +144,7 @@ def context(found: dict[str, NDArray], rr_share: NDArray, group: NDArray) -> dic
         more[f"{name}/near"] = near
         more[f"{name}_z"] = near / (local(np.abs(near), 15, 15) * 1.48 + 0.02)
     more["other_share"] = mean((found["corr_qrs"] < 0.8).astype(float), 30)
-    for name, value in (("rr", rr_share), ("p", found["corr_p"])):
+    for name, value in (("rr", found["rr/20"]), ("p", found["corr_p"])):
         middle = {k: quantile(value[group == k][None], 0.5)[0] for k in np.unique(group)}
         more[f"group_{name}"] = np.array([middle[k] for k in group])
     return more

@@ -5,6 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+Columns = dict[str, NDArray[np.float64]]
+"""Name of a feature -> [beat] its values, NaN where they are not known."""
+
+LONGEST_S = 6.0
+"""A longer interval is a gap of the recording or of its annotations, s."""
+
 NEIGHBOURS = 4
 """Intervals before and after a beat that are features of it."""
 
@@ -23,7 +29,10 @@ def local(values: NDArray[np.float64], before: int, after: int, share: float = 0
 
 
 def quantile(rows: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """Quantile along the last axis of what is known; NaN where nothing is. (`nanquantile` is slow.)"""
+    """Quantile along the last axis of what is known; NaN where nothing is known.
+
+    It is faster than `numpy.nanquantile` by far.
+    """
     order = np.sort(rows, -1)  # NaN last
     known = np.isfinite(rows).sum(-1)
     at = np.maximum(known - 1, 0) * share
@@ -47,10 +56,10 @@ def shifted(values: NDArray, by: int) -> NDArray:
     return found
 
 
-def intervals(at: NDArray[np.int64], fs: float) -> NDArray[np.float64]:
-    """[beat] seconds since the beat before; NaN for the first, and over gaps of more than 6 s."""
-    gap = np.diff(at, prepend=np.nan) / fs
-    return np.where(gap <= 6, gap, np.nan)
+def intervals(at_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[beat] seconds since the beat before; NaN for the first, at the same time, over a gap."""
+    gap = np.diff(at_s, prepend=np.nan)
+    return np.where((gap > 0) & (gap <= LONGEST_S), gap, np.nan)
 
 
 def earliness(rr: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -59,10 +68,40 @@ def earliness(rr: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isfinite(share), share, 1.0)
 
 
-def rhythm(rr: NDArray[np.float64], normal: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
-    """Features [beat] by name. rr: of `intervals`. normal: examples of the person's normal beat."""
-    found: dict[str, NDArray[np.float64]] = {"rr": rr, "rr_next": shifted(rr, 1)}
-    base = {
+def rhythm(rr: NDArray[np.float64], normal: NDArray[np.bool_]) -> Columns:
+    """Features by name. rr: of `intervals`. normal: examples of the person's normal beat."""
+    own = normal & np.isfinite(rr)
+    whole = float(np.median(rr[own])) if own.any() else np.nan
+    base = _bases(rr, np.where(own, rr, np.nan), whole)
+    after, share = shifted(rr, 1), rr / base["20"]
+    step = np.abs(np.log(share) - shifted(np.log(share), -1))
+    found: Columns = {"rr": rr, "rr_next": after}
+    found |= {f"rr/{name}": rr / value for name, value in base.items()}
+    for name in ("20", "track"):
+        found[f"rr_next/{name}"] = after / base[name]
+        found[f"pair/{name}"] = (rr + after) / (2 * base[name])
+        for by in (*range(-NEIGHBOURS, 0), *range(2, NEIGHBOURS + 1)):
+            found[f"rr{by:+d}/{name}"] = shifted(rr, by) / base[name]
+    found["rr/rr-1"] = rr / shifted(rr, -1)
+    found["rr_next/rr"] = after / rr
+    found["rr_next/record"] = after / whole
+    found["20/track"] = base["20"] / base["track"]
+    found["normal/20"] = base["normal"] / base["20"]
+    found["base/record"] = base["80"] / whole
+    found["record"] = np.full(len(rr), whole)
+    found["rank"] = rank(rr, 20)
+    return (
+        found
+        | _deviations(rr, share, step, after / base["20"])
+        | _regularity(share, step)
+        | runs(rr)
+    )
+
+
+def _bases(rr: NDArray, own: NDArray, whole: float) -> Columns:
+    """What an interval is compared with. own: those of normal beats, others NaN."""
+    normal = local(own, 15, 15)
+    return {
         "10before": shifted(local(rr, 9, 0), -1),
         "20": local(rr, 10, 10),
         "80": local(rr, 40, 40),
@@ -71,50 +110,42 @@ def rhythm(rr: NDArray[np.float64], normal: NDArray[np.bool_]) -> dict[str, NDAr
         "q25": local(rr, 15, 15, 0.25),
         "q90wide": local(rr, 60, 60, 0.9),
         "q75wide": local(rr, 60, 60, 0.75),
+        "normal": np.where(np.isfinite(normal), normal, whole),
+        "record": np.full(len(rr), whole),
+        "track": track(rr, whole),
     }
-    own = np.where(normal, rr, np.nan)
-    whole = np.nanmedian(own) if np.isfinite(own).any() else np.nan
-    base["normal"] = local(own, 15, 15)
-    base["normal"] = np.where(np.isfinite(base["normal"]), base["normal"], whole)
-    base["record"] = np.full(len(rr), whole)
-    base["track"] = track(rr, whole)
-    for name, value in base.items():
-        found[f"rr/{name}"] = rr / value
-    for name in ("20", "track"):
-        found[f"rr_next/{name}"] = found["rr_next"] / base[name]
-        found[f"pair/{name}"] = (rr + found["rr_next"]) / (2 * base[name])
-        for by in (*range(-NEIGHBOURS, 0), *range(2, NEIGHBOURS + 1)):
-            found[f"rr{by:+d}/{name}"] = shifted(rr, by) / base[name]
-    found["rr/rr-1"] = rr / shifted(rr, -1)
-    found["rr_next/rr"] = found["rr_next"] / rr
-    found["rr_next/record"] = found["rr_next"] / whole
-    found["20/track"] = base["20"] / base["track"]
-    found["normal/20"] = base["normal"] / base["20"]
-    found["base/record"] = base["80"] / whole
-    found["record"] = np.full(len(rr), whole)
-    share = rr / base["20"]
-    step = np.abs(np.log(share) - shifted(np.log(share), -1))
-    for name, before, after in (("15", 15, 15), ("60", 60, 60), ("before", 12, -1)):
-        here = step if name != "before" else shifted(step, -1)
-        after = max(after, 0)
-        found[f"irregular{name}"] = local(here, before, after)
-        found[f"irregular{name}q90"] = local(here, before, after, 0.9)
-    far = np.abs(share - 1)
+
+
+def _deviations(rr: NDArray, share: NDArray, step: NDArray, after: NDArray) -> Columns:
+    """How early a beat is in units of how far intervals nearby differ: in fibrillation, little."""
+    found: Columns = {}
+    far = np.abs(np.log(share))
     for name, around in (("30", 15), ("120", 60)):
-        spread = local(np.abs(np.log(share)), around, around) * 1.48 + 0.02
+        spread = local(far, around, around) * 1.48 + 0.02
         found[f"z{name}"] = np.log(share) / spread
-        found[f"z_next{name}"] = np.log(found["rr_next"] / base["20"]) / spread
-        found[f"zstep{name}"] = np.log(found["rr/rr-1"]) / (local(step, around, around) + 0.02)
-    found["rank"] = rank(rr, 20)
-    found["regular_share"] = mean(np.where(np.isfinite(far), far < 0.1, np.nan), 30)
-    found["early_share"] = mean(np.where(np.isfinite(far), share < 0.85, np.nan), 30)
-    found["late_share"] = mean(np.where(np.isfinite(far), share > 1.15, np.nan), 30)
-    found["early_record"] = np.full(len(rr), np.nanmean(share < 0.85))
-    found["irregular_record"] = np.full(len(rr), _median(step))
-    found["irregular_record_q75"] = np.full(len(rr), _median(step, 0.75))
-    second = np.abs(np.log(rr) - shifted(np.log(rr), -2))
-    found["bigeminy"] = local(second, 8, 8) / (local(np.abs(np.log(rr) - shifted(np.log(rr), -1)), 8, 8) + 0.01)
-    return found | runs(rr)
+        found[f"z_next{name}"] = np.log(after) / spread
+        nearby = local(step, around, around) + 0.02
+        found[f"zstep{name}"] = np.log(rr / shifted(rr, -1)) / nearby
+    return found
+
+
+def _regularity(share: NDArray, step: NDArray) -> Columns:
+    """How regular the rhythm is around a beat and in the whole record."""
+    found: Columns = {}
+    for name, values, before, after in (
+        ("15", step, 15, 15), ("60", step, 60, 60), ("before", shifted(step, -1), 12, 0),
+    ):  # fmt: skip
+        found[f"irregular{name}"] = local(values, before, after)
+        found[f"irregular{name}q90"] = local(values, before, after, 0.9)
+    known = np.isfinite(share)
+    for name, there in (
+        ("regular", np.abs(share - 1) < 0.1), ("early", share < 0.85), ("late", share > 1.15),
+    ):  # fmt: skip
+        found[f"{name}_share"] = mean(np.where(known, there, np.nan), 30)
+    found["early_record"] = np.full(len(share), (share < 0.85).mean())
+    for name, part in (("irregular_record", 0.5), ("irregular_record_q75", 0.75)):
+        found[name] = np.full(len(share), quantile(step[None], part)[0])
+    return found
 
 
 def track(rr: NDArray[np.float64], whole: float) -> NDArray[np.float64]:
@@ -125,7 +156,7 @@ def track(rr: NDArray[np.float64], whole: float) -> NDArray[np.float64]:
         expected, level = np.empty(len(values)), whole
         for k, one in enumerate(values):
             expected[k] = level
-            if one == one:
+            if np.isfinite(one):
                 level *= min(max(one / level, 1 - SLEW), 1 + SLEW)
         both.append(expected)
     return np.maximum(both[0], both[1][::-1])
@@ -138,13 +169,13 @@ def rank(values: NDArray[np.float64], around: int) -> NDArray[np.float64]:
     return (views < values[:, None]).sum(1) / np.maximum(np.isfinite(views).sum(1), 1)
 
 
-def runs(rr: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def runs(rr: NDArray[np.float64]) -> Columns:
     """How far the intervals up to a beat (or from the next one on) have fallen at once.
 
     `run` is the least, over beginnings up to `RUN` beats ago, of the longest interval since then
     over the median of the five before it; a fast rhythm that begins slowly has about 1.
     """
-    found = {}
+    found: Columns = {}
     for name, values in (("run", rr), ("run_end", rr[::-1])):
         base = shifted(local(values, 4, 0), -1)
         longest, best, place = values, values / base, np.zeros(len(rr))
@@ -155,7 +186,6 @@ def runs(rr: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
             best, place = np.where(better, share, best), np.where(better, back, place)
         turn = slice(None) if name == "run" else slice(None, None, -1)
         found[name], found[f"{name}_place"] = best[turn], place[turn]
-    found["run_end"] = shifted(found["run_end"], 0)
     return found
 
 
@@ -169,7 +199,3 @@ def mean(values: NDArray[np.float64], around: int) -> NDArray[np.float64]:
     counts = count[width:] - count[:-width]
     sums, counts = sums - np.where(known, values, 0.0), counts - known
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-
-
-def _median(values: NDArray[np.float64], share: float = 0.5) -> float:
-    return float(quantile(values[None], share)[0])

@@ -1,8 +1,8 @@
-"""Boosted trees as arrays: read from scikit-learn once, kept as plain numbers, used by NumPy alone."""
+"""Boosted trees as plain arrays: read from scikit-learn once, then NumPy alone uses them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,21 @@ class Trees:
             node = np.where(column < 0, node, below)
         leaf = self.value[tree, node].astype(np.float64)
         return self.start + leaf.reshape(len(x), -1, len(self.start)).sum(1)
+
+    @classmethod
+    def mean(cls, parts: Sequence[Trees]) -> Trees:
+        """The mean of the logits of several ensembles, as one."""
+        most = max(one.feature.shape[1] for one in parts)
+
+        def joined(name: str, empty: Any) -> NDArray:
+            wide = [(0, 0), (0, most)]
+            return np.concatenate(
+                [np.pad(getattr(one, name), wide, constant_values=empty)[:, :most] for one in parts]
+            )
+
+        rows = {name: joined(name, -1 if name == "feature" else 0) for name in KEYS}
+        rows["value"] = (rows["value"] / len(parts)).astype(np.float32)
+        return cls(**rows, start=np.mean([one.start for one in parts], 0).astype(np.float32))
 
     def arrays(self) -> dict[str, NDArray]:
         """Name -> array, for a file."""

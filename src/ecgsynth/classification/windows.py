@@ -98,7 +98,6 @@ def windows_of(
     wave: NDArray[np.float32],
     centre: NDArray[np.int64],
     early: NDArray[np.float64],
-    belief: NDArray[np.floating] | None = None,
 ) -> Windows:
     """Cut all beats and find the person's normal one.
 
@@ -111,7 +110,7 @@ def windows_of(
         here = wide[..., SHIFT:-SHIFT]
         tall = here[..., FORM] * (height[:, None] / height.max()).astype(np.float32) ** TALL
         group = groups(tall.reshape(len(here), -1), early)
-        normal = examples(group, early) if belief is None else believed(belief, early)
+        normal = examples(group, early)
         template = np.median(here[normal], 0)
         moved = lags(wide, template)
         centre = centre + moved
@@ -168,13 +167,6 @@ def examples(group: NDArray[np.int64], early: NDArray[np.float64]) -> NDArray[np
     after = np.append(early[1:], 1.0)
     timely = own & (early > EARLY) & (early < 1.15) & (after > EARLY)
     return timely if timely.sum() >= max(5, 0.1 * own.sum()) else own
-
-
-def believed(belief: NDArray[np.floating], early: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """[beat] whether it was called N with certainty and comes in time; the likeliest if few are."""
-    sure = belief[:, 0]
-    timely = (sure > 0.6) & (early > EARLY) & (early < 1.15)
-    return timely if timely.sum() >= 5 else sure >= np.sort(sure)[-min(5, len(sure))]
 
 
 def lags(wide: NDArray, template: NDArray) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""`ecgsynth classify`: train the fixed classifiers on any set and test them on new people."""
+"""`ecgsynth classify`: name beats, train the fixed classifiers and test them on new people."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ecgsynth.cli import classify_run
+from ecgsynth.cli.ec57_table import show_ec57, show_share
 from ecgsynth.cli.options import Overrides, Seed
 from ecgsynth.cli.targets import Force, check_targets
 
@@ -17,9 +19,10 @@ if TYPE_CHECKING:
 STEPS = 5000
 """As in `reference_models.classifiers`, which is not imported here to keep `--help` fast."""
 
-app = typer.Typer(help="Train a classifier on a set and test it on new people.",
+app = typer.Typer(help="Name beats by class; train and test classifiers on any set.",
                   epilog="Example: ecgsynth classify train mitbih:train --to c.safetensors",
                   no_args_is_help=True)  # fmt: skip
+app.command("run")(classify_run.run)
 
 
 @app.command("train")
@@ -98,8 +101,8 @@ def examine(
     from json import dumps
 
     from ecgsynth.augmentation.classifiers import load_classifier, prepare_test_set
-    from ecgsynth.augmentation.ec57 import novelty, report
-    from ecgsynth.augmentation.novelty import Detector
+    from ecgsynth.augmentation.novelty import Detector, novelty
+    from ecgsynth.classification.ec57 import report
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.evaluation.real_sets import load_real
     from ecgsynth.files import atomic_write
@@ -146,15 +149,15 @@ def _show(result: dict[str, Any], classifier: Instrument) -> None:
 
     names = list(result["classes"])
     rows = [
-        [name, f"{row['items']:,}", *_of_people(row), _share(row.get("sensitivity")),
-         _share(row.get("predictivity")), _figure(row.get("f1")), _figure(row["auroc"])]
+        [name, f"{row['items']:,}", *_of_people(row), show_share(row.get("sensitivity")),
+         show_share(row.get("predictivity")), _figure(row.get("f1")), _figure(row["auroc"])]
         for name, row in result["classes"].items()
     ]  # fmt: skip
     if "without_232" in result:
         row = result["without_232"]["S"]
         rows.append(
-            ["S without 232", f"{row['items']:,}", *_of_people(row), _share(row["sensitivity"]),
-             _share(row["predictivity"]), _figure(row["f1"]), _figure(row["auroc"])]
+            ["S without 232", f"{row['items']:,}", *_of_people(row), show_share(row["sensitivity"]),
+             show_share(row["predictivity"]), _figure(row["f1"]), _figure(row["auroc"])]
         )  # fmt: skip
     heads = ["class", "items", "people", "largest", "Se", "+P", "F1", "AUROC"]
     who = f"{result['people']} people" if result["people"] else "people unknown"
@@ -166,15 +169,7 @@ def _show(result: dict[str, Any], classifier: Instrument) -> None:
     if classifier.spec.multilabel:
         return
     typer.echo()
-    lines = [
-        [name, str(row["counts"]["TP"] + row["counts"]["FN"]), *(
-            f"{_share(row[rate]['gross'])} / {_share(row[rate]['average'])}"
-            for rate in ("sensitivity", "predictivity", "false_positive_rate")
-        )]
-        for name, row in result["ec57"].items()
-    ]  # fmt: skip
-    title = "EC57, gross / average of records (F and Q classified as V, and Q as S, are left out)"
-    table(title, ["", "beats", "Se", "+P", "FPR"], lines)
+    show_ec57(result["ec57"])
     typer.echo()
     cells = [
         [name, *(f"{count:,}" for count in line)]
@@ -184,8 +179,8 @@ def _show(result: dict[str, Any], classifier: Instrument) -> None:
     fit = result["calibration"]
     typer.echo()
     bins = [
-        [f"{b['from']:.2f}-{b['to']:.2f}", f"{b['items']:,}", _share(b["confidence"]),
-         _share(b["accuracy"])]
+        [f"{b['from']:.2f}-{b['to']:.2f}", f"{b['items']:,}", show_share(b["confidence"]),
+         show_share(b["accuracy"])]
         for b in fit["bins"]
     ]  # fmt: skip
     table(
@@ -194,7 +189,7 @@ def _show(result: dict[str, Any], classifier: Instrument) -> None:
     )  # fmt: skip
     typer.echo()
     lines = [
-        [one["record"], f"{one['items']:,}", _share(one["right"]),
+        [one["record"], f"{one['items']:,}", show_share(one["right"]),
          *(_rates(one["classes"][name]) for name in names)]
         for one in result["records"]
     ]  # fmt: skip
@@ -223,19 +218,16 @@ def _of_people(row: dict[str, Any]) -> list[str]:
     return [str(row["patients"]), f"{row['largest_share']:.0%}"]
 
 
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}".removeprefix("0")
-
-
 def _figure(estimate: dict[str, Any] | None) -> str:
     if estimate is None:
         return "-"
     if estimate["low"] is None:
-        return f"{_share(estimate['value'])} ({estimate.get('note', '')})".removesuffix(" ()")
-    return f"{_share(estimate['value'])} ({_share(estimate['low'])}-{_share(estimate['high'])})"
+        return f"{show_share(estimate['value'])} ({estimate.get('note', '')})".removesuffix(" ()")
+    low, high = show_share(estimate["low"]), show_share(estimate["high"])
+    return f"{show_share(estimate['value'])} ({low}-{high})"
 
 
 def _rates(row: dict[str, Any]) -> str:
     if not row["items"]:
         return ""
-    return f"{row['items']:,}  {_share(row['sensitivity'])} {_share(row['predictivity'])}"
+    return f"{row['items']:,}  {show_share(row['sensitivity'])} {show_share(row['predictivity'])}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.augmentation.novelty import Detector
 from ecgsynth.evaluation import Estimate
 from ecgsynth.evaluation.auc import auc, auc_over
 from ecgsynth.evaluation.intervals import DOMINANT_SHARE, units
@@ -37,7 +37,7 @@ def report(test: Ecg, probability: NDArray[np.floating]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "source": test.source,
         "items": len(test),
-        "people": _people(test),
+        "people": count_people(test),
         "classes": _classes(test, probability, estimates),
         "macro": _macro(test, estimates),
     }
@@ -79,17 +79,24 @@ def ectopic(test: Ecg, probability: NDArray[np.floating]) -> dict[str, Any]:
     """
     names = test.record if test.record is not None else test.patient
     rows = [np.flatnonzero(names == one) for one in np.unique(names)] if names is not None else []
+    tables = [confusion(test[at], probability[at]) for at in rows]
+    return ectopic_of(tables, test.spec.classes, confusion(test, probability))
+
+
+def ectopic_of(
+    tables: Sequence[NDArray[np.int64]], classes: tuple[str, ...], whole: NDArray | None = None
+) -> dict[str, Any]:
+    """As `ectopic`, from the confusion matrix of every record; whole: of all beats, else the sum.
+
+    tables: [true class, predicted class] beats, by `classes`.
+    """
+    whole = np.sum(tables, axis=0) if whole is None else whole
     found: dict[str, Any] = {}
     for name, (label, left_out) in ECTOPIC.items():
-        if label not in test.spec.classes:
+        if label not in classes:
             continue
-        counts = _counts(confusion(test, probability), test.spec.classes, label, left_out)
-        each = [
-            _rates(
-                _counts(confusion(test[at], probability[at]), test.spec.classes, label, left_out)
-            )
-            for at in rows
-        ]
+        counts = _counts(whole, classes, label, left_out)
+        each = [_rates(_counts(one, classes, label, left_out)) for one in tables]
         figures = {}
         for rate, gross in _rates(counts).items():
             values = [value for one in each if (value := one[rate]) is not None]
@@ -141,34 +148,16 @@ def calibration(test: Ecg, probability: NDArray[np.floating]) -> dict[str, Any]:
     return {"expected_error": error, "bins": table}
 
 
-def novelty(detector: Detector, test: Ecg) -> dict[str, Any]:
-    """AUROC of a one-class detector: its own class against every other, with an interval."""
-    score, own = detector.score(test), detector.facts["label"]
-    facts, label = test.people_per_class(), np.asarray(test.label)
-    found: dict[str, Any] = {
-        "source": test.source, "items": len(test), "people": _people(test), "own": own,
-        "classes": {},
-    }  # fmt: skip
-    normal = label[:, test.spec.class_index(own)] > 0
-    for name in test.spec.classes:
-        rows = np.flatnonzero(normal | (label[:, test.spec.class_index(name)] > 0))
-        if name == own or not (~normal[rows]).any() or not normal[rows].any():
-            continue
-        estimate = _auroc(~normal[rows], score[rows], test[rows], facts[name])
-        found["classes"][name] = facts[name] | {"auroc": _estimate_json(estimate)}
-    return found
-
-
 def _macro(test: Ecg, estimates: dict[str, Estimate]) -> dict[str, Any]:
     """Means over N, S, V and over all classes; none where a class of them has no items."""
     counts, found = test.counts(), {}
     for group, name, over in (("NSV", "macro NSV", "NSV"), ("all", "all", test.spec.classes)):
         if name in estimates and all(counts[one] for one in over):
-            found[group] = _estimate_json(estimates[name])
+            found[group] = estimate_json(estimates[name])
     return found
 
 
-def _people(test: Ecg) -> int | None:
+def count_people(test: Ecg) -> int | None:
     return None if test.patient is None else len(np.unique(test.patient))
 
 
@@ -180,16 +169,16 @@ def _classes(
     for k, (name, facts) in enumerate(test.people_per_class().items()):
         row: dict[str, Any] = dict(facts)
         truth = np.asarray(test.label)[:, k] > 0
-        row["auroc"] = _estimate_json(_auroc(truth, probability[:, k], test, facts))
+        row["auroc"] = estimate_json(auroc(truth, probability[:, k], test, facts))
         if table is not None:
             row["sensitivity"] = _ratio(table[k, k], table[k].sum())
             row["predictivity"] = _ratio(table[k, k], table[:, k].sum())
-            row["f1"] = _estimate_json(estimates[name]) if facts["items"] else None
+            row["f1"] = estimate_json(estimates[name]) if facts["items"] else None
         found[name] = row
     return found
 
 
-def _auroc(truth: NDArray, score: NDArray, test: Ecg, facts: dict[str, float]) -> Estimate:
+def auroc(truth: NDArray, score: NDArray, test: Ecg, facts: dict[str, float]) -> Estimate:
     value = auc(truth, score)
     if not np.isfinite(value):
         return Estimate(value)
@@ -222,7 +211,7 @@ def _ratio(part: int, whole: int) -> float | None:
     return float(part / whole) if whole else None
 
 
-def _estimate_json(estimate: Estimate) -> dict[str, Any] | None:
+def estimate_json(estimate: Estimate) -> dict[str, Any] | None:
     """The estimate as JSON; None where it has no value."""
     if not np.isfinite(estimate.value):
         return None

@@ -1,0 +1,1 @@
+"""Training and figures of the classifier of beats."""
