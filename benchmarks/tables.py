@@ -19,6 +19,7 @@ from typing import Any
 
 from benchmarks import delineator_tables
 from benchmarks.claims import estimate, number
+from benchmarks.classifier import rendering
 from benchmarks.delineator_tables import table
 from ecgsynth.files import atomic_write
 
@@ -269,6 +270,10 @@ TABLES: dict[str, tuple[str, Callable[[Any], Table | None]]] = {
     "delineator-kinds": ("delineator.json", delineator_tables.kinds),
     "delineator-qrs": ("delineator.json", delineator_tables.qrs),
     "delineator-p": ("delineator.json", delineator_tables.p_waves),
+    "classifier-ds2": ("classifier.json", rendering.ds2),
+    "classifier-people": ("classifier.json", rendering.people),
+    "classifier-calibration": ("classifier.json", rendering.calibration),
+    "classifier-databases": ("classifier.json", rendering.databases),
 }
 """Name of a table -> the kept file, and what renders it (None: the file lacks it)."""
 

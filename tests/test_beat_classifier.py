@@ -210,10 +210,15 @@ def test_scores_of_s_in_fibrillation_are_lowered_where_that_is_right() -> None:
     assert fit_calibration(scores, 0 * fib, label, np.ones(4000)).pull == 0
 
 
-def test_no_offset_is_set_where_none_helps() -> None:
+def test_the_threshold_of_a_class_is_half_of_its_f1() -> None:
     label = np.arange(400) % 3
     sure = np.eye(4)[label] * 0.96 + 0.01
-    assert (best_offset(sure, label)[0] == 0).all()
+    assert best_offset(sure, label) == pytest.approx([0, 0, 0, 0])
+    half = np.where(np.arange(400) % 2, label, 0)  # half of S and of V are called N
+    f1 = 2 * 0.5 / 1.5
+    offset = np.log((1 - f1 / 2) / (f1 / 2))
+    found = best_offset(np.eye(4)[half] * 0.96 + 0.01, label)
+    assert found == pytest.approx([0, offset, offset, 0], abs=0.03)
 
 
 def test_calibration_error_is_the_gap_between_confidence_and_truth() -> None:

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.classifier import rendering
 from benchmarks.classifier.people import Beats, beats_of, ds2_records, given_records
-from benchmarks.classifier.train import DATABASES, out_of_fold, part_of_beats, trees_without
+from benchmarks.classifier.train import DATABASES, SEEDS, out_of_fold, part_of_beats, trees_without
 from benchmarks.tables import KEPT
-from benchmarks.tables import table as markdown
 from ecgsynth.classification.calibration import calibration_error, f1_of
 from ecgsynth.classification.classifier import CLASSES, BeatClassifier, load_classifier
 from ecgsynth.classification.ec57 import ectopic_of
@@ -156,7 +156,7 @@ def by_database(
     found: dict[str, Any] = {}
     with np.load(work / "beats.npz") as file:
         kept = str(file["kept"])
-    trees, part = trees_without(whole, work / kept), part_of_beats(whole)
+    trees, part = trees_without(whole, work / kept, SEEDS["beats"]), part_of_beats(whole)
     part_of = dict(zip(whole.person.tolist(), part.tolist(), strict=True))
     for words, beats in (("whole", whole), ("pieces of 10 s", cuts(whole))):
         own = np.array([part_of[one] for one in beats.person.tolist()])
@@ -194,37 +194,9 @@ def on_svdb(of_ds1: BeatClassifier, whole: Beats, called: NDArray) -> dict[str, 
 
 
 def show(found: dict[str, Any]) -> None:
-    """The main table on the terminal."""
-    for line in markdown(["trained on", "tested on", *CLASSES, "macro N S V"], ds2_rows(found)):
-        print(line)
-    for words, row in found["ds2"]["difference"].items():
-        print(f"S, all given people less DS1 alone, {words}: {cell(row['S'])}")
-    print(f"S, the same on given people of SVDB: {cell(found['svdb']['S'])}")
-    for name in DATABASES:
-        row = found["ds2"][name]["all of DS2"]
-        print(f"{name}: ECE {row['ece']:.3f}, of S and V {row['ece_called_ectopic']:.3f}")
-
-
-def ds2_rows(found: dict[str, Any]) -> list[list[str]]:
-    """Rows of the table of DS2."""
-    words = {"ds1": "DS1 alone", "beats": "all given people"}
-    rows = []
-    for name, title in words.items():
-        for subset, row in found["ds2"][name].items():
-            f1 = row["f1"]
-            rows.append([title, subset, *(cell(f1[c]) for c in (*CLASSES, "macro NSV"))])
-    for title, row in found["published"].items():
-        shares = [row.get(c) for c in CLASSES]
-        cells = ["" if one is None else f"{2 * one[0] * one[1] / sum(one):.2f}" for one in shares]
-        rows.append([f"DS1: {title}", "all of DS2", *cells, ""])
-    return rows
-
-
-def cell(figure: dict[str, Any]) -> str:
-    """A value with two digits and its interval."""
-    if figure["low"] is None:
-        return f"{figure['value']:.2f}"
-    return f"{figure['value']:.2f} ({figure['low']:.2f} to {figure['high']:.2f})"
+    """All tables on the terminal."""
+    for rows in (rendering.ds2, rendering.people, rendering.calibration, rendering.databases):
+        print(*rows(found), "", sep="\n")
 
 
 def main(words: Sequence[str] | None = None) -> None:

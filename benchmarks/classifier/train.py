@@ -32,8 +32,11 @@ DATABASES = {"ds1": ("mitbih",), "beats": tuple(GIVEN)}
 PARTS = 7
 """Of the people, each left out once."""
 
-NORMAL_ROWS, SEEDS = 15_000, 2
-"""Beats of class N that are drawn for a training, which weigh as much as all, and trainings."""
+NORMAL_ROWS = 15_000
+"""Beats of class N that are drawn for a training; they weigh as much as all."""
+
+SEEDS = {"ds1": 2, "beats": 1}
+"""Trainings, of other draws, whose mean is a classifier."""
 
 SETTINGS = {
     "max_iter": 80, "learning_rate": 0.1, "max_leaf_nodes": 12, "min_samples_leaf": 60,
@@ -57,13 +60,13 @@ def weights(label: NDArray[np.int64], person: NDArray[np.str_]) -> NDArray[np.fl
 
 
 @limit_threads()
-def fit(beats: Beats, rows: NDArray[np.bool_]) -> Trees:
-    """Trees of the beats of `rows` that have one of the four classes: the mean of two trainings."""
+def fit(beats: Beats, rows: NDArray[np.bool_], seeds: int) -> Trees:
+    """Trees of the beats of `rows` of one of the four classes: the mean of some trainings."""
     rows = rows & (beats.label < len(CLASSES))
     weight = np.zeros(len(rows))
     weight[rows] = weights(beats.label[rows], beats.person[rows])
     normal, parts = np.flatnonzero(rows & (beats.label == 0)), []
-    for seed in range(SEEDS):
+    for seed in range(seeds):
         random = np.random.default_rng(seed)
         some = random.choice(normal, min(NORMAL_ROWS, len(normal)), replace=False)
         kept = np.concatenate([np.sort(some), np.flatnonzero(rows & (beats.label > 0))])
@@ -91,19 +94,24 @@ def part_of_beats(beats: Beats) -> NDArray[np.int64]:
     return np.array([part_of[one] for one in beats.person.tolist()])
 
 
-def trees_without(beats: Beats, kept: Path) -> list[Trees]:
+def trees_without(beats: Beats, kept: Path, seeds: int) -> list[Trees]:
     """The trees of each part, which did not have its people; kept in files, `kept`-PART.npz."""
     part, found = part_of_beats(beats), []
     for k in range(PARTS):
         path = kept.with_name(f"{kept.name}-{k}.npz")
-        if not path.is_file():
-            trees = fit(beats, part != k)
-            with atomic_write(path) as temporary, temporary.open("wb") as file:
-                np.savez(file, **trees.arrays())
-            print(f"{kept.name}: part {k + 1} of {PARTS}", flush=True)
-        with np.load(path) as arrays:
-            found.append(Trees.of_arrays(arrays))
+        found.append(trees_of(beats, part != k, seeds, path))
+        print(f"{kept.name}: part {k + 1} of {PARTS}", flush=True)
     return found
+
+
+def trees_of(beats: Beats, rows: NDArray[np.bool_], seeds: int, path: Path) -> Trees:
+    """The trees of the beats of `rows`, from a file where they were kept."""
+    if not path.is_file():
+        trees = fit(beats, rows, seeds)
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **trees.arrays())
+    with np.load(path) as arrays:
+        return Trees.of_arrays(arrays)
 
 
 def out_of_fold(beats: Beats, trees: Sequence[Trees], part: NDArray) -> NDArray[np.float64]:
@@ -117,8 +125,9 @@ def out_of_fold(beats: Beats, trees: Sequence[Trees], part: NDArray) -> NDArray[
 def train(name: str, work: Path) -> None:
     """Train one classifier into the package; what the figures need of it stays in `work`."""
     beats = beats_of(given_records(DATABASES[name]))
-    kept = work / f"{name}-{stamp(beats)}"
-    without, part = trees_without(beats, kept), part_of_beats(beats)
+    seeds = SEEDS[name]
+    kept = work / f"{name}-{stamp(beats, seeds)}"
+    without, part = trees_without(beats, kept, seeds), part_of_beats(beats)
     scores = out_of_fold(beats, without, part)
     show(f"{name}, as trained", beats, scores.argmax(1))
     known = beats.label < len(CLASSES)
@@ -135,9 +144,11 @@ def train(name: str, work: Path) -> None:
         "databases": DATABASES[name],
         "people": sorted(set(beats.person.tolist())),
         "beats": {c: int((beats.label == k).sum()) for k, c in enumerate(CLASSES)},
-        "settings": SETTINGS | {"normal_rows": NORMAL_ROWS, "seeds": SEEDS},
+        "settings": SETTINGS | {"normal_rows": NORMAL_ROWS, "seeds": seeds},
     }
-    trees = fit(beats, np.ones(len(known), bool))
+    trees = trees_of(
+        beats, np.ones(len(known), bool), seeds, kept.with_name(f"{kept.name}-all.npz")
+    )
     classifier = BeatClassifier(trees, beats.columns, calibration, facts)
     classifier.save(FOLDER / f"{name}.safetensors")
     with atomic_write(work / f"{name}.npz") as temporary, temporary.open("wb") as file:
@@ -147,9 +158,9 @@ def train(name: str, work: Path) -> None:
         )  # fmt: skip
 
 
-def stamp(beats: Beats) -> str:
+def stamp(beats: Beats, seeds: int) -> str:
     """Of the features and the settings: kept parts of others are not taken up."""
-    text = json.dumps([SETTINGS, NORMAL_ROWS, SEEDS, PARTS, beats.columns])
+    text = json.dumps([SETTINGS, NORMAL_ROWS, seeds, PARTS, beats.columns])
     content = hashlib.sha256(text.encode() + np.nan_to_num(beats.x).tobytes())
     return content.hexdigest()[:12]
 

@@ -29,7 +29,7 @@ SHIPPED = {
 }
 """Name of a shipped classifier -> what it was trained on."""
 
-FOLDER = Path(str(files("ecgsynth.pretrained"))) / "classifiers"
+FOLDER = Path(str(files("ecgsynth"))) / "pretrained" / "classifiers"
 
 FEWEST = 3
 """Beats of a recording below which there is neither a rhythm nor a normal beat."""

@@ -44,7 +44,7 @@ def run(
         check_target(to)
     if json is not None and json.suffix != ".json":
         raise EcgsynthError(f"--json names a file that ends in .json; {json} does not.")
-    check_targets(*filter(None, [to, json]), force=force)
+    check_targets(*[one for one in (to, json) if one], force=force)
     tables = _classified(file, load_classifier(classifier), beats)
     _show_counts(tables)
     figures = _show_ec57(tables)
@@ -79,8 +79,8 @@ def _classified(file: str, classifier: Any, annotator: str) -> list[BeatTable]:
         if problems:
             raise problems[0]
         raise EcgsynthError(f"{file} has no recording.")
-    for problem in problems:
-        log.warning("a recording is left out: %s", problem)
+    for reason in problems:
+        log.warning("a recording is left out: %s", reason)
     if problems:
         log.warning("%d of %d recordings were left out.", len(problems), count)
     return found
