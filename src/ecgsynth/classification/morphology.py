@@ -5,21 +5,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.classification.rhythm import local, mean, quantile, shifted
+from ecgsynth.classification.rhythm import Columns, local, mean, quantile, shifted
 from ecgsynth.classification.windows import PRE, QRS, ST_T, WHOLE, P, Windows, normalise
 
 PARTS = {"whole": WHOLE, "qrs": QRS, "p": P, "st": ST_T}
 P_SHIFT = 6
+"""Samples (48 ms) within which a P wave is looked for around its usual place."""
+
+BEHIND_R = 8
+"""Samples behind R from which on the normal beat is the tail that may lie under the next P."""
 
 
-def of_lead(windows: Windows, lead: int) -> dict[str, NDArray[np.float64]]:
-    """Features [beat] of one lead."""
-    x, template = (
-        windows.beat[:, lead].astype(np.float64),
-        windows.template[lead].astype(np.float64),
-    )
-    normal = windows.normal
-    found: dict[str, NDArray[np.float64]] = {}
+def of_lead(windows: Windows, lead: int) -> Columns:
+    """Features of one lead."""
+    x = windows.beat[:, lead].astype(np.float64)
+    template, normal = windows.template[lead].astype(np.float64), windows.normal
+    found: Columns = {}
     for name, part in PARTS.items():
         found[f"corr_{name}"] = normalise(x[:, part]) @ normalise(template[part])
         apart = x[:, part] - template[part]
@@ -30,13 +31,12 @@ def of_lead(windows: Windows, lead: int) -> dict[str, NDArray[np.float64]]:
     st = x[:, ST_T]
     found |= against({"t_max": st.max(1), "t_min": st.min(1), "t_mean": st.mean(1)}, normal)
     found |= against({"diff_qrs": found["diff_qrs"], "diff_whole": found["diff_whole"]}, normal)
-    found |= _behind_t(windows, lead)
-    return found
+    return found | _behind_t(x, template, windows)
 
 
-def against(values: dict[str, NDArray], normal: NDArray[np.bool_]) -> dict[str, NDArray]:
-    """Each value less the normal beats' median, over their spread."""
-    found = {}
+def against(values: Columns, normal: NDArray[np.bool_]) -> Columns:
+    """Each value less the normal beats' median, over their spread; its name ends in ~."""
+    found: Columns = {}
     for name, value in values.items():
         middle = np.median(value[normal])
         spread = np.median(np.abs(value[normal] - middle)) * 1.48 + 0.02
@@ -44,7 +44,8 @@ def against(values: dict[str, NDArray], normal: NDArray[np.bool_]) -> dict[str, 
     return found
 
 
-def _qrs(x: NDArray, template: NDArray, normal: NDArray) -> dict[str, NDArray]:
+def _qrs(x: NDArray, template: NDArray, normal: NDArray) -> Columns:
+    """Height, width and slope of the QRS. x: [beat, sample]. template: [sample]."""
     part = x[:, PRE - 16 : PRE + 22]
     slope = np.abs(np.diff(part, axis=1))
     total = np.cumsum(slope, 1) / np.maximum(slope.sum(1, keepdims=True), 1e-6)
@@ -67,11 +68,16 @@ def _qrs(x: NDArray, template: NDArray, normal: NDArray) -> dict[str, NDArray]:
     }
 
 
-def _p_wave(x: NDArray, template: NDArray, normal: NDArray) -> dict[str, NDArray]:
-    part = x[:, P]
-    flat = part - np.linspace(0, 1, part.shape[1]) * (part[:, -1:] - part[:, :1]) - part[:, :1]
-    own = template[P]
-    base = own - np.linspace(0, 1, len(own)) * (own[-1] - own[0]) - own[0]
+def _without_slope(part: NDArray) -> NDArray:
+    """Pieces on the last axis less the straight line between their ends."""
+    first, last = part[..., :1], part[..., -1:]
+    return part - np.linspace(0, 1, part.shape[-1]) * (last - first) - first
+
+
+def _p_wave(x: NDArray, template: NDArray, normal: NDArray) -> Columns:
+    """What is before the QRS. x: [beat, sample]. template: [sample]."""
+    part, own = x[:, P], template[P]
+    flat, base = _without_slope(part), _without_slope(own)
     found = {"corr_p_flat": normalise(flat) @ normalise(base)}
     best = np.full(len(x), -1.0)
     place = np.zeros(len(x))
@@ -95,18 +101,14 @@ def _p_wave(x: NDArray, template: NDArray, normal: NDArray) -> dict[str, NDArray
     return found | against(values, normal)
 
 
-def _behind_t(windows: Windows, lead: int) -> dict[str, NDArray]:
+def _behind_t(x: NDArray, template: NDArray, windows: Windows) -> Columns:
     """What is left before the QRS when the T wave of the beat before is taken away."""
-    x, template = (
-        windows.beat[:, lead].astype(np.float64),
-        windows.template[lead].astype(np.float64),
-    )
     step = np.diff(windows.centre, prepend=windows.centre[:1] - 10_000)
     at = step[:, None] + np.arange(P.start - PRE, P.stop - PRE) + PRE  # in the template's window
     tail = np.append(template, 0.0)
-    tail[: PRE + 8] = 0
+    tail[: PRE + BEHIND_R] = 0
     left = x[:, P] - tail[np.clip(at, 0, len(template))]
-    flat = left - np.linspace(0, 1, left.shape[1]) * (left[:, -1:] - left[:, :1]) - left[:, :1]
+    flat = _without_slope(left)
     own = template[P]
     values = {
         "pt_ptp": np.ptp(flat, 1), "pt_rms": np.sqrt((flat**2).mean(1)),
@@ -115,10 +117,10 @@ def _behind_t(windows: Windows, lead: int) -> dict[str, NDArray]:
     return {"pt_corr": normalise(left) @ normalise(own)} | against(values, windows.normal)
 
 
-def shared(windows: Windows) -> dict[str, NDArray[np.float64]]:
-    """Features [beat] of all leads together."""
+def shared(windows: Windows) -> Columns:
+    """Features of all leads together."""
     x, template, count = windows.beat, windows.template, len(windows.beat)
-    found = {}
+    found: Columns = {}
     for name, part in PARTS.items():
         own = normalise(template[:, part].reshape(-1))
         found[f"corr_{name}"] = normalise(x[..., part].reshape(count, -1)) @ own
@@ -132,9 +134,9 @@ def shared(windows: Windows) -> dict[str, NDArray[np.float64]]:
     return found
 
 
-def context(found: dict[str, NDArray], group: NDArray[np.int64]) -> dict[str, NDArray]:
-    """Features [beat] of neighbours and of the group of the same form."""
-    more = {}
+def context(found: Columns, group: NDArray[np.int64]) -> Columns:
+    """Features of neighbours and of the group of the same form. found: of `rhythm`, `shared`."""
+    more: Columns = {}
     for name in ("corr_qrs", "corr_p"):
         for by in (-2, -1, 1, 2):
             more[f"{name}{by:+d}"] = shifted(found[name], by)

@@ -17,7 +17,7 @@ PRE, POST = 50, 62
 """Samples of a window before and after R: .4 and .5 s."""
 
 QRS = slice(PRE - 10, PRE + 13)
-FORM = slice(PRE - 10, PRE + 18)
+FORM = slice(PRE - 10, PRE + 18)  # of a QRS that may be wide
 P = slice(PRE - 34, PRE - 8)
 ST_T = slice(PRE + 13, PRE + 52)
 WHOLE = slice(PRE - 34, PRE + 52)
@@ -30,6 +30,8 @@ CLUSTERED = 500
 """Beats of a record that are grouped by form; the others join the nearest group."""
 
 TALL = 0.5
+"""Power of a lead's height by which it weighs where forms are compared; small leads are noisy."""
+
 ALIKE, ALIKE_MEANS = 0.9, 0.95
 """Least correlation, on average, of the QRS complexes of a group, and of means of groups."""
 
@@ -104,7 +106,7 @@ def windows_of(
     wave: of `prepare`. centre: [beat], R. early: [beat], RR before over its local median.
     """
     wide = cut(wave, centre, SHIFT)
-    height = np.maximum(np.median(np.ptp(wide[..., SHIFT:-SHIFT][..., QRS], -1), 0), 1e-3)
+    height = np.maximum(np.median(np.ptp(wide[..., SHIFT:-SHIFT][..., QRS], -1), 0), 1e-9)
     wide = wide / height[:, None].astype(np.float32)
     for _ in range(2):
         here = wide[..., SHIFT:-SHIFT]
