@@ -17,6 +17,7 @@ from ecgsynth.classification import ec57
 from ecgsynth.classification.calibration import (
     best_offset,
     calibration_error,
+    f1_of,
     fit_calibration,
     softmax,
 )
@@ -24,14 +25,17 @@ from ecgsynth.classification.classifier import CLASSES, SHIPPED, BeatClassifier,
 from ecgsynth.classification.detection import detect_beats, join_leads
 from ecgsynth.classification.features import feature_table, fibrillation
 from ecgsynth.classification.recordings import (
+    DETECTED,
     BeatTable,
     choose_leads,
     classify_recording,
     confusion,
+    recordings_at,
 )
 from ecgsynth.classification.rhythm import intervals, local, quantile, rank, rhythm
 from ecgsynth.classification.trees import Trees
 from ecgsynth.classification.windows import prepare
+from ecgsynth.datasets import store
 from ecgsynth.errors import DamagedFileError, EcgsynthError
 from ecgsynth.formats import write
 from ecgsynth.signals.recording import Annotations, Recording
@@ -267,6 +271,27 @@ def test_a_damaged_classifier_is_refused_in_a_sentence(tmp_path: Path, content: 
         load_classifier(str(path))
     with pytest.raises(EcgsynthError, match="name one of beats, ds1"):
         load_classifier("nobody")
+
+
+@pytest.mark.data
+def test_the_beats_of_a_real_record_are_named_also_upside_down_and_where_r_was_detected(
+    shipped: BeatClassifier,
+) -> None:
+    """Record 119, of DS1, has 444 V beats; the classifier was trained with it."""
+    folder = store.find_folder("mitbih", "119.hea")
+    whole = next(recordings_at(folder / "119"))
+    assert isinstance(whole, Recording)
+    table = classify_recording(whole, shipped)
+    assert table.truth is not None
+    assert (
+        f1_of(*(np.searchsorted(["N", "S", "V"], one) for one in (table.truth, table.label)))[2]
+        > 0.95
+    )
+    upside_down = classify_recording(replace(whole, data=-whole.signal), shipped)
+    assert (upside_down.label == table.label).mean() > 0.97
+    detected = classify_recording(whole, shipped, DETECTED)
+    assert detected.truth is None
+    assert (detected.label == "V").sum() == pytest.approx(444, abs=30)
 
 
 # ---- recordings ----------------------------------------------------------------------------

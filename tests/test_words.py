@@ -15,8 +15,8 @@ STYLE = ROOT / "docs" / "style.md"
 
 PLAIN = (
     "signals", "simulator", "datasets", "models", "objectives", "training", "tuning",
-    "model_registry", "synthesizer", "augmentation", "recipes", "formats/foreign", "evaluation",
-    "cli", "service",
+    "model_registry", "synthesizer", "augmentation", "classification", "recipes",
+    "formats/foreign", "evaluation", "cli", "service",
 )  # fmt: skip
 """Packages whose words are checked; the modules at the top are, too."""
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from outcome import Command
 
-from ecgsynth.augmentation import ec57
 from ecgsynth.augmentation.baselines import make_training_set
 from ecgsynth.augmentation.classifiers import (
     load_classifier,
@@ -19,8 +18,9 @@ from ecgsynth.augmentation.classifiers import (
     train_classifier,
     train_detector,
 )
-from ecgsynth.augmentation.novelty import Detector
+from ecgsynth.augmentation.novelty import Detector, novelty
 from ecgsynth.augmentation.patient_leakage import check_disjoint, count_synthetic, hashed_people
+from ecgsynth.classification import ec57
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.reference_models.instruments import Instrument
 from ecgsynth.formats import write
@@ -336,7 +336,7 @@ def test_a_detector_of_normal_beats_finds_the_others(
     sides: tuple[Ecg, Ecg], tmp_path: Path
 ) -> None:
     detector = Detector.fit(crowd(1, 1200), "N", {"people": ["x"]})
-    found = ec57.novelty(detector, sides[1])
+    found = novelty(detector, sides[1])
     assert set(found["classes"]) == {"S", "V"}
     assert found["classes"]["V"]["auroc"]["value"] > 0.8
     detector.save(tmp_path / "one.safetensors")

@@ -134,19 +134,19 @@ def shared(windows: Windows) -> Columns:
     return found
 
 
-def context(found: Columns, group: NDArray[np.int64]) -> Columns:
-    """Features of neighbours and of the group of the same form. found: of `rhythm`, `shared`."""
+def context(columns: Columns, group: NDArray[np.int64]) -> Columns:
+    """Features of neighbours and of the group of the same form. columns: of `rhythm`, `shared`."""
     more: Columns = {}
     for name in ("corr_qrs", "corr_p"):
         for by in (-2, -1, 1, 2):
-            more[f"{name}{by:+d}"] = shifted(found[name], by)
-        more[f"{name}_near"] = local(found[name], 10, 10)
-        more[f"{name}_record"] = np.full(len(group), np.median(found[name]))
-        near = found[name] - more[f"{name}_near"]
+            more[f"{name}{by:+d}"] = shifted(columns[name], by)
+        more[f"{name}_near"] = local(columns[name], 10, 10)
+        more[f"{name}_record"] = np.full(len(group), np.median(columns[name]))
+        near = columns[name] - more[f"{name}_near"]
         more[f"{name}/near"] = near
         more[f"{name}_z"] = near / (local(np.abs(near), 15, 15) * 1.48 + 0.02)
-    more["other_share"] = mean((found["corr_qrs"] < 0.8).astype(float), 30)
-    for name, value in (("rr", found["rr/20"]), ("p", found["corr_p"])):
+    more["other_share"] = mean((columns["corr_qrs"] < 0.8).astype(float), 30)
+    for name, value in (("rr", columns["rr/20"]), ("p", columns["corr_p"])):
         middle = {k: quantile(value[group == k][None], 0.5)[0] for k in np.unique(group)}
         more[f"group_{name}"] = np.array([middle[k] for k in group])
     return more
