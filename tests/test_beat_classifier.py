@@ -17,7 +17,6 @@ from ecgsynth.classification import ec57
 from ecgsynth.classification.calibration import (
     best_offset,
     calibration_error,
-    f1_of,
     fit_calibration,
     softmax,
 )
@@ -283,10 +282,9 @@ def test_the_beats_of_a_real_record_are_named_also_upside_down_and_where_r_was_d
     assert isinstance(whole, Recording)
     table = classify_recording(whole, shipped)
     assert table.truth is not None
-    assert (
-        f1_of(*(np.searchsorted(["N", "S", "V"], one) for one in (table.truth, table.label)))[2]
-        > 0.95
-    )
+    called, truth = table.label == "V", table.truth == "V"
+    assert (called & truth).sum() > 0.95 * truth.sum()
+    assert (called & ~truth).sum() < 20
     upside_down = classify_recording(replace(whole, data=-whole.signal), shipped)
     assert (upside_down.label == table.label).mean() > 0.97
     detected = classify_recording(whole, shipped, DETECTED)
