@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from benchmarks.classifier import rendering
 from benchmarks.classifier.people import Beats, beats_of, ds2_records, given_records
-from benchmarks.classifier.train import DATABASES, SEEDS, out_of_fold, part_of_beats, trees_without
+from benchmarks.classifier.train import DATABASES, PARTS, out_of_fold, read_trees
 from benchmarks.tables import KEPT
 from ecgsynth.classification.calibration import calibration_error, f1_of
 from ecgsynth.classification.classifier import CLASSES, BeatClassifier, load_classifier
@@ -30,8 +31,8 @@ from ecgsynth.evaluation.intervals import LeaveOneOut, Units, interval
 from ecgsynth.files import atomic_write
 from ecgsynth.signals.vocabulary import AAMI_CLASSES
 
-CUT_S = 10.0
-"""Length of a 12-lead record, s."""
+CUT_S, PIECES = 10.0, "pieces of 10 s"
+"""Length of a 12-lead record, s, and the words of the rows of pieces of that length."""
 
 PUBLISHED = {
     "de Chazal 2004": {"S": (0.759, 0.385), "V": (0.777, 0.819)},
@@ -88,9 +89,7 @@ def of_ds2(beats: Beats, classifiers: dict[str, BeatClassifier]) -> dict[str, An
     found: dict[str, Any] = {}
     called = {}
     for name, one in classifiers.items():
-        scores = one.trees.logits(beats.x[:, [beats.columns.index(c) for c in one.columns]])
-        probability = one.calibration.probability(scores, beats.fibrillation)
-        called[name] = one.calibration.classes(probability)
+        probability, called[name] = classified(one, beats)
         found[name] = {
             words: of_rows(beats, probability, called[name], ~np.isin(beats.record, left))
             for words, left in SUBSETS.items()
@@ -147,50 +146,73 @@ def matrix(label: NDArray[np.int64], called: NDArray[np.int64]) -> NDArray[np.in
 
 
 def by_database(
-    work: Path, classifier: BeatClassifier, whole: Beats, ds2: dict[str, Beats]
+    work: Path, classifier: BeatClassifier, kept: OutOfFold, ds2: dict[str, Beats]
 ) -> dict[str, Any]:
     """Figures of the classifier of all given people, by database and length of the recordings.
 
     MIT-BIH: DS2. SVDB and QTDB: given people, by the trees that were trained without them.
     """
-    found: dict[str, Any] = {}
-    with np.load(work / "beats.npz") as file:
-        kept = str(file["kept"])
-    trees, part = trees_without(whole, work / kept, SEEDS["beats"]), part_of_beats(whole)
-    part_of = dict(zip(whole.person.tolist(), part.tolist(), strict=True))
-    for words, beats in (("whole", whole), ("pieces of 10 s", cuts(whole))):
-        own = np.array([part_of[one] for one in beats.person.tolist()])
-        scores = out_of_fold(beats, trees, own)
-        probability = classifier.calibration.probability(scores, beats.fibrillation)
-        called = classifier.calibration.classes(probability)
-        for name in ("svdb", "qtdb"):
-            rows = beats.database == name
-            found.setdefault(name, {})[words] = of_rows(beats, probability, called, rows)
-        test = ds2[words]
-        scores = classifier.trees.logits(test.x)
-        probability = classifier.calibration.probability(scores, test.fibrillation)
-        called = classifier.calibration.classes(probability)
-        found.setdefault("mitbih", {})[words] = of_rows(
-            test, probability, called, np.ones(len(called), bool)
-        )
+    found: dict[str, Any] = {"mitbih": {}, "svdb": {}, "qtdb": {}}
+    for words, beats in ds2.items():
+        found["mitbih"][words] = of_rows(beats, *classified(classifier, beats), everything(beats))
+    trees = [read_trees(work / f"{kept.name}-{k}.npz") for k in range(PARTS)]
+    pieces = beats_of(given_records(("svdb", "qtdb")), CUT_S)
+    part = np.array([kept.part_of[one] for one in pieces.person.tolist()])
+    scores = out_of_fold(pieces, trees, part)
+    probability = classifier.calibration.probability(scores, pieces.fibrillation)
+    called = classifier.calibration.classes(probability)
+    for name in ("svdb", "qtdb"):
+        rows = kept.beats.database == name
+        found[name]["whole"] = of_rows(kept.beats, kept.probability, kept.called, rows)
+        found[name][PIECES] = of_rows(pieces, probability, called, pieces.database == name)
     return found
 
 
-def cuts(whole: Beats) -> Beats:
-    """The beats of the same records in pieces of ten seconds."""
-    names = {*whole.record.tolist()}
-    every = given_records(DATABASES["beats"])
-    return beats_of([one for one in every if one.name in names and one.database != "mitbih"], CUT_S)
+@dataclass(frozen=True)
+class OutOfFold:
+    """What a training left: its beats (without features) and what their people's trees made of
+    them. name: of the files of the parts. part_of: person -> his part."""
+
+    name: str
+    beats: Beats
+    probability: NDArray[np.float64]
+    called: NDArray[np.int64]
+    part_of: dict[str, int]
+
+    @classmethod
+    def load(cls, path: Path) -> OutOfFold:
+        with np.load(path) as file:
+            kept = {name: file[name] for name in file.files}
+        nothing = np.zeros((len(kept["label"]), 0), np.float32)
+        whose = [kept[name] for name in ("label", "person", "record", "database")]
+        beats = Beats(nothing, (), np.zeros(len(nothing)), *whose)
+        part_of = dict(zip(kept["person"].tolist(), kept["part"].tolist(), strict=True))
+        return cls(str(kept["kept"]), beats, kept["probability"], kept["called"], part_of)
 
 
-def on_svdb(of_ds1: BeatClassifier, whole: Beats, called: NDArray) -> dict[str, Any]:
-    """On the given people of SVDB: S F1 of all given people (out of fold) less that of DS1."""
-    scores = of_ds1.trees.logits(whole.x)
-    alone = of_ds1.calibration.classes(of_ds1.calibration.probability(scores, whole.fibrillation))
-    rows = whole.database == "svdb"
-    return {c: difference(whole, called, alone, rows, k) for k, c in enumerate("NSV")} | {
-        "ds1": f1_figures(whole, alone, rows)
+def classified(
+    classifier: BeatClassifier, beats: Beats
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """[beat, class] probabilities and [beat] numbers of the classes that they are called."""
+    scores = classifier.trees.logits(beats.x[:, [*map(beats.columns.index, classifier.columns)]])
+    probability = classifier.calibration.probability(scores, beats.fibrillation)
+    return probability, classifier.calibration.classes(probability)
+
+
+def everything(beats: Beats) -> NDArray[np.bool_]:
+    return np.ones(len(beats.label), bool)
+
+
+def on_svdb(of_ds1: BeatClassifier, kept: OutOfFold) -> dict[str, Any]:
+    """On the given people of SVDB: F1 of all given people (out of fold) less that of DS1."""
+    beats = beats_of(given_records(("svdb",)))
+    _, alone = classified(of_ds1, beats)
+    called = kept.called[kept.beats.database == "svdb"]
+    rows = everything(beats)
+    found: dict[str, Any] = {
+        c: difference(beats, called, alone, rows, k) for k, c in enumerate("NSV")
     }
+    return found | {"ds1": f1_figures(beats, alone, rows)}
 
 
 def show(found: dict[str, Any]) -> None:
@@ -207,16 +229,14 @@ def main(words: Sequence[str] | None = None) -> None:
     looks = json.loads(path.read_text("utf-8"))["ds2_looks"] if path.is_file() else []
     classifiers = {name: load_classifier(name) for name in DATABASES}
     test = ds2_records()
-    ds2 = {"whole": beats_of(test), "pieces of 10 s": beats_of(test, CUT_S)}
-    whole = beats_of(given_records(DATABASES["beats"]))
-    with np.load(work / "beats.npz") as kept:
-        called = kept["called"]
+    ds2 = {"whole": beats_of(test), PIECES: beats_of(test, CUT_S)}
+    kept = OutOfFold.load(work / "beats.npz")
     found: dict[str, Any] = {
         "ds2_looks": [*looks, f"{datetime.now(UTC):%Y-%m-%d %H:%M}"],
         "published": PUBLISHED,
         "ds2": of_ds2(ds2["whole"], classifiers),
-        "by_database": by_database(work, classifiers["beats"], whole, ds2),
-        "svdb": on_svdb(classifiers["ds1"], whole, called),
+        "by_database": by_database(work, classifiers["beats"], kept, ds2),
+        "svdb": on_svdb(classifiers["ds1"], kept),
     }
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -51,13 +51,13 @@ class Record:
         return feature_table(wave, at_s), label
 
     def cuts(self, seconds: float) -> tuple[Columns, NDArray[np.int64]]:
-        """As `features`, of a recording that was cut into pieces of so many seconds.
+        """As `features`, of one piece of so many seconds a minute.
 
         Every piece is looked at by itself; those of fewer than three beats are left out.
         """
         wave, at_s, label = self.content
         parts, kept, size = [], [], round(seconds * FS)
-        for start in range(0, wave.shape[1] - size + 1, size):
+        for start in range(0, wave.shape[1] - size + 1, round(60 * FS)):
             rows = (at_s >= start / FS) & (at_s < (start + size) / FS)
             if rows.sum() >= 3:
                 piece = wave[:, start : start + size]

@@ -110,6 +110,11 @@ def trees_of(beats: Beats, rows: NDArray[np.bool_], seeds: int, path: Path) -> T
         trees = fit(beats, rows, seeds)
         with atomic_write(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **trees.arrays())
+    return read_trees(path)
+
+
+def read_trees(path: Path) -> Trees:
+    """The trees that were kept in a file."""
     with np.load(path) as arrays:
         return Trees.of_arrays(arrays)
 
