@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ecgsynth.arguments import check_path
 from ecgsynth.classification.classifier import BeatClassifier, usable_leads
-from ecgsynth.classification.detection import detect_beats
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.evaluation.reference_models.voting import delineate_together
 from ecgsynth.formats import read
 from ecgsynth.formats.wfdb.folder import record_names
 from ecgsynth.formats.wfdb.reader import open_recording
@@ -139,6 +139,19 @@ def classify_recording(
         name, recording.fs, at, classifier.classes(probability), probability, truth,
         recording.synthetic,
     )  # fmt: skip
+
+
+def detect_beats(signal: NDArray[np.float32], fs: float) -> NDArray[np.int64]:
+    """[beat] R, in samples, in order: the QRS complexes on which the leads agree.
+
+    signal: [lead, sample], NaN where missing.
+
+    Raises
+    ------
+    EcgsynthError: the recording is too short for a beat.
+    """
+    peaks = delineate_together(signal[None], fs)["r_peak"][0]
+    return np.sort(np.round(peaks[np.isfinite(peaks)]).astype(np.int64))
 
 
 def choose_leads(names: tuple[str, ...]) -> list[int]:
