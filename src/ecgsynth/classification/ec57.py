@@ -158,6 +158,7 @@ def _macro(test: Ecg, estimates: dict[str, Estimate]) -> dict[str, Any]:
 
 
 def count_people(test: Ecg) -> int | None:
+    """The number of people of a set; None where it names none."""
     return None if test.patient is None else len(np.unique(test.patient))
 
 
@@ -179,6 +180,7 @@ def _classes(
 
 
 def auroc(truth: NDArray, score: NDArray, test: Ecg, facts: dict[str, float]) -> Estimate:
+    """AUROC of a class with its interval over people; facts: of the class, by `people_per_class`."""
     value = auc(truth, score)
     if not np.isfinite(value):
         return Estimate(value)
