@@ -180,7 +180,7 @@ def _classes(
 
 
 def auroc(truth: NDArray, score: NDArray, test: Ecg, facts: dict[str, float]) -> Estimate:
-    """AUROC of a class with its interval over people; facts: of the class, by `people_per_class`."""
+    """AUROC of a class with its interval over people; facts: as of `people_per_class`."""
     value = auc(truth, score)
     if not np.isfinite(value):
         return Estimate(value)
