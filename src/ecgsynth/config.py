@@ -98,6 +98,10 @@ class Training(_Section):
     start: str = Field(
         "", description="a model, run or file whose weights the generator begins with; '' = none"
     )
+    teacher: str = Field(
+        "", description="a model whose pairs of noise and signal are learned from; '' = real items"
+    )
+    pairs: int = Field(18_000, gt=0, description="pairs that a teacher makes")
     snapshot_every: int = Field(50_000, gt=0, description="examples between resumable snapshots")
     keep_every: int = Field(0, ge=0, description="examples between kept copies of the model")
     samples: int = Field(0, ge=0, description="items drawn and kept after every epoch")
@@ -228,6 +232,13 @@ class Run(TopLevelSettings):
                 f"training.augment={self.training.augment} hides from a critic how items were "
                 f"altered, and the model '{self.model.name}' has none: it would make altered "
                 "items; set training.augment=0."
+            )
+        taught = getattr(objective, "taught", False)
+        if taught != bool(self.training.teacher):
+            raise EcgsynthError(
+                f"{name} needs a teacher; name a model, as in training.teacher=runs/teacher."
+                if taught
+                else "training.teacher goes with objective.name=pairs; set both, or neither."
             )
         return make_settings(objective.Settings, self.objective.settings | more, name)
 

@@ -34,7 +34,8 @@ class Family(Protocol):
     asked by `sample` alone.
 
     takes: which fields of `Condition.more` it needs, such as ("events",). block: items that are
-    computed together, always in the same blocks.
+    computed together, always in the same blocks. any_rate: whether the same weights make signals of
+    any rate.
     """
 
     Settings: type[Settings]
@@ -42,6 +43,7 @@ class Family(Protocol):
     adversarial: bool
     takes: tuple[str, ...] = ()
     block: int = 256
+    any_rate: bool = False
 
     @staticmethod
     def generator(settings: Any, spec: Spec) -> nn.Module: ...

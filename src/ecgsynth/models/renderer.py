@@ -39,6 +39,7 @@ class Renderer:
     adversarial = False
     takes: tuple[str, ...] = ("events", "known", "mask")
     block = 32
+    any_rate = True
     tiny = {"widths": (8, 8, 16), "embedding": 8, "depths": (1, 1, 1), "steps": 2}
 
     class Settings(BaseSettings):

@@ -28,6 +28,7 @@ class Card(TopLevelSettings):
     transplanted: whether its rare beats are of everybody it knows (`Synthesizer.transplanted`).
     started_from: of a generator that began with the weights of another model, that model's id and
         what it learned from; its examples and seconds are counted in.
+    teacher: of a student, the id of the model whose pairs it learned from.
     examples_seen, core_seconds: what the training took: real items, and CPU seconds of the process
         that wrote (of one alone, all); 0 where it is not known.
     doubts: warnings about the training set, a sentence each.
@@ -48,6 +49,7 @@ class Card(TopLevelSettings):
     transplanted: bool = False
     data: dict[str, Any] = {}
     started_from: dict[str, str] = {}
+    teacher: str = ""
     examples_seen: int = 0
     core_seconds: float = 0.0
     seed: int = 0

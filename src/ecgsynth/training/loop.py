@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from ecgsynth.training.data.checks import (
     training_set_warnings,
 )
 from ecgsynth.training.data.events import known_events
+from ecgsynth.training.data.pairs import Pairs, make_pairs
 from ecgsynth.training.data.training_set import TrainingSet, load_heldout
 from ecgsynth.training.engine import (
     check_bfloat16,
@@ -107,7 +109,12 @@ def train(
         partial(load_heldout, run) if data is None else None
     )  # of a set handed in none is known
     with collect_warnings() as data_warnings:
-        if data is None:
+        pairs = None
+        if settings.teacher:
+            rate = run.data.settings.get("fs", 0.0)
+            pairs = make_pairs(settings.teacher, settings.pairs, rate, run.seed)
+            data, heldout = pairs.data, None
+        elif data is None:
             data = load(run.data.name, run.data.split, **run.data.settings)
     check_training_set(data, settings.batch)
     digest = fingerprint(data)
@@ -115,13 +122,14 @@ def train(
         snapshots.check_data(folder, digest)
     fabric = make_fabric(settings)
 
-    scaler = fit_scaler(settings.scaler, data)  # refuses flat signals before anything is written
+    # Refuses flat signals before anything is written.
+    scaler = pairs.teacher.scaler if pairs else fit_scaler(settings.scaler, data)
     writes = folder is not None and fabric.is_global_zero
     kept = snapshots.open_run_folder(folder, run, resume) if folder and writes else nullcontext()
     with kept, matmul_precision(settings.matmul), stop_with_other_processes():
         fabric.barrier()
         return _run_training(
-            run, data, digest, data_warnings, scaler, fabric, folder, resume, report, heldout
+            run, data, digest, data_warnings, scaler, fabric, folder, resume, report, heldout, pairs
         )
 
 
@@ -136,17 +144,24 @@ def _run_training(
     resume: bool,
     report: Report | None,
     heldout: Callable[..., TrainingSet | None] | None,
+    pairs: Pairs | None,
 ) -> Synthesizer:
     """Train once the folder is locked; digest: of the data; data_warnings: from reading it."""
     settings, began_cpu = run.training, time.process_time()
     styles, style = style_codes(data, settings)
     hidden = measure_hidden(scaler, data)
     family = MODELS.get(run.model.name)
-    events = known_events(data) if "events" in family.takes else None
-    prior: Prior = (
-        ContextPrior.fit(data, style, hidden) if events is None else RecordPrior.fit(data, events)
-    )
+    prior: Prior
+    if pairs:
+        events, prior = pairs.events, pairs.teacher.prior
+    elif "events" in family.takes:
+        events = known_events(data)
+        prior = RecordPrior.fit(data, events)
+    else:
+        events, prior = None, ContextPrior.fit(data, style, hidden)
     items = TrainingSet.of(data, style, scaler, prior, hidden, settings.window_s, events)
+    if pairs:
+        items = replace(items, latents=pairs.latents)
     model_settings = run.model_settings(styles=styles)
     batches = Batches(items, settings, model_settings.pairs)
     objective_settings = run.objective_settings(multilabel=data.spec.multilabel)
@@ -182,6 +197,9 @@ def _run_training(
         [*data_warnings, *training_set_warnings(run, data)] if fabric.is_global_zero else []
     )
     card.started_from = start.facts
+    if pairs:
+        of = pairs.teacher.card
+        card.teacher, card.data, card.left_out = of.id or of.name, of.data, of.left_out
     synthesizer = Synthesizer(learner.average, card)
     tracker = Tracker(folder, step * per_step) if folder and fabric.is_global_zero else None
     # It is watched on items drawn once, some of them held out, by rules over what is seen.

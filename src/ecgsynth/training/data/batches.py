@@ -73,6 +73,8 @@ class Batches:
         noise = local_rows(torch.randn(self.size, latent, generator=random))
         starts = self.items.starts(self.size, random)
         rows, starts = local_rows(rows), None if starts is None else local_rows(starts)
+        if self.items.latents is not None:
+            noise = self.items.latents(rows)
         valid = self.items.valid(rows)
         return Batch(
             self.items.signal(rows, starts).to(device),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +37,7 @@ class TrainingSet:
     ----------
     data: the items. scaler, hidden: from mV to the model's units; hidden: of these items.
     condition: what they are, standardised. style: [item], its code.
+    latents: gives the noise of items that a teacher made of it; None = noise is drawn anew.
     window: samples of the windows that are drawn from the items at random places; None = whole
         items.
     """
@@ -46,6 +48,7 @@ class TrainingSet:
     condition: Condition
     style: NDArray[np.int64]
     window: int | None = None
+    latents: Callable[[Tensor], Tensor] | None = None
 
     @classmethod
     def of(

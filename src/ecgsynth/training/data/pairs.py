@@ -1,0 +1,111 @@
+"""Pairs of noise and of the signal that a teacher makes of it, from which a student learns."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ecgsynth.arguments import quote
+from ecgsynth.datasets.store import data_root
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import atomic_write, make_folder
+from ecgsynth.progress import count_bar
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.events import Events
+from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.synthesizer.inputs import Inputs
+from ecgsynth.synthesizer.rates import with_rate
+from ecgsynth.synthesizer.sampler import NetworkSampler
+
+CHUNK = 16
+"""Blocks of a teacher that are kept as one file."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What a teacher made of some noise.
+
+    Attributes
+    ----------
+    teacher: at the rate of the pairs. data: its items. inputs: noise and conditions of them.
+    """
+
+    teacher: NetworkSampler
+    data: Ecg
+    inputs: Inputs
+
+    @property
+    def events(self) -> Events | None:
+        return self.inputs.drawn.more.get("events")
+
+    def latents(self, rows: Tensor) -> Tensor:
+        """[row, latent] the noise of these items."""
+        return torch.from_numpy(self.inputs.latent[rows.numpy()].astype(np.float32))
+
+
+def make_pairs(model: str, count: int, fs: float, seed: int) -> Pairs:
+    """Pairs of a teacher, of the kinds that it makes when nothing is asked.
+
+    They are made piece by piece and kept next to the parsed recordings, so that who stops continues
+    where he was.
+
+    Parameters
+    ----------
+    model: where the teacher is. count: pairs. fs: rate of the signals, Hz.
+
+    Raises
+    ------
+    EcgsynthError: the teacher cannot be read, was joined of several, or has another rate.
+    """
+    loaded = Synthesizer.load(model).sampler
+    if not isinstance(loaded, NetworkSampler):
+        raise EcgsynthError(
+            f"training.teacher={quote(model)} was joined of several models; name one of them."
+        )
+    teacher = with_rate(loaded, fs)
+    steps = getattr(teacher.generator, "steps", 1)
+    key = [teacher.card.id, teacher.spec.to_json(), steps, teacher.size, CHUNK, seed]
+    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+    folder = data_root() / "cache" / f"pairs-{digest}"
+    signals, inputs = [], []
+    asked = np.resize(np.array(teacher.prior.turns, np.str_), teacher.size)
+    with count_bar("pairs") as progress:
+        task = progress.add_task("pairs of the teacher", total=count)
+        for start in range(0, count, CHUNK * teacher.size):
+            firsts = range(start, min(start + CHUNK * teacher.size, count), teacher.size)
+            drawn = [teacher.draw(first, asked, seed, {}) for first in firsts]
+            signals.append(_kept(folder / f"{start:07d}-{len(drawn)}.npy", teacher, drawn))
+            inputs += [Inputs(one.drawn, one.latent.astype(np.float16)) for one in drawn]
+            progress.update(task, completed=min(start + CHUNK * teacher.size, count))
+    whole = Inputs.cat(inputs)
+    asked_of, spec = whole.drawn, teacher.spec
+    context = asked_of.context[:, : len(spec.context)].astype(np.float32)
+    source = f"synthetic:{teacher.card.id}"
+    data = Ecg(np.concatenate(signals), spec, asked_of.label, context, source=source)
+    return Pairs(teacher, data, whole)
+
+
+def _kept(path: Path, teacher: NetworkSampler, drawn: list[Inputs]) -> np.ndarray:
+    """[item, lead, sample] float16, mV, what the teacher makes of these; from the file if there."""
+    if path.is_file():
+        try:
+            return np.asarray(np.load(path, allow_pickle=False))
+        except (OSError, ValueError, EOFError):
+            path.unlink(missing_ok=True)
+    # The noise is kept at half precision, so that it is made of that very noise.
+    half = [Inputs(o.drawn, o.latent.astype(np.float16).astype(np.float32)) for o in drawn]
+    made = np.concatenate([teacher.items(one, teacher.scaled(one)).signal for one in half])
+    made = made.astype(np.float16)
+    make_folder(path.parent)
+    content = io.BytesIO()
+    np.save(content, made)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content.getvalue())
+    return made

@@ -1,0 +1,129 @@
+"""A student learns in one pass what its teacher makes in many."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import ecgsynth as es
+from ecgsynth.config import Run
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.models.renderer import Renderer
+from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.rates import at_rate
+from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.synthesizer.rates import with_rate
+from ecgsynth.training.data.pairs import make_pairs
+from ecgsynth.training.loop import train
+
+RATE = 100.0
+
+
+@pytest.fixture(scope="module")
+def records() -> Ecg:
+    """Twelve leads of 24 simulated people, half of them with NORM."""
+    parts = [es.simulate_record(4.0, 500.0, seed=k, patient=k) for k in range(24)]
+    whole = at_rate(concatenate(parts), RATE)
+    spec = replace(whole.spec, classes=("NORM", "SR"), multilabel=True, context=())
+    label = np.column_stack([np.arange(24) % 2, np.ones(24)])
+    who = np.arange(24).astype(str)
+    return Ecg(whole.signal, spec, label, patient=who, marks=whole.marks, source="simulated:train")
+
+
+def run_of(steps: int, objective: str = "flow", **training: object) -> Run:
+    return Run.from_dict({
+        "name": "tiny-records",
+        "data": {"name": "simulated", "fs": RATE},
+        "model": {"name": "renderer", **Renderer.tiny},
+        "objective": objective,
+        "training": {
+            "examples": 8 * steps, "batch": 8, "styles": False, "sheets": False,
+            "health_every": 0, "log_every": 1, "accelerator": "cpu", **training,
+        },
+    })  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def teacher(records: Ecg, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "teacher.safetensors"
+    return train(run_of(3), data=records).save(path)
+
+
+def test_a_trained_renderer_makes_annotated_records(teacher: Path) -> None:
+    made = Synthesizer.load(teacher).generate(5, seed=1)
+    assert made.signal.shape == (5, 12, 400)
+    assert made.marks is not None
+    assert set(made.marks.symbol) <= {"N", "S", "V"}
+    assert len(made.marks) >= 5 * 3
+    i, ii, iii = (made.signal[:, k].astype(np.float64) for k in range(3))
+    np.testing.assert_allclose(iii, ii - i, atol=1e-6)
+
+
+def test_pairs_are_what_the_teacher_makes_of_that_very_noise(
+    teacher: Path, data_root: Path
+) -> None:
+    pairs = make_pairs(str(teacher), 40, RATE, seed=3)
+    rows = torch.tensor([1, 33])
+    noise = pairs.latents(rows)
+    inputs = replace(pairs.inputs[rows.numpy()], latent=noise.numpy())
+    again = pairs.teacher.items(inputs, pairs.teacher.scaled(inputs)).signal
+    np.testing.assert_allclose(pairs.data.signal[[1, 33]], again, atol=2e-3)
+    assert list((data_root / "cache").glob("pairs-*/*.npy"))
+
+
+def test_pairs_that_were_made_before_are_read(teacher: Path, data_root: Path) -> None:
+    first = make_pairs(str(teacher), 40, RATE, seed=4)
+    kept = sorted((data_root / "cache").glob("pairs-*/*.npy"))
+    times = [path.stat().st_mtime_ns for path in kept]
+    again = make_pairs(str(teacher), 40, RATE, seed=4)
+    assert [path.stat().st_mtime_ns for path in kept] == times
+    np.testing.assert_array_equal(first.data.signal, again.data.signal)
+
+
+def test_a_student_begins_with_its_teacher_and_says_whose_it_is(
+    teacher: Path, data_root: Path
+) -> None:
+    run = run_of(
+        4, "pairs", teacher=str(teacher), start=str(teacher), pairs=32, rate_generator=3e-3
+    )
+    losses: list[float] = []
+    student = train(run, report=lambda *line: losses.append(line[2]["generator/pairs"]))
+    card = Synthesizer.load(teacher).card
+    assert student.card.teacher == card.id
+    assert student.card.data == card.data
+    assert len(losses) == 4
+    assert losses[-1] < losses[0]
+    assert student.generate(3, seed=2).signal.shape == (3, 12, 400)
+
+
+def test_a_renderer_makes_signals_of_any_rate(teacher: Path) -> None:
+    sampler = Synthesizer.load(teacher).sampler
+    fast = Synthesizer.of(with_rate(sampler, 500.0)).generate(3, seed=5)
+    slow = Synthesizer.of(sampler).generate(3, seed=5)
+    assert fast.signal.shape == (3, 12, 2000)
+    np.testing.assert_allclose(fast.signal[:, :, 2::5], slow.signal, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("objective", "teacher", "why"), [("pairs", "", "needs a teacher"), ("flow", "x", "=pairs")]
+)
+def test_a_teacher_and_the_objective_of_pairs_go_together(
+    objective: str, teacher: str, why: str
+) -> None:
+    with pytest.raises(EcgsynthError, match=why):
+        train(run_of(1, objective, teacher=teacher))
+
+
+@pytest.mark.parametrize("fs", [0.0, 1e9, float("nan")])
+def test_rates_that_no_signal_has_are_refused(teacher: Path, fs: float) -> None:
+    with pytest.raises(EcgsynthError):
+        with_rate(Synthesizer.load(teacher).sampler, fs)
+
+
+def test_a_family_of_one_rate_is_not_asked_for_another(tiny: Synthesizer) -> None:
+    with pytest.raises(EcgsynthError, match="Hz alone"):
+        with_rate(tiny.sampler, 250.0)
