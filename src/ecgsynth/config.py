@@ -233,11 +233,11 @@ class Run(TopLevelSettings):
                 f"altered, and the model '{self.model.name}' has none: it would make altered "
                 "items; set training.augment=0."
             )
-        taught = getattr(objective, "taught", False)
-        if taught != bool(self.training.teacher):
+        of_pairs = getattr(objective, "of_pairs", False)
+        if of_pairs != bool(self.training.teacher):
             raise EcgsynthError(
                 f"{name} needs a teacher; name a model, as in training.teacher=runs/teacher."
-                if taught
+                if of_pairs
                 else "training.teacher goes with objective.name=pairs; set both, or neither."
             )
         return make_settings(objective.Settings, self.objective.settings | more, name)

@@ -41,13 +41,13 @@ class Objective(Protocol):
     `step` alone. `constrain` is called after every step of the critic's optimiser.
 
     `ecgsynth.objectives.adversarial.Adversarial` does all of this but the equations. One that is
-    not `adversarial` has `matching_loss` alone (`ecgsynth.objectives.flow`); one that is `taught`
+    not `adversarial` has `matching_loss` alone (`ecgsynth.objectives.flow`); one `of_pairs`
     learns from what a teacher made of the noise.
     """
 
     Settings: type[Settings]
     adversarial: bool
-    taught: bool = False
+    of_pairs: bool = False
 
     def __init__(self, settings: Any) -> None: ...
 

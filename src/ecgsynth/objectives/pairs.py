@@ -21,7 +21,7 @@ class PairRegression:
     """
 
     adversarial = False
-    taught = True
+    of_pairs = True
 
     class Settings(BaseSettings):
         """No settings of its own."""
