@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ecgsynth.signals.vocabulary import FIDUCIALS
+from ecgsynth.signals.vocabulary import FIDUCIALS, LEADS_12
 
 Table = list[str]
 Rows = Sequence[Mapping[str, Any]]
@@ -13,14 +13,16 @@ Rows = Sequence[Mapping[str, Any]]
 KINDS = {"N": "normal", "B": "bundle branch block", "A": "atrial premature", "V": "ventricular",
          "Q": "unclassifiable"}  # fmt: skip
 SPLITS = {"mitbih:DS1": "DS1", "mitbih:DS2": "DS2", "mitbih:paced": "paced"}
-FOLDS = {"ptbxl:validation": "fold 9", "ptbxl:test": "fold 10"}
+FOLDS = {"ptbxl:validation": "fold 9", "judge ptbxl:validation": "fold 9, the judge's network",
+         "ptbxl:test": "fold 10"}  # fmt: skip
+POINTS = ("p_onset", "p_offset", "qrs_onset", "qrs_offset", "t_offset")
 
 
 def crossed(content: Mapping[str, Any]) -> Table | None:
     """Errors on the database that a network did not learn from, beside published ones."""
-    if not {"ludb to qtdb", "qtdb to ludb"} <= set(content):
+    qtdb, ludb = found(content, "ludb to qtdb"), found(content, "qtdb to ludb")
+    if not qtdb or not ludb:
         return None
-    qtdb, ludb = content["ludb to qtdb"]["rows"], content["qtdb to ludb"]["rows"]
     published = content["published"]
     tolerance = published["tolerance"]["sd_ms"]
     columns = [
@@ -41,23 +43,21 @@ def crossed(content: Mapping[str, Any]) -> Table | None:
 
 
 def shipped(content: Mapping[str, Any]) -> Table | None:
-    """Errors of the shipped network on people whom it never saw."""
-    own = content.get("shipped")
-    if not own:
+    """Errors of the network of several leads on people whom it never saw."""
+    ludb, qtdb = found(content, "ludb:test"), found(content, "qtdb")
+    if not ludb or not qtdb:
         return None
-    columns = [chosen(own["ludb:test"], "all"), *(chosen(own["qtdb"], n) for n in ("each", "vote"))]
+    columns = [chosen(ludb, "all"), *(chosen(qtdb, name) for name in ("each", "better", "vote"))]
     rows = [[name, *(cell(column.get(name)) for column in columns)] for name in FIDUCIALS]
-    return table(["point", "LUDB, every lead", "QTDB, every lead", "QTDB, leads vote"], rows)
+    head = ["point", "LUDB, every lead", "QTDB, every lead", "QTDB, better lead", "QTDB, vote"]
+    return table(head, rows)
 
 
 def kinds(content: Mapping[str, Any]) -> Table | None:
     """Errors on QTDB by the kind of beat."""
-    if "ludb to qtdb" not in content:
-        return None
-    found = content["ludb to qtdb"]["rows"]
     rows = []
     for kind, words in KINDS.items():
-        column = chosen(found, "vote", kind)
+        column = chosen(found(content, "ludb to qtdb"), "vote", kind)
         if "r_peak" in column:
             cells = [cell(column.get(name)) for name in ("p_onset", "qrs_onset", "t_offset")]
             counts = column["r_peak"]
@@ -65,32 +65,50 @@ def kinds(content: Mapping[str, Any]) -> Table | None:
     return table(["beats", "n", "people", "p_onset", "qrs_onset", "t_offset"], rows)
 
 
+def leads(content: Mapping[str, Any]) -> Table | None:
+    """Errors on leads that the network did not learn from, and on those of the other database."""
+    qtdb, ludb = found(content, "ludb to qtdb"), found(content, "qtdb to ludb")
+    groups = [("LUDB to QTDB", qtdb, name) for name in ("lead of LUDB", "other lead")]
+    groups += [("QTDB to LUDB", ludb, name) for name in LEADS_12]
+    rows = []
+    for words, source, name in groups:
+        column = chosen(source, name)
+        if column:
+            cells = [cell(column.get(point)) for point in POINTS]
+            rows.append([words, name, str(column["r_peak"]["people"]), *cells])
+    return table(["trained, tested", "leads", "people", *POINTS], rows) if rows else None
+
+
 def qrs(content: Mapping[str, Any]) -> Table | None:
     """QRS complexes of MIT-BIH."""
-    own = content.get("shipped", {})
     rows = []
     for split, words in SPLITS.items():
-        for leads, row in own.get(split, {}).get("qrs", {}).items():
+        for name, row in dict(found(content, split)).get("qrs", {}).items():
             worst = ", ".join(
-                f"{name} ({one['missed']}, {one['extra']})" for name, one in row["worst"].items()
+                f"{record} ({one['missed']}, {one['extra']})"
+                for record, one in row["worst"].items()
             )
-            shares = [f"{100 * row[name]:.2f} %" for name in ("sensitivity", "precision")]
-            rows.append([words, leads, str(row["records"]), f"{row['beats']:,}", *shares, worst])
+            shares = [f"{100 * row[key]:.2f} %" for key in ("sensitivity", "precision")]
+            rows.append([words, name, str(row["records"]), f"{row['beats']:,}", *shares, worst])
     head = ["records", "leads", "n", "beats", "sensitivity", "precision", "worst (missed, extra)"]
     return table(head, rows) if rows else None
 
 
 def p_waves(content: Mapping[str, Any]) -> Table | None:
     """The share of beats in which a P wave is detected."""
-    own = content.get("shipped", {})
     rows = []
     for split, words in (SPLITS | FOLDS).items():
-        found = own.get(split, {})
-        for name, row in sorted(found.get("p_waves", found).items()):
+        source = dict(found(content, split))
+        for name, row in sorted(source.get("p_waves", source).items()):
             if row["beats"]:
                 share = f"{row['with_p']:.2f}"
                 rows.append([words, name, f"{row['beats']:,}", str(row["people"]), share])
     return table(["of", "beats", "n", "people", "with P"], rows) if rows else None
+
+
+def found(content: Mapping[str, Any], part: str) -> Any:
+    """What was measured of a part; empty where it was not."""
+    return content["parts"].get(part, {}).get("found", ())
 
 
 def chosen(rows: Rows, leads: str, kind: str = "all") -> dict[str, Mapping[str, Any]]:

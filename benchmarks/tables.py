@@ -268,6 +268,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], Table | None]]] = {
     "delineator-crossed": ("delineator.json", delineator_tables.crossed),
     "delineator-shipped": ("delineator.json", delineator_tables.shipped),
     "delineator-kinds": ("delineator.json", delineator_tables.kinds),
+    "delineator-leads": ("delineator.json", delineator_tables.leads),
     "delineator-qrs": ("delineator.json", delineator_tables.qrs),
     "delineator-p": ("delineator.json", delineator_tables.p_waves),
     "classifier-ds2": ("classifier.json", rendering.ds2),

@@ -1,4 +1,4 @@
-"""Train the delineator of the judge: `python -m benchmarks.train_delineator`.
+"""Train the delineator of several leads: `python -m benchmarks.train_delineator`.
 
 Learns from waves that were marked by hand, of LUDB, of QTDB or of both. `--marks ludb` or `qtdb`
 makes a network that is tested on the other one (`benchmarks/delineator.py`). With `--beats` it also

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.reference_models.delineation import delineate
-from ecgsynth.evaluation.reference_models.voting import delineate_together, p_presence
+from ecgsynth.evaluation.reference_models.unet import WAVES, MeanNetwork, UNet1D
+from ecgsynth.evaluation.reference_models.voting import (
+    delineate_together,
+    leads_delineator,
+    p_presence,
+)
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.vocabulary import FIDUCIALS
 from ecgsynth.simulator.records import Noise, simulate_record
@@ -39,7 +45,7 @@ def assert_every_beat_once(found: np.ndarray, true: np.ndarray) -> None:
 
 def test_one_lead_votes_as_it_is_delineated_alone() -> None:
     ecg = record(leads=("II",))
-    alone = delineate(ecg.signal[:, 0], 250.0).sample
+    alone = delineate(ecg.signal[:, 0], 250.0, leads_delineator()[0]).sample
     together = delineate_together(ecg.signal, 250.0).sample
     ends = [k for k, name in enumerate(FIDUCIALS) if "peak" not in name]
     np.testing.assert_allclose(together[..., ends], alone[..., ends], atol=0.1)
@@ -106,3 +112,22 @@ def test_what_cannot_vote_is_named(shape: tuple[int, ...]) -> None:
     with pytest.raises(EcgsynthError, match=r"\[item, lead, sample\]"):
         delineate_together(np.zeros(shape), 250.0)
     assert delineate_together(np.zeros((0, 2, 500)), 250.0).sample.shape[0] == 0
+
+
+def test_the_mean_of_one_network_twice_is_that_network_with_p_raised() -> None:
+    torch.manual_seed(0)
+    net = UNet1D((4, 6)).eval()
+    signal = torch.randn(2, 300)
+    alone = net(signal).softmax(1)
+    mean = MeanNetwork([net, net], 0.0)(signal).softmax(1)
+    torch.testing.assert_close(mean, alone)
+    raised = MeanNetwork([net], 0.5)(signal).softmax(1)
+    p = WAVES.index("p")
+    odds = [part[:, p] / (1 - part[:, p]) for part in (raised, alone)]
+    torch.testing.assert_close(odds[0], odds[1] * np.exp(0.5), rtol=1e-4, atol=1e-5)
+
+
+def test_nobody_who_tests_was_learned_from() -> None:
+    trained_on = leads_delineator()[1]["trained_on"]
+    assert {"ludb:train", "qtdb:train"} <= set(trained_on)
+    assert not any("test" in name or "heldout" in name for name in trained_on)

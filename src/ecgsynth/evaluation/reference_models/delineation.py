@@ -17,7 +17,7 @@ from ecgsynth.signals.filters import resample
 from ecgsynth.signals.vocabulary import FIDUCIALS
 
 if TYPE_CHECKING:
-    from ecgsynth.evaluation.reference_models.unet import UNet1D
+    from ecgsynth.evaluation.reference_models.unet import Network, UNet1D
 
 SHIPPED = Path(str(files("ecgsynth"))) / "pretrained" / "instruments" / "delineator.safetensors"
 
@@ -43,7 +43,7 @@ SAMPLES_AT_ONCE = 262_144
 P, QRS, T = 1, 2, 3
 
 
-def delineate(signal: NDArray, fs: float, net: UNet1D | None = None) -> Fiducials:
+def delineate(signal: NDArray, fs: float, net: Network | None = None) -> Fiducials:
     """The fiducial points of every beat, detected in each lead separately.
 
     A small U-Net classifies every sample at 250 Hz; a boundary is the point between samples where
@@ -86,7 +86,7 @@ def delineate(signal: NDArray, fs: float, net: UNet1D | None = None) -> Fiducial
     return Fiducials(points.reshape(*signal.shape[:-1], *points.shape[1:]), fs)
 
 
-def wave_probabilities(net: UNet1D, signal: NDArray[np.float32], fs: float) -> NDArray[np.float32]:
+def wave_probabilities(net: Network, signal: NDArray[np.float32], fs: float) -> NDArray[np.float32]:
     """[item, wave, sample] at 250 Hz."""
     from ecgsynth.evaluation.reference_models.unet import FS, WAVES
 
@@ -103,7 +103,7 @@ def wave_probabilities(net: UNet1D, signal: NDArray[np.float32], fs: float) -> N
     return found
 
 
-def _classified(net: UNet1D, wave: NDArray[np.float32]) -> NDArray[np.float32]:
+def _classified(net: Network, wave: NDArray[np.float32]) -> NDArray[np.float32]:
     """[item, wave, sample] of items of one piece."""
     import torch
 

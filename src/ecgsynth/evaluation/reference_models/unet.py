@@ -60,6 +60,28 @@ class UNet1D(nn.Module):
         return self.head(x)[..., :samples]
 
 
+class MeanNetwork(nn.Module):
+    """Several networks as one: the mean of their probabilities, that of P raised.
+
+    [batch, sample] mV at 250 Hz -> logits [batch, 4, sample].
+    """
+
+    def __init__(self, nets: Sequence[UNet1D], p_raised: float) -> None:
+        """p_raised: natural logarithm by which the odds of P are raised."""
+        super().__init__()
+        self.nets = nn.ModuleList(nets)
+        self.p_raised = p_raised
+
+    def forward(self, signal: Tensor) -> Tensor:
+        mean = torch.stack([net(signal).softmax(1) for net in self.nets]).mean(0)
+        logits = mean.clamp_min(1e-12).log()
+        logits[:, WAVES.index("p")] += self.p_raised
+        return logits
+
+
+Network = UNet1D | MeanNetwork
+
+
 class Level(nn.Module):
     """Two convolutions at one rate."""
 
