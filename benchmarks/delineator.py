@@ -53,6 +53,9 @@ OF_LUDB = ("I", "II", "III", "V1", "V2", "V3", "V4", "V5", "V6", "MLII", "MLIII"
 RARELY_MARKED = ("t_onset",)
 """Of QTDB: marked in two beats out of five."""
 
+UNSEEN = ("heldout-people", "test")
+"""Splits of QTDB of which no network learned."""
+
 STATEMENTS = ("NORM", "1AVB", "CLBBB", "CRBBB", "AFIB", "PVC")
 
 PUBLISHED = {
@@ -81,12 +84,10 @@ PUBLISHED = {
 }  # fmt: skip
 
 
-def of_qtdb(net: Network, people_tested: set[str]) -> list[dict[str, Any]]:
+def of_qtdb(net: Network, splits: Iterable[str]) -> list[dict[str, Any]]:
     """Errors on QTDB: of single leads, of the better one at every mark, of both together."""
     tallies: dict[tuple[str, str], Tally] = defaultdict(Tally)
-    for one in read_marked("qtdb"):
-        if one.recording.person not in people_tested:
-            continue
+    for one in (one for split in splits for one in read_marked("qtdb", split)):
         for leads, name, kind, error, extra in _compared(one, net):
             tallies[leads, kind].add(name, error, one.recording.fs, extra, one.recording.person)
     return [
@@ -250,16 +251,14 @@ Loaded = tuple[Network, dict[str, Any]]
 
 def parts(given: argparse.Namespace) -> Iterator[tuple[str, Loaded, Callable[[Network], Any]]]:
     """(name, network, what is measured of it), one part after the other."""
-    everybody = {one.recording.person for one in read_marked("qtdb")}
-    unseen = {p for p in everybody if people.split_of(p) in ("heldout-people", "test")}
     own, judge = leads_delineator(), load_delineator(given.ludb)
     yield "ludb:test", own, lambda net: of_ludb(net, "test")
     yield "ptbxl:validation", own, lambda net: of_ptbxl(net, "validation")
     if given.qtdb:
         yield "qtdb to ludb", load_delineator(given.qtdb), lambda net: of_ludb(net, "test")
     if given.last:
-        yield "qtdb", own, lambda net: of_qtdb(net, unseen)
-        yield "ludb to qtdb", judge, lambda net: of_qtdb(net, everybody)
+        yield "qtdb", own, lambda net: of_qtdb(net, UNSEEN)
+        yield "ludb to qtdb", judge, lambda net: of_qtdb(net, UNSEEN)
         yield "mitbih:DS2", own, lambda net: of_mitbih(net, people.DS2)
     yield "mitbih:DS1", own, lambda net: of_mitbih(net, people.DS1)
     yield "judge ptbxl:validation", judge, lambda net: of_ptbxl(net, "validation")
