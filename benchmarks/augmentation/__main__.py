@@ -36,10 +36,11 @@ from benchmarks.augmentation.study import Study, settings_of
 from benchmarks.augmentation.tables import report, title
 from benchmarks.augmentation.trainings import trainings, write_subsets
 from benchmarks.augmentation.work import Pace, left, ready, work
-from ecgsynth.augmentation.patient_leakage import TEST_SIDES
+from ecgsynth.datasets.people import test_people
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import MIN_ITEMS
 from ecgsynth.files import atomic_write
+from ecgsynth.signals.ecg import Ecg
 from ecgsynth.training.card import package_versions
 
 
@@ -168,23 +169,28 @@ def final(study: Study) -> Results:
             f"{len(missing) + later} classifiers are missing, and the test side is looked at once; "
             "finish first (--list shows what is missing)."
         )
-    source, looks = study.recordings.test.source, study.folder / "looks.json"
+    test, looks = study.recordings.test, study.folder / "looks.json"
+    side = name_of(test)
     before: list[dict[str, Any]] = json.loads(looks.read_text()) if looks.is_file() else []
-    now = {"date": date.today().isoformat(), "side": source, "versions": package_versions()}
+    now = {"date": date.today().isoformat(), "side": test.source, "versions": package_versions()}
     if before:
         days = ", ".join(one["date"] for one in before)
         print(f"The test side of this study was looked at before: {days}.", file=sys.stderr)
-    print(f"This looks at {name_of(source)}, once per shipped version.", file=sys.stderr)
+    print(
+        f"This looks at {side}, once per shipped version.",
+        file=sys.stderr,
+    )
     if now not in before:
         with atomic_write(looks) as temporary:
             temporary.write_text(json.dumps([*before, now], indent=1) + "\n")
     versions = ", ".join(f"{name} {number}" for name, number in now["versions"].items())
-    print(f"{name_of(source)} was looked at on {now['date']} ({versions}; {_models(study)}).")
+    print(f"{side} was looked at on {now['date']} ({versions}; {_models(study)}).")
     return Results(study, "test")
 
 
-def name_of(source: str) -> str:
-    return f"DS2 ({source})" if source in TEST_SIDES else f"the test side, {source},"
+def name_of(test: Ecg) -> str:
+    tested = test_people(test)
+    return f"DS2 ({test.source})" if tested else f"the test side, {test.source},"
 
 
 def _models(study: Study) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import numpy as np
 import pytest
 
 from ecgsynth.datasets import people
 from ecgsynth.datasets.mitbih import RECORDS
 from ecgsynth.datasets.qtdb import SPLITS as QTDB_SPLITS
 from ecgsynth.datasets.svdb import SPLITS as SVDB_SPLITS
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 
 OF = {"mitbih": RECORDS, "svdb": SVDB_SPLITS, "qtdb": QTDB_SPLITS}
 TRAINING = ("train", "heldout")
@@ -115,3 +118,15 @@ def test_svdb_has_78_people_half_of_them_given() -> None:
     assert len(people.SVDB) == 78
     assert len(people.SVDB_GIVEN) == len(SVDB_SPLITS["test"]) == 39
     assert not any(people.may_train(f"svdb-{record}") for record in SVDB_SPLITS["test"])
+
+
+def test_people_who_are_tested_on_are_known_in_every_set() -> None:
+    def items(source: str, *patients: str) -> Ecg:
+        signal = np.zeros((len(patients), 1, 8))
+        return Ecg(signal, Spec(("II",), 360.0, 8), patient=np.array(patients), source=source)
+
+    assert people.test_people(items("mitbih:test", "100", "101")) == ["100"]
+    assert people.test_people(items("mitbih:ds2", "202")) == []  # the owner of 201, who may train
+    assert people.test_people(items("qtdb:train", "mitbih-117", "qtdb-sele0121")) == ["mitbih-117"]
+    assert people.test_people(items("folder", "100")) == []
+    assert people.test_people(items("heartbeat_csv:train", "100")) == []

@@ -10,13 +10,13 @@ from pathlib import Path
 from ecgsynth.augmentation.baselines import Arm, make_training_set
 from ecgsynth.augmentation.novelty import KIND, Detector, facts_of
 from ecgsynth.augmentation.patient_leakage import (
-    TEST_SIDES,
     at_classifier_rate,
     check_disjoint,
     count_synthetic,
     hashed_people,
     usable_items,
 )
+from ecgsynth.datasets.people import test_people
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.inputs import select_classes
 from ecgsynth.evaluation.reference_models.classifiers import STEPS, fit
@@ -105,7 +105,7 @@ def prepare_test_set(classifier: Instrument | Detector, test: Ecg) -> tuple[Ecg,
     """
     spec, notes = classifier.spec, []
     check_disjoint(classifier.facts["people"], test)
-    if test.source in TEST_SIDES:
+    if test_people(test):
         notes.append("DS2 was looked at: once per shipped version.")
         log.warning("This looks at DS2, the test side: once per shipped version.")
     if count_synthetic(test):
@@ -150,7 +150,7 @@ def items_of_classes(ecg: Ecg, classes: tuple[str, ...], what: str) -> Ecg:
 
 def warn_of_test_side(ecg: Ecg, what: str) -> None:
     """Warn where the test people (DS2) are used for something else than a test."""
-    if ecg.source in TEST_SIDES:
+    if test_people(ecg):
         log.warning("DS2, the test side, %s: no figure on it will count.", what)
 
 

@@ -20,8 +20,6 @@ from ecgsynth.signals.units import check_is_ecg
 
 log = logging.getLogger("ecgsynth")
 
-TEST_SIDES = ("mitbih:test", "mitbih:test-literature", "mitbih:ds2")
-
 MITBIH = frozenset(str(record) for record in (*DS1, *DS2, *PACED))
 
 

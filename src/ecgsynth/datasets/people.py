@@ -10,6 +10,10 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 
+import numpy as np
+
+from ecgsynth.signals.ecg import Ecg
+
 # de Chazal et al. 2004; the paced records 102, 104, 107 and 217 are in neither set.
 DS1 = (101, 106, 108, 109, 112, 114, 115, 116, 118, 119, 122,
        124, 201, 203, 205, 207, 208, 209, 215, 220, 223, 230)  # fmt: skip
@@ -85,6 +89,18 @@ def known_person(source: str, patient: str) -> str:
     sets that are not of these databases, the patient as he is named there."""
     of_mitbih = source.partition(":")[0] in ("mitbih", "heartbeat_csv")
     return person_of("mitbih", patient) if of_mitbih else patient
+
+
+def test_people(ecg: Ecg) -> list[str]:
+    """The people of a set on whom models are tested, whatever file they are in.
+
+    The mixed split of the heartbeat CSV has everybody, as published; no figure of it is one of new
+    people.
+    """
+    if ecg.patient is None or ecg.source.startswith("heartbeat_csv:"):
+        return []
+    patients = np.unique(ecg.patient).tolist()
+    return [name for name in patients if not may_train(known_person(ecg.source, name))]
 
 
 def _shuffled(database: str, records: Iterable[str | int]) -> list[str]:

@@ -10,7 +10,7 @@ from hashlib import sha256
 import numpy as np
 
 from ecgsynth.config import Run
-from ecgsynth.datasets.people import known_person, may_train
+from ecgsynth.datasets.people import test_people
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.recipes import shipped
 from ecgsynth.signals.anonymity import PEOPLE
@@ -62,10 +62,10 @@ def check_training_set(data: Ecg, batch: int) -> None:
     """
     if not len(data):
         raise EcgsynthError(f"the training set {data.source} is empty; give one with items.")
-    if test_people := _test_people(data):
+    if tested := test_people(data):
         raise EcgsynthError(
-            f"{data.source} holds {len(test_people)} people on whom models are tested and none is "
-            f"trained, such as {test_people[0]}; take a training split, as in data.split=train."
+            f"{data.source} holds {len(tested)} people on whom models are tested and none is "
+            f"trained, such as {tested[0]}; take a training split, as in data.split=train."
         )
     if batch > max(len(data), USUAL_BATCH):
         raise EcgsynthError(
@@ -89,17 +89,6 @@ def check_training_set(data: Ecg, batch: int) -> None:
                 f"class '{name}' has no item in {data.source}; leave it out of data.classes, as "
                 f"in data.classes=[{there}]."
             )
-
-
-def _test_people(data: Ecg) -> list[str]:
-    """The people of a set on whom models are tested, whatever file they are in.
-
-    The mixed split of the heartbeat CSV has everybody, as published; no figure of it is one of new
-    people."""
-    if data.patient is None or data.source.startswith("heartbeat_csv:"):
-        return []
-    patients = np.unique(data.patient).tolist()
-    return [name for name in patients if not may_train(known_person(data.source, name))]
 
 
 @contextmanager
