@@ -78,6 +78,16 @@ def calls(tiny: Synthesizer, tmp_path_factory: pytest.TempPathFactory) -> dict[s
         "Marks.of": (marks.of, {"item": 0, "symbol": "N"}),
         "Marks.select": (marks.select, {"items": [0]}),
         "Marks.join": (es.Marks.join, {"parts": [marks], "lengths": [2]}),
+        "Annotations": (es.Annotations, {
+            "sample": [1, 2], "symbol": ["N", "V"], "channel": [0, 0], "subtype": [0, 0],
+            "number": [0, 0], "note": ("", ""),
+        }),
+        "Recording": (es.Recording, {
+            "data": few.signal[0], "fs": 360, "leads": few.spec.leads,
+            "annotations": es.Annotations([1], ["N"]), "comments": (), "doubts": (), "name": "x",
+            "person": "x", "start": None, "device": "x", "band": (None, 40), "source": "x",
+        }),
+        "pretrained": (es.pretrained, {}),
         "concatenate": (es.concatenate, {"parts": [few, few]}),
         "concatenate two": (lambda part: es.concatenate([few, part]), {"part": few}),
         "simulate_record": (es.simulate_record, {

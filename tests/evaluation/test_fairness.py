@@ -118,7 +118,7 @@ def test_groups_of_people_stand_in_a_table_of_their_own(capsys: pytest.CaptureFi
         metrics=["coverage", "fairness_coverage"],
     )  # fmt: skip
     assert report["fairness_coverage", "women"].question == "fairness"
-    show(report)
+    show(report, Path("report.html"))
     said = capsys.readouterr().out
     first, _, second = said.partition("by sex and age")
     assert "women" not in first

@@ -326,6 +326,7 @@ NAMED = {
     ("demo.py", "wfdb"), ("demo.py", "npz"),  # it shows two formats
     ("data.py", "npz"),  # `data build` makes what NumPy reads
     ("ecgs.py", "wfdb"), ("train.py", "npz"),  # examples
+    ("classify_run.py", "wfdb"), ("classify_run.py", ".csv"),  # a table and an annotation file
     ("description.py", ".csv"),  # the statements of PTB-XL
 }  # fmt: skip
 

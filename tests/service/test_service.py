@@ -359,7 +359,7 @@ def test_where_rows_depend_on_their_batch_every_order_is_made_by_itself(
     right = NetworkSampler.scaled
     monkeypatch.setattr(
         NetworkSampler, "scaled",
-        lambda self, drawn: right(self, drawn) + np.arange(len(drawn.style))[:, None, None] * 1e-3,
+        lambda self, drawn: right(self, drawn) + np.arange(len(drawn))[:, None, None] * 1e-3,
     )  # fmt: skip
     together = Microbatch(tiny.sampler)
     assert together.sizes == ()
@@ -373,7 +373,7 @@ def test_a_batch_size_that_rounds_otherwise_is_not_used(
     right = NetworkSampler.scaled
     monkeypatch.setattr(
         NetworkSampler, "scaled",
-        lambda self, drawn: right(self, drawn) + (1e-6 if len(drawn.style) == SIZES[0] else 0),
+        lambda self, drawn: right(self, drawn) + (1e-6 if len(drawn) == SIZES[0] else 0),
     )  # fmt: skip
     assert SIZES[0] not in Microbatch(tiny.sampler).sizes
     assert 256 in Microbatch(tiny.sampler).sizes

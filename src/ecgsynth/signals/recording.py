@@ -9,18 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import check_instance, check_integer, check_positive, quote
+from ecgsynth.arguments import (
+    as_list,
+    check_instance,
+    check_integer,
+    check_names,
+    check_positive,
+    check_text,
+    quote,
+)
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.columns import equal_columns, name_array, number_array
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.marks import Marks, count_symbols
-from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.spec import Spec, check_band
 
 if TYPE_CHECKING:
     from mne.io import RawArray
@@ -71,6 +79,13 @@ class Annotations:
             column = number_array(getattr(self, name), f"'{name}' of the annotations", np.int64)
             object.__setattr__(self, name, column)
         object.__setattr__(self, "symbol", name_array(self.symbol, "'symbol' of the annotations"))
+        object.__setattr__(self, "note", _texts(self.note, "the notes of annotations"))
+        for name in ("sample", "symbol", "channel", "subtype", "number"):
+            shape = getattr(self, name).shape
+            if len(shape) != 1:
+                raise EcgsynthError(
+                    f"'{name}' of the annotations has one entry for each; got shape {shape}."
+                )
         sizes = {len(self.sample), len(self.symbol)}
         sizes |= {len(self.channel), len(self.subtype), len(self.number), len(self.note)} - {0}
         if len(sizes) > 1:
@@ -107,6 +122,14 @@ class Annotations:
         return replace(part, sample=part.sample - start)
 
 
+def _texts(value: Any, name: str) -> tuple[str, ...]:
+    """Some texts as files have them, which may be empty, hold tabs and come twice."""
+    given = as_list(value)
+    if given is None or not all(isinstance(one, str) for one in given):
+        raise EcgsynthError(f"{name} are a list of texts; got {quote(value)}.")
+    return tuple(map(str, given))
+
+
 @dataclass(frozen=True, eq=False)
 class Recording:
     """One recording of one person.
@@ -139,10 +162,22 @@ class Recording:
     source: str = "unknown"
 
     def __post_init__(self) -> None:
-        check_positive(self.fs, "the rate of a recording, in Hz,")
+        put = partial(object.__setattr__, self)
+        put("fs", check_positive(self.fs, "the rate of a recording, in Hz,"))
+        put("leads", check_names(self.leads, "leads"))
+        put("band", check_band(self.band))
+        for name in ("comments", "doubts"):
+            put(name, _texts(getattr(self, name), f"the {name} of a recording"))
+        for name in ("name", "person", "device", "source"):
+            put(name, check_text(getattr(self, name), f"the {name} of a recording"))
         check_instance(self.annotations, Annotations, "annotations are Annotations")
-        shape: tuple[int, ...] = getattr(self.data, "shape", ())
-        if len(shape) != 2 or shape[0] != len(self.leads):
+        if self.start is not None:
+            check_instance(self.start, datetime, "the start of a recording is a datetime, or None")
+        if isinstance(self.data, np.ndarray) and self.data.dtype.kind not in "fiu":
+            kind = self.data.dtype
+            raise EcgsynthError(f"the signal of a recording is in mV; got an array of {kind}.")
+        shape = getattr(self.data, "shape", ())
+        if not isinstance(shape, tuple) or len(shape) != 2 or shape[0] != len(self.leads):
             raise EcgsynthError(
                 f"the signal of a recording is [lead, sample]; got shape {quote(shape)} with "
                 f"{len(self.leads)} leads."

@@ -77,7 +77,7 @@ class Spec:
             raise EcgsynthError(
                 f"the unit must be 'mV' or 'normalised'; got {arguments.quote(self.unit)}."
             )
-        put("band", _checked_band(self.band))
+        put("band", check_band(self.band))
         if self.r_sample is not None:
             put("r_sample", whole(self.r_sample, "r_sample, the number of a sample,"))
 
@@ -131,7 +131,7 @@ class Spec:
             ) from None
 
 
-def _checked_band(band: Any) -> tuple[float | None, float | None]:
+def check_band(band: Any) -> tuple[float | None, float | None]:
     """Two edges, Hz, the first below the second; each may be None."""
     edges = arguments.as_list(band) or []
     if len(edges) != 2:

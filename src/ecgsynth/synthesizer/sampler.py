@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,7 @@ class NetworkSampler:
                 f"({reason_of(problem)}); train it again."
             ) from None
         self.prior = prior_from_json(self.spec, card.prior)
-        self.family = MODELS.get(card.run["model"]["name"])
+        self.family = _family_of(card)
         # Items are computed in the same blocks always: an item's numbers then depend neither on how
         # many are asked for nor on how they are handed out.
         self.size: int = self.family.block
@@ -169,6 +170,21 @@ class NetworkSampler:
             source=SYNTHETIC + (self.card.id or self.card.name),
             card=self.card.model_dump(),
         )
+
+
+def _family_of(card: Card) -> Any:
+    """The registered family that a card names.
+
+    Raises
+    ------
+    EcgsynthError: it names none.
+    """
+    model = card.run.get("model")
+    if not isinstance(model, Mapping) or "name" not in model:
+        raise EcgsynthError(
+            f"the card of {card.name} is damaged: its run names no model; train it again."
+        )
+    return MODELS.get(model["name"])
 
 
 def build_generator(card: Card) -> nn.Module:

@@ -107,6 +107,8 @@ class Report:
             check_instance(getattr(self, name), kind, f"a report comes from evaluate; its {name}")
         for row in self.rows:
             check_instance(row, Row, "a report comes from evaluate; its rows")
+        for metric in self.left_out:
+            check_instance(metric, str, "a report comes from evaluate; each figure left out")
 
     @classmethod
     def of(
