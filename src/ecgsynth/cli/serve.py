@@ -94,6 +94,7 @@ def serve(
             backlog=2048,
             timeout_keep_alive=75,  # s; less closes connections that a busy client still uses
             timeout_graceful_shutdown=chosen.stop_seconds,
+            timeout_worker_healthcheck=60,  # s; after 5, a busy machine's workers were ended
         )
 
 
