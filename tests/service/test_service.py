@@ -681,10 +681,14 @@ def test_settings_reach_the_workers_whole(
     ],
 )
 def test_a_database_that_cannot_be_used_is_told(
-    settings: Settings, url: str, sentence: str
+    settings: Settings, url: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
     with pytest.raises(EcgsynthError, match=sentence):
         create_app(settings.model_copy(update={"jobs_db": url}))
+    assert not any(empty.iterdir())
 
 
 # The command.

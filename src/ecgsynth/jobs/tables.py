@@ -71,6 +71,7 @@ def open_database(url: str, private: bool = True) -> Engine:
     can read it, or its tables are of another version.
     """
     try:
+        url.encode()  # before a file is made that no URL can name
         address = make_url(url)
         sqlite = address.get_backend_name() == "sqlite"
         if sqlite and private:
