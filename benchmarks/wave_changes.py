@@ -1,4 +1,4 @@
-"""Changes of strips of ECG and of their marks, by which a delineator sees more hearts than few.
+"""Changes of strips of ECG and of their marks, from which a delineator learns of more people.
 
 A strip is one lead at 250 Hz with the waves that are allowed at every sample: a bit for each of
 background, P, QRS and T. Where somebody marked a wave one bit is set, where nobody looked all are.

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from links import Links
 
 from ecgsynth.datasets import is_public
 from ecgsynth.evaluation import Trial
@@ -83,19 +84,6 @@ def private(beats: dict[str, Ecg], source: str) -> Trial:
     return Trial(
         **{n: e if n == "synthetic" else replace(e, source=source) for n, e in beats.items()}
     )
-
-
-class Links(HTMLParser):
-    """Everything that a browser would fetch, and every tag."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[str] = []
-        self.tags: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.links += [v or "" for k, v in attrs if k in ("src", "href", "xlink:href", "srcset")]
 
 
 def test_the_page_fetches_nothing_and_runs_nothing(beats: dict[str, Ecg]) -> None:

@@ -10,13 +10,13 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from links import Links
 from patience import PATIENCE_S
 
 from ecgsynth.cli import main
@@ -141,19 +141,6 @@ def test_the_wider_band_is_cut_to_the_narrower_one(sets: tuple[Ecg, Ecg]) -> Non
 
 
 # What the page shows and hides.
-
-
-class Links(HTMLParser):
-    """Everything that a browser would fetch, and every tag."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[str] = []
-        self.tags: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.links += [v or "" for k, v in attrs if k in ("src", "href", "xlink:href", "srcset")]
 
 
 def test_the_page_fetches_nothing_and_runs_its_own_script_alone(html: str) -> None:

@@ -66,3 +66,15 @@ class OneStep:
     def sample(generator: nn.Module, latent: Tensor, condition: Condition) -> Tensor:
         made: Tensor = generator(latent, condition)
         return made
+
+
+class WithoutCritic:
+    """What families share that learn alone, without a critic."""
+
+    adversarial = False
+    takes: tuple[str, ...] = ()
+    block = 256
+
+    @staticmethod
+    def critic(settings: Settings, spec: Spec) -> None:  # noqa: ARG004
+        return None

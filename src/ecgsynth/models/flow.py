@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,8 +14,9 @@ from torch.nn import functional as F
 
 from ecgsynth.condition import Condition
 from ecgsynth.models import Settings as BaseSettings
+from ecgsynth.models import WithoutCritic
 from ecgsynth.models.cosines import cosines
-from ecgsynth.models.layers import ConditionEmbedding, Conv
+from ecgsynth.models.layers import ConditionEmbedding, Conv, Film
 from ecgsynth.registry import MODELS
 from ecgsynth.sampling.solvers import heun
 from ecgsynth.signals.filters import TRANSITION_HZ, lowpass_taps
@@ -32,15 +34,12 @@ third power; and the least gain that the data's low-pass is taken to have."""
 
 
 @MODELS.register("flow")
-class Flow:
+class Flow(WithoutCritic):
     """Conditional flow matching, linear path (Lipman et al., ICLR 2023).
 
     Without a critic no mode is dropped; an item takes many passes instead of one.
     """
 
-    adversarial = False
-    takes: tuple[str, ...] = ()
-    block = 256
     tiny = {"embedding": 8, "width": 8, "depth": 1, "coarse_depth": 1, "steps": 2}
 
     class Settings(BaseSettings):
@@ -60,11 +59,7 @@ class Flow:
         return Denoiser(settings, spec)
 
     @staticmethod
-    def critic(settings: Settings, spec: Spec) -> None:  # noqa: ARG004
-        return None
-
-    @staticmethod
-    def sample(generator: Denoiser, latent: Tensor, condition: Condition) -> Tensor:
+    def sample(generator: Any, latent: Tensor, condition: Condition) -> Tensor:
         """[batch, lead, sample]: the path from the latent, followed by Heun's method."""
 
         def clean(y: Tensor, t: float) -> Tensor:
@@ -141,22 +136,6 @@ class Denoiser(nn.Module):
         t = t[:, None, None]
         spread = t.square() + (1 - t).square()
         return t / spread * y + (1 - t) / spread.sqrt() * x.reshape(y.shape)
-
-
-class Film(nn.Module):
-    """Residual block whose features the condition scales and shifts (Perez et al. 2018)."""
-
-    def __init__(self, width: int, size: int) -> None:
-        super().__init__()
-        self.norm = nn.GroupNorm(8, width)
-        self.first = Conv(width, width, 3, 1.4)
-        self.second = Conv(width, width, 3, 0.0)
-        self.film = nn.Linear(size, 2 * width)
-
-    def forward(self, x: Tensor, code: Tensor) -> Tensor:
-        scale, shift = self.film(code)[..., None, None].chunk(2, 1)
-        hidden = self.first(F.silu(self.norm(x))) * (1 + scale) + shift
-        return x + self.second(F.silu(hidden))
 
 
 def whitening(spec: Spec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -50,6 +50,22 @@ class Block(nn.Module):
         return x + self.second(F.leaky_relu(hidden, SLOPE))
 
 
+class Film(nn.Module):
+    """Residual block whose features the condition scales and shifts (Perez et al. 2018)."""
+
+    def __init__(self, width: int, size: int, dilation: int = 1) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(8, width)
+        self.first = Conv(width, width, 3, 1.4, dilation)
+        self.second = Conv(width, width, 3, 0.0)
+        self.film = nn.Linear(size, 2 * width)
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        scale, shift = self.film(code)[..., None, None].chunk(2, 1)
+        hidden = self.first(F.silu(self.norm(x))) * (1 + scale) + shift
+        return x + self.second(F.silu(hidden))
+
+
 def full_precision(x: Tensor) -> torch.autocast:
     """What is done with `x` counts in float32, whatever the network around it does."""
     return torch.autocast(x.device.type, enabled=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -9,10 +11,11 @@ from torch.nn import functional as F
 
 from ecgsynth.condition import Condition
 from ecgsynth.models import Settings as BaseSettings
+from ecgsynth.models import WithoutCritic
 from ecgsynth.models.events import CHANNELS, event_track
 from ecgsynth.models.flow import time_waves
 from ecgsynth.models.frames import Frames
-from ecgsynth.models.layers import ConditionEmbedding, Conv
+from ecgsynth.models.layers import ConditionEmbedding, Conv, Film
 from ecgsynth.registry import MODELS
 from ecgsynth.sampling.solvers import heun
 from ecgsynth.signals.spec import Spec
@@ -25,7 +28,7 @@ DEEPEST = 4 * PATCH
 
 
 @MODELS.register("renderer")
-class Renderer:
+class Renderer(WithoutCritic):
     """Beats in time become leads: (noise, events, known part, condition) -> signal of any length.
 
     Conditional flow matching with a one-dimensional U-Net. The events are the beats
@@ -36,7 +39,6 @@ class Renderer:
     Of the standard twelve leads the network makes I, II and V1-V6; the others are computed.
     """
 
-    adversarial = False
     takes: tuple[str, ...] = ("events", "known", "mask")
     block = 32
     any_rate = True
@@ -61,11 +63,7 @@ class Renderer:
         return RendererNet(settings, spec)
 
     @staticmethod
-    def critic(settings: Settings, spec: Spec) -> None:  # noqa: ARG004
-        return None
-
-    @staticmethod
-    def sample(generator: RendererNet, latent: Tensor, condition: Condition) -> Tensor:
+    def sample(generator: Any, latent: Tensor, condition: Condition) -> Tensor:
         """[batch, lead, sample]; where something is known, that is what is there."""
         track = generator.track(condition)
 
@@ -100,16 +98,16 @@ class RendererNet(nn.Module):
         self.embed = ConditionEmbedding(spec, settings.styles, size)
         self.time = nn.Sequential(nn.Linear(32, size), nn.SiLU(), nn.Linear(size, size))
         self.start = Conv((3 * self.leads + CHANNELS) * PATCH, fine)
-        self.down_fine = nn.ModuleList(Block(fine, size) for _ in range(n_fine))
+        self.down_fine = nn.ModuleList(Film(fine, size) for _ in range(n_fine))
         self.to_mid = Conv(2 * fine, mid, 1)
-        self.down_mid = nn.ModuleList(Block(mid, size) for _ in range(n_mid))
+        self.down_mid = nn.ModuleList(Film(mid, size) for _ in range(n_mid))
         self.to_coarse = Conv(2 * mid, coarse, 1)
-        self.middle = nn.ModuleList(Block(coarse, size, 2**k) for k in range(n_coarse))
+        self.middle = nn.ModuleList(Film(coarse, size, 2**k) for k in range(n_coarse))
         self.attention = nn.ModuleList(Attention(coarse) for _ in range(n_coarse))
         self.from_coarse, self.join_mid = Conv(coarse, 2 * mid, 1), Conv(2 * mid, mid, 1)
-        self.up_mid = nn.ModuleList(Block(mid, size) for _ in range(n_mid))
+        self.up_mid = nn.ModuleList(Film(mid, size) for _ in range(n_mid))
         self.from_mid, self.join_fine = Conv(mid, 2 * fine, 1), Conv(2 * fine, fine, 1)
-        self.up_fine = nn.ModuleList(Block(fine, size) for _ in range(n_fine))
+        self.up_fine = nn.ModuleList(Film(fine, size) for _ in range(n_fine))
         self.head = Conv(fine, self.leads * PATCH, 3, 0.0)
         self.smooth = nn.Conv1d(self.leads, self.leads, 5, padding=2, groups=self.leads, bias=False)
         nn.init.zeros_(self.smooth.weight)
@@ -177,22 +175,6 @@ class RendererNet(nn.Module):
         # Of unit variance, y alone tells this much; the network gives the rest, of unit scale
         # whatever t (Karras et al., NeurIPS 2022, eq. 7, for this path).
         return t / spread * y + (1 - t) / spread.sqrt() * x
-
-
-class Block(nn.Module):
-    """Residual block whose features the condition scales and shifts (Perez et al. 2018)."""
-
-    def __init__(self, width: int, size: int, dilation: int = 1) -> None:
-        super().__init__()
-        self.norm = nn.GroupNorm(8, width)
-        self.first = Conv(width, width, 3, 1.4, dilation)
-        self.second = Conv(width, width, 3, 0.0)
-        self.film = nn.Linear(size, 2 * width)
-
-    def forward(self, x: Tensor, code: Tensor) -> Tensor:
-        scale, shift = self.film(code)[..., None, None].chunk(2, 1)
-        hidden = self.first(F.silu(self.norm(x))) * (1 + scale) + shift
-        return x + self.second(F.silu(hidden))
 
 
 class Attention(nn.Module):

@@ -51,8 +51,7 @@ class RendererStudent(OneStep):
         return RecordCritic(settings, spec)
 
     @staticmethod
-    def sample(generator: nn.Module, latent: Tensor, condition: Condition) -> Tensor:
-        assert isinstance(generator, OnePass)
+    def sample(generator: Any, latent: Tensor, condition: Condition) -> Tensor:
         return Renderer.sample(generator, latent, condition)
 
 
