@@ -258,7 +258,12 @@ SLOW = ("train", "augment by times", "Synthesizer.load")
 def test_several_drawn_arguments_are_taken_or_refused_in_a_sentence(
     calls: dict[str, Call], here: Path, data: st.DataObject
 ) -> None:
-    name = data.draw(st.sampled_from([name for name in calls if name not in SLOW]))
+    tried = {
+        name: [word for word in words if word not in CALLBACKS]
+        for name, (_, words) in calls.items()
+        if name not in SLOW
+    }
+    name = data.draw(st.sampled_from([name for name, words in tried.items() if words]))
     call, words = calls[name]
-    open_to = st.sampled_from([word for word in words if word not in CALLBACKS])
+    open_to = st.sampled_from(tried[name])
     said_by(call, words | data.draw(st.dictionaries(open_to, DRAWN, min_size=1, max_size=3)))
