@@ -63,6 +63,9 @@ class Training(_Section):
     epochs: float = Field(0.0, ge=0, description="passes over the set, instead of examples")
     batch: int = Field(128, gt=1, description="real items per step")
     critic_steps: int = Field(1, ge=1, description="critic steps per generator step")
+    critic_first: int = Field(
+        0, ge=0, description="examples of the critic alone; the generator's rate rises over as many"
+    )
     optimiser: Literal["adam", "adamw", "rmsprop"] = Field(
         "adam", description="adam | adamw | rmsprop, of both networks"
     )

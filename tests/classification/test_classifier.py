@@ -304,9 +304,7 @@ def test_the_order_of_annotations_does_not_matter(
     assert np.allclose(share, probability(recording, shipped)[turn])
 
 
-def test_one_lead_of_an_unknown_name_will_do(
-    recording: Recording, shipped: BeatClassifier
-) -> None:
+def test_one_lead_of_an_unknown_name_will_do(recording: Recording, shipped: BeatClassifier) -> None:
     truth = recording.annotations.symbol
     one = replace(recording, data=recording.signal[:1], leads=("signal 0",))
     table = classify_recording(one, shipped)

@@ -12,7 +12,7 @@ import torch
 import ecgsynth as es
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.models.renderer import Renderer
+from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.rates import at_rate
 from ecgsynth.synthesizer import Synthesizer
@@ -34,11 +34,13 @@ def records() -> Ecg:
     return Ecg(whole.signal, spec, label, patient=who, marks=whole.marks, source="simulated:train")
 
 
-def run_of(steps: int, objective: str = "flow", **training: object) -> Run:
+def run_of(
+    steps: int, objective: str = "flow", family: str = "renderer", **training: object
+) -> Run:
     return Run.from_dict({
         "name": "tiny-records",
         "data": {"name": "simulated", "fs": RATE},
-        "model": {"name": "renderer", **Renderer.tiny},
+        "model": {"name": family, **MODELS.get(family).tiny},
         "objective": objective,
         "training": {
             "examples": 8 * steps, "batch": 8, "styles": False, "sheets": False,
@@ -127,3 +129,19 @@ def test_rates_that_no_signal_has_are_refused(teacher: Path, fs: float) -> None:
 def test_a_family_of_one_rate_is_not_asked_for_another(tiny: Synthesizer) -> None:
     with pytest.raises(EcgsynthError, match="Hz alone"):
         with_rate(tiny.sampler, 250.0)
+
+
+def test_the_critic_learns_alone_first_and_the_generator_then_starts_slowly(
+    teacher: Path, records: Ecg
+) -> None:
+    run = run_of(4, "rpgan", "renderer-student", start=str(teacher), critic_first=16)
+    losses: list[dict[str, float]] = []
+    began = Synthesizer.load(teacher).weights()
+    moved = train(run, data=records, report=lambda *line: losses.append(line[2])).weights()
+    assert ["generator/adversarial" in line for line in losses] == [False, False, False, True]
+    assert any(not torch.equal(moved[name], began[name]) for name in began)
+    still = train(
+        run.model_copy(update={"training": run.training.model_copy(update={"critic_first": 64})}),
+        data=records,
+    ).weights()
+    assert all(torch.equal(still[name], began[name]) for name in began)

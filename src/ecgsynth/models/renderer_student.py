@@ -26,7 +26,8 @@ class RendererStudent(OneStep):
     """The network of `renderer`, asked once: noise alone in, the signal out.
 
     It begins with the weights of a renderer (`training.start`), and a critic finishes it. What the
-    critic sees are the leads in scaled units and whitened, and the events, at the network's rate.
+    critic sees are the leads in scaled units and the events, at the network's rate; it looks at the
+    leads as they are and whitened.
     """
 
     takes: tuple[str, ...] = ("events", "known", "mask")
@@ -36,10 +37,11 @@ class RendererStudent(OneStep):
 
     class Settings(Renderer.Settings):
         """As `renderer`. critic_widths: channels of the critic from fine to coarse, each level at
-        half the rate of the one before.
+        half the rate of the one before. class_head: whether the critic names classes as well.
         """
 
         steps: int = Field(1, ge=1, le=1)
+        class_head: bool = False
         critic_widths: tuple[int, ...] = Field((48, 72, 96, 128, 160), min_length=2)
 
     @staticmethod
@@ -68,7 +70,7 @@ class OnePass(RendererNet):
 
 
 class RecordCritic(nn.Module):
-    """([batch, 2 lead, frame], Condition) -> (logit [batch], None).
+    """([batch, lead, frame], Condition) -> (logit [batch], class logits [batch, class] or None).
 
     The features of the two coarsest levels are projected on the condition (Miyato and Koyama, ICLR
     2018).
@@ -90,16 +92,18 @@ class RecordCritic(nn.Module):
             nn.Sequential(nn.Linear(given, 128), nn.SiLU(), nn.Linear(128, size)) if given else None
         )
         self.logit = nn.Linear(size, 1)
+        self.classes = nn.Linear(size, len(spec.classes)) if settings.class_head else None
 
     def view(self, signal: Tensor) -> Tensor:
-        """[batch, 2 lead, frame]: the leads in scaled units, and whitened."""
-        framed = self.signal.framed(signal)
-        return torch.cat([framed, self.signal.whitened(framed)], 1)
+        """[batch, lead, frame]: the leads in scaled units."""
+        return self.signal.framed(signal)
 
-    def forward(self, view: Tensor, condition: Condition) -> tuple[Tensor, None]:
+    def forward(self, view: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]:
         frames = view.shape[-1]
         track = event_track(condition.more["events"], frames, frames / self.signal.seconds)
-        x = torch.cat([view, track], 1)[:, :, None].contiguous(memory_format=torch.channels_last)
+        x = torch.cat([view, self.signal.whitened(view), track], 1)[:, :, None].contiguous(
+            memory_format=torch.channels_last
+        )
         x = self.start(x)[..., ::2]
         features = []
         for k, block in enumerate(self.blocks):
@@ -114,4 +118,4 @@ class RecordCritic(nn.Module):
         if self.condition is not None:
             asked = self.condition(torch.cat([condition.label, condition.context], 1)).float()
             logit = logit + (found * asked).sum(1) / found.shape[1] ** 0.5
-        return logit, None
+        return logit, None if self.classes is None else self.classes(found)

@@ -75,12 +75,22 @@ class Trainer:
         draw: the next batch. altered: signals as the critic sees them. rate: share of the rates.
         progress: from 0 to 1 over the training. step: from 0.
         """
+        share = self._generator_share(step * self._settings.per_step)
         for name, optimiser in self.optimisers.items():
-            optimiser.param_groups[0]["lr"] = self._rates[name] * rate
+            slow = share if name == "for_generator" else 1.0
+            optimiser.param_groups[0]["lr"] = self._rates[name] * rate * slow
         with autocast(self._fabric, self._settings.precision):
             if self.critic is None:
                 return self._match(draw(), step)
-            return self._play(self.critic, draw, altered, progress, step)
+            return self._play(self.critic, draw, altered, progress, step, moves=share > 0)
+
+    def _generator_share(self, examples: int) -> float:
+        """Share of its rate that the generator has once so many examples were seen.
+
+        A generator that is good already would deceive a critic that knows nothing yet.
+        """
+        alone = self._settings.critic_first
+        return min(max(examples / alone - 1, 0.0), 1.0) if alone and self.critic else 1.0
 
     def _play(
         self,
@@ -89,7 +99,10 @@ class Trainer:
         altered: Callable[[Tensor], Tensor],
         progress: float,
         step: int,
+        *,
+        moves: bool,
     ) -> dict[str, float]:
+        """moves: whether the generator learns as well."""
         generator, objective = self.generator, self._objective
 
         # Critic: which of the two is real?
@@ -105,6 +118,8 @@ class Trainer:
             self._descend(critic, self.optimisers["for_critic"], terms)
             objective.constrain(critic)
         values = _mean_terms("critic", terms)
+        if not moves:
+            return values
 
         # Generator: make the critic take synthetic for real.
         critic.requires_grad_(False)
