@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import ecgsynth as es
+from ecgsynth.cli.main import app
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.rates import at_rate
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.synthesizer.rates import with_rate
 from ecgsynth.training.data.pairs import make_pairs
 from ecgsynth.training.loop import train
 
@@ -103,9 +104,8 @@ def test_a_student_begins_with_its_teacher_and_says_whose_it_is(
 
 
 def test_a_renderer_makes_signals_of_any_rate(teacher: Path) -> None:
-    sampler = Synthesizer.load(teacher).sampler
-    fast = Synthesizer.of(with_rate(sampler, 500.0)).generate(3, seed=5)
-    slow = Synthesizer.of(sampler).generate(3, seed=5)
+    model = Synthesizer.load(teacher)
+    fast, slow = (one.generate(3, seed=5) for one in (model.with_rate(500.0), model))
     assert fast.signal.shape == (3, 12, 2000)
     np.testing.assert_allclose(fast.signal[:, :, 2::5], slow.signal, atol=0.02)
 
@@ -123,12 +123,12 @@ def test_a_teacher_and_the_objective_of_pairs_go_together(
 @pytest.mark.parametrize("fs", [0.0, 1e9, float("nan")])
 def test_rates_that_no_signal_has_are_refused(teacher: Path, fs: float) -> None:
     with pytest.raises(EcgsynthError):
-        with_rate(Synthesizer.load(teacher).sampler, fs)
+        Synthesizer.load(teacher).with_rate(fs)
 
 
 def test_a_family_of_one_rate_is_not_asked_for_another(tiny: Synthesizer) -> None:
     with pytest.raises(EcgsynthError, match="Hz alone"):
-        with_rate(tiny.sampler, 250.0)
+        tiny.with_rate(250.0)
 
 
 def test_the_critic_learns_alone_first_and_the_generator_then_starts_slowly(
@@ -145,3 +145,14 @@ def test_the_critic_learns_alone_first_and_the_generator_then_starts_slowly(
         data=records,
     ).weights()
     assert all(torch.equal(still[name], began[name]) for name in began)
+
+
+def test_the_command_makes_records_at_the_rate_asked(teacher: Path, tmp_path: Path) -> None:
+    target = tmp_path / "slow.npz"
+    words = ["generate", str(teacher), "--count", "3", "--to", str(target), "--fs"]
+    assert CliRunner().invoke(app, [*words, "250"]).exit_code == 0
+    made = es.read(target)
+    assert (made.spec.fs, made.signal.shape) == (250.0, (3, 12, 1000))
+    refused = CliRunner().invoke(app, [*words, "50", "--force"])
+    assert "Hz or more" in str(refused.exception)
+    assert es.read(target).spec.fs == 250.0

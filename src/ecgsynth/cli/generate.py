@@ -21,6 +21,8 @@ def generate(
     seed: Seed = 0,
     context: Annotated[list[str] | None, typer.Option("--context", metavar="NAME=VALUE",
                        help="Hold contexts fixed, as in rr_before_s=0.5,database=svdb.")] = None,
+    fs: Annotated[float | None, typer.Option("--fs", metavar="HZ", help="Sampling rate, of models "
+                  "that make any [the model's].", show_default=False)] = None,
     to: Annotated[str, typer.Option("--to", help="A {formats} [named after MODEL].")] = "",
     force: Force = False,
 ) -> None:  # fmt: skip
@@ -52,6 +54,8 @@ def generate(
     check_target(target)
     check_targets(target, force=force)
     synthesizer = Synthesizer.load(model)
+    if fs is not None:
+        synthesizer = synthesizer.with_rate(fs)
     labels = names_of(label) or None
     chunks = synthesizer.stream(number, labels, seed, fixed)
     total = number if isinstance(number, int) else sum(number.values())

@@ -7,19 +7,24 @@ from dataclasses import replace
 from ecgsynth.arguments import check_rate
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import MODELS
-from ecgsynth.synthesizer.ensemble import build_sampler
+from ecgsynth.synthesizer.ensemble import EnsembleSampler, build_sampler
 from ecgsynth.synthesizer.sampler import NetworkSampler
 
 
-def with_rate(sampler: NetworkSampler, fs: float) -> NetworkSampler:
-    """The sampler with the same weights, whose items have another rate.
+def with_rate(sampler: NetworkSampler | EnsembleSampler, fs: float) -> NetworkSampler:
+    """The sampler with the same weights, whose items have another rate, Hz.
 
     Raises
     ------
-    EcgsynthError: the family has one rate alone, or the band does not fit below half the rate.
+    EcgsynthError: several models were joined, the family has one rate alone, or the band does not
+        fit below half the rate.
     """
     spec, name = sampler.spec, sampler.card.name
     fs = check_rate(fs)
+    if not isinstance(sampler, NetworkSampler):
+        raise EcgsynthError(
+            f"{name} was joined of several models; change the rate of each, or of what they make."
+        )
     if fs == spec.fs:
         return sampler
     if not getattr(MODELS.get(sampler.card.run["model"]["name"]), "any_rate", False):

@@ -27,6 +27,7 @@ from ecgsynth.synthesizer.card import Card
 from ecgsynth.synthesizer.ectopy_transfer import transplant_card
 from ecgsynth.synthesizer.ensemble import EnsembleSampler, join
 from ecgsynth.synthesizer.find import find_model
+from ecgsynth.synthesizer.rates import with_rate
 from ecgsynth.synthesizer.request import check_context, check_seed, label_list, plan_classes
 from ecgsynth.synthesizer.sampler import NetworkSampler
 from ecgsynth.synthesizer.weights import load, save
@@ -159,6 +160,20 @@ class Synthesizer:
         name = check_text(name, "the name") or f"{self.card.name}-transplanted"
         card = transplant_card(self.card, self.prior, name)
         return Synthesizer(self.generator, card)
+
+    def with_rate(self, fs: float) -> Synthesizer:
+        """The same model, whose items have another sampling rate; same seed, same items.
+
+        Parameters
+        ----------
+        fs: the rate, Hz, at least twice the upper end of the band.
+
+        Raises
+        ------
+        EcgsynthError: the model makes one rate alone, was joined of several, or the rate is too
+            low.
+        """
+        return Synthesizer.of(with_rate(self.sampler, fs))
 
     @property
     def priors(self) -> list[Prior]:
