@@ -116,6 +116,7 @@ def calls(tiny: Synthesizer, tmp_path_factory: pytest.TempPathFactory) -> dict[s
         "Synthesizer.load": (Synthesizer.load, {"model": "mitbih-beats"}),
         "Synthesizer.join": (Synthesizer.join, {"models": {"S": alone}, "name": "x"}),
         "Synthesizer.transplanted": (tiny.transplanted, {"name": "x"}),
+        "Synthesizer.read_text": (tiny.read_text, {"text": tiny.spec.classes[0]}),
         "Synthesizer.with_rate": (tiny.with_rate, {"fs": tiny.spec.fs}),
         "Synthesizer.save": (tiny.save, {"path": "m.safetensors", "half": False}),
         "Synthesizer.generate": (tiny.generate, {

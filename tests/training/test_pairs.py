@@ -156,3 +156,14 @@ def test_the_command_makes_records_at_the_rate_asked(teacher: Path, tmp_path: Pa
     refused = CliRunner().invoke(app, [*words, "50", "--force"])
     assert "Hz or more" in str(refused.exception)
     assert es.read(target).spec.fs == 250.0
+
+
+def test_the_command_takes_its_request_in_words(teacher: Path, tmp_path: Path) -> None:
+    target = tmp_path / "asked.npz"
+    words = ["generate", str(teacher), "--count", "2", "--to", str(target), "--force", "--text"]
+    assert CliRunner().invoke(app, [*words, "normal ECG in sinus rhythm, 80 bpm"]).exit_code == 0
+    assert es.read(target).label.tolist() == [[1, 1], [1, 1]]
+    twice = CliRunner().invoke(app, [*words, "NORM", "--label", "SR"])
+    assert "say it once" in str(twice.exception)
+    unknown = CliRunner().invoke(app, [*words, "NORM with hiccups"])
+    assert "'hiccups'" in str(unknown.exception)

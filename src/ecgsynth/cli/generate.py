@@ -21,6 +21,8 @@ def generate(
     seed: Seed = 0,
     context: Annotated[list[str] | None, typer.Option("--context", metavar="NAME=VALUE",
                        help="Hold contexts fixed, as in rr_before_s=0.5,database=svdb.")] = None,
+    text: Annotated[str, typer.Option("--text", metavar="WORDS", help="Label and contexts in "
+                    "words, as in 'woman of 70, AFIB, 90 bpm'.")] = "",
     fs: Annotated[float | None, typer.Option("--fs", metavar="HZ", help="Sampling rate, of models "
                   "that make any [the model's].", show_default=False)] = None,
     to: Annotated[str, typer.Option("--to", help="A {formats} [named after MODEL].")] = "",
@@ -29,6 +31,8 @@ def generate(
     """Generate synthetic ECG in mV with its labels.
 
     Example: ecgsynth generate mitbih-beats --label V --count 500 --to pvc.npz
+
+    Words: ecgsynth generate ptbxl-12lead --text "woman of 70, AFIB, 90 bpm"
 
     WFDB: ecgsynth generate mitbih-beats --count N=900,V=100 --to records/
     """
@@ -57,6 +61,14 @@ def generate(
     if fs is not None:
         synthesizer = synthesizer.with_rate(fs)
     labels = names_of(label) or None
+    if text:
+        named, written = synthesizer.read_text(text)
+        if (labels and named) or fixed.keys() & written.keys():
+            raise EcgsynthError(
+                "--text asks for what --label or --context asks for as well; say it once."
+            )
+        labels = labels or ([named] if named else None)
+        fixed |= written
     chunks = synthesizer.stream(number, labels, seed, fixed)
     total = number if isinstance(number, int) else sum(number.values())
     check_target(target, synthesizer.spec, total)

@@ -31,6 +31,7 @@ from ecgsynth.synthesizer.rates import with_rate
 from ecgsynth.synthesizer.request import check_context, check_seed, label_list, plan_classes
 from ecgsynth.synthesizer.sampler import NetworkSampler
 from ecgsynth.synthesizer.weights import load, save
+from ecgsynth.synthesizer.wording import read_wording
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -174,6 +175,19 @@ class Synthesizer:
             low.
         """
         return Synthesizer.of(with_rate(self.sampler, fs))
+
+    def read_text(self, text: str) -> tuple[str | None, dict[str, float]]:
+        """The label and the contexts that words ask for, as `generate` takes them.
+
+        Parameters
+        ----------
+        text: such as "woman of 70, AFIB with CRBBB, 90 bpm"; a label is a class or its usual name.
+
+        Raises
+        ------
+        EcgsynthError: words that nobody knows, each named, or what this model does not make.
+        """
+        return read_wording(text, self.prior.classes, self.prior.contexts)
 
     @property
     def priors(self) -> list[Prior]:
