@@ -65,7 +65,7 @@ def generate(
         named, written = synthesizer.read_text(text)
         if (labels and named) or fixed.keys() & written.keys():
             raise EcgsynthError(
-                "--text asks for what --label or --context asks for as well; say it once."
+                "--text asks for what --label or --context asks for as well; leave one of them out."
             )
         labels = labels or ([named] if named else None)
         fixed |= written

@@ -85,7 +85,8 @@ def read_wording(
         raise EcgsynthError(
             "the text of a request is empty; write one, as in 'woman of 70, AFIB, 90 bpm'."
         )
-    known, context = set(contexts), {}
+    known = set(contexts)
+    context: dict[str, float] = {}
     for name, pattern in NUMBERS.items():
         rest = _take_number(rest, name, pattern, known, context)
     rest = _take_sex(rest, known, context)
