@@ -255,11 +255,34 @@ def interval(row: Mapping[str, Any] | None) -> str:
     return "" if row is None else estimate(row.get("value"), row.get("low"), row.get("high"))
 
 
+def variability(content: Mapping[str, Any]) -> Table:
+    """Medians and quartiles of real and made people, and the ratio of their ranges."""
+    names = {
+        "rr_s": ("mean RR, ms", 1000), "sdnn_s": ("SDNN, ms", 1000),
+        "rmssd_s": ("RMSSD, ms", 1000), "pnn50": ("pNN50, %", 100), "lf_hf": ("LF/HF", 1),
+    }  # fmt: skip
+    rows = []
+    for key, (name, scale) in names.items():
+        row = content["figures"][key]
+        shown = []
+        for low, middle, high in (row["real"], row["made"]):
+            a, b, c = (f"{scale * one:.{1 if scale == 1 else 0}f}" for one in (low, middle, high))
+            shown.append(f"{b} ({a}-{c})")
+        inside = "yes" if row["median_inside"] else "no"
+        rows.append([name, *shown, inside, f"{row['range_ratio']:.2f}"])
+    head = [
+        "figure", f"{content['people']} given people", f"{content['made']} made people",
+        "median within real quartiles", "ratio of interquartile ranges",
+    ]  # fmt: skip
+    return table(head, rows)
+
+
 TABLES: dict[str, tuple[str, Callable[[Any], Table | None]]] = {
     "linkability": ("linkability.json", linkability),
     "copies": ("adversarial.json", copies),
     "real-samples": ("adversarial.json", real_samples),
     "busy": ("busy.json", busy),
+    "variability": ("rhythms.json", variability),
     "beats-match": ("mitbih-beats.json", match),
     "beats-utility": ("mitbih-beats.json", utility),
     "beats-memorisation": ("mitbih-beats.json", memorisation),

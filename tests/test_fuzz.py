@@ -21,6 +21,7 @@ from tiny import tiny_run, tiny_synthesizer
 import ecgsynth as es
 from ecgsynth.arguments import quote
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.rhythm.output import write_rhythm
 from ecgsynth.simulator.records import Noise, simulate_beats
 from ecgsynth.synthesizer import Synthesizer
 
@@ -43,6 +44,7 @@ def calls(tiny: Synthesizer, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     learned = simulate_beats(40, patients=2, seed=1, beats=dict.fromkeys("NSVF", 0.25))
     alone = tiny_synthesizer(learned.with_classes(["S"]))
     es.write(few, folder / "few.npz")
+    write_rhythm(es.make_rhythm("sinus 5 s"), folder / "few.atr")
     np.savez(folder / "other.npz", data=crowd.signal, y=crowd.labels_str, fs=360)
     judged = {"train": "none", "metrics": ["frechet"], "quick": True, "controls": False}
     report = es.evaluate(crowd, against=pool, **judged, advance=lambda *_: None)  # type: ignore[arg-type]
@@ -96,6 +98,14 @@ def calls(tiny: Synthesizer, tmp_path_factory: pytest.TempPathFactory) -> dict[s
         }),
         "simulate_beats": (simulate_beats, {
             "count": 3, "fs": 360, "window": (96, 160), "leads": ["II"], "patients": 1, "seed": 0,
+        }),
+        "make_rhythm": (es.make_rhythm, {
+            "text": "sinus 5 s; af 5 s", "seconds": None, "seed": 0, "patient": 0,
+        }),
+        "replay": (es.replay, {"path": folder / "few.atr", "fs": None, "seconds": None, "seed": 0}),
+        "Rhythm": (es.Rhythm, {
+            "time_s": [0.5, 1.5], "kind": [0, 2], "p_s": [0.3, np.nan], "seconds": 2,
+            "episodes": [(0, 2, "(N")], "lone_p_s": [1.0], "source": "",
         }),
         "Noise": (Noise, {"wander_mv": 0, "muscle_mv": 0, "mains_mv": 0, "mains_hz": 50}),
         "read": (es.read, {"path": folder / "few.npz", "format": None}),

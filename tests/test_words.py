@@ -14,7 +14,7 @@ SOURCE = ROOT / "src" / "ecgsynth"
 STYLE = ROOT / "docs" / "style.md"
 
 PLAIN = (
-    "signals", "simulator", "datasets", "models", "objectives", "training", "tuning",
+    "signals", "rhythm", "simulator", "datasets", "models", "objectives", "training", "tuning",
     "model_registry", "synthesizer", "augmentation", "classification", "recipes",
     "formats/foreign", "evaluation", "cli", "service",
 )  # fmt: skip

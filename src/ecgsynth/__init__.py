@@ -27,9 +27,12 @@ _HOME = {
     "concatenate": "signals.ecg",
     "evaluate": "evaluation.judge",
     "load": "datasets",
+    "make_rhythm": "rhythm.compose",
     "draw": "signals.paper",
     "pretrained": "synthesizer",
     "read": "formats",
+    "replay": "rhythm.replay",
+    "Rhythm": "rhythm",
     "simulate_record": "simulator.records",
     "train": "training.loop",
     "write": "formats",
@@ -47,6 +50,9 @@ if TYPE_CHECKING:
     from ecgsynth.evaluation.report import Report as Report
     from ecgsynth.formats import read as read
     from ecgsynth.formats import write as write
+    from ecgsynth.rhythm import Rhythm as Rhythm
+    from ecgsynth.rhythm.compose import make_rhythm as make_rhythm
+    from ecgsynth.rhythm.replay import replay as replay
     from ecgsynth.signals.ecg import Ecg as Ecg
     from ecgsynth.signals.ecg import concatenate as concatenate
     from ecgsynth.signals.marks import Marks as Marks

@@ -107,6 +107,10 @@ LINES = {
         option("--score"), option("--seed"),
     ),
     "plot": line("plot", words, to, option("--item"), option("--title"), force),
+    "rhythm": line(
+        "rhythm", st.sampled_from(["sinus 5 s", "af; vt 3 s"]) | words, option("--hours"), to,
+        option("--seed"), option("--replay"), option("--plot"), flag("--list"), force,
+    ),
     "serve": line(
         "serve", settled, option("--host"), option("--port"), option("--jobs-db"),
         option("--model-dir"), option("--workers"),

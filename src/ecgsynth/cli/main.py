@@ -26,6 +26,7 @@ from ecgsynth.cli import (
     join,
     listing,
     plot,
+    rhythm,
     serve,
     train,
     transplant,
@@ -62,6 +63,7 @@ app.command()(evaluate.evaluate)
 app.add_typer(classify.app, name="classify")
 app.command()(turing.turing)
 app.command()(plot.plot)
+app.command()(rhythm.rhythm)
 app.command()(serve.serve)
 app.command()(demo.demo)
 

@@ -175,7 +175,7 @@ def _draw_sets(
 def _with_implied(
     drawn: NDArray[np.bool_], implied: NDArray[np.bool_], allowed: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """The sets with the labels that theirs imply; one that would make a pair that is not allowed is
+    """The sets with the labels that these imply; one that would make a pair that is not allowed is
     left out with what it implies."""
     whole = np.zeros_like(drawn)
     for k in np.argsort(-np.diag(allowed).astype(int) - implied.sum(0), kind="stable"):
@@ -186,9 +186,9 @@ def _with_implied(
     return whole
 
 
-def _regression(given: NDArray[np.float64], label: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[1 + given] weights of a logistic regression with a ridge, by Newton's method."""
-    x = np.column_stack([np.ones(len(given)), given])
+def _regression(known: NDArray[np.float64], label: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[1 + known] weights of a logistic regression with a ridge, by Newton's method."""
+    x = np.column_stack([np.ones(len(known)), known])
     ridge = RIDGE * np.eye(x.shape[1])
     ridge[0, 0] = 1e-6
     weight = np.zeros(x.shape[1])

@@ -49,15 +49,22 @@ def fibrillation(random: np.random.Generator, seconds: float, rate: float, sprea
     rate: mean, 1/min. spread: SD of the RR intervals as a share of their mean.
     """
     mean = 60 / rate
-    count = int(2 * seconds / mean) + 8
+    rr = fibrillation_intervals(random, int(2 * seconds / mean) + 8, mean, spread)
+    return _times(random, rr, seconds, mean)
+
+
+def fibrillation_intervals(
+    random: np.random.Generator, count: int, mean: float, spread: float
+) -> Times:
+    """[beat] RR intervals of atrial fibrillation. mean: s. spread: SD as a share of it."""
     noise = random.standard_normal(count)
     noise[1:] += FIBRILLATION_MEMORY * noise[:-1]
     sd = np.sqrt(np.log(1 + spread**2))
-    return _times(random, mean * np.exp(sd * noise - sd**2 / 2), seconds, mean)
+    return np.asarray(mean * np.exp(sd * noise - sd**2 / 2))
 
 
 def _times(random: np.random.Generator, rr: Times, seconds: float, mean: float) -> Times:
-    """Beats with these RR intervals, which are brought to the mean within the recording."""
+    """Beats with these RR intervals, which get the mean within the recording."""
     start = random.uniform(0, mean)
     inside = max(2, int((seconds - start) / mean))
     rr = np.maximum(rr * mean / rr[:inside].mean(), LEAST_RR_S)
