@@ -35,11 +35,11 @@ def rhythm(
     known: Annotated[bool, typer.Option("--list", help="List what RHYTHM may be made of.")] = False,
     force: Force = False,
 ) -> None:  # fmt: skip
-    """Make beats in time from a line of text; print, draw or write them.
+    """Make beats in time from a line of text.
 
     Example: ecgsynth rhythm 'sinus 72 bpm 60 s; af 30 s' --to beats.csv
 
-    A day: ecgsynth rhythm 'sinus with sleep and pvc 2 %' --hours 24 --plot day.png
+    A day: ecgsynth rhythm 'sinus with sleep' --hours 24 --plot day.png
     """
     from ecgsynth.rhythm.output import check_table, statement, summarise, write_rhythm
 
