@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,6 +137,27 @@ def test_twelve_leads_stand_three_by_four_over_a_rhythm_strip(page: Page) -> Non
     page.locator("#next").click()
     assert page.locator("#which").inner_text() == f"2 of {len(items)}"
     assert picture(page) != first
+
+
+def test_words_fill_in_labels_and_rate_and_the_asked_beats_are_drawn(page: Page) -> None:
+    drawn(page, "#model=records&seed=1&count=1")
+    page.locator("#words").fill("normal ECG in sinus rhythm, 75 bpm")
+    page.locator("#words").press("Enter")
+    page.wait_for_function("location.hash.includes('heart_rate')")
+    link = page.evaluate("location.hash")
+    assert "label=NORM%2BSR" in link
+    assert "context.heart_rate=75" in link
+    assert page.locator("#labels button").all_inner_texts() == ["NORM ×", "SR ×"]
+    marked = re.search(r"(\d+) beats marked", page.locator("#canvas").get_attribute("aria-label"))
+    assert marked and 11 <= int(marked[1]) <= 14
+    page.locator("#labels button").first.click()
+    assert page.locator("#labels button").all_inner_texts() == ["SR ×"]
+    page.locator("#label-add").select_option("NORM")
+    assert page.locator("#labels button").all_inner_texts() == ["SR ×", "NORM ×"]
+    page.locator("#words").fill("normal ECG with hiccups")
+    page.locator("#read").click()
+    page.locator("#words-problem", has_text="'hiccups'").wait_for()
+    assert page.evaluate("location.hash") == link
 
 
 def test_signals_without_mv_get_no_paper(page: Page) -> None:

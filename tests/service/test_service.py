@@ -300,6 +300,15 @@ def test_the_page_needs_no_key_and_is_missed_politely(
         assert f"has no {name}" in problem(client.get(path), 404)
 
 
+def test_words_become_what_a_request_takes(client: httpx.Client) -> None:
+    answer = client.get("/v1/models/tiny/wording", params={"text": "beats of class V"})
+    assert "'beats', 'class'" in problem(answer, 422)
+    answer = client.get("/v1/models/tiny/wording", params={"text": "an ECG with V"})
+    assert answer.json() == {"label": "V", "context": {}}
+    assert "nobody" in problem(client.get("/v1/models/nobody/wording?text=V"), 404)
+    assert "age" in problem(client.get("/v1/models/tiny/wording?text=V+of+70"), 422)
+
+
 def test_openapi_has_examples_and_our_problems(client: httpx.Client) -> None:
     said = client.get("/openapi.json").json()
     wanted = said["components"]["schemas"]["Wanted"]
@@ -307,7 +316,8 @@ def test_openapi_has_examples_and_our_problems(client: httpx.Client) -> None:
         assert set(example) <= set(wanted["properties"])
     assert "HTTPValidationError" not in json.dumps(said)
     assert {
-        "/metrics", "/v1/health", "/v1/models", "/v1/models/{id}/card", "/v1/formats",
+        "/metrics", "/v1/health", "/v1/models", "/v1/models/{id}/card",
+        "/v1/models/{id}/wording", "/v1/formats",
         "/v1/datasets", "/v1/plans", "/v1/ecgs", "/v1/evaluations", "/v1/augmentations",
         "/v1/jobs/{id}", "/v1/jobs/{id}/report", "/v1/jobs/{id}/result", "/v1/runs",
         "/v1/runs/{id}", "/v1/runs/{id}/events", "/v1/runs/{id}/samples", "/v1/versions",

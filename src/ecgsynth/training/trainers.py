@@ -107,11 +107,12 @@ class Trainer:
 
         # Critic: which of the two is real?
         critic.requires_grad_(True)
-        for _ in range(self._settings.critic_steps):
+        for k in range(self._settings.critic_steps):
             batch = draw()
-            with torch.no_grad():
-                synthetic = batch.padded(generator(batch.latent, batch.condition))
-            real, synthetic = altered(batch.real), altered(synthetic)
+            # The last ones are the generator's, too: it does not change meanwhile.
+            with torch.set_grad_enabled(moves and k == self._settings.critic_steps - 1):
+                made = batch.padded(generator(batch.latent, batch.condition))
+            real, synthetic = altered(batch.real), altered(made.detach())
             terms = objective.critic_loss(
                 critic, real, synthetic, batch.condition, progress=progress, step=step
             )
@@ -123,9 +124,8 @@ class Trainer:
 
         # Generator: make the critic take synthetic for real.
         critic.requires_grad_(False)
-        synthetic = altered(batch.padded(generator(batch.latent, batch.condition)))
         terms = objective.generator_loss(
-            critic, real, synthetic, batch.condition, progress=progress, step=step
+            critic, real, altered(made), batch.condition, progress=progress, step=step
         )
         self._descend(generator, self.optimisers["for_generator"], terms)
         return values | _mean_terms("generator", terms)

@@ -25,6 +25,8 @@ from ecgsynth.registry import FORMATS
 from ecgsynth.service.files.disk import Held
 from ecgsynth.service.models.measurements import measure as measure_items
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.events import KIND, R, events_of
+from ecgsynth.signals.vocabulary import AAMI_CLASSES
 
 NDJSON = "ndjson"
 PIECE = 1 << 18
@@ -93,6 +95,7 @@ def _encode(ecg: Ecg, first: int, about: Mapping[str, Any], measure: bool) -> by
     context = np.round(ecg.context.astype(np.float64), 6)
     labels = ecg.labels_str.tolist()
     intervals = measure_items(ecg) if measure else None
+    beats = None if ecg.marks is None else _beats(ecg)
     for row in range(len(ecg)):
         values = dict(zip(spec.context, context[row].tolist(), strict=True))
         item: dict[str, Any] = {
@@ -101,12 +104,26 @@ def _encode(ecg: Ecg, first: int, about: Mapping[str, Any], measure: bool) -> by
             "context": {k: v if np.isfinite(v) else None for k, v in values.items()},
             "signal": dict(zip(spec.leads, signal[row].tolist(), strict=True)),
         }
+        if beats is not None:
+            item["beats"] = beats[row]
         if ecg.valid is not None:
             item["valid"] = int(ecg.valid[row])
         if intervals is not None:
             item["measured"] = intervals[row]
         objects.append(item)
     return b"".join(json.dumps(one, allow_nan=False).encode() + b"\n" for one in objects)
+
+
+def _beats(ecg: Ecg) -> list[list[dict[str, Any]]]:
+    """The annotated beats of each item, in order of time."""
+    events = events_of(ecg)
+    return [
+        [
+            {"time_s": round(float(time), 4), "kind": AAMI_CLASSES[int(kind)]}
+            for time, kind in item[np.isfinite(item[:, R])][:, [R, KIND]]
+        ]
+        for item in events
+    ]
 
 
 class ClientGoneError(Exception):

@@ -1,5 +1,6 @@
 // The form of a generation: models, conditions, contexts, how many, which seed.
 
+import { get } from "./api.js";
 import { choose, chosenContext, contexts } from "./contexts.js";
 import { by, figure, make, options } from "./dom.js";
 
@@ -23,18 +24,26 @@ const count = () => by("count").valueAsNumber;
 export function pick(one) {
   by("model").value = one.id;
   by("model-about").textContent = [one.description, `${one.fs} Hz.`, one.unit === "mV" ? "" : "Without calibration: amplitudes in a.u."].filter(Boolean).join(" ");
+  by("worded").hidden = !one.multilabel;
+  by("words-problem").textContent = "";
   condition(one);
   contexts(by("contexts"), one.contexts);
   if (one.seconds >= 3 && count() > 4) by("count").value = 1;
   else if (one.seconds < 3 && count() === 1) by("count").value = 12;
 }
 
-/** Few classes as buttons, many as a list. */
+/** Few classes as buttons, many as a list; where a record has several labels, a list adds them. */
 function condition(one) {
   const legend = make("legend", {}, "Condition");
   const place = by("condition");
   if (!one.classes.length) {
     place.replaceChildren(legend, make("p", { class: "hint" }, "This model has no classes."));
+  } else if (one.multilabel) {
+    const add = make("select", { id: "label-add", "aria-label": "Add a label", onchange: () => addLabel(add.value) });
+    place.replaceChildren(legend, make("div", { id: "labels", class: "chips" }), add);
+    for (const { name, title } of one.classes) add.append(make("option", { value: name }, title === name ? name : `${name}: ${title}`));
+    add.prepend(make("option", { value: "" }));
+    addLabel("");
   } else if (one.classes.length > 8) {
     place.replaceChildren(legend, make("select", { id: "label", "aria-label": "Condition" },
       make("option", { value: "" }, `All ${one.classes.length} in turn`),
@@ -47,12 +56,34 @@ function condition(one) {
   }
 }
 
+/** Add a label to those of the record; "" adds none. */
+function addLabel(name) {
+  const [chips, add] = [by("labels"), by("label-add")];
+  const there = [...chips.children].some((chip) => chip.dataset.label === name);
+  if (name && !there) {
+    const remove = (event) => {
+      event.currentTarget.remove();
+      addLabel("");
+      add.focus();
+    };
+    chips.append(make("button", { type: "button", "data-label": name, "aria-label": `Remove ${name}`, onclick: remove }, `${name} ×`));
+  }
+  add.value = "";
+  add.options[0].textContent = chips.children.length ? "and another label…" : "Any labels; choose one…";
+}
+
 function label() {
+  if (by("labels")) return [...by("labels").children].map((chip) => chip.dataset.label).join("+");
   const list = by("label");
   return list ? list.value : document.querySelector('input[name="label"]:checked')?.value || "";
 }
 
 function setLabel(value) {
+  if (by("labels")) {
+    by("labels").replaceChildren();
+    for (const name of value ? value.split("+") : [""]) addLabel(name);
+    return;
+  }
   const list = by("label");
   if (list) list.value = value;
   else for (const one of document.querySelectorAll('input[name="label"]')) one.checked = one.value === value;
@@ -79,5 +110,22 @@ export function follow(one, link) {
   by("count").value = link.get("count") || "1";
   for (const [key, value] of link) {
     if (key.startsWith("context.")) choose(by("contexts"), key.slice(8), Number(value));
+  }
+}
+
+/** Fill labels and contexts from the words in the box; whether they were understood. */
+export async function readWords() {
+  by("words-problem").textContent = "";
+  const text = by("words").value.trim();
+  if (!text || by("worded").hidden) return true;
+  try {
+    const { label: asked, context } = await get(`/v1/models/${model().id}/wording?${new URLSearchParams({ text })}`);
+    pick(model());
+    setLabel(asked || "");
+    for (const [name, value] of Object.entries(context)) choose(by("contexts"), name, value);
+    return true;
+  } catch (problem) {
+    by("words-problem").textContent = problem.message;
+    return false;
   }
 }

@@ -8,6 +8,8 @@ import * as stage from "./stage.js";
 
 export { turned } from "./stage.js";
 
+const DEFAULTS = ["ptbxl-12lead", "mitbih-beats"];
+/** The first of these that is served is shown first. */
 const DRAWN = { beat: 60, record: 12 };
 /** Most items that are drawn; a file contains all. */
 let models = [];
@@ -47,7 +49,7 @@ async function load() {
     byLink(parameters);
     return;
   }
-  pick(models.find((one) => one.name === "mitbih-beats") || models[0]);
+  pick(DEFAULTS.map((name) => models.find((one) => one.name === name)).find(Boolean) || models[0]);
   generate();
 }
 
@@ -115,9 +117,12 @@ export function byLink(text) {
   if (exact || other?.name === id) {
     if (shown && address() === `#${link}`) return;
     fill(exact || other);
+    const known = (exact || other).classes.map((one) => one.name);
     const wanted = link.get("label") || "";
-    if (!wanted || (exact || other).classes.some((one) => one.name === wanted)) generate();
-    else nothing(`This link needs the class ${wanted}, which ${id} does not generate.`);
+    const names = wanted && !known.includes(wanted) && (exact || other).multilabel ? wanted.split("+") : [wanted];
+    const lacking = names.filter((name) => name && !known.includes(name));
+    if (!lacking.length) generate();
+    else nothing(`This link needs the class ${lacking.join(", ")}, which ${id} does not generate.`);
     return;
   }
   fill(other || models[0]);
@@ -215,6 +220,14 @@ function listen() {
     generate().then(() => {
       if (by("sheet").getBoundingClientRect().top > 0.8 * window.innerHeight) by("view").scrollIntoView({ behavior: still.matches ? "auto" : "smooth" });
     });
+  });
+  by("read").addEventListener("click", async () => {
+    if (await form.readWords()) generate();
+  });
+  by("words").addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    by("read").click();
   });
   by("model").addEventListener("change", () => pick(form.model()));
   by("dice").addEventListener("click", () => {

@@ -46,6 +46,7 @@ export function draw(canvas, sheet, px, colours = palette(), dots = window.devic
   for (const panel of sheet.panels) {
     trace(pen, sheet, panel, k, dots, colours);
     caption(pen, panel, k, dots, colours);
+    beats(pen, sheet, panel, k, dots, colours);
   }
   pen.fillStyle = colours.soft;
   pen.font = `${0.74 * em() * dots}px ${FONT}`;
@@ -129,6 +130,21 @@ function trace(pen, sheet, panel, k, dots, colours) {
     pen.strokeStyle = colours[wave.kind || "trace"];
     pen.lineWidth = Math.max(1.25 * dots, 0.24 * k) * (wave.kind === "faint" ? 0.7 : 1);
     pen.stroke();
+  }
+  pen.restore();
+}
+
+/** The kind of every beat that was asked for, under its R. */
+function beats(pen, sheet, panel, k, dots, colours) {
+  pen.save();
+  pen.textAlign = "center";
+  pen.textBaseline = "alphabetic";
+  const y = (panel.y + panel.h - 0.6) * k;
+  for (const { at, kind } of panel.beats || []) {
+    const plain = kind === "N";
+    pen.font = `${plain ? 400 : 700} ${0.7 * em() * dots}px ${FONT}`;
+    pen.fillStyle = plain ? colours.soft : colours.median;
+    pen.fillText(kind, (panel.x + at * sheet.speed) * k, y);
   }
   pen.restore();
 }

@@ -2,7 +2,7 @@
 //
 // A sheet: width, height, margin, speed (mm/s), gain (mm per unit), plain (no mV), footer (lines),
 // papers [{x, y, w, h}], pulses [{x, zero}] and panels [{x, y, w, h, zero, t0 (s), lead, item,
-// title, more, waves: [{y (one number a sample), fs, kind}]}].
+// title, more, waves: [{y (one number a sample), fs, kind}], beats: [{at (s), kind}]}].
 
 import { em } from "./paper.js";
 
@@ -44,6 +44,11 @@ function gainOf(items, spec, chosen) {
 }
 
 const cutOff = (item, lead) => (item.valid ? item.signal[lead].slice(0, item.valid) : item.signal[lead]);
+
+/** The beats of a record within some seconds, as times from the first of them. */
+const beatsIn = (item, from, seconds) => (item.beats || [])
+  .filter(({ time_s: at }) => at >= from && at < from + seconds)
+  .map(({ time_s: at, kind }) => ({ at: at - from, kind }));
 
 const footerOf = (spec, speed, gain, about) =>
   `SYNTHETIC, not for diagnosis · ${about} · ${speed} mm/s · ` +
@@ -162,6 +167,7 @@ export function twelveLeads(item, spec, chosen) {
         x: sheet.margin + front + k * each * sheet.speed, y, w: each * sheet.speed, h: high + low,
         zero: y + high, t0: k * each, lead, item: item.item, title: lead, inside: true,
         more: leads.length > 1 ? "" : `rhythm · ${item.label || `record ${item.item + 1}`}`,
+        beats: leads.length > 1 ? [] : beatsIn(item, 0, seconds),
         waves: [{ y: parts[k], fs: spec.fs }],
       });
     });
@@ -189,6 +195,7 @@ export function strips(item, spec, chosen) {
       sheet.panels.push({
         x: sheet.margin + front, y, w: each * sheet.speed, h: over + under, zero: y + over, t0, lead,
         item: item.item, title: lead, more: t0 ? `from ${t0} s` : item.label, inside: true,
+        beats: lead === spec.leads[0] ? beatsIn(item, t0, each) : [],
         waves: [{ y: wave, fs: spec.fs }],
       });
       y += over + under;

@@ -125,9 +125,10 @@ function described(sheet) {
   const { items, spec } = shown;
   const counts = new Map();
   for (const one of items) counts.set(one.label, (counts.get(one.label) || 0) + 1);
+  const marked = sheet.panels.reduce((sum, { beats }) => sum + (beats?.length || 0), 0);
   const of = [...counts].map(([name, number]) => `${number} ${name}`.trim()).join(", ");
   return `Synthetic ECG on paper: ${of}; lead${spec.leads.length > 1 ? "s" : ""} ${spec.leads.join(", ")}; ` +
-    `${sheet.panels.length} panel${sheet.panels.length > 1 ? "s" : ""}. Figures are in the table below.`;
+    `${sheet.panels.length} panel${sheet.panels.length > 1 ? "s" : ""}${marked ? `, ${marked} beats marked` : ""}. Figures are in the table below.`;
 }
 
 function play(on) {
