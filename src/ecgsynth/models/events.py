@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -24,17 +26,37 @@ def event_track(events: Tensor, frames: int, rate: float) -> Tensor:
 
     frames: of an item. rate: frames a second.
     """
-    middle = ((torch.arange(frames, device=events.device) + 0.5) / rate)[None, :, None]
-    away = middle - events[:, None, :, R]  # [batch, frame, beat], NaN where there is none
-    kinds = torch.arange(len(AAMI_CLASSES), device=events.device)
-    of_kind = (events[..., KIND, None] == kinds).to(events)  # [batch, beat, kind]
-    beats = _bumps(away) @ of_kind  # beats are too far apart for their bumps to add up
-    waves = [_bumps(middle - events[:, None, :, k]).sum(2, keepdim=True) for k in (P, T)]
-    since = torch.where(away >= 0, away, LONGEST_S).amin(2, keepdim=True)
-    to = torch.where(away < 0, -away, LONGEST_S).amin(2, keepdim=True)
-    gaps = [gap.clamp(max=LONGEST_S) - 0.5 for gap in (since, to)]
-    return torch.cat([beats, *waves, *gaps], 2).transpose(1, 2)
+    batch, beats = events.shape[:2]
+    track = events.new_zeros(batch, CHANNELS, frames)
+    none = torch.zeros(batch, beats, dtype=torch.long, device=events.device)
+    _add_bumps(track, events[..., R], events[..., KIND].nan_to_num(0).long(), rate)
+    for channel, column in enumerate((P, T), len(AAMI_CLASSES)):
+        _add_bumps(track, events[..., column], none + channel, rate)
+    track[:, -2:] = _gaps(events[..., R], frames, rate) - 0.5
+    return track
 
 
-def _bumps(away: Tensor) -> Tensor:
-    return torch.exp(-0.5 * (away / BUMP_S).square()).nan_to_num(0.0)
+def _add_bumps(track: Tensor, time: Tensor, channel: Tensor, rate: float) -> None:
+    """Add a bump at every time, s, [batch, beat], in its channel; only where it is above 1e-8."""
+    batch, channels, frames = track.shape
+    reach = math.ceil(6 * BUMP_S * rate)
+    nearby = torch.arange(-reach, reach + 1, device=track.device)
+    frame = (time[..., None] * rate).nan_to_num(-1e6).long() + nearby
+    away = (frame + 0.5) / rate - time[..., None]
+    bump = torch.exp(-0.5 * (away / BUMP_S).square())
+    inside = (frame >= 0) & (frame < frames)
+    item = torch.arange(batch, device=track.device)[:, None, None]
+    place = (item * channels + channel[..., None]) * frames + frame
+    track.view(-1).scatter_add_(
+        0, torch.where(inside, place, 0).flatten(), torch.where(inside, bump, 0.0).flatten()
+    )
+
+
+def _gaps(time: Tensor, frames: int, rate: float) -> Tensor:
+    """[batch, 2, frame] time since the last beat and to the next, s; LONGEST_S where is none."""
+    middle = ((torch.arange(frames, device=time.device) + 0.5) / rate).expand(len(time), -1)
+    ends = time.new_full((len(time), 1), torch.inf)
+    beats = torch.cat([-ends, time.nan_to_num(torch.inf).sort(1).values, ends], 1)
+    following = torch.searchsorted(beats, middle.contiguous(), right=True)
+    gaps = [middle - beats.gather(1, following - 1), beats.gather(1, following) - middle]
+    return torch.stack(gaps, 1).clamp(max=LONGEST_S)
