@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -137,8 +139,8 @@ def test_the_events_change_what_is_drawn() -> None:
         assert torch.equal(Renderer.sample(net, noise, condition()), here)
 
 
-def student(spec: Spec = SPEC) -> tuple[torch.nn.Module, torch.nn.Module]:
-    settings = RendererStudent.Settings(**RendererStudent.tiny)
+def student(spec: Spec = SPEC, **changes: Any) -> tuple[torch.nn.Module, torch.nn.Module]:
+    settings = RendererStudent.Settings(**RendererStudent.tiny, **changes)
     return RendererStudent.generator(settings, spec), RendererStudent.critic(settings, spec)
 
 
@@ -160,10 +162,12 @@ def test_the_critic_sees_the_leads_and_what_was_asked() -> None:
     _, critic = student()
     signal = torch.randn(2, 12, 2000)
     view = critic.view(signal)
-    assert view.shape == (2, 16, 400)
+    assert view.shape == (2, 8, 400)
     logit, classes = critic(view, condition())
     assert logit.shape == (2,)
     assert classes is None
     other = condition()
     other.more["events"][:, 0, 0] += 0.2
     assert (critic(view, other)[0] - logit).abs().max() > 1e-6
+    _, naming = student(class_head=True)
+    assert naming(view, condition())[1].shape == (2, len(SPEC.classes))
