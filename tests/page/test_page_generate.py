@@ -155,7 +155,7 @@ def test_words_fill_in_labels_and_rate_and_the_asked_beats_are_drawn(page: Page)
     page.locator("#label-add").select_option("NORM")
     assert page.locator("#labels button").all_inner_texts() == ["SR ×", "NORM ×"]
     page.locator("#words").fill("normal ECG with hiccups")
-    page.locator("#read").click()
+    page.locator("#words").press("Enter")
     page.locator("#words-problem", has_text="'hiccups'").wait_for()
     assert page.evaluate("location.hash") == link
 

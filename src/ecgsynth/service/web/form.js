@@ -5,6 +5,10 @@ import { choose, chosenContext, contexts } from "./contexts.js";
 import { by, figure, make, options } from "./dom.js";
 
 let models = [];
+let filled = "";
+/** The id of the model that the form is for. */
+let words = { text: "", understood: true };
+/** The words that were read last, and whether they were understood, or a promise of that. */
 
 /** Set the models to choose from. */
 export function offer(known) {
@@ -25,7 +29,10 @@ export function pick(one) {
   by("model").value = one.id;
   by("model-about").textContent = [one.description, `${one.fs} Hz.`, one.unit === "mV" ? "" : "Without calibration: amplitudes in a.u."].filter(Boolean).join(" ");
   by("worded").hidden = !one.multilabel;
-  by("words-problem").textContent = "";
+  if (one.id !== filled) {
+    [words, filled] = [{ text: "", understood: true }, one.id];
+    by("words-problem").textContent = "";
+  }
   condition(one);
   contexts(by("contexts"), one.contexts);
   if (one.seconds >= 3 && count() > 4) by("count").value = 1;
@@ -113,11 +120,17 @@ export function follow(one, link) {
   }
 }
 
-/** Fill labels and contexts from the words in the box; whether they were understood. */
-export async function readWords() {
-  by("words-problem").textContent = "";
+/** Fill labels and contexts from the words in the box, once; whether they were understood. */
+export function readWords() {
   const text = by("words").value.trim();
-  if (!text || by("worded").hidden) return true;
+  if (by("worded").hidden) return true;
+  if (text === words.text) return words.understood;
+  by("words-problem").textContent = "";
+  words = { text, understood: text ? fillIn(text) : true };
+  return words.understood;
+}
+
+async function fillIn(text) {
   try {
     const { label: asked, context } = await get(`/v1/models/${model().id}/wording?${new URLSearchParams({ text })}`);
     pick(model());

@@ -65,6 +65,7 @@ async function generate() {
   const { signal } = making;
   by("make-problem").textContent = "";
   try {
+    if (!(await form.readWords())) return;
     const wanted = form.asked();
     const one = form.model();
     const fewer = Math.min(wanted.count, DRAWN[isBeat(one) ? "beat" : "record"]);
@@ -157,7 +158,7 @@ function measured() {
   const title = Object.fromEntries(shown.model.classes.map((one) => [one.name, one.title]));
   const rows = shown.items.map((one) => {
     const rr = one.context.rr_before_s;
-    const rate = one.context.heart_rate ?? (rr ? 60 / rr : null);
+    const rate = one.context.heart_rate ?? shown.asked.context?.heart_rate ?? (rr ? 60 / rr : null);
     const found = one.measured || {};
     return make("tr", {}, make("th", { scope: "row" }, `${one.item + 1}`),
       make("td", { title: title[one.label] || "" }, one.label || "–"), make("td", {}, figure(rate)),
@@ -221,14 +222,7 @@ function listen() {
       if (by("sheet").getBoundingClientRect().top > 0.8 * window.innerHeight) by("view").scrollIntoView({ behavior: still.matches ? "auto" : "smooth" });
     });
   });
-  by("read").addEventListener("click", async () => {
-    if (await form.readWords()) generate();
-  });
-  by("words").addEventListener("keydown", (event) => {
-    if (event.key !== "Enter") return;
-    event.preventDefault();
-    by("read").click();
-  });
+  by("words").addEventListener("change", form.readWords);
   by("model").addEventListener("change", () => pick(form.model()));
   by("dice").addEventListener("click", () => {
     by("seed").value = crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000;
