@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from ecgsynth.condition import Condition
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.models import renderer
 from ecgsynth.models.events import BUMP_S, LONGEST_S, event_track
 from ecgsynth.models.renderer import Renderer, RendererNet
 from ecgsynth.models.renderer_student import RendererStudent
@@ -171,3 +173,21 @@ def test_the_critic_sees_the_leads_and_what_was_asked() -> None:
     assert (critic(view, other)[0] - logit).abs().max() > 1e-6
     _, naming = student(class_head=True)
     assert naming(view, condition())[1].shape == (2, len(SPEC.classes))
+
+
+def test_records_are_the_same_to_some_microvolts_where_the_network_counts_in_bfloat16(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    generator = RendererNet(Renderer.Settings(widths=(32, 32, 32), depths=(1, 1, 1), steps=2), SPEC)
+    for part in generator.parameters():  # every layer gives something
+        torch.nn.init.normal_(part, std=0.05)
+    noise = torch.randn(2, generator.latent)
+    made = []
+    for supported in (False, True):
+        monkeypatch.setattr(renderer, "multiplies_bfloat16", partial(bool, supported))
+        assert renderer.counts_in_bfloat16(generator) is supported
+        made.append(Renderer.sample(generator, noise, condition()).detach())
+    exact, rounded = made
+    assert 0 < (exact - rounded).square().mean().sqrt() < 0.01 * exact.std()
+    assert not renderer.counts_in_bfloat16(tiny())

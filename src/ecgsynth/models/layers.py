@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -64,6 +65,16 @@ class Film(nn.Module):
         scale, shift = self.film(code)[..., None, None].chunk(2, 1)
         hidden = self.first(F.silu(self.norm(x))) * (1 + scale) + shift
         return x + self.second(F.silu(hidden))
+
+
+@cache
+def multiplies_bfloat16() -> bool:
+    """Whether this processor has instructions for products of bfloat16 numbers; on others these
+    are slower than float32."""
+    asked = (
+        getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")
+    )
+    return any(ask is not None and ask() for ask in asked)
 
 
 def full_precision(x: Tensor) -> torch.autocast:
