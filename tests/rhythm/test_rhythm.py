@@ -25,6 +25,7 @@ from ecgsynth.signals.anonymity import PEOPLE
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.events import KIND, NEAREST_S, P, R, check_events, stack_events
 from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.vocabulary import POSSIBLE
 from ecgsynth.synthesizer.prior import prior_from_json
 
 CLASSES = ("NORM", "CD", "SR", "AFIB", "CRBBB", "PVC", "PACE")
@@ -228,6 +229,14 @@ def test_contexts_go_with_statements(prior: RecordPrior) -> None:
     old, young = (np.median(prior.draw(n, uniform(300), {}).context[:, 0]) for n in ("AFIB", "SR"))
     assert old == pytest.approx(75, abs=3)
     assert young == pytest.approx(50, abs=3)
+
+
+def test_no_context_is_drawn_that_nobody_can_have(prior: RecordPrior) -> None:
+    drawn = prior.draw("", uniform(2000), {}).context
+    for name, column in zip(prior.spec.context, drawn.T, strict=True):
+        low, high = POSSIBLE[name]
+        assert low <= column.min() and column.max() <= high
+        assert low <= prior.usual()[name][0] and prior.usual()[name][2] <= high
 
 
 def test_the_events_of_a_record_are_those_of_a_heart(prior: RecordPrior) -> None:

@@ -167,3 +167,9 @@ def test_the_command_takes_its_request_in_words(teacher: Path, tmp_path: Path) -
     assert "leave one of them out" in str(twice.exception)
     unknown = CliRunner().invoke(app, [*words, "NORM with hiccups"])
     assert "'hiccups'" in str(unknown.exception)
+
+
+@pytest.mark.parametrize("rate", [400, 0, -60, float("nan")])
+def test_a_heart_rate_that_no_heart_has_is_refused(teacher: Path, rate: float) -> None:
+    with pytest.raises(EcgsynthError, match="heart_rate"):
+        Synthesizer.load(teacher).generate(1, context={"heart_rate": rate})

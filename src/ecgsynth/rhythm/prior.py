@@ -34,6 +34,7 @@ from ecgsynth.signals.events import Events, stack_events
 from ecgsynth.signals.prior import Drawn
 from ecgsynth.signals.prior.laws import LEVELS, Law, Values, fit_law
 from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.vocabulary import POSSIBLE
 
 RHYTHMS = ("AFIB", "STACH", "SBRAD", "SARRH", "SR")
 """Statements of rhythm, each with laws of its own; a record is of the first that it carries."""
@@ -191,7 +192,12 @@ class RecordPrior:
         moved = self.moves[label].sum(0)
         own = np.linalg.cholesky(law.correlation) @ random.standard_normal(len(moved))
         score = moved + own * np.sqrt(np.maximum(1 - moved**2, 0.25))
-        return law.whole(law.at(ndtr(score)[None]))[0]
+        numbers: Values = law.whole(law.at(ndtr(score)[None]))[0]
+        for name, ends in POSSIBLE.items():  # laws are widened beyond what anybody has
+            if name in self.columns:
+                k = self.columns.index(name)
+                numbers[k] = np.clip(numbers[k], *ends)
+        return numbers
 
     def _rhythm(
         self,
@@ -233,7 +239,9 @@ class RecordPrior:
             rows = np.array([law.quantiles[k] for law in self.laws.values()])
             if np.isfinite(rows).any():
                 middle = float(np.nanmedian(rows))
-                found[name] = float(np.nanmin(rows)), middle, float(np.nanmax(rows))
+                low, high = POSSIBLE.get(name, (-np.inf, np.inf))
+                ends = max(float(np.nanmin(rows)), low), min(float(np.nanmax(rows)), high)
+                found[name] = ends[0], middle, ends[1]
             else:
                 found[name] = (np.nan, np.nan, np.nan)
         return found

@@ -61,3 +61,7 @@ def twelve_leads(independent: NDArray) -> NDArray:
     by_name = {name: independent[..., k, :] for k, name in enumerate(INDEPENDENT_LEADS)}
     by_name |= limb_leads(by_name["I"], by_name["II"])
     return np.stack([by_name[name] for name in LEADS_12], axis=-2)
+
+
+POSSIBLE = {"age": (0.0, 120.0), "sex": (0.0, 1.0), "heart_rate": (20.0, 300.0)}
+"""Lowest and highest possible values of contexts: years; 0 male, 1 female; beats a minute."""

@@ -20,6 +20,7 @@ from ecgsynth.arguments import (
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.signals.prior import ContextPrior, usual_ranges
 from ecgsynth.signals.prior.kinds import expand, is_kind
+from ecgsynth.signals.vocabulary import POSSIBLE
 from ecgsynth.synthesizer.ensemble import Sampler
 
 log = logging.getLogger("ecgsynth")
@@ -119,6 +120,11 @@ def check_context(sampler: Sampler, context: Mapping[str, float | str] | None) -
             raise EcgsynthError(f"the context '{key}' must be a finite number; got {quote(value)}.")
         if key.endswith("_s") and value <= 0:
             raise EcgsynthError(f"the context '{key}' is a time: above 0 s; got {value:g}.")
+        least, most = POSSIBLE.get(key, (-np.inf, np.inf))
+        if not least <= value <= most:
+            raise EcgsynthError(
+                f"the context '{key}' lies between {least:g} and {most:g}; got {value:g}."
+            )
         if is_kind(key):
             if value not in (0, 1):
                 raise EcgsynthError(f"the context '{key}' is 1 or 0; got {value:g}.")

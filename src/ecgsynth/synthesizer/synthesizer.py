@@ -288,6 +288,8 @@ class Synthesizer:
                     )
                     for first in range(begin, last, block)
                 ]
-                yield concatenate(blocks)[max(start - begin, 0) : last - begin]
+                made = concatenate(blocks)
+                cut = start > begin or last - begin < len(made)
+                yield made[max(start - begin, 0) : last - begin] if cut else made
 
         return chunks()
