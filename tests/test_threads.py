@@ -63,6 +63,17 @@ def test_a_number_of_the_users_stays(unnamed: None, monkeypatch: pytest.MonkeyPa
         assert torch.get_num_threads() == 4
 
 
+@pytest.mark.parametrize("text", ["", " ", "0", "-2", "2.5", "two", "2,"])
+def test_text_that_is_no_number_of_threads_counts_as_none(
+    unnamed: None, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv(threads.COUNT, text)
+    assert not threads.user_set_count()
+    monkeypatch.setenv(threads.COUNT, "4")
+    monkeypatch.setenv(threads.OURS, text)
+    assert threads.user_set_count()
+
+
 def test_judging_from_python_leaves_the_threads_of_the_caller(
     unnamed: None, monkeypatch: pytest.MonkeyPatch, simulated_beats: Ecg
 ) -> None:
@@ -141,6 +152,12 @@ print(json.dumps([loaded, {name: os.environ.get(name) for name in names}]))
         ({}, {"OMP_NUM_THREADS": str(threads.available_cores()), "OMP_WAIT_POLICY": "passive"}),
         ({"OMP_NUM_THREADS": "3"}, {"OMP_NUM_THREADS": "3", "KMP_BLOCKTIME": "0"}),
         ({"OMP_WAIT_POLICY": "active"}, {"OMP_WAIT_POLICY": "active"}),
+        ({"OMP_NUM_THREADS": "4,2"}, {"OMP_NUM_THREADS": "4,2"}),
+        ({"OMP_NUM_THREADS": "3", "ECGSYNTH_THREADS": "many"}, {"OMP_NUM_THREADS": "3"}),
+        *(
+            ({"OMP_NUM_THREADS": text}, {"OMP_NUM_THREADS": str(threads.available_cores())})
+            for text in ("", "0", "-1", "1e3", "all", "9" * 21)
+        ),
     ],
 )
 def test_command_settles_how_libraries_wait_before_they_are_loaded(

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from errno import ENAMETOOLONG
+from errno import ENAMETOOLONG, ENOTDIR
 from glob import escape
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def atomic_write(target: str | Path) -> Iterator[Path]:
             f"{target} could not be written ({reason}); free some space or choose another place."
         ) from problem
     finally:
-        if temporary.is_dir():
+        if os.path.isdir(temporary):  # false, and no error, where nothing may be looked at
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             with suppress(OSError):  # the first error is the one to report
@@ -75,7 +75,28 @@ def make_folder(folder: Path) -> None:
     if len(folder.parts) > DEEPEST:
         raise OSError(ENAMETOOLONG, f"it lies in {len(folder.parts)} folders, one in the other")
     for one in (*reversed(folder.parents), folder):
-        one.mkdir(exist_ok=True)
+        try:
+            one.mkdir(exist_ok=True)
+        except FileExistsError:
+            raise NotADirectoryError(ENOTDIR, f"{one} is not a folder") from None
+
+
+@contextmanager
+def describe_read_errors(place: str | Path) -> Iterator[None]:
+    """An `OSError` of a file or folder in `place` becomes one sentence that names it.
+
+    Raises
+    ------
+    EcgsynthError: something there cannot be read.
+    """
+    try:
+        yield
+    except OSError as problem:
+        name = str(problem.filename or place)[:200]
+        raise EcgsynthError(
+            f"{name} cannot be read ({problem.strerror or problem}); correct its permissions, or "
+            "name another place."
+        ) from problem
 
 
 def expand_home(path: str | Path) -> Path:
@@ -119,7 +140,7 @@ def check_writable(target: str | Path) -> None:
 
 def _nearest_existing(folder: Path) -> Path:
     """The folder itself, or its nearest parent that exists."""
-    return next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    return next(one for one in (folder, *folder.absolute().parents) if os.path.exists(one))
 
 
 def _clear_stale(target: Path) -> None:

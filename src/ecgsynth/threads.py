@@ -8,6 +8,7 @@ of seconds then takes a quarter of an hour.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +21,10 @@ COUNT = "OMP_NUM_THREADS"
 """The variable with which a user sets the number."""
 
 OURS = "ECGSYNTH_THREADS"
-"""Set together with `COUNT` where the number is not the user's."""
+"""Set to the same as `COUNT` where the number is not the user's."""
+
+_LIST = re.compile(r"\s*[1-9]\d{0,8}\s*(,\s*[1-9]\d{0,8}\s*)*", re.ASCII)
+"""What OpenMP takes for a number of threads: one, or one for every level."""
 
 LOOK_S = 0.1
 """For so long is looked which cores are busy."""
@@ -33,13 +37,14 @@ def set_thread_environment() -> None:
     """
     for name, value in CALM.items():
         os.environ.setdefault(name, value)
-    if COUNT not in os.environ:
+    if not user_set_count():
         os.environ[COUNT] = os.environ[OURS] = str(available_cores())
 
 
 def user_set_count() -> bool:
-    """Whether the user has set the number of threads."""
-    return COUNT in os.environ and OURS not in os.environ
+    """Whether the user has set the number of threads; text that is no number counts as none."""
+    count = os.environ.get(COUNT, "")
+    return _LIST.fullmatch(count) is not None and os.environ.get(OURS) != count
 
 
 @contextmanager

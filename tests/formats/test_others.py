@@ -280,6 +280,26 @@ def test_objects_that_nobody_asks_for_do_no_harm(tmp_path):
     assert len(ecg) == 20
 
 
+def test_arrays_of_the_items_that_are_passed_over_are_named_in_one_line(tmp_path, caplog):
+    one_hot = {"N": np.ones(20), "V": np.zeros(20, bool), "S": np.zeros((20, 1), np.int8)}
+    objects = np.array([{}] * 20, object)
+    others = {"weights": np.ones((7, 20)), "note": "of 20 items", "spectrum": objects}
+    read_by_all(tmp_path, data=beats(), fs=FS, **one_hot, **others)
+    lines = [line for line in caplog.messages if "not read" in line]
+    assert len(set(lines)) == 1
+    assert "a.npz: not read: N, V, S, spectrum. Labels are one column of names" in lines[0]
+
+
+def test_arrays_that_are_used_or_not_of_the_items_are_not_named_as_unread(tmp_path, caplog):
+    x, labels = records(12), np.eye(2)[np.arange(12) % 2]
+    more = {"pid": np.arange(12), "record": np.arange(12), "unit": "mV", "scale": np.ones(3)}
+    read_by_all(
+        tmp_path, data=x, fs=FS, leads=LEADS_12, labels=labels, classes=["N", "V"],
+        r_sample=40, **more
+    )  # fmt: skip
+    assert "not read" not in caplog.text
+
+
 def test_a_spectrum_called_spec_makes_no_file_of_ecgsynth(tmp_path):
     assert len(read_by_all(tmp_path, data=beats(), fs=FS, spec=np.ones((20, 5)))) == 20
 

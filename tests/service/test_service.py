@@ -671,6 +671,15 @@ def test_settings_come_from_the_environment_and_words_win(monkeypatch: pytest.Mo
             Settings.read({name: "9" * 20})
     with pytest.raises(EcgsynthError, match="lease_seconds.*less than or equal"):
         Settings.read({"lease_seconds": "inf"})
+    for name in ("job_seconds", "stall_seconds", "keep_days"):
+        for much in ("inf", "1e10"):
+            with pytest.raises(EcgsynthError, match=f"'{name}' must be at most 1,000,000,000"):
+                Settings.read({name: much})
+    for name in ("model_dir", "runs"):
+        monkeypatch.setenv(f"ECGSYNTH_SERVE_{name.upper()}", " ")
+        with pytest.raises(EcgsynthError, match=f"'{name}' must name a folder"):
+            Settings.read()
+        monkeypatch.delenv(f"ECGSYNTH_SERVE_{name.upper()}")
 
 
 def test_settings_reach_the_workers_whole(

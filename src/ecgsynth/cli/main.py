@@ -164,6 +164,7 @@ def _log() -> None:
     handler.setFormatter(_Masked("%(levelname)s: %(message)s"))
     level = logging.WARNING if is_main_process() else logging.CRITICAL
     logging.basicConfig(handlers=[handler], level=level)
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # its cache without a home folder
 
 
 def _fail(sentence: str, code: int = 2) -> NoReturn:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from ecgsynth.arguments import quote
 from ecgsynth.errors import DamagedFileError, EcgsynthError, did_you_mean
+from ecgsynth.files import describe_read_errors
 from ecgsynth.registry import DATASETS
 from ecgsynth.settings import Settings as Settings
 from ecgsynth.settings import make_settings as make_settings
@@ -97,7 +98,9 @@ def load(name: str, split: str | None = None, **settings: Any) -> Ecg:
             f"the data set '{name}' has no split {quote(split)}."
             f"{did_you_mean(split, dataset.splits)}"
         )
-    return dataset.load(split, make_settings(dataset.Settings, settings, f"data set '{name}'"))
+    made = make_settings(dataset.Settings, settings, f"data set '{name}'")
+    with describe_read_errors(f"the data set '{name}'"):
+        return dataset.load(split, made)
 
 
 def unseen_splits(name: str, split: str) -> list[str]:

@@ -76,7 +76,7 @@ def cached_arrays(
     text = json.dumps([CACHE_VERSION, key], sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     folder = data_root() / "cache" / f"{name}-{digest}"
-    if (folder / "facts.json").is_file():
+    if os.path.isfile(folder / "facts.json"):
         try:
             facts = json.loads((folder / "facts.json").read_text())
             arrays = {n: np.load(folder / f"{n}.npy", mmap_mode="r") for n in facts["arrays"]}
@@ -96,6 +96,6 @@ def cached_arrays(
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as problem:
-        if not folder.is_dir():  # another process may have been first; that is as good
+        if not os.path.isdir(folder):  # another process may have been first; that is as good
             log.warning("the parsed recordings could not be cached in %s: %s", folder, problem)
     return arrays, facts

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ecgsynth.arguments import check_instance, check_path, quote
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import check_writable
+from ecgsynth.files import check_writable, describe_read_errors
 from ecgsynth.formats import contract, stream
 from ecgsynth.formats.contract import Format as Format
 from ecgsynth.formats.folders import folder_of
@@ -151,6 +151,11 @@ def read_silently(path: str | Path, format: str | None = None) -> Ecg:
     ------
     EcgsynthError: as there.
     """
+    with describe_read_errors(path):
+        return _read(path, format)
+
+
+def _read(path: str | Path, format: str | None) -> Ecg:
     if not check_path(path).exists():
         header = Path(f"{path}.hea")  # a WFDB record is known by its name without an ending
         if not header.is_file():

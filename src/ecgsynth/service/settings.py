@@ -20,7 +20,7 @@ KEY = "ECGSYNTH_API_KEY"
 
 
 MOST = 10**9
-"""Largest whole number of a setting: in bytes it must fit into 64 bits."""
+"""Largest number of a setting: in bytes it must fit into 64 bits."""
 
 
 def read_key() -> str:
@@ -104,8 +104,15 @@ class Settings(BaseModel):
     @field_validator("*")
     @classmethod
     def _is_possible(cls, value: object) -> object:
-        if isinstance(value, int) and value > MOST:
+        if isinstance(value, int | float) and value > MOST:
             raise ValueError(f"must be at most {MOST:,}")
+        return value
+
+    @field_validator("model_dir", "runs", mode="before")
+    @classmethod
+    def _is_named(cls, value: object) -> object:
+        if isinstance(value, str) and not value.strip():  # else the folder that one is in
+            raise ValueError("must name a folder")
         return value
 
     @field_validator("origins")

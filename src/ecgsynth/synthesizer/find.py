@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ecgsynth.arguments import check_path
 from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.files import describe_read_errors
 
 FLAGSHIPS = ("mitbih-beats", "mitbih-beats-2lead", "heartbeat-beats")
 """Shipped models to begin with; the others are baselines."""
@@ -27,6 +28,11 @@ def find_model(model: str | Path) -> Path:
     EcgsynthError: there is none.
     """
     path = check_path(model, "a model")
+    with describe_read_errors(path):
+        return _find(model, path)
+
+
+def _find(model: str | Path, path: Path) -> Path:
     if str(model).startswith("models:"):
         from ecgsynth.synthesizer.mlflow_models import fetch_model
 

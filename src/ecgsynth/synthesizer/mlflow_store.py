@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def prepare_store(file: Path) -> None:
 
 def _exists(file: Path) -> bool:
     """Whether there is anything; sqlite takes an empty file for none."""
-    return file.exists() and (not file.is_file() or file.stat().st_size > 0)
+    return os.path.exists(file) and (not file.is_file() or file.stat().st_size > 0)
 
 
 def _check_store(file: Path) -> None:

@@ -12,7 +12,7 @@ from ecgsynth.datasets.fetching.download import Download, Source
 from ecgsynth.datasets.fetching.unpack import install
 from ecgsynth.datasets.store import data_root
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.files import expand_home
+from ecgsynth.files import describe_read_errors, expand_home
 from ecgsynth.progress import bar, byte_bar
 
 SOURCES = {
@@ -72,7 +72,7 @@ def fetch(
     folder = (root or data_root()) / name
     console = console or Console(stderr=True)
     shown = bar(*_OF_FILES, unit="files", console=console) if source is None else byte_bar(console)
-    with shown as progress:
+    with shown as progress, describe_read_errors(folder):
         if source is not None:
             matching = install(name, expand_home(source), folder, known, progress)
             summary = (

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.foreign.items import TableOptions, missing_name_error
+from ecgsynth.formats.foreign.labels import KEYS
 from ecgsynth.formats.foreign.text import as_words
 from ecgsynth.formats.stream import damaged
 
@@ -24,6 +25,11 @@ MOST_LEADS = 15
 
 STRIP_S = 2.0
 """Rows that are as long may be; shorter ones are beats."""
+
+OF_THE_FILE = ("classes", "leads", "band")
+"""Arrays whose entries are not of items."""
+
+_read_longer_header = np.lib.format.read_array_header_2_0
 
 
 class Archive:
@@ -59,6 +65,17 @@ class Archive:
         if not isinstance(array, np.ndarray):  # NumPy hands out what it does not know
             raise damaged(self.path, f"'{name}' is no array")
         return array
+
+    def length(self, name: str) -> int:
+        """Entries along the first axis, by the header of the array; 0 where it states none."""
+        try:
+            with _errors_as_damage(self.path), self.file.zip.open(f"{name}.npy") as member:
+                first = np.lib.format.read_magic(member) == (1, 0)
+                read = np.lib.format.read_array_header_1_0 if first else _read_longer_header
+                shape = read(member)[0]
+        except EcgsynthError:
+            return 0  # nobody asks for it, so its damage does no harm
+        return shape[0] if shape else 0
 
     @property
     def own(self) -> bool:
@@ -96,6 +113,7 @@ class ArrayTable:
 
     def __init__(self, archive: Archive) -> None:
         self.archive, self.path = archive, archive.path
+        self._signal, self._items = "", 0
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.archive)
@@ -147,6 +165,7 @@ class ArrayTable:
         signal = self._to_item_lead_sample(raw, key, names)
         with np.errstate(over="ignore"):
             signal = np.ascontiguousarray(signal, np.float32)
+        self._signal, self._items = key, len(signal)
         leads = names or _default_leads(signal.shape[1])
         if not own or asked.leads in (None, own):
             return signal, leads
@@ -172,8 +191,10 @@ class ArrayTable:
             )
 
     def unread(self, used: Collection[str]) -> list[str]:
-        """None: which arrays hold an entry per item is not known without reading them."""
-        return []
+        """Names of arrays with an entry per item that are neither used nor the signal."""
+        aside = {*used, *SIGNALS, *KEYS, *OF_THE_FILE, self._signal}
+        others = [name for name in self if name not in aside]
+        return [name for name in others if self.archive.length(name) == self._items]
 
     def _to_item_lead_sample(
         self, raw: NDArray, key: str, names: tuple[str, ...] | None

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from torch import Tensor
 from ecgsynth.arguments import quote
 from ecgsynth.datasets.store import data_root
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import atomic_write, make_folder
+from ecgsynth.files import atomic_write
 from ecgsynth.progress import count_bar
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.events import Events
@@ -23,6 +26,8 @@ from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.inputs import Inputs
 from ecgsynth.synthesizer.rates import with_rate
 from ecgsynth.synthesizer.sampler import NetworkSampler
+
+log = logging.getLogger("ecgsynth")
 
 CHUNK = 16
 """Blocks of a teacher that are kept as one file."""
@@ -94,18 +99,18 @@ def make_pairs(model: str, count: int, fs: float, seed: int) -> Pairs:
 
 def _kept(path: Path, teacher: NetworkSampler, drawn: list[Inputs]) -> np.ndarray:
     """[item, lead, sample] float16, mV, what the teacher makes of these; from the file if there."""
-    if path.is_file():
-        try:
+    if os.path.isfile(path):
+        with suppress(OSError, ValueError, EOFError):  # a damaged one is replaced
             return np.asarray(np.load(path, allow_pickle=False))
-        except (OSError, ValueError, EOFError):
-            path.unlink(missing_ok=True)
     # The noise is kept at half precision, so that it is made of that very noise.
     half = [Inputs(o.drawn, o.latent.astype(np.float16).astype(np.float32)) for o in drawn]
     made = np.concatenate([teacher.items(one, teacher.scaled(one)).signal for one in half])
     made = made.astype(np.float16)
-    make_folder(path.parent)
     content = io.BytesIO()
     np.save(content, made)
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(content.getvalue())
+    try:
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(content.getvalue())
+    except EcgsynthError as problem:  # without a cache, the next training takes longer
+        log.warning("the pairs could not be cached: %s", problem)
     return made
