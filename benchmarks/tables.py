@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import delineator_tables
+from benchmarks import delineator_tables, people_tables
 from benchmarks.claims import estimate, number
 from benchmarks.classifier import rendering
 from benchmarks.delineator_tables import table
@@ -294,6 +294,8 @@ TABLES: dict[str, tuple[str, Callable[[Any], Table | None]]] = {
     "delineator-leads": ("delineator.json", delineator_tables.leads),
     "delineator-qrs": ("delineator.json", delineator_tables.qrs),
     "delineator-p": ("delineator.json", delineator_tables.p_waves),
+    "synthetic-people": ("synthetic-people.json", people_tables.costs),
+    "people-curve": ("people.json", people_tables.curve),
     "classifier-ds2": ("classifier.json", rendering.ds2),
     "classifier-people": ("classifier.json", rendering.people),
     "classifier-calibration": ("classifier.json", rendering.calibration),

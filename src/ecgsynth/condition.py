@@ -18,7 +18,8 @@ class Condition:
     ----------
     label: [batch, class], 0 or 1.
     context: [batch, context], standardised to zero mean and unit SD over the training set.
-    style: [batch], int64: which training person's style; drawn anew at generation.
+    style: [batch], int64: which training person's style; drawn anew at generation. Of synthetic
+    people [batch, style], shares of several people's styles.
     more: whatever else a family takes, by name, such as a track of events [batch, event, sample].
     """
 

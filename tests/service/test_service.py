@@ -91,6 +91,23 @@ def test_an_ecg_over_the_wire_is_the_librarys(client: httpx.Client, tiny: Synthe
     assert np.array_equal(signal, expected.signal[:, 0])
 
 
+@pytest.mark.parametrize("count", [8, 256 + 44])
+def test_synthetic_people_over_the_wire_are_the_librarys(
+    client: httpx.Client, tiny: Synthesizer, count: int
+) -> None:
+    answer = made(client, count=count, seed=7, people=4)
+    items = [json.loads(line) for line in answer.text.splitlines()[1:-1]]
+    expected = tiny.generate(count, seed=7, people=4)
+    assert expected.patient is not None
+    assert [item["patient"] for item in items] == expected.patient.tolist()
+    signal = np.array([item["signal"]["MLII"] for item in items], np.float32)
+    assert np.array_equal(signal, expected.signal[:, 0])
+    for people in (0, -1, 1.5, True, "4", count + 1):
+        refused = made(client, count=count, people=people)
+        assert refused.status_code == 422
+        assert "people" in refused.text
+
+
 @pytest.mark.parametrize("count", [5, 256 + 44])
 @pytest.mark.parametrize(
     "format", [name for name in responses.formats() if name != responses.NDJSON]

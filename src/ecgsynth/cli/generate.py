@@ -25,6 +25,8 @@ def generate(
                     "words, as in 'woman of 70, AFIB, 90 bpm'.")] = "",
     fs: Annotated[float | None, typer.Option("--fs", metavar="HZ", help="Sampling rate, of models "
                   "that make any [the model's].", show_default=False)] = None,
+    people: Annotated[int | None, typer.Option("--people", metavar="N", help="Of so many synthetic "
+                      "people, each with a style, rhythm and lead of his own.")] = None,
     to: Annotated[str, typer.Option("--to", help="A {formats} [named after MODEL].")] = "",
     force: Force = False,
 ) -> None:  # fmt: skip
@@ -35,6 +37,8 @@ def generate(
     Words: ecgsynth generate ptbxl-12lead --text "woman of 70, AFIB, 90 bpm"
 
     WFDB: ecgsynth generate mitbih-beats --count N=900,V=100 --to records/
+
+    People: ecgsynth generate mitbih-beats --people 40 --count 4000 --to people.npz
     """
     from ecgsynth.cli.console import with_progress
     from ecgsynth.errors import EcgsynthError
@@ -69,7 +73,7 @@ def generate(
             )
         labels = labels or ([named] if named else None)
         fixed |= written
-    chunks = synthesizer.stream(number, labels, seed, fixed)
+    chunks = synthesizer.stream(number, labels, seed, fixed, people=people)
     total = number if isinstance(number, int) else sum(number.values())
     check_target(target, synthesizer.spec, total)
     if total > 20_000:

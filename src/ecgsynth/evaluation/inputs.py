@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ecgsynth.datasets.people import known_person
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import pick
+from ecgsynth.evaluation.reference_models.own_beat import names_people
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.rates import at_rate
 from ecgsynth.signals.units import scale_problem, unit_problem
@@ -116,6 +117,18 @@ def warn_of_trained_patients(train: Ecg | None, new: Ecg | None, notes: list[str
             f"NEW PATIENTS MAY NOT BE NEW: {len(same)} of {len(names)} have names of trained "
             f"people, such as {same[0]}; if they are the same, figures of new patients are wrong.",
         )
+
+
+def have_own_beats(synthetic: Ecg, parts: Mapping[str, Ecg | None], notes: list[str]) -> bool:
+    """Whether the classifiers of utility see each beat beside its person's normal one."""
+    real = [parts[name] for name in ("train", "new_patients")]
+    if any(part is None or part.patient is None for part in real) or not names_people(synthetic):
+        return False
+    notes.append(
+        "The set names people: classifiers of utility see each beat, and what differs from its "
+        "person's own normal beat. Figures of sets without people are of another instrument."
+    )
+    return True
 
 
 def _is_finite(ecg: Ecg) -> NDArray[np.bool_]:

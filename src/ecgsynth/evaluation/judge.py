@@ -34,6 +34,7 @@ from ecgsynth.evaluation.baselines.samplers import describe_gaussian
 from ecgsynth.evaluation.inputs import (
     align_sets,
     check_synthetic,
+    have_own_beats,
     limit_items,
     warn_of_copies,
     warn_of_trained_patients,
@@ -158,7 +159,7 @@ def evaluate(
         known = measured
     trial = Trial(
         synthetic, **parts, reference=known, seed=seed, quick=quick,
-        seeds=FULL_SEEDS if full else 1,
+        seeds=FULL_SEEDS if full else 1, own_beats=have_own_beats(synthetic, parts, notes),
     )  # fmt: skip
     for part in (parts["test"], parts["new_patients"]):
         if part is not None and part.source in ("mitbih:test", "mitbih:test-literature"):

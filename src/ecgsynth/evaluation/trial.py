@@ -37,6 +37,8 @@ class Trial:
     seed: of all random numbers.
     quick: smaller samples, no network is trained.
     seeds: number of networks to train for a figure that needs one.
+    own_beats: whether these networks see each beat beside its person's normal one; all sets name
+    people then.
     """
 
     synthetic: Ecg
@@ -47,6 +49,7 @@ class Trial:
     seed: int = 0
     quick: bool = False
     seeds: int = 1
+    own_beats: bool = False
 
     def has(self, need: str) -> bool:
         """Whether the trial has a part, or fulfils a condition, that a metric needs."""

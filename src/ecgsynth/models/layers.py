@@ -108,7 +108,9 @@ class ConditionEmbedding(nn.Module):
         if self.label is not None:
             total = total + self.label(condition.label)
         if self.style is not None:
-            total = total + self.style(condition.style)
+            codes = condition.style
+            one = codes.ndim == 1  # else shares of several people's styles
+            total = total + (self.style(codes) if one else codes @ self.style.weight)
         if self.context is not None:
             total = total + self.context(condition.context)
         if total.ndim == 0:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from ecgsynth.signals.prior import Drawn
 
+OF_PEOPLE = 1 << 64
+"""Added to a seed for the random numbers of people, which are others than those of items."""
+
 
 @dataclass(frozen=True)
 class Inputs:

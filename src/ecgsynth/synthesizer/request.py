@@ -18,12 +18,17 @@ from ecgsynth.arguments import (
     quote,
 )
 from ecgsynth.errors import EcgsynthError, did_you_mean
+from ecgsynth.signals.anonymity import PEOPLE
 from ecgsynth.signals.prior import ContextPrior, usual_ranges
 from ecgsynth.signals.prior.kinds import expand, is_kind
 from ecgsynth.signals.vocabulary import POSSIBLE
 from ecgsynth.synthesizer.ensemble import Sampler
+from ecgsynth.synthesizer.sampler import NetworkSampler
 
 log = logging.getLogger("ecgsynth")
+
+MOST_PEOPLE = 10_000
+"""Synthetic people of one set; each is kept in memory while it is made."""
 
 
 class ClassPlan:
@@ -43,8 +48,26 @@ class ClassPlan:
         """[item] the class of each of these items."""
         if self.ends is None:
             return self.turns[items % len(self.turns)]
-        items = np.minimum(items, self.total - 1)
-        return self.turns[np.searchsorted(self.ends, items, "right")]
+        return self.turns[self._place(items)]
+
+    def _place(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[item] number of its class among `turns`, which has counts."""
+        assert self.ends is not None
+        return np.searchsorted(self.ends, np.minimum(items, self.total - 1), "right")
+
+    def person(self, items: NDArray[np.int64], people: int) -> NDArray[np.int64]:
+        """[item] number of the person of each: in every class, people take turns."""
+        if self.ends is None:
+            return items // len(self.turns) % people
+        begin = np.concatenate([[0], self.ends[:-1]])[self._place(items)]
+        return (items - begin) % people
+
+    @property
+    def most(self) -> int:
+        """Items of the most frequent class."""
+        if self.ends is None:
+            return -(-self.total // len(self.turns))
+        return int(np.diff(self.ends, prepend=0).max())
 
 
 def plan_classes(
@@ -142,6 +165,43 @@ def check_context(sampler: Sampler, context: Mapping[str, float | str] | None) -
         if isinstance(prior, ContextPrior):
             prior.check_kinds(fixed)
     return fixed
+
+
+def check_people(sampler: Sampler, people: int | None, plan: ClassPlan) -> int | None:
+    """How many synthetic people a set is made of; None = items belong to nobody.
+
+    Raises
+    ------
+    EcgsynthError: no such number, more people than items of a class, or a model without styles of
+        enough people.
+    """
+    if people is None:
+        return None
+    name, count = sampler.card.name, check_integer(people, "people", 1)
+    if count > MOST_PEOPLE:
+        raise EcgsynthError(
+            f"people={count:,} are more than one set may have ({MOST_PEOPLE:,}); make several sets "
+            "with other seeds."
+        )
+    if not isinstance(sampler, NetworkSampler) or not isinstance(sampler.prior, ContextPrior):
+        raise EcgsynthError(
+            f"{name} makes no beats of people: each item is of somebody else; leave people out."
+        )
+    minutes = (sampler.card.run.get("training") or {}).get("style_minutes")
+    codes = len(sampler.prior.home.styles)
+    if minutes or sampler.card.styles < 2 or codes < PEOPLE:
+        known = "no styles" if minutes or sampler.card.styles < 2 else f"styles of {codes} people"
+        raise EcgsynthError(
+            f"{name} has {known}, and those of synthetic people are drawn from the styles of "
+            f"{PEOPLE} or more; choose a model that was trained with training.styles=true on more "
+            "people, such as mitbih-beats."
+        )
+    if count > plan.most:
+        raise EcgsynthError(
+            f"{count} people need {count} items of one class, so that each has one; the most "
+            f"frequent class has {plan.most}. Raise the count, or ask for fewer people."
+        )
+    return count
 
 
 def label_list(label: str | Iterable[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +15,13 @@ from ecgsynth.errors import EcgsynthError, reason_of
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.events import marks_of
-from ecgsynth.signals.prior import Drawn, Prior
+from ecgsynth.signals.prior import ContextPrior, Drawn, Prior
+from ecgsynth.signals.prior.people import People, draw_of_people, draw_people, uniforms_of
 from ecgsynth.signals.scaling import VALID, scaler_from_json, zero_padding
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import INDEPENDENT_LEADS, LEADS_12, twelve_leads
 from ecgsynth.synthesizer.card import Card
-from ecgsynth.synthesizer.inputs import Inputs, counter_uniform
+from ecgsynth.synthesizer.inputs import OF_PEOPLE, Inputs, counter_uniform
 from ecgsynth.synthesizer.prior import prior_from_json
 
 if TYPE_CHECKING:
@@ -94,16 +96,40 @@ class NetworkSampler:
         """All numbers of the generator by name, as they stand in a file."""
         return self.generator.state_dict()
 
-    def block(self, first: int, asked: NDArray[np.str_], seed: int, fixed: dict[str, float]) -> Ecg:
+    def people(self, count: int, seed: int, fixed: Mapping[str, float]) -> People:
+        """Synthetic people, each of whom depends on the seed and his number alone.
+
+        Raises
+        ------
+        EcgsynthError: too few people that the model learned from have the fixed contexts together.
+        """
+        assert isinstance(self.prior, ContextPrior)
+        uniform = counter_uniform(seed + OF_PEOPLE, 0, count, uniforms_of(self.prior))
+        return draw_people(self.prior, uniform, fixed, self.card.styles)
+
+    def block(
+        self,
+        first: int,
+        asked: NDArray[np.str_],
+        seed: int,
+        fixed: dict[str, float],
+        people: People | None = None,
+    ) -> Ecg:
         """Items first ... first + size - 1, always computed as one full batch.
 
-        asked: [size], the class of each.
+        asked: [size], the class of each. people: [size], the synthetic person of each.
         """
-        inputs = self.draw(first, asked, seed, fixed)
-        return self.items(inputs, self.scaled(inputs))
+        inputs = self.draw(first, asked, seed, fixed, people)
+        made = self.items(inputs, self.scaled(inputs))
+        return made if people is None else replace(made, patient=people.names)
 
     def draw(
-        self, first: int, asked: NDArray[np.str_], seed: int, fixed: dict[str, float]
+        self,
+        first: int,
+        asked: NDArray[np.str_],
+        seed: int,
+        fixed: dict[str, float],
+        people: People | None = None,
     ) -> Inputs:
         """All that is random in a block."""
         from scipy.special import ndtri
@@ -115,7 +141,13 @@ class NetworkSampler:
         parts, rows = [], []
         for k, name in enumerate(names):
             rows.append(np.flatnonzero(kind == k))
-            parts.append(self.prior.draw(str(name), uniform[rows[-1], :width], fixed))
+            own = uniform[rows[-1], :width]
+            if people is None:
+                parts.append(self.prior.draw(str(name), own, fixed))
+            else:
+                assert isinstance(self.prior, ContextPrior)
+                whose = people[rows[-1]]
+                parts.append(draw_of_people(self.prior, str(name), own, fixed, whose))
         drawn = Drawn.cat(parts)[np.argsort(np.concatenate(rows))]
         return Inputs(drawn, ndtri(uniform[:, width:]).astype(np.float32))
 

@@ -28,7 +28,13 @@ from ecgsynth.synthesizer.ectopy_transfer import transplant_card
 from ecgsynth.synthesizer.ensemble import EnsembleSampler, join
 from ecgsynth.synthesizer.find import find_model
 from ecgsynth.synthesizer.rates import with_rate
-from ecgsynth.synthesizer.request import check_context, check_seed, label_list, plan_classes
+from ecgsynth.synthesizer.request import (
+    check_context,
+    check_people,
+    check_seed,
+    label_list,
+    plan_classes,
+)
 from ecgsynth.synthesizer.sampler import NetworkSampler
 from ecgsynth.synthesizer.weights import load, save
 from ecgsynth.synthesizer.wording import read_wording
@@ -221,6 +227,7 @@ class Synthesizer:
         label: str | list[str] | None = None,
         seed: int = 0,
         context: Mapping[str, float | str] | None = None,
+        people: int | None = None,
     ) -> Ecg:
         """Synthetic items as one `Ecg`; see `stream` for the parameters.
 
@@ -236,7 +243,7 @@ class Synthesizer:
                 f"{total:,} items are {size / 1e9:,.0f} GB of signals, more than are held in "
                 "memory; take them as `stream` hands them out."
             )
-        return concatenate(list(self.stream(count, label, seed, context)))
+        return concatenate(list(self.stream(count, label, seed, context, people=people)))
 
     def stream(
         self,
@@ -247,6 +254,7 @@ class Synthesizer:
         chunk: int = CHUNK,
         start: int = 0,
         stop: int | None = None,
+        people: int | None = None,
     ) -> Iterator[Ecg]:
         """Synthetic items in chunks, so that a million never stand in memory at once.
 
@@ -261,11 +269,15 @@ class Synthesizer:
             {"database": "svdb"}.
         chunk: how many at a time, in whole blocks.
         start, stop: only this slice of the whole set, so that several processes can share it.
+        people: of so many synthetic people, who take turns in every class; `Ecg.patient` names
+            them. Each has a style, a mean RR, a lead and a database of his own, and his normal and
+            rare beats. Styles are drawn from a distribution over those of the training people.
 
         Raises
         ------
         EcgsynthError: unknown class or context, a count below 1, a context that is not a number,
-            a seed out of range, a slice that holds nothing.
+            a seed out of range, a slice that holds nothing, more people than items of a class, a
+            model without styles of people.
         """
         plan = plan_classes(self.sampler, count, label)
         fixed = check_context(self.sampler, context)
@@ -278,16 +290,24 @@ class Synthesizer:
             )
         block = self.sampler.size
         size = max(block, chunk // block * block)
+        persons = check_people(self.sampler, people, plan)
+        everybody = None
+        if persons is not None:
+            assert isinstance(self.sampler, NetworkSampler)
+            everybody = self.sampler.people(persons, seed, fixed)
+
+        def make_block(first: int) -> Ecg:
+            items = np.arange(first, first + block)
+            if everybody is None:
+                return self.sampler.block(first, plan.asked(items), seed, fixed)
+            assert isinstance(self.sampler, NetworkSampler)
+            whose = everybody[plan.person(items, len(everybody))]
+            return self.sampler.block(first, plan.asked(items), seed, fixed, whose)
 
         def chunks() -> Iterator[Ecg]:
             for begin in range(start // block * block, end, size):
                 last = min(begin + size, end)
-                blocks = [
-                    self.sampler.block(
-                        first, plan.asked(np.arange(first, first + block)), seed, fixed
-                    )
-                    for first in range(begin, last, block)
-                ]
+                blocks = [make_block(first) for first in range(begin, last, block)]
                 made = concatenate(blocks)
                 cut = start > begin or last - begin < len(made)
                 yield made[max(start - begin, 0) : last - begin] if cut else made

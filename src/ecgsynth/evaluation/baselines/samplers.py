@@ -96,7 +96,7 @@ def make_control(trial: Trial, name: str, make: Maker) -> Trial:
         base = pool[like]
         parts.append(
             Ecg(
-                signal.astype(np.float32), base.spec, base.label, base.context,
+                signal.astype(np.float32), base.spec, base.label, base.context, base.patient,
                 source=f"{SYNTHETIC}{name}",
             )
         )  # fmt: skip

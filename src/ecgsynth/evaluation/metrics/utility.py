@@ -20,6 +20,7 @@ from ecgsynth.evaluation import (
 from ecgsynth.evaluation.inputs import select_classes
 from ecgsynth.evaluation.intervals import LeaveOneOut, interval
 from ecgsynth.evaluation.reference_models.classifiers import QUICK_STEPS, STEPS, fit, merit, predict
+from ecgsynth.evaluation.reference_models.own_beat import with_own_beat
 from ecgsynth.evaluation.scores import figures, scores
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
@@ -101,7 +102,7 @@ def trts(trial: Trial) -> dict[str, Estimate]:
     test = select_classes(trial.synthetic, shared)
     columns = [trial.train.spec.class_index(name) for name in shared]
     said = np.stack(
-        [predict(net, test.quantised())[:, columns] for net in networks_of_equal_counts(trial)]
+        [predict(net, _seen(trial, test))[:, columns] for net in networks_of_equal_counts(trial)]
     )
     return scores(test, said) | found
 
@@ -110,7 +111,7 @@ def trts(trial: Trial) -> dict[str, Estimate]:
 def predictions_of_synthetic_model(trial: Trial) -> NDArray[np.floating]:
     """[seed, test item, class] probabilities for new patients by networks trained on the synthetic
     set."""
-    return _predict_all(_train_networks(trial, trial.synthetic), _test(trial))
+    return _predict_all(trial, _train_networks(trial, trial.synthetic), _test(trial))
 
 
 @once
@@ -119,10 +120,12 @@ def predictions_of_real_model(trial: Trial) -> NDArray[np.floating]:
     all of them, or on as many as synthetic ones, whichever is better."""
     assert trial.train is not None
     test = _test(trial)
-    said = [_predict_all(networks_of_equal_counts(trial), test)]
+    said = [_predict_all(trial, networks_of_equal_counts(trial), test)]
     if len(trial.train) > 1.2 * len(_real_of_equal_counts(trial)) and not trial.quick:
         said.append(
-            _predict_all(_train_networks(trial, select_classes(trial.train, trial.classes)), test)
+            _predict_all(
+                trial, _train_networks(trial, select_classes(trial.train, trial.classes)), test
+            )
         )
     return max(said, key=lambda each: float(np.mean([merit(test, one) for one in each])))
 
@@ -140,13 +143,19 @@ def _real_of_equal_counts(trial: Trial) -> Ecg:
 
 def _train_networks(trial: Trial, train: Ecg) -> list[Network]:
     """One network per seed."""
-    train = train.quantised()
+    train = _seen(trial, train)
     return [fit(train, None, steps=steps(trial), seed=trial.seed + k) for k in range(trial.seeds)]
 
 
-def _predict_all(nets: list[Network], test: Ecg) -> NDArray[np.floating]:
-    test = test.quantised()
+def _predict_all(trial: Trial, nets: list[Network], test: Ecg) -> NDArray[np.floating]:
+    test = _seen(trial, test)
     return np.stack([predict(net, test) for net in nets])
+
+
+def _seen(trial: Trial, ecg: Ecg) -> Ecg:
+    """What a classifier sees of a set: windows, with what differs from the person's own normal beat
+    where the sets of the trial name people."""
+    return (with_own_beat(ecg) if trial.own_beats else ecg).quantised()
 
 
 def _test(trial: Trial) -> Ecg:

@@ -71,6 +71,9 @@ class Wanted(BaseModel):
     context: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
         default_factory=dict, description="contexts to hold fixed; the others are drawn"
     )
+    people: Annotated[int, Field(ge=1, strict=True)] | None = Field(
+        None, description="of so many synthetic people, named in `patient`; default: of nobody"
+    )
     format: str = Field(
         responses.NDJSON,
         description="ndjson, or a format of GET /v1/formats, which marks those that come as a zip",
@@ -133,7 +136,8 @@ async def ecgs(request: Request, wanted: Wanted) -> Response:
     if warnings:
         headers["X-Ecgsynth-Warning"] = UNSAID.sub("?", " ".join(warnings))[:MOST_WARNING]
     about = {"model": id, "seed": wanted.seed, "warnings": warnings}
-    if wanted.format == responses.NDJSON and wanted.total <= FEW and not wanted.measure:
+    few = wanted.total <= FEW and wanted.people is None  # made already, with other requests
+    if wanted.format == responses.NDJSON and few and not wanted.measure:
         text = responses.ndjson_bytes(chunks, about)
         sent.inc(wanted.total)
         return Response(text, headers=headers, media_type=LINES)
@@ -182,6 +186,8 @@ def _size(model: Loaded, count: int, most: int) -> int:
 async def _chunks(model: Loaded, wanted: Wanted) -> Iterator[Ecg]:
     """The items: few of them in a pass with other requests, many of them step by step."""
     asked: dict[str, Any] = wanted.model_dump(include={"count", "label", "seed", "context"})
+    if wanted.people is not None:
+        return model.synthesizer.stream(**asked, chunk=STEP, people=wanted.people)
     if wanted.total <= model.synthesizer.sampler.size:
         order = model.batcher.microbatch.order(**asked)
         return iter([await model.batcher.make(order)])

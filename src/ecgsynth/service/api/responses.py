@@ -104,6 +104,8 @@ def _encode(ecg: Ecg, first: int, about: Mapping[str, Any], measure: bool) -> by
             "context": {k: v if np.isfinite(v) else None for k, v in values.items()},
             "signal": dict(zip(spec.leads, signal[row].tolist(), strict=True)),
         }
+        if ecg.patient is not None:
+            item["patient"] = str(ecg.patient[row])
         if beats is not None:
             item["beats"] = beats[row]
         if ecg.valid is not None:

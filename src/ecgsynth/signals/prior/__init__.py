@@ -31,12 +31,13 @@ from ecgsynth.signals.spec import Spec
 class Drawn:
     """What items are asked to be.
 
-    label: [item, class]. style: [item]. context: [item, number], hidden ones last.
+    label: [item, class]. style: [item] codes, or [item, code] shares of them. context: [item,
+    number], hidden ones last.
     more: further fields by name, a row an item, such as the events of a rhythm.
     """
 
     label: NDArray[np.float32]
-    style: NDArray[np.int64]
+    style: NDArray[np.int64] | NDArray[np.float32]
     context: Values
     more: Mapping[str, NDArray] = field(default_factory=dict)
 
@@ -233,10 +234,10 @@ class ContextPrior:
         """
         wanted = {key: value for key, value in fixed.items() if key in self.kinds}
         law = self.classes[name]
-        return law_of_kinds(law, self._home, self.kinds, wanted) if wanted else law
+        return law_of_kinds(law, self.home, self.kinds, wanted) if wanted else law
 
     @property
-    def _home(self) -> ClassPrior:
+    def home(self) -> ClassPrior:
         """The law of the class that most people have."""
         return max(self.classes.values(), key=lambda law: len(law.styles))
 
@@ -259,7 +260,7 @@ class ContextPrior:
         those, and the class keeps its ratios to the mean RR: an early beat is as early for its
         heart as before.
         """
-        home = self._home
+        home = self.home
         classes = {
             name: law if law is home else law.with_all_styles(home)
             for name, law in self.classes.items()

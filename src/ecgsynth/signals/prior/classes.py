@@ -70,6 +70,20 @@ class ClassPrior:
         moved = counted + np.linalg.solve(total, gap.T).T @ loading @ covariance
         return _first_known(self.people.whole(moved), items.whole(moved))
 
+    def shift_items(
+        self, own: Values, items: Values, wanted: Values, loading: Values, law: Law
+    ) -> Values:
+        """Numbers of items of people who stay as they are, moved to what fixed numbers are wanted
+        to be.
+
+        own, items: [item, number] of the person and of the item. wanted: [fixed]. law: of items.
+        """
+        sds = np.array([law.moments(k)[1] for k in range(len(law.quantiles))])
+        covariance = law.correlation * np.outer(sds, sds)
+        gap = wanted - np.nan_to_num(_first_known(own, items)) @ loading.T
+        total = loading @ covariance @ loading.T + LEAST**2 * np.eye(len(loading))
+        return law.whole(items + np.linalg.solve(total, gap.T).T @ loading @ covariance)
+
     def _about(self, part: Values, items: Law) -> tuple[Values, Values]:
         """[number] means and [number, number] covariances in one kind; people and their items are
         independent of each other."""
