@@ -78,7 +78,8 @@ def costs(content: Mapping[str, Any]) -> list[str]:
     """The table: a row a figure, a column a kind of set."""
     rows = []
     for name in SHOWN:
-        cells = [content.get(kind, {}).get(name, {}) for kind in SETS]
+        part = "utility" if name.startswith("t") else "match"
+        cells = [content.get(f"{kind} {part}", {}).get(name, {}) for kind in SETS]
         if any(cells):
             rows.append([name, *(estimate(one.get("value"), one.get("low"), one.get("high"))
                                  if one else "" for one in cells)])  # fmt: skip
