@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ecgsynth.evaluation import Estimate, NotApplicable, Trial
 from ecgsynth.evaluation.judge import evaluate
-from ecgsynth.evaluation.metrics.fidelity.leads import correlations
+from ecgsynth.evaluation.metrics.fidelity.leads import LEVELS, correlations, mutual_information
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import LEADS_12
 from ecgsynth.simulator.records import Noise, simulate_beats
 
@@ -147,3 +149,42 @@ def test_too_few_beats_of_a_class_give_their_number(hearts: Ecg, name: str) -> N
     found = measure(name, Trial(few, hearts))
     assert np.isnan(found.value)
     assert "5 items; at least 10" in found.note
+
+
+# ---- mutual information ----------------------------------------------------------------------
+
+
+def two_leads(first: NDArray, second: NDArray) -> Ecg:
+    signal = np.stack([first, second], 1).astype(np.float32)
+    return Ecg(signal, Spec(("I", "II"), 100.0, signal.shape[2]))
+
+
+def test_a_lead_determines_any_rising_function_of_itself_and_nothing_of_noise() -> None:
+    noise = np.random.default_rng(0).standard_normal((2, 3, 1200))
+    whole = mutual_information(two_leads(noise[0], np.exp(noise[0])))
+    assert whole == pytest.approx(np.log(LEVELS), abs=1e-6)
+    none = mutual_information(two_leads(*noise))
+    bias = (LEVELS - 1) ** 2 / (2 * noise.shape[2])  # Miller 1955
+    assert none == pytest.approx(bias, abs=0.02)
+
+
+def test_mutual_information_equals_that_of_scikit_learn() -> None:
+    from sklearn.metrics import mutual_info_score
+
+    one, other = np.random.default_rng(1).standard_normal((2, 600))
+    mixed = one + other
+    level = [np.argsort(np.argsort(x)) * LEVELS // 600 for x in (one, mixed)]
+    found = mutual_information(two_leads(one[None], mixed[None]))[0]
+    assert found == pytest.approx(mutual_info_score(*level), abs=1e-6)
+
+
+def test_leads_of_other_records_lack_mutual_information() -> None:
+    first = np.random.default_rng(2).standard_normal((40, 300))
+    real = two_leads(first, 0.8 * first + np.roll(first, 1, 1))
+    apart = two_leads(first, np.roll(real.signal[:, 1], 7, 0))
+    same, other = (
+        measure("lead_mutual_information", Trial(e, real), "all") for e in (real, apart)
+    )
+    assert same.value == pytest.approx(0)
+    assert same.low is not None and same.low <= 0
+    assert other.high is not None and other.high < 0

@@ -39,6 +39,6 @@ def _resampled(ecg: Ecg, signal: NDArray[np.float32], fs: float, ratio: float) -
     if valid is not None:
         valid = np.round(valid * ratio).clip(1, samples).astype(np.int32)
     if marks is not None:
-        at = np.round(marks.sample * ratio).astype(np.int64)
+        at = np.minimum(np.round(marks.sample * ratio).astype(np.int64), samples - 1)
         marks = Marks(marks.item, marks.lead, at, marks.symbol)
     return replace(ecg, signal=signal, spec=spec, valid=valid, marks=marks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -14,11 +15,12 @@ from ecgsynth.evaluation import (
     NotApplicable,
     Trial,
     metric,
+    once,
     pick,
     too_few,
 )
-from ecgsynth.evaluation.auc import auc_over
-from ecgsynth.evaluation.intervals import format_estimate, mean_over, units
+from ecgsynth.evaluation.auc import auc, auc_over, leave_one_out_auc
+from ecgsynth.evaluation.intervals import Units, format_estimate, interval, mean_over, units
 from ecgsynth.evaluation.reference_models.classifiers import QUICK_STEPS, fit, predict
 from ecgsynth.evaluation.reference_models.instruments import instrument
 from ecgsynth.registry import METRICS
@@ -110,6 +112,72 @@ def statement_adherence(trial: Trial) -> dict[str, Estimate]:
     For multilabel sets. An AUROC above that of real items means that the difficult cases are
     missing.
     """
+    found = {}
+    for name, one in _statement_scores(trial).items():
+        if isinstance(one, Estimate):
+            found[name] = one
+            continue
+        note = "all or no real items have it"
+        if one.real_auc is not None:
+            text = format_estimate(auc_over(one.has, [one.real], [one.units[1]]))
+            note = f"of {len(one.has)} real ones {text}"
+        found[name] = auc_over(one.asked, [one.synthetic], [one.units[0]], note=note)
+    return found
+
+
+@METRICS.register("statement_adherence_gap")
+@metric(
+    "statement_adherence_gap", unit="AUROC", goal="match", needs=("test",), question="match",
+    reference="statement_adherence minus the AUROC of the same classifier on real items; interval "
+    "over the people of both",
+)  # fmt: skip
+def statement_adherence_gap(trial: Trial) -> dict[str, Estimate]:
+    """AUROC of an independent classifier for requested statements minus that of real items."""
+    found = {}
+    for name, one in _statement_scores(trial).items():
+        if isinstance(one, Estimate) or one.real_auc is None:
+            note = one.note if isinstance(one, Estimate) else "all or no real items have it"
+            found[name] = Estimate(float("nan"), note=note)
+            continue
+        value, other = auc(one.asked, one.synthetic), one.real_auc
+        ours = leave_one_out_auc(one.asked, one.synthetic, [one.units[0]])[0]
+        theirs = leave_one_out_auc(one.has, one.real, [one.units[1]])[0]
+        left = [
+            replace(theirs, values=value - theirs.values),
+            replace(ours, values=ours.values - other),
+        ]
+        note = f"{value:.3f}, of real items {other:.3f}"
+        found[name] = interval(value - other, left, least=-1.0, note=note)
+    return found
+
+
+@dataclass(frozen=True)
+class StatementScores:
+    """Scores of the classifier for one statement.
+
+    asked, synthetic: [synthetic item] whether it was requested, and the score. has, real: [real
+    item] whether it is there, and the score. units: of both. real_auc: None if all or none have it.
+    """
+
+    asked: NDArray[np.bool_]
+    synthetic: NDArray[np.floating]
+    has: NDArray[np.bool_]
+    real: NDArray[np.floating]
+    units: tuple[Units, Units]
+
+    @property
+    def real_auc(self) -> float | None:
+        return auc(self.has, self.real) if 0 < self.has.sum() < len(self.has) else None
+
+
+@once
+def _statement_scores(trial: Trial) -> dict[str, StatementScores | Estimate]:
+    """Statement -> its scores, or the reason why there are none.
+
+    Raises
+    ------
+    NotApplicable: items have one class each, or no classifier accepts them.
+    """
     assert trial.test is not None
     if not trial.synthetic.spec.multilabel or not trial.classes:
         raise NotApplicable("needs items that may have several classes")
@@ -118,7 +186,7 @@ def statement_adherence(trial: Trial) -> dict[str, Estimate]:
     most = QUICK_MOST if trial.quick else MOST
     mine, theirs = (pick(ecg, most, random) for ecg in (trial.synthetic, trial.test))
     predicted, real = (predict_classes(ecg.quantised()) for ecg in (mine, theirs))
-    found = {}
+    both, found = (units(mine), units(theirs)), dict[str, StatementScores | Estimate]()
     for name in trial.classes:
         if name not in known:
             found[name] = Estimate(float("nan"), note=f"the classifier does not have {name}")
@@ -126,15 +194,10 @@ def statement_adherence(trial: Trial) -> dict[str, Estimate]:
         asked, has = (
             np.asarray(ecg.label)[:, ecg.spec.class_index(name)] > 0 for ecg in (mine, theirs)
         )
-        if min(asked.sum(), (~asked).sum()) < MIN_ITEMS:
-            found[name] = too_few(int(min(asked.sum(), (~asked).sum())))
-            continue
+        fewest = int(min(asked.sum(), (~asked).sum()))
         column = known.index(name)
-        note = "all or no real items have it"
-        if 0 < has.sum() < len(has):
-            text = format_estimate(auc_over(has, [real[:, column]], [units(theirs)]))
-            note = f"of {len(theirs)} real ones {text}"
-        found[name] = auc_over(asked, [predicted[:, column]], [units(mine)], note=note)
+        scores = StatementScores(asked, predicted[:, column], has, real[:, column], both)
+        found[name] = scores if fewest >= MIN_ITEMS else too_few(fewest)
     return found
 
 

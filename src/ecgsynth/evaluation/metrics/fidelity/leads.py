@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,7 @@ from ecgsynth.evaluation import (
     metric,
     too_few,
 )
-from ecgsynth.evaluation.intervals import mean_over, units
+from ecgsynth.evaluation.intervals import interval, leave_one_out_mean, mean_over, units
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.vocabulary import limb_leads
@@ -108,6 +110,69 @@ def lead_correlation_error(trial: Trial) -> dict[str, Estimate]:
         names = "-".join(leads[side[worst]] for side in pairs)
         note = f"largest for {names}: {error[worst]:+.2f}"
         found[name or "all"] = Estimate(float(np.sqrt((error**2).mean())), note=note)
+    return found
+
+
+LEVELS = 12
+"""Levels of equal share into which the samples of a lead are divided."""
+
+
+@METRICS.register("lead_mutual_information")
+@metric(
+    "lead_mutual_information", unit="nat", goal="match", needs=("test",), question="match",
+    reference="mean over records and pairs of leads of the mutual information of their samples, "
+    "in 12 levels of equal share, minus that of real records; 0 = leads depend on each other as "
+    "much as real ones; interval over people of both sets",
+)  # fmt: skip
+def lead_mutual_information(trial: Trial) -> dict[str, Estimate]:
+    """Mutual information between leads minus that of real items.
+
+    Raises
+    ------
+    NotApplicable: the sets have one lead.
+    """
+    leads = trial.synthetic.spec.leads
+    if len(leads) < 2:
+        raise NotApplicable(f"needs several leads; the set has {_named(leads)}")
+    found = {}
+    for name in trial.groups:
+        pair = trial.equal(name)
+        if len(pair[0]) < MIN_ITEMS:
+            found[name or "all"] = too_few(len(pair[0]))
+            continue
+        ours, theirs = (mutual_information(ecg) for ecg in pair)
+        one, other = float(ours.mean()), float(theirs.mean())
+        left = [
+            replace(known, values=sign * (known.values - middle) + one - other)
+            for sign, middle, known in (
+                (-1, other, leave_one_out_mean(theirs, units(pair[1]))),
+                (1, one, leave_one_out_mean(ours, units(pair[0]))),
+            )
+        ]
+        note = f"{one:.3f}, of real items {other:.3f}"
+        found[name or "all"] = interval(one - other, left, least=-np.inf, note=note)
+    return found
+
+
+def mutual_information(ecg: Ecg) -> NDArray[np.float64]:
+    """[item] mutual information of two leads of an item, nat, the mean over their pairs.
+
+    The samples of a lead are divided into `LEVELS` of equal share by rank, so that neither
+    amplitude nor outliers matter. Few samples raise the value of any two leads alike.
+    """
+    count, samples = len(ecg.spec.leads), ecg.spec.samples
+    pairs = np.triu_indices(count, 1)
+    found = np.empty(len(ecg))
+    for k, item in enumerate(ecg.signal):
+        rank = item.argsort(1, kind="stable").argsort(1)
+        level = rank * LEVELS // samples + LEVELS * np.arange(count)[:, None]
+        shown = np.zeros((count * LEVELS, samples), np.float32)
+        shown[level, np.arange(samples)] = 1
+        joint = (shown @ shown.T).reshape(count, LEVELS, count, LEVELS)[pairs[0], :, pairs[1]]
+        joint = joint.astype(np.float64) / samples
+        alone = joint.sum(2, keepdims=True) * joint.sum(1, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found[k] = np.nansum(joint * np.log(joint / alone)) / len(pairs[0])
     return found
 
 

@@ -40,9 +40,13 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "mean_beat_error", "psd_distance", "autocorrelation", "wavelet_coherence", "dtw",
         "smoothness", "saturation", "rmse_*", "prd_*",
     ),
-    "Intervals and amplitudes": ("*_w1", "*_ks", "delineation_failure"),
-    "Leads": ("einthoven_residual", "goldberger_residual", "lead_correlation_error"),
-    "Requested class and rate": ("adherence", "*_adherence", "trts"),
+    "Intervals and amplitudes": ("*_w1", "*_ks", "*_median", "delineation_failure"),
+    "Leads": (
+        "einthoven_residual", "goldberger_residual", "lead_correlation_error",
+        "lead_mutual_information",
+    ),
+    "Requested class and rate": ("adherence", "*_adherence", "statement_adherence_gap", "trts"),
+    "Annotated beats": ("beats_met", "beats_extra", "beat_offset", "rate_error"),
 }  # fmt: skip
 """Families of the first question and their metrics, in order; each other question is one."""
 

@@ -1,0 +1,1 @@
+"""Figures of systems that make 12-lead records."""
