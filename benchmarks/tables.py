@@ -21,6 +21,7 @@ from benchmarks import delineator_tables, people_tables
 from benchmarks.claims import estimate, number
 from benchmarks.classifier import rendering
 from benchmarks.delineator_tables import table
+from benchmarks.records import rendering as records
 from ecgsynth.files import atomic_write
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -300,6 +301,9 @@ TABLES: dict[str, tuple[str, Callable[[Any], Table | None]]] = {
     "classifier-people": ("classifier.json", rendering.people),
     "classifier-calibration": ("classifier.json", rendering.calibration),
     "classifier-databases": ("classifier.json", rendering.databases),
+    "records-systems": ("records.json", records.systems),
+    "records-wanted": ("records.json", records.wanted),
+    "records-effects": ("records.json", records.effects),
 }
 """Name of a table -> the kept file, and what renders it (None: the file lacks it)."""
 

@@ -105,7 +105,7 @@ def test_a_flat_or_empty_line_has_no_beats(name: str) -> None:
 
 def test_a_record_in_which_nothing_is_detected_misses_all(strips: Ecg) -> None:
     times = np.array([[1.0, 2.0, 3.0]])
-    found = agree(strips[:1], times, lambda signal, fs: np.zeros(0))
+    found = agree(strips[:1], times, lambda *_: np.zeros(0))
     assert (found.met[0], found.annotated[0], found.detected[0], found.extra[0]) == (0, 3, 0, 0)
     assert np.isnan(found.offset[0]) and np.isnan(found.rate_error[0])
 

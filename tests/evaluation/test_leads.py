@@ -182,9 +182,7 @@ def test_leads_of_other_records_lack_mutual_information() -> None:
     first = np.random.default_rng(2).standard_normal((40, 300))
     real = two_leads(first, 0.8 * first + np.roll(first, 1, 1))
     apart = two_leads(first, np.roll(real.signal[:, 1], 7, 0))
-    same, other = (
-        measure("lead_mutual_information", Trial(e, real), "all") for e in (real, apart)
-    )
+    same, other = (measure("lead_mutual_information", Trial(e, real), "all") for e in (real, apart))
     assert same.value == pytest.approx(0)
     assert same.low is not None and same.low <= 0
     assert other.high is not None and other.high < 0
