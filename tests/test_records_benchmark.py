@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks.records import __main__ as command
-from benchmarks.records import reach
+from benchmarks.records import figures, reach
 from benchmarks.records.figures import averaged, with_holm
+from ecgsynth.evaluation.metrics import utility
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import LEADS_12
 
 
@@ -97,6 +101,32 @@ def test_an_average_leaves_out_draws_without_a_value() -> None:
     assert (found["value"], found["over"]) == (1.5, "2 draws")
 
 
+def test_statements_of_few_records_are_shown_and_do_not_count_for_the_mean(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(0)
+    spec = Spec(("I", "II"), 50.0, 150, ("A", "B", "C"), multilabel=True)
+    sets = [
+        Ecg(random.standard_normal((40, 2, 150)).astype(np.float32), spec,
+            (random.random((40, 3)) < 0.5).astype(np.float32), patient=np.arange(40).astype(str))
+        for _ in range(3)
+    ]  # fmt: skip
+    monkeypatch.setenv("ECGSYNTH_DATA", str(tmp_path))
+    monkeypatch.setattr(utility, "DEFAULT_STEPS", 5)
+    part = figures.useful(sets[0], sets[1], sets[2], 0, ("A", "B"))
+    for name in ("tstr", "trtr"):
+        cells = part[name]
+        assert {*cells} == {"all", "A", "B", "C"}
+        mean = (cells["A"]["value"] + cells["B"]["value"]) / 2
+        assert cells["all"]["value"] == pytest.approx(mean, abs=1e-4)
+        assert cells["C"]["low"] <= cells["C"]["value"] <= cells["C"]["high"]
+    ratio = part["tstr"]["all"]["value"] / part["trtr"]["all"]["value"]
+    assert part["tstr_ratio"]["all"]["value"] == pytest.approx(ratio, abs=1e-3)
+    kept = [*tmp_path.rglob("predicted.npy")]
+    assert figures.useful(sets[0], sets[1], sets[2], 0, ("A", "B")) == part
+    assert [*tmp_path.rglob("predicted.npy")] == kept  # the network of real records is kept
+
+
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The parts that the command measures, which here cost nothing."""
@@ -164,3 +194,17 @@ def test_other_settings_begin_anew_and_other_systems_stay(
 )  # fmt: skip
 def test_a_system_is_named_by_its_file_or_as_wished(word: str, name: str, model: str) -> None:
     assert command.name_of(word) == (name, model)
+
+
+def test_a_foreign_file_and_an_unknown_model_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    foreign = tmp_path / "other.json"
+    foreign.write_text("[1, 2]")
+    for words, reason in (
+        (["real", "--to", str(foreign)], "not a file of this command"),
+        (["no-such-model", "--to", str(tmp_path / "new.json")], "no-such-model"),
+    ):
+        with pytest.raises(SystemExit, match=reason):
+            command.main(words)
+    assert foreign.read_text() == "[1, 2]"
+    with pytest.raises(SystemExit):
+        command.main(["real", "--count", "-5"])

@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ import ecgsynth as es
 from benchmarks.records import reach
 from benchmarks.records.figures import PARTS, Figures, measure
 from benchmarks.records.systems import OTHERS, sets_of
+from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import atomic_write
 from ecgsynth.threads import limit_threads
 
@@ -48,12 +50,17 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--statements", action="store_true", help="folds 9 and 10; for the end")
     parser.add_argument("--to", type=Path, default=KEPT)
     asked = parser.parse_args(words)
+    if asked.count < 0:
+        parser.error(f"--count is a number of records, 0 for as many as trained; got {asked.count}")
     logging.getLogger("ecgsynth").setLevel(logging.ERROR)
-    for system in asked.systems:
-        one = judged(system, asked)
-        print(f"\n{name_of(system)[0]}: {one['records']} records, {asked.split}\n")
-        lines = reach.table(one, systems_of(asked.to).get("real"))
-        print("\n".join(lines), flush=True)
+    try:
+        for system in asked.systems:
+            one = judged(system, asked)
+            print(f"\n{name_of(system)[0]}: {one['records']} records, {asked.split}\n")
+            lines = reach.table(one, systems_of(asked.to).get("real"))
+            print("\n".join(lines), flush=True)
+    except EcgsynthError as problem:
+        sys.exit(f"error: {problem}")
 
 
 @limit_threads()
@@ -104,10 +111,20 @@ def facts_of(where: str, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def systems_of(path: Path) -> dict[str, Any]:
-    """Name -> what is kept of a system."""
+    """Name -> what is kept of a system.
+
+    Raises
+    ------
+    EcgsynthError: the file is not of this command.
+    """
     if not path.is_file():
         return {}
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))["systems"]
+    try:
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))["systems"]
+    except (ValueError, LookupError, TypeError):
+        raise EcgsynthError(
+            f"{path} is not a file of this command; remove it, or name another with --to."
+        ) from None
     return found
 
 

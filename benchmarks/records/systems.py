@@ -14,7 +14,7 @@ from ecgsynth.datasets.ptbxl.statements import SUPERCLASSES
 from ecgsynth.datasets.store import cached_arrays
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import Trial
-from ecgsynth.evaluation.baselines.controls import gaussian
+from ecgsynth.evaluation.baselines.samplers import class_gaussian
 from ecgsynth.evaluation.inputs import select_classes
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
 from ecgsynth.signals.events import marks_of
@@ -83,7 +83,7 @@ def sets_of(system: str, split: str, count: int, seed: int) -> Sets:
         return Sets(train[half], train[~half], test)
     whole = None
     if system == "gaussian":
-        synthetic = gaussian(Trial(train, test=test, train=train, seed=seed)).synthetic
+        synthetic = class_gaussian(Trial(train, train=train, seed=seed)).synthetic
     elif system in OTHERS:
         normal = int((test.labels_id == list(SUPERCLASSES).index("NORM")).sum())
         make = _simulated if system == "simulator" else _deepfake
