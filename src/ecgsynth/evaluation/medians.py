@@ -19,18 +19,18 @@ DRAWS = 1000
 
 
 def median_difference(
-    ours: tuple[NDArray, NDArray], theirs: tuple[NDArray, NDArray], random: np.random.Generator,
+    synthetic: tuple[NDArray, NDArray], real: tuple[NDArray, NDArray], random: np.random.Generator,
     digits: int = 0,
 ) -> Estimate:  # fmt: skip
-    """The median of our values minus that of theirs, with its 95 % interval over people.
+    """The median of synthetic values minus that of real ones, with its 95 % interval over people.
 
     Parameters
     ----------
-    ours, theirs: ([item] values, NaN where unknown; [item] person). digits: of the medians in the
-        note.
+    synthetic, real: ([item] values, NaN where unknown; [item] person).
+    digits: of the medians in the note.
     """
     known = [(value[np.isfinite(value)], person[np.isfinite(value)])
-             for value, person in (ours, theirs)]  # fmt: skip
+             for value, person in (synthetic, real)]  # fmt: skip
     fewest = min(len(value) for value, _ in known)
     if fewest < MIN_ITEMS:
         return too_few(fewest)
