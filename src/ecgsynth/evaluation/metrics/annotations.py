@@ -204,8 +204,10 @@ def agree(ecg: Ecg, times: NDArray[np.float64], detect: Detector) -> Agreement:
         offset = np.median(away[met]) if met.any() else np.nan
         error = abs(_rate(seen) - _rate(inner))
         rows.append((len(inner), met.sum(), len(seen), extra.sum(), offset, error))
-    columns: list[Any] = [np.array(column) for column in zip(*rows, strict=True)]
-    return Agreement(*columns, units(ecg), people_of_items(ecg))
+    annotated, hits, detected, more, offsets, errors = map(np.array, zip(*rows, strict=True))
+    return Agreement(
+        annotated, hits, detected, more, offsets, errors, units(ecg), people_of_items(ecg)
+    )
 
 
 def _nearest(these: NDArray[np.float64], those: NDArray[np.float64]) -> NDArray[np.float64]:
