@@ -29,6 +29,7 @@ _HOME = {
     "load": "datasets",
     "make_rhythm": "rhythm.compose",
     "draw": "signals.paper",
+    "draw_rhythm": "simulator.drawing",
     "pretrained": "synthesizer",
     "read": "formats",
     "replay": "rhythm.replay",
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from ecgsynth.signals.recording import Annotations as Annotations
     from ecgsynth.signals.recording import Recording as Recording
     from ecgsynth.signals.spec import Spec as Spec
+    from ecgsynth.simulator.drawing import draw_rhythm as draw_rhythm
     from ecgsynth.simulator.records import simulate_record as simulate_record
     from ecgsynth.synthesizer import Card as Card
     from ecgsynth.synthesizer import Synthesizer as Synthesizer

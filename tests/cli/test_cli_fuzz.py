@@ -111,6 +111,11 @@ LINES = {
         "rhythm", st.sampled_from(["sinus 5 s", "af; vt 3 s"]) | words, option("--hours"), to,
         option("--seed"), option("--replay"), option("--plot"), flag("--list"), force,
     ),
+    "record": line(
+        "record", st.sampled_from(["sinus 5 s", "af; vt 3 s"]) | words, option("--hours"), to,
+        option("--seed"), option("--replay"), option("--leads"), option("--fs"), option("--model"),
+        flag("--no-waves"), force,
+    ),
     "serve": line(
         "serve", settled, option("--host"), option("--port"), option("--jobs-db"),
         option("--model-dir"), option("--workers"),

@@ -26,6 +26,7 @@ from ecgsynth.cli import (
     join,
     listing,
     plot,
+    record,
     rhythm,
     serve,
     train,
@@ -64,6 +65,7 @@ app.add_typer(classify.app, name="classify")
 app.command()(turing.turing)
 app.command()(plot.plot)
 app.command()(rhythm.rhythm)
+app.command(cls=WritesEcg)(record.record)
 app.command()(serve.serve)
 app.command()(demo.demo)
 

@@ -28,11 +28,17 @@ RISE_S = np.array([0.016, 0.016, 0.007, 0.0100, 0.0090, 0.055, 0.024, 0.018, 0.0
 FALL_S = np.array([0.016, 0.016, 0.007, 0.0095, 0.0085, 0.033, 0.022, 0.018, 0.036])  # T falls fast
 
 
+PACED = 4
+LEAST_RISE_S = 0.004
+"""Of a T wave that a fast rhythm leaves no room."""
+
+
 @dataclass(frozen=True)
 class Heart:
     """What makes one simulated person.
 
     vectors: [wave, 3], mV. rise, fall: sigmas of the waves before and after their peak, s.
+    paced: of VR, VS and VT where a pacemaker excites the right ventricle, [3, 3].
     ectopic_p: what a premature atrial beat makes of the P vector, [3, 3]; 0 where it is junctional.
     pr_s: from P onset to QRS onset at 60/min. qtc_s: QT at 60/min. rate: resting, 1/min.
     """
@@ -41,6 +47,7 @@ class Heart:
     rise: NDArray[np.float64]
     fall: NDArray[np.float64]
     ectopic_p: NDArray[np.float64]
+    paced: NDArray[np.float64]
     pr_s: float
     qtc_s: float
     rate: float
@@ -68,10 +75,18 @@ class Heart:
             rise=RISE_S * width,
             fall=FALL_S * width,
             ectopic_p=ectopic_p,
+            paced=_paced(np.random.default_rng([seed, patient, 3])) @ turn.T,
             pr_s=rng.uniform(0.135, 0.19),
             qtc_s=rng.uniform(0.385, 0.435),
             rate=rng.uniform(56, 92),
         )
+
+
+def _paced(rng: np.random.Generator) -> NDArray[np.float64]:
+    """[VR, VS, VT; 3] of beats that begin at the apex of the right ventricle."""
+    main = (ECTOPIC_SITES[1] + rng.normal(0, 0.1, 3)) * rng.lognormal(0, 0.15)
+    late = 0.35 * main + rng.normal(0, 0.08, 3)
+    return np.stack([main, late, -rng.uniform(0.28, 0.42) * main])
 
 
 def rhythm(
@@ -101,9 +116,18 @@ def rhythm(
 
 
 def waves_of(
-    kind: NDArray[np.int64], sinus: NDArray[np.float64], heart: Heart, rng: np.random.Generator
+    kind: NDArray[np.int64],
+    sinus: NDArray[np.float64],
+    heart: Heart,
+    rng: np.random.Generator,
+    p_s: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Centres, rises, falls [beat, wave], s from R; vectors [beat, wave, 3]; fiducials."""
+    """Centres, rises, falls [beat, wave], s from R; vectors [beat, wave, 3]; fiducials.
+
+    kind: [beat], 0 to 4 as N, S, V, F and paced. sinus: [beat], RR by which QT goes, s.
+    p_s: [beat], from the peak of P to R, NaN where there is none; None: by the person's own PR.
+    """
+    ventricular = (kind == 2) | (kind == PACED)
     count = len(kind)
     stretch = np.sqrt(sinus)  # Bazett
     rise = np.tile(heart.rise, (count, 1)) * rng.normal(1, 0.01, (count, 1))
@@ -118,22 +142,29 @@ def waves_of(
     pr = pr * np.where(kind == 1, 0.85, 1.0) * rng.normal(1, 0.01, count)
     p_begin = np.minimum(centre[:, Q] - EDGE * rise[:, Q] - pr, begin - 0.06)
     p_middle = p_begin + 0.015 + EDGE * rise[:, P1]
+    if p_s is not None:
+        p_middle = np.where(np.isfinite(p_s), -p_s, 0.0)
+        p_begin = p_middle - 0.015 - EDGE * rise[:, P1]
     centre[:, [P1, P2]] += p_middle[:, None]
     t_end = begin + heart.qtc_s * stretch + 0.04 * wide
     for wave in (T, VT):  # in a fusion beat both have one shape, so that their sum has one peak
-        fall[:, wave] = np.where(kind == 2, fall[:, VT], fall[:, T])
+        fall[:, wave] = np.where(ventricular, fall[:, VT], fall[:, T])
         centre[:, wave] = t_end - EDGE * fall[:, wave]
         room = (centre[:, wave] - end) / EDGE
-        rise[:, wave] = np.minimum(np.where(kind == 2, rise[:, VT], rise[:, T]), room)
+        rise[:, wave] = np.minimum(np.where(ventricular, rise[:, VT], rise[:, T]), room)
+        rise[:, wave] = np.maximum(rise[:, wave], LEAST_RISE_S)
     vector = np.tile(heart.vectors, (count, 1, 1))
+    vector[kind == PACED, VR:] = heart.paced
     vector[kind == 1, :2] = vector[kind == 1, :2] @ heart.ectopic_p
-    mix = np.where(kind == 3, rng.uniform(0.35, 0.65, count), np.where(kind == 2, 1.0, 0.0))
+    mix = np.where(kind == 3, rng.uniform(0.35, 0.65, count), np.where(ventricular, 1.0, 0.0))
     weight = np.stack([(kind != 2) * 1.0] * 2 + [1 - mix] * 4 + [mix] * 3, axis=1)
     weight *= rng.normal(1, 0.025, (count, 1))  # breathing turns the heart a little
     sway = rng.normal(1, 0.04, (count, len(WAVES)))
     sway[:, P2] = sway[:, P1]
     weight *= sway
     vector *= weight[..., None]
+    if p_s is not None:
+        vector[~np.isfinite(p_s), :2] = 0
     has_p = (kind != 2) & (np.abs(vector[:, P1]).max(1) > 0)
     p_marks = np.stack([p_begin, p_middle, p_middle + 0.015 + EDGE * fall[:, P2]], axis=1)
     fiducials = np.column_stack([

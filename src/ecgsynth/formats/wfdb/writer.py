@@ -15,6 +15,7 @@ import numpy as np
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import cells, stream
 from ecgsynth.formats.digitise import digitise, gains
+from ecgsynth.formats.wfdb.annotation_writer import encode_annotations
 from ecgsynth.formats.wfdb.annotations import SYMBOLS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
@@ -49,6 +50,9 @@ MOST_LEADS = 256
 """Leads that an annotation can name: their number is a byte."""
 
 CODES = frozenset(SYMBOLS.values())
+
+RHYTHM = re.compile(r"\([A-Z][A-Z0-9]{0,7}")
+"""The name of a rhythm, such as (AFIB."""
 
 CLASS, MARK = "class ", "mark "
 """Notes begin so that name the class of a window, which is no mark, and of a mark whose symbol
@@ -108,22 +112,18 @@ class Note(NamedTuple):
 
 
 def _write_annotations(path: Path, notes: list[Note]) -> None:
-    import wfdb
-
     if not notes:
         return
-    notes = sorted(notes, key=lambda note: note.sample)
-    wfdb.wrann(
-        path.stem,
-        path.suffix[1:],
-        np.array([note.sample for note in notes]),
-        [note.symbol for note in notes],
-        subtype=np.array([OF_ONE_LEAD * (note.lead >= 0) for note in notes]),
-        chan=np.array([max(note.lead, 0) for note in notes]),
-        num=np.array([note.number for note in notes]),
-        aux_note=[note.text.encode().decode("latin-1") for note in notes],  # its bytes are UTF-8
-        write_dir=str(path.parent),
+    sample, lead, symbol, number, text = zip(*notes, strict=True)
+    content = encode_annotations(
+        sample,
+        symbol,
+        note=text,
+        number=number,
+        subtype=OF_ONE_LEAD * (np.array(lead) >= 0),
+        channel=np.maximum(lead, 0),
     )
+    path.write_bytes(content)
 
 
 def _beats(ecg: Ecg) -> list[Note]:
@@ -171,6 +171,8 @@ def _code(symbol: str) -> tuple[str, int, str]:
     """WFDB symbol, number and note of a mark; the note keeps what the symbol cannot say."""
     if symbol in CODES:
         return symbol, 0, ""
+    if RHYTHM.fullmatch(symbol):  # a change of rhythm, as PhysioNet's databases name it
+        return "+", 0, symbol
     ambiguous = not symbol or symbol.startswith((CLASS.strip(), MARK, "#"))
     text = f"{MARK}{symbol}" if ambiguous else symbol
     if len(text.encode()) > 255 or not text.isprintable():
