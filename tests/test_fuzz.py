@@ -100,8 +100,8 @@ def calls(tiny: Synthesizer, tmp_path_factory: pytest.TempPathFactory) -> dict[s
             "count": 3, "fs": 360, "window": (96, 160), "leads": ["II"], "patients": 1, "seed": 0,
         }),
         "draw_rhythm": (es.draw_rhythm, {
-            "rhythm": es.make_rhythm("af 2 s"), "leads": ["II"], "fs": 100, "waves": True, "seed": 0,
-            "patient": 0,
+            "rhythm": es.make_rhythm("af 2 s"), "leads": ["II"], "fs": 100, "waves": True,
+            "seed": 0, "patient": 0,
         }),
         "make_rhythm": (es.make_rhythm, {
             "text": "sinus 5 s; af 5 s", "seconds": None, "seed": 0, "patient": 0,
