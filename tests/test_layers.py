@@ -27,7 +27,7 @@ LAYERS: list[set[str]] = [
     {"config"},
     {"datasets", "models", "objectives"},
     {"condition", "sampling", "simulator"},
-    {"rhythm"},
+    {"noise", "rhythm"},
     {"formats"},
     {"signals"},
     {"files", "jobs", "processes", "progress", "recipes", "registry", "threads"},

@@ -14,8 +14,8 @@ SOURCE = ROOT / "src" / "ecgsynth"
 STYLE = ROOT / "docs" / "style.md"
 
 PLAIN = (
-    "signals", "rhythm", "simulator", "datasets", "models", "objectives", "training", "tuning",
-    "model_registry", "synthesizer", "augmentation", "classification", "recipes",
+    "signals", "noise", "rhythm", "simulator", "datasets", "models", "objectives", "training",
+    "tuning", "model_registry", "synthesizer", "augmentation", "classification", "recipes",
     "formats/foreign", "evaluation", "cli", "service",
 )  # fmt: skip
 """Packages whose words are checked; the modules at the top are, too."""

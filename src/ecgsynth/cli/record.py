@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ecgsynth.cli.options import Seed, names_of
 from ecgsynth.cli.rhythm import Hours, Replay, rhythm_of
 from ecgsynth.cli.targets import Force, check_targets
+
+if TYPE_CHECKING:
+    from ecgsynth.signals.ecg import Ecg
 
 SIMULATOR = "simulator"
 
@@ -24,6 +27,17 @@ def record(
     fs: Annotated[float, typer.Option("--fs", help="Samples a second.")] = 250.0,
     waves: Annotated[bool, typer.Option("--waves/--no-waves", help="Mark P, QRS and T, too.")]
     = True,
+    noise: Annotated[list[str] | None, typer.Option("--noise", metavar="NAMES", help="wander, "
+                     "muscle, electrode, mains; of NSTDB bw, ma, em.")] = None,
+    snr: Annotated[str, typer.Option("--snr", help="dB, as in 12, 'stress 12' or '24 dB 2 min; "
+                                     "clean 2 min'.")] = "",
+    lead_off: Annotated[float, typer.Option("--lead-off", help="Times an hour that a lead comes "
+                                            "off.")] = 0.0,
+    range_mv: Annotated[float | None, typer.Option("--range-mv", help="Where the signal "
+                        "saturates.")] = None,
+    step_mv: Annotated[float | None, typer.Option("--step-mv", help="Of the converter.")] = None,
+    clean: Annotated[str, typer.Option("--clean", help="The same without noise: a {formats}.")]
+    = "",
     seed: Seed = 0,
     replay: Replay = None,
     to: Annotated[str, typer.Option("--to", help="A {formats}.")] = "recording/",
@@ -33,7 +47,7 @@ def record(
 
     Example: ecgsynth record 'sinus with pvc 2 %' --hours 1 --to holter/
 
-    AF in 12 leads: ecgsynth record 'af 10 s' --leads 12 --fs 500 --to af.npz
+    With noise: ecgsynth record 'sinus' --hours 1 --snr 12 --to h/ --clean h0/
     """
     from ecgsynth.errors import EcgsynthError, did_you_mean
     from ecgsynth.formats import check_target, write
@@ -43,11 +57,40 @@ def record(
     if model != SIMULATOR:
         raise EcgsynthError(f"'{model}' draws no rhythm.{did_you_mean(model, [SIMULATOR])}")
     names = check_leads(int(leads) if leads.strip().isdecimal() else names_of([leads]))
-    check_target(to)
-    check_targets(to, force=force)
+    targets = [one for one in (to, clean) if one]
+    for target in targets:
+        check_target(target)
+    if clean.rstrip("/") == to.rstrip("/"):
+        raise EcgsynthError(f"--to and --clean both name {to}; choose another place for one.")
+    check_targets(*targets, force=force)
     rhythm = rhythm_of(text, hours, seed, replay)
     ecg = draw_rhythm(rhythm, names, fs, waves=waves, seed=seed)
-    check_target(to, ecg.spec, 1)
-    write(ecg, to)
+    for target in targets:
+        check_target(target, ecg.spec, 1)
+    if clean:
+        write(ecg, clean)
+    write(_noisy(ecg, names_of(noise), snr, lead_off, range_mv, step_mv, seed), to)
     typer.echo(f"{ecg.spec.seconds:,.0f} s, {', '.join(names)}, {len(rhythm):,} beats in {to}")
     typer.echo(statement(rhythm))
+
+
+def _noisy(
+    ecg: Ecg, kinds: list[str], snr: str, lead_off: float, range_mv: float | None,
+    step_mv: float | None, seed: int,
+) -> Ecg:  # fmt: skip
+    """The recording with the noise and the faults that were asked for."""
+    from ecgsynth.datasets.noise_stress import KINDS, read_noise
+    from ecgsynth.errors import EcgsynthError
+    from ecgsynth.noise import add_recording_noise
+    from ecgsynth.noise.faults import RAIL_MV, convert, lose_leads, saturate
+
+    if kinds and not snr:
+        raise EcgsynthError("--noise needs a ratio of signal to noise, as in --snr 12.")
+    if snr:
+        recorded = {name: read_noise(name) for name in kinds if name in KINDS}
+        ecg = add_recording_noise(ecg, kinds or ["electrode"], snr, seed, recorded).noisy
+    if lead_off:
+        ecg = lose_leads(ecg, lead_off, range_mv or RAIL_MV, seed)
+    if range_mv is not None:
+        ecg = saturate(ecg, range_mv)
+    return ecg if step_mv is None else convert(ecg, step_mv)
