@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.arguments import check_instance, check_integer, check_names
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.noise.schedule import Span, parse_schedule
+from ecgsynth.noise.schedule import Span, name_schedule, parse_schedule
 from ecgsynth.noise.sources import MODELLED, TITLES, Recorded, noise_of
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
@@ -80,8 +80,7 @@ def add_recording_noise(
         _follow_limb_leads(ecg.spec.leads, noise)
         signal[item] += noise
     words = " and ".join(TITLES[name] for name in names)
-    ratio = f"{snr:g} dB" if isinstance(snr, int | float) else str(snr)
-    source = f"{ecg.source} with {words} at {' '.join(ratio.split())}"
+    source = f"{ecg.source} with {words} at {name_schedule(snr)}"
     marks = _with_changes(ecg, spans)
     return Noisy(replace(ecg, signal=signal, marks=marks, source=source), ecg)
 

@@ -73,6 +73,13 @@ def parse_schedule(snr: str | float, seconds: float) -> list[Span]:
     return _repeat(turns, 0.0, seconds)
 
 
+def name_schedule(snr: str | float) -> str:
+    """A schedule as a file states it: "12 dB", or the text in one line."""
+    text = " ".join(str(snr).split())
+    found = NUMBER.fullmatch(text)
+    return f"{float(found[1]):g} dB" if found else text
+
+
 def _repeat(turns: list[tuple[float, float | None]], start: float, seconds: float) -> list[Span]:
     spans: list[Span] = []
     while start < seconds - 1e-9:
