@@ -167,11 +167,14 @@ def test_the_command_writes_the_noisy_and_the_clean_recording(command: Command) 
         (["--to", "x.npz", "--clean", "x.npz"], "both name"),
         (["--to", "x.npz", "--snr", "loud"], "column 1"),
         (["--to", "x.npz", "--snr", "6", "--noise", "muscles"], "no noise is named"),
+        (["--to", "x.npz", "--clean", "y.npz", "--range-mv", "-1"], "above 0"),
+        (["--to", "x.npz", "--clean", "y.npz", "--lead-off", "nan"], "how often leads come off"),
     ):
         done = command("record", "sinus 5 s", *more)
         assert done.code == 2
         assert sentence in done.err
         assert not Path("x.npz").exists()
+        assert not Path("y.npz").exists()
 
 
 @pytest.mark.data

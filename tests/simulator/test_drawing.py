@@ -134,6 +134,8 @@ def test_a_file_states_that_its_rhythm_is_a_real_person_s(tmp_path: Path) -> Non
     ("words", "sentence"),
     [
         ({"leads": 5}, "name 5 leads"),
+        ({"rhythm": make_rhythm("asystole 3 d"), "leads": 12}, "h at most"),
+        ({"seed": -1}, "the seed"),
         ({"leads": ["V9"]}, "no lead 'V9'"),
         ({"leads": []}, "leads is empty"),
         ({"fs": 50}, "100 to 10000 Hz"),

@@ -67,9 +67,10 @@ def record(
     ecg = draw_rhythm(rhythm, names, fs, waves=waves, seed=seed)
     for target in targets:
         check_target(target, ecg.spec, 1)
+    noisy = _noisy(ecg, names_of(noise), snr, lead_off, range_mv, step_mv, seed)
     if clean:
         write(ecg, clean)
-    write(_noisy(ecg, names_of(noise), snr, lead_off, range_mv, step_mv, seed), to)
+    write(noisy, to)
     typer.echo(f"{ecg.spec.seconds:,.0f} s, {', '.join(names)}, {len(rhythm):,} beats in {to}")
     typer.echo(statement(rhythm))
 

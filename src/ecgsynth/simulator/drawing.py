@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import check_instance, check_names, check_rate
+from ecgsynth.arguments import check_instance, check_integer, check_names, check_rate
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.rhythm import Rhythm
 from ecgsynth.rhythm.output import changes, source_of
@@ -35,6 +35,10 @@ REST_S = 0.08
 """Between the end of T and the next R, at least."""
 
 SPIKE_MV = 1.2
+
+MOST_VALUES = 150_000_000
+"""Samples of all leads together; writing takes some 40 bytes for each."""
+
 LEADS = {1: ("MLII",), 2: ("MLII", "V1"), 12: LEADS_12}
 """Leads by their number."""
 
@@ -162,6 +166,12 @@ def draw_rhythm(
             f"{rhythm.seconds:g} s at {fs:g} Hz are {samples:,} samples; a simulated record holds "
             f"1 to {MOST_SAMPLES:,}."
         )
+    if len(names) * samples > MOST_VALUES:
+        raise EcgsynthError(
+            f"{len(names)} leads of {rhythm.seconds:g} s at {fs:g} Hz do not fit into memory; take "
+            f"fewer leads, a lower rate, or {MOST_VALUES / len(names) / fs / 3600:.1f} h at most."
+        )
+    seed, patient = check_integer(seed, "the seed"), check_integer(patient, "the patient")
     drawing = Drawing.of(rhythm, seed, patient)
     signal = np.empty((len(names), samples), np.float32)
     done = 0
