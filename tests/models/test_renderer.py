@@ -12,8 +12,8 @@ import torch
 from ecgsynth.condition import Condition
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.models import renderer
-from ecgsynth.models.events import BUMP_S, LONGEST_S, event_track
-from ecgsynth.models.renderer import Renderer, RendererNet
+from ecgsynth.models.events import BUMP_S, LONGEST_S, PLACES, beat_places, event_track
+from ecgsynth.models.renderer import BeatMean, Renderer, RendererNet
 from ecgsynth.models.renderer_student import RendererStudent
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.events import (
@@ -191,3 +191,30 @@ def test_records_are_the_same_to_some_microvolts_where_the_network_counts_in_bfl
     exact, rounded = made
     assert 0 < (exact - rounded).square().mean().sqrt() < 0.01 * exact.std()
     assert not renderer.counts_in_bfloat16(tiny())
+
+
+def test_positions_have_their_places_in_the_beats_around_them() -> None:
+    events = np.full((1, 5, 4), np.nan, np.float32)
+    events[0, 1:4, 0] = 1.0, 1.8, 3.2
+    events[0, 1:4, 1] = 0, 2, 0  # the second one is ventricular
+    places = beat_places(torch.from_numpy(events), 80, 20.0)[0].tolist()
+    assert places[:14] == [PLACES - 1] * 14  # .3 s before the first R nothing has begun
+    assert places[14:30] == [*range(16)]
+    assert places[30:48] == [*range(18, 36)]  # places of their own
+    assert places[48:58] == [PLACES - 1] * 10
+    assert places[58:76] == [*range(18)]
+    assert places[76:] == [PLACES - 1] * 4
+    nothing = np.full((1, 2, 4), np.nan, np.float32)
+    assert set(beat_places(torch.from_numpy(nothing), 9, 20.0)[0].tolist()) == {PLACES - 1}
+
+
+def test_beats_are_given_the_mean_of_what_is_at_their_place_in_others() -> None:
+    torch.manual_seed(0)
+    layer = BeatMean(8)
+    x, places = torch.randn(1, 8, 1, 6), torch.tensor([[0, 1, 0, 1, 0, 2]])
+    np.testing.assert_array_equal(layer(x, places).detach(), x)  # it starts as if it were not there
+    torch.nn.init.normal_(layer.second.conv.weight)
+    added = (layer(x, places) - x).detach()[0, :, 0]
+    np.testing.assert_allclose(added[:, 0], added[:, 2], atol=1e-6)
+    np.testing.assert_allclose(added[:, 1], added[:, 3], atol=1e-6)
+    assert (added[:, 0] - added[:, 5]).abs().max() > 1e-3

@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ecgsynth.signals.events import KIND, P, R, T
 from ecgsynth.signals.vocabulary import AAMI_CLASSES
@@ -19,6 +20,14 @@ BUMP_S = 0.02
 
 LONGEST_S = 2.0
 """Times since and to a beat count up to here."""
+
+BEFORE_S, AFTER_S, STEP_S = 0.3, 0.6, 0.05
+"""A beat reaches from P to the end of T, so far before and after R; its places are steps of so many
+s."""
+
+STEPS = round((BEFORE_S + AFTER_S) / STEP_S)
+PLACES = 2 * STEPS + 1
+"""Of positions in beats: those of narrow and of wide ones, and of what is between."""
 
 
 def event_track(events: Tensor, frames: int, rate: float) -> Tensor:
@@ -34,6 +43,33 @@ def event_track(events: Tensor, frames: int, rate: float) -> Tensor:
         _add_bumps(track, events[..., column], none + channel, rate)
     track[:, -2:] = _gaps(events[..., R], frames, rate) - 0.5
     return track
+
+
+def beat_places(events: Tensor, positions: int, rate: float) -> Tensor:
+    """[batch, position] long, the place of every position in its beat: from 0, `PLACES` in all.
+
+    A position belongs to the next beat from BEFORE_S before its R, else to the last one. Beats that
+    begin in the ventricles have places of their own; what belongs to no beat has the last place.
+    """
+    time = events[..., R]
+    middle = ((torch.arange(positions, device=time.device) + 0.5) / rate).expand(len(time), -1)
+    ends = time.new_full((len(time), 1), torch.inf)
+    order = time.nan_to_num(torch.inf).argsort(1)
+    beats = torch.cat([-ends, time.gather(1, order).nan_to_num(torch.inf), ends], 1)
+    wide = torch.isin(events[..., KIND].gather(1, order).nan_to_num(0).long(), _wide(time.device))
+    wide = F.pad(wide, (1, 1))
+    following = torch.searchsorted(beats, middle.contiguous(), right=True)
+    before, after = middle - beats.gather(1, following), middle - beats.gather(1, following - 1)
+    ahead = before >= -BEFORE_S
+    phase = torch.where(ahead, before, after)
+    owner = torch.where(ahead, following, following - 1)
+    place = ((phase + BEFORE_S) / STEP_S).clamp(0, STEPS - 1).long()
+    place = place + STEPS * wide.gather(1, owner).long()
+    return torch.where(phase < AFTER_S, place, PLACES - 1)
+
+
+def _wide(device: torch.device) -> Tensor:
+    return torch.tensor([AAMI_CLASSES.index(name) for name in ("V", "F")], device=device)
 
 
 def _add_bumps(track: Tensor, time: Tensor, channel: Tensor, rate: float) -> None:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ecgsynth.condition import Condition
 from ecgsynth.models import Settings as BaseSettings
 from ecgsynth.models import WithoutCritic
-from ecgsynth.models.events import CHANNELS, event_track
+from ecgsynth.models.events import CHANNELS, PLACES, beat_places, event_track
 from ecgsynth.models.flow import time_waves
 from ecgsynth.models.frames import Frames
 from ecgsynth.models.layers import ConditionEmbedding, Conv, Film, multiplies_bfloat16
@@ -112,6 +112,7 @@ class RendererNet(nn.Module):
         self.up_mid = nn.ModuleList(Film(mid, size) for _ in range(n_mid))
         self.from_mid, self.join_fine = Conv(mid, 2 * fine, 1), Conv(2 * fine, fine, 1)
         self.up_fine = nn.ModuleList(Film(fine, size) for _ in range(n_fine))
+        self.beats = nn.ModuleList(BeatMean(fine) for _ in range(2))
         self.head = Conv(fine, self.leads * PATCH, 3, 0.0)
         self.smooth = nn.Conv1d(self.leads, self.leads, 5, padding=2, groups=self.leads, bias=False)
         nn.init.zeros_(self.smooth.weight)
@@ -160,8 +161,10 @@ class RendererNet(nn.Module):
         x = x.reshape(batch, channels, -1, PATCH).permute(0, 1, 3, 2)
         x = x.reshape(batch, -1, 1, frames // PATCH).contiguous(memory_format=torch.channels_last)
         x = self.start(x)
+        places = beat_places(condition.more["events"], x.shape[-1], x.shape[-1] / self.seconds)
         for block in self.down_fine:
             x = block(x, code)
+        x = self.beats[0](x, places)
         fine, x = x, self.to_mid(_halved(x))
         for block in self.down_mid:
             x = block(x, code)
@@ -172,6 +175,7 @@ class RendererNet(nn.Module):
         for block in self.up_mid:
             x = block(x, code)
         x = self.join_fine(torch.cat([_doubled(self.from_mid(x)), fine], 1))
+        x = self.beats[1](x, places)
         for block in self.up_fine:
             x = block(x, code)
         x = self.head(F.silu(x)).float().reshape(batch, self.leads, PATCH, -1)
@@ -189,6 +193,30 @@ def counts_in_bfloat16(generator: RendererNet) -> bool:
     """
     weight = generator.head.conv.weight
     return weight.device.type == "cpu" and weight.shape[1] >= WIDE and multiplies_bfloat16()
+
+
+class BeatMean(nn.Module):
+    """What the beats of an item have in common: the mean of the features at every place of a beat.
+
+    Without it each beat is drawn by itself, and beats of one person differ two to four times as
+    much as they do in a recording. The last convolution starts at zero.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(8, width)
+        self.first = Conv(width, width, 1)
+        self.second = Conv(width, width, 1, 0.0)
+
+    def forward(self, x: Tensor, places: Tensor) -> Tensor:
+        """x: [batch, width, 1, position]. places: [batch, position], see `beat_places`."""
+        hidden = self.first(self.norm(x))[:, :, 0].float()
+        index = places[:, None].expand_as(hidden)
+        sums = hidden.new_zeros(*hidden.shape[:2], PLACES).scatter_add_(2, index, hidden)
+        counts = hidden.new_zeros(len(x), 1, PLACES)
+        counts.scatter_add_(2, places[:, None], torch.ones_like(hidden[:, :1]))
+        mean = (sums / counts.clamp(min=1)).gather(2, index)
+        return x + self.second(F.silu(mean)[:, :, None].to(x.dtype))
 
 
 class Attention(nn.Module):
