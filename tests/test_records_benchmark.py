@@ -48,8 +48,8 @@ def test_without_reals_figure_what_needs_it_stays_open() -> None:
 
 
 def test_a_system_of_one_pass_has_the_limits_of_one_pass() -> None:
-    ours = system(c2st={"all": cell(0.9, note="network .9")})
-    assert "(network)" in row_of(ours, None, "C2ST")[1]
+    ours = system(c2st={"all": cell(0.9, note="boosting 0.8, network 0.900; by")})
+    assert "(boosting 0.8, network 0.900)" in row_of(ours, None, "C2ST")[1]
     ours["parts"]["cost"] = {"passes": {"all": cell(1.0)}}
     assert row_of(ours, None, "C2ST")[-1] == "no"
 
@@ -87,6 +87,7 @@ def test_statements_have_rows_of_their_own() -> None:
     rows = reach.rows({"parts": {"statements": part}}, None)
     assert [row[-1] for row in rows] == ["yes", ""]
     assert rows[1][1] == "CLBBB .99 (.97 to 1.00)"
+    assert rows[0][1] == ".970"
 
 
 def test_holm_is_over_all_cells_of_a_part() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ class Rule:
     met: (ours, real's, whether the system makes a record in one pass) -> whether it is reached;
         None where it cannot be decided.
     share: whether the cells are shown as shares of real's. groups: only these.
+    decimals: shown; as many as count by default.
     """
 
     figure: str
@@ -35,6 +37,7 @@ class Rule:
     met: Callable[[Cell, Cell | None, bool], bool | None] | None = None
     share: bool = False
     groups: tuple[str, ...] = ()
+    decimals: int | None = None
 
 
 def at_least(limit: float) -> Callable[[Cell, Cell | None, bool], bool | None]:
@@ -84,16 +87,17 @@ def near_real(below: float, above: float) -> Callable[[Cell, Cell | None, bool],
 WIDE = float("inf")
 
 RULES = (
-    Rule("tstr", "TSTR, macro AUROC of superclasses", groups=("all",)),
-    Rule("tstr_ratio", "TSTR / TRTR, superclasses", ">= .985", at_least(0.985)),
+    Rule("tstr", "TSTR, macro AUROC of superclasses", groups=("all",), decimals=3),
+    Rule("trtr", "TRTR, the same of real records", groups=("all",), decimals=3),
+    Rule("tstr_ratio", "TSTR / TRTR, superclasses", ">= .985", at_least(0.985), decimals=3),
     Rule("coverage", "coverage as a share of real's", ">= .95", share_between(0.95, WIDE), True),
     Rule("spread", "spread as a share of real's", "within .10", share_between(0.9, 1.1), True),
     Rule("c2st", "C2ST, the stronger classifier", "<= .85, several passes <= .95",
-         at_most(0.85, 0.95)),
+         at_most(0.85, 0.95), groups=("all",), decimals=3),
     Rule("beats_met", "beats asked for that a detector finds", "real's - .005",
-         near_real(0.005, WIDE)),
+         near_real(0.005, WIDE), decimals=4),
     Rule("beats_extra", "beats of a detector not asked for", "real's + .005",
-         near_real(WIDE, 0.005)),
+         near_real(WIDE, 0.005), decimals=4),
     Rule("beat_offset", "median offset of beats from real's, ms", "within 20",
          lambda ours, _real, _passes: abs(ours["value"]) <= 20),
     Rule("rate_error", "heart rate, detected against asked, median error, 1/min", "<= 1",
@@ -129,7 +133,13 @@ RULES = (
 )  # fmt: skip
 
 LAST = (
-    Rule("tstr_ratio", "TSTR / TRTR, statements, folds 9 and 10", ">= .96", at_least(0.96)),
+    Rule(
+        "tstr_ratio",
+        "TSTR / TRTR, statements, folds 9 and 10",
+        ">= .96",
+        at_least(0.96),
+        decimals=3,
+    ),
     Rule("tstr", "TSTR of CLBBB and CRBBB", groups=("CLBBB", "CRBBB")),
     Rule("trtr", "TRTR of CLBBB and CRBBB", groups=("CLBBB", "CRBBB")),
 )
@@ -181,9 +191,9 @@ def _row(
         other = others.get(group)
         other = None if other is None or other["value"] is None else other
         words = "" if group == "all" else f"{group} "
-        shown.append(words + _shown(one, other if rule.share else None))
+        shown.append(words + _shown(one, other if rule.share else None, rule.decimals))
         if other is not None:
-            real.append(words + _shown(other, None))
+            real.append(words + _shown(other, None, rule.decimals))
         if rule.met is not None:
             verdict = rule.met(one, other, one_pass)
             verdicts.append(verdict)
@@ -196,17 +206,20 @@ def _row(
     return [rule.words, "; ".join(shown), "; ".join(real), rule.reach, met.removesuffix(": all")]
 
 
-def _shown(one: Cell, base: Cell | None) -> str:
+def _shown(one: Cell, base: Cell | None, decimals: int | None) -> str:
     """A figure with its interval; base: shown as a share of it."""
     scale = base["value"] if base is not None and base["value"] else 1.0
-    value, low, high = (
-        None if one[name] is None else one[name] / scale for name in ("value", "low", "high")
-    )
+    ends = [None if one[name] is None else one[name] / scale for name in ("value", "low", "high")]
+    value, low, high = (_digits(end, decimals) for end in ends)
     note = one.get("note", "")
-    named = f" ({note.partition(' ')[0]})" if note.startswith(("boosting", "network")) else ""
-    if low is None or high is None:
-        return number(value) + named
-    return f"{number(value)} ({number(low)} to {number(high)}){named}"
+    named = f" ({note.partition(';')[0]})" if note.startswith(("boosting", "network")) else ""
+    return f"{value} ({low} to {high}){named}" if low and high else value + named
+
+
+def _digits(value: float | None, decimals: int | None) -> str:
+    if decimals is None or value is None:
+        return number(value)
+    return re.sub(r"^(-?)0\.", r"\1.", f"{value:.{decimals}f}")
 
 
 def table(system: System, real: System | None) -> list[str]:
