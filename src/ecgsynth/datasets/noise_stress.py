@@ -19,7 +19,7 @@ CLEAN_S = 300.0
 
 
 def read_noise(kind: str) -> Recorded:
-    """Half an hour of one kind of noise in two leads, at 360 Hz.
+    """One kind of noise in two leads, at 360 Hz: half an hour, or of `em` some twelve minutes.
 
     Where the archive has no `em`, it is record 118e00 less record 118 of MIT-BIH, in its noisy
     stretches of two minutes.
