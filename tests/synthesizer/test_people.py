@@ -168,6 +168,9 @@ def test_the_command_makes_people(model: Synthesizer, tmp_path: Path, command: C
     assert found.code == 0, found.err
     made = read(tmp_path / "a.npz")
     assert len(np.unique(made.patient)) == 40
+    alone = command(*asked[:2], "--people", "3", "--to", str(tmp_path / "c.npz"))
+    assert alone.code == 0, alone.err
+    assert len(read(tmp_path / "c.npz")) == 300
     refused = command(*asked, "41", "--to", str(tmp_path / "b.npz"))
     assert refused.code == 2
     assert not (tmp_path / "b.npz").exists()

@@ -16,8 +16,7 @@ def generate(
                      autocompletion=complete_model)],
     label: Label = None,
     count: Annotated[str, typer.Option("--count", metavar="COUNT", help="How many, or per class: "
-                     "N=900,V=100.")]
-    = "100",
+                     "N=900,V=100 [100, or 100 a person].", show_default=False)] = "",
     seed: Seed = 0,
     context: Annotated[list[str] | None, typer.Option("--context", metavar="NAME=VALUE",
                        help="Hold contexts fixed, as in rr_before_s=0.5,database=svdb.")] = None,
@@ -38,7 +37,7 @@ def generate(
 
     WFDB: ecgsynth generate mitbih-beats --count N=900,V=100 --to records/
 
-    People: ecgsynth generate mitbih-beats --people 40 --count 4000 --to people.npz
+    People: ecgsynth generate mitbih-beats --people 40 --to people.npz
     """
     from ecgsynth.cli.console import with_progress
     from ecgsynth.errors import EcgsynthError
@@ -46,7 +45,7 @@ def generate(
     from ecgsynth.formats.contract import usual_ending
     from ecgsynth.synthesizer import Synthesizer
 
-    number = _count(count)
+    number = _count(count) if count else 100 * max(1, people or 1)
     fixed: dict[str, float | str] = {}
     for pair in names_of(context):
         key, equals, value = pair.partition("=")
