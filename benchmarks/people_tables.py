@@ -39,7 +39,11 @@ def mean_of(points: Sequence[Mapping[str, Sequence[float]]], signs: Sequence[flo
     if len(who) < 2:
         return Estimate(figure(slice(None)))
     left = np.array([figure(each != k) for k in each])
-    return interval(figure(slice(None)), [LeaveOneOut(left, sample, sample.freedom())], least=-1.0)
+    whole = figure(slice(None))
+    leave = [LeaveOneOut(left, sample, sample.freedom())]
+    if len(points) == 1:  # a share
+        return interval(whole, leave, items=len(sample.of))
+    return interval(whole, leave, least=-1.0)
 
 
 def curve(content: Mapping[str, Any]) -> list[str] | None:

@@ -17,6 +17,9 @@ def test_coverage_is_that_of_all_beats() -> None:
     assert found.value == pytest.approx(0.35)
     assert found.low is not None
     assert found.low < 0.35 < found.high  # type: ignore[operator]
+    few = people_tables.mean_of([{"p": [3, 3.0], "q": [90, 0.0]}], [1])
+    assert few.low is not None
+    assert 0 <= few.low < few.high <= 1  # type: ignore[operator]
 
 
 def test_a_difference_is_paired_by_person() -> None:
