@@ -29,6 +29,7 @@ class Rule:
         None where it cannot be decided.
     share: whether the cells are shown as shares of real's. groups: only these.
     decimals: shown; as many as count by default.
+    worst: whether only the cell with the least p is shown.
     """
 
     figure: str
@@ -38,6 +39,7 @@ class Rule:
     share: bool = False
     groups: tuple[str, ...] = ()
     decimals: int | None = None
+    worst: bool = False
 
 
 def at_least(limit: float) -> Callable[[Cell, Cell | None, bool], bool | None]:
@@ -109,13 +111,13 @@ RULES = (
     Rule("qt_median", "median QT minus real's, ms", "0 by Holm", not_significant),
     Rule("pr_median", "median PR minus real's, ms", "0 by Holm", not_significant),
     Rule("heart_rate_by_group", "median rate by sex and age minus real's, 1/min", "0 by Holm",
-         not_significant),
+         not_significant, worst=True),
     Rule("qtcf_by_group", "median QTc by sex and age minus real's, ms", "0 by Holm",
-         not_significant),
+         not_significant, worst=True),
     Rule("r_amplitude_by_group", "median R by sex and age minus real's, mV", "0 by Holm",
-         not_significant),
+         not_significant, worst=True),
     Rule("qrs_by_group", "median QRS by sex and age minus real's, ms", "0 by Holm",
-         not_significant),
+         not_significant, worst=True),
     Rule("lead_correlation_error", "lead correlation error, times real's", "<= 1.5",
          share_between(-WIDE, 1.5), True),
     Rule("lead_mutual_information", "lead mutual information minus real's, nat"),
@@ -185,19 +187,23 @@ def _row(
     rule: Rule, cells: Mapping[str, Cell], others: Mapping[str, Cell], one_pass: bool
 ) -> list[str]:
     shown, real, verdicts, failed = [], [], [], []
+    known_p = {group: one["p"] for group, one in cells.items() if one.get("p") is not None}
+    least = min(known_p, key=lambda group: known_p[group], default="")
     for group, one in cells.items():
         if one["value"] is None or (rule.groups and group not in rule.groups):
             continue
         other = others.get(group)
         other = None if other is None or other["value"] is None else other
         words = "" if group == "all" else f"{group} "
-        shown.append(words + _shown(one, other if rule.share else None, rule.decimals))
-        if other is not None:
-            real.append(words + _shown(other, None, rule.decimals))
         if rule.met is not None:
             verdict = rule.met(one, other, one_pass)
             verdicts.append(verdict)
             failed += [group] if verdict is False else []
+        if rule.worst and group != least:
+            continue
+        shown.append(words + _shown(one, other if rule.share else None, rule.decimals))
+        if other is not None:
+            real.append(words + _shown(other, None, rule.decimals))
     if not shown:
         why = next((one["note"] for one in cells.values() if one["note"]), "")
         return [rule.words, f"none: {why}", "", rule.reach, ""]
