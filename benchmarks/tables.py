@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks import delineator_tables, people_tables
 from benchmarks.claims import estimate, number
 from benchmarks.classifier import rendering
+from benchmarks.complete_table import completed
 from benchmarks.delineator_tables import table
 from benchmarks.records import rendering as records
 from ecgsynth.files import atomic_write
@@ -295,6 +296,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], Table | None]]] = {
     "delineator-leads": ("delineator.json", delineator_tables.leads),
     "delineator-qrs": ("delineator.json", delineator_tables.qrs),
     "delineator-p": ("delineator.json", delineator_tables.p_waves),
+    "complete": ("complete.json", completed),
     "synthetic-people": ("synthetic-people.json", people_tables.costs),
     "people-curve": ("people.json", people_tables.curve),
     "classifier-ds2": ("classifier.json", rendering.ds2),

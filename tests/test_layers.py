@@ -22,6 +22,7 @@ LAYERS: list[set[str]] = [
     {"augmentation"},
     {"tuning", "model_registry"},
     {"training"},
+    {"completion"},
     {"classification"},
     {"evaluation", "synthesizer"},
     {"config"},

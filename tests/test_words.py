@@ -15,8 +15,8 @@ STYLE = ROOT / "docs" / "style.md"
 
 PLAIN = (
     "signals", "noise", "rhythm", "simulator", "datasets", "models", "objectives", "training",
-    "tuning", "model_registry", "synthesizer", "augmentation", "classification", "recipes",
-    "formats/foreign", "evaluation", "cli", "service",
+    "tuning", "model_registry", "synthesizer", "augmentation", "classification", "completion",
+    "recipes", "formats/foreign", "evaluation", "cli", "service",
 )  # fmt: skip
 """Packages whose words are checked; the modules at the top are, too."""
 

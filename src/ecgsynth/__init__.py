@@ -24,6 +24,7 @@ _HOME = {
     "SyntheticSampler": "augmentation.sampler",
     "Synthesizer": "synthesizer",
     "augment": "augmentation.arrays",
+    "complete": "completion.complete",
     "concatenate": "signals.ecg",
     "evaluate": "evaluation.judge",
     "load": "datasets",
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from ecgsynth.augmentation.arrays import augment as augment
     from ecgsynth.augmentation.mixed_dataset import MixedDataset as MixedDataset
     from ecgsynth.augmentation.sampler import SyntheticSampler as SyntheticSampler
+    from ecgsynth.completion.complete import complete as complete
     from ecgsynth.config import Run as Run
     from ecgsynth.datasets import load as load
     from ecgsynth.errors import EcgsynthError as EcgsynthError

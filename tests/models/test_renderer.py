@@ -13,6 +13,7 @@ from ecgsynth.condition import Condition
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.models import renderer
 from ecgsynth.models.events import BUMP_S, LONGEST_S, PLACES, beat_places, event_track
+from ecgsynth.models.joints import join_known
 from ecgsynth.models.renderer import BeatMean, Renderer, RendererNet
 from ecgsynth.models.renderer_student import RendererStudent
 from ecgsynth.signals.ecg import Ecg
@@ -218,3 +219,25 @@ def test_beats_are_given_the_mean_of_what_is_at_their_place_in_others() -> None:
     np.testing.assert_allclose(added[:, 0], added[:, 2], atol=1e-6)
     np.testing.assert_allclose(added[:, 1], added[:, 3], atol=1e-6)
     assert (added[:, 0] - added[:, 5]).abs().max() > 1e-3
+
+
+def test_a_known_part_and_what_is_drawn_around_it_meet_without_a_step() -> None:
+    time = torch.arange(200) / 20
+    known = torch.sin(time).expand(1, 3, 200)
+    drawn = known + 0.4
+    mask = torch.zeros(1, 3, 200)
+    mask[:, 0, :80] = 1
+    mask[:, 1, 120:] = 1
+    mask[:, 2, :60] = mask[:, 2, 140:] = 1
+    joined = join_known(drawn, known, mask, 8.0)
+    assert (joined == known)[mask > 0].all()
+    assert joined.diff(dim=-1).abs().max() < 0.12
+    np.testing.assert_allclose(joined[:, 0, 150:], drawn[:, 0, 150:], atol=1e-3)
+    unknown = torch.zeros_like(mask)
+    assert (join_known(drawn, known, unknown, 8.0) == drawn).all()
+
+
+def test_items_without_a_beat_have_a_track_of_none() -> None:
+    track = event_track(torch.zeros(2, 0, 4), 50, 100.0)
+    assert (track[:, :7] == 0).all()
+    assert (track[:, 7:] == LONGEST_S - 0.5).all()

@@ -53,10 +53,13 @@ class BeatTable:
         return len(self.sample)
 
 
-def recordings_at(path: str | Path, annotator: str = "") -> Iterator[Recording | EcgsynthError]:
+def recordings_at(
+    path: str | Path, annotator: str = "", shortest_s: float = SHORTEST_S
+) -> Iterator[Recording | EcgsynthError]:
     """The recordings of a file or folder, one after the other, or why one cannot be read.
 
-    annotator: of WFDB records; "" = atr where a record has one, `DETECTED` = none.
+    annotator: of WFDB records; "" = atr where a record has one, `DETECTED` = none. shortest_s:
+    shorter items of a set are refused as windows.
 
     Raises
     ------
@@ -76,10 +79,10 @@ def recordings_at(path: str | Path, annotator: str = "") -> Iterator[Recording |
                 yield problem
         return
     ecg = read(path)
-    if ecg.spec.seconds < SHORTEST_S:
+    if ecg.spec.seconds < shortest_s:
         raise EcgsynthError(
             f"{path} has windows of {ecg.spec.seconds:.2g} s; `classify run` takes recordings of "
-            f"{SHORTEST_S:g} s or more, in which a beat has neighbours."
+            f"{shortest_s:g} s or more, in which a beat has neighbours."
         )
     for item in range(len(ecg)):
         yield Recording.of(ecg, item)

@@ -46,17 +46,7 @@ def generate(
     from ecgsynth.synthesizer import Synthesizer
 
     number = _count(count) if count else 100 * max(1, people or 1)
-    fixed: dict[str, float | str] = {}
-    for pair in names_of(context):
-        key, equals, value = pair.partition("=")
-        if not equals or not value:
-            raise EcgsynthError(
-                f"'{pair}' is not a context; write name=value, as in rr_before_s=0.5."
-            )
-        try:
-            fixed[key] = float(value)
-        except ValueError:  # one of several kinds, as in lead=V4
-            fixed[key] = value
+    fixed = contexts_of(context)
     target = to or f"{Path(model).stem}{usual_ending()}"
     check_target(target)
     check_targets(target, force=force)
@@ -79,6 +69,29 @@ def generate(
         chunks = with_progress(chunks, total, f"generating {synthesizer.card.name}")
     write(chunks, target)
     typer.echo(f"{total:,} synthetic items of {synthesizer.card.id} in {target}")
+
+
+def contexts_of(values: list[str] | None) -> dict[str, float | str]:
+    """Contexts to hold fixed, by name.
+
+    Raises
+    ------
+    EcgsynthError: a word is no name with a value.
+    """
+    from ecgsynth.errors import EcgsynthError
+
+    fixed: dict[str, float | str] = {}
+    for pair in names_of(values):
+        key, equals, value = pair.partition("=")
+        if not equals or not value:
+            raise EcgsynthError(
+                f"'{pair}' is not a context; write name=value, as in rr_before_s=0.5."
+            )
+        try:
+            fixed[key] = float(value)
+        except ValueError:  # one of several kinds, as in lead=V4
+            fixed[key] = value
+    return fixed
 
 
 def _count(text: str) -> int | dict[str, int]:

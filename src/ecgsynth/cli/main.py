@@ -19,6 +19,7 @@ from ecgsynth import __version__
 from ecgsynth.cli import (
     augment,
     classify,
+    complete,
     data,
     demo,
     evaluate,
@@ -59,6 +60,7 @@ app.add_typer(versions.app, name="versions")
 app.command()(join.join)
 app.command()(transplant.transplant)
 app.command(cls=WritesEcg)(generate.generate)
+app.command(cls=WritesEcg)(complete.complete)
 app.command(cls=WritesEcg)(augment.augment)
 app.command()(evaluate.evaluate)
 app.add_typer(classify.app, name="classify")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.synthetic_parts import SyntheticMask, read_text, text_of
 
 FORMULA = re.compile(r"'*[=+\-@＝＋－＠\t\r\n]")
 """How a cell begins that a spreadsheet would run, one that already has apostrophes included."""
@@ -19,7 +20,7 @@ NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 
 FIXED = (
     "label", "labels_id", "label_row", "patient", "record", "valid", "onset_s", "marks",
-    "wfdb_record", "item",
+    "synthetic_mask", "wfdb_record", "item",
 )  # fmt: skip
 """Columns of our tables that are no lead and no context."""
 
@@ -85,6 +86,24 @@ def label_rows(texts: Sequence[str], spec: Spec) -> NDArray[np.float32]:
     return np.array([rows[text] for text in texts], np.float32).reshape(
         len(texts), len(spec.classes)
     )
+
+
+def mask_texts(ecg: Ecg) -> list[str]:
+    """What was made of each item, as stretches; see `signals.made.text_of`."""
+    assert ecg.synthetic_mask is not None
+    return [text_of(one) for one in ecg.synthetic_mask]
+
+
+def read_masks(texts: Sequence[str], spec: Spec) -> SyntheticMask:
+    """[item, lead, sample] from what `mask_texts` gave.
+
+    Raises
+    ------
+    ValueError: a text is damaged.
+    """
+    leads = len(spec.leads)
+    rows = [read_text(text, leads, spec.samples) for text in texts]
+    return np.array(rows, bool).reshape(len(texts), leads, spec.samples)
 
 
 def _classes_of(text: str, spec: Spec) -> list[str]:

@@ -10,6 +10,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import FORMATS
 
 if TYPE_CHECKING:
+    from ecgsynth.formats.stream import InPieces
     from ecgsynth.signals.ecg import Ecg
     from ecgsynth.signals.spec import Spec
 
@@ -24,6 +25,7 @@ KEEPABLE = {
     "valid": "lengths before padding",
     "onset_s": "times in the recording",
     "marks": "marks",
+    "synthetic_mask": "mask of what a model made of partly real items",
 }
 """Attributes of an `Ecg` beside its signal, and what a sentence calls them."""
 
@@ -44,6 +46,7 @@ class Format(Protocol):
     one_record: whether a file holds one item. Several are a folder of such files, which
         `formats/folders.py` writes and reads.
     streams: whether a set is written in bounded memory, however many items it has.
+    in_pieces: whether an item is, however long it is.
     compressed: whether a file is sent as it is, since a zip would make it no smaller.
     uploads: whether the service reads it: a file as it is, a folder as a zip.
     own_file: of a folder, the file by which one that ecgsynth wrote is known.
@@ -60,6 +63,7 @@ class Format(Protocol):
     keeps: frozenset[str] = frozenset(KEEPABLE)
     one_record: bool = False
     streams: bool = True
+    in_pieces: bool = False
     compressed: bool = False
     uploads: bool = False
     own_file: str = ""
@@ -69,6 +73,12 @@ class Format(Protocol):
         """Write chunks of one spec as they come; nothing is left behind on an error
         (`ecgsynth.files.atomic_write`). What is not kept has been taken off them."""
         ...
+
+    @staticmethod
+    def write_pieces(recordings: Iterable[InPieces], target: Path) -> None:
+        """Write partly real recordings of one spec piece by piece, in bounded memory; only of a
+        format with `in_pieces`."""
+        raise NotImplementedError
 
     @staticmethod
     def read(path: Path) -> Ecg:

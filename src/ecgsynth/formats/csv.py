@@ -36,6 +36,9 @@ DECIMALS = 3
 ROWS = 1024
 """Items turned into text at a time."""
 
+CELL = 32
+"""Most bytes of a cell, on the average."""
+
 
 @FORMATS.register("csv")
 class Csv(Format):
@@ -46,7 +49,8 @@ class Csv(Format):
     reads the table. Amplitudes in mV with three decimals (1 uV). An unknown number is an empty
     cell; several classes of one item are joined by "|". Text that a spreadsheet would run as a
     formula has an apostrophe before it, and a context that is called like another column an
-    underscore behind it. Marks are not kept.
+    underscore behind it. Of partly real items `synthetic_mask` has the stretches that a model made,
+    as in "2,3:0-5000": numbers of leads, first sample, the one after the last. Marks are not kept.
     """
 
     title = "CSV"
@@ -113,13 +117,14 @@ class Csv(Format):
         spec, source, columns = stream.read_facts(said[FACTS], path)
         if spec.samples * len(spec.leads) > len(header):
             raise stream.damaged(path, "it has fewer columns than its header says samples")
-        kinds = {"label": pa.string(), "patient": pa.string(), "record": pa.string()}
+        kinds = dict.fromkeys(("label", "patient", "record", "synthetic_mask"), pa.string())
         kinds |= {"valid": pa.int32(), "onset_s": pa.float64()}
         samples, contexts = _samples(spec), _contexts(spec)
         try:
             table = read_csv(
                 path,
-                ReadOptions(skip_rows=len(head)),
+                # A block holds the longest line, which that of a whole recording can be.
+                ReadOptions(skip_rows=len(head), block_size=max(1 << 20, CELL * len(header))),
                 # The line that counts the items has one cell, which is "invalid" in a table.
                 ParseOptions(
                     newlines_in_values=True, invalid_row_handler=lambda row: _judge(row.text)
@@ -136,7 +141,11 @@ class Csv(Format):
             context = np.empty((len(table), len(contexts)), np.float32)
             for k, name in enumerate(contexts):
                 context[:, k] = table[name].to_numpy()
-            others: dict[str, Any] = {name: _column(table[name]) for name in columns}
+            others: dict[str, Any] = {
+                name: _column(table[name]) for name in columns if name != "synthetic_mask"
+            }
+            if "synthetic_mask" in columns:
+                others["synthetic_mask"] = cells.read_masks(_texts(table["synthetic_mask"]), spec)
             return Ecg(
                 values.reshape(len(table), len(spec.leads), spec.samples),
                 spec,
@@ -170,6 +179,8 @@ def _table(ecg: Ecg) -> pa.Table:
         if values is not None:
             text = values.dtype.kind == "U"
             columns[name] = _guarded(values.tolist()) if text else pa.array(values)
+    if ecg.synthetic_mask is not None:
+        columns["synthetic_mask"] = pa.array(cells.mask_texts(ecg), pa.string())
     for name, values in zip(_contexts(ecg.spec), ecg.context.T, strict=True):
         columns[name] = _numbers(values)
     wide = ecg.signal.reshape(len(ecg), len(ecg.spec.leads) * ecg.spec.samples)

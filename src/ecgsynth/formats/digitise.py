@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.contract import titles
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.synthetic_parts import SyntheticMask
 from ecgsynth.signals.vocabulary import limb_leads
 
 AUGMENTED = ("aVR", "aVL", "aVF")
@@ -36,7 +37,8 @@ def digitise(
     """[item, lead, sample] in steps, of items in mV.
 
     Limb leads that agree with I and II follow from the rounded I and II exactly, where these have
-    one gain. Where a derived lead would need half a step, I and II are rounded to even steps.
+    one gain. Where a derived lead would need half a step, I and II are rounded to even steps. Of
+    partly real items only what was made is derived, and I and II are rounded to whole steps.
 
     Parameters
     ----------
@@ -58,7 +60,7 @@ def digitise(
             f"them; leave such items out, or write {_others()}."
         )
     steps = np.round(signal * np.array(gain)[:, None])
-    _derive_limb_leads(steps, signal, leads, gain)
+    _derive_limb_leads(steps, signal, leads, gain, ecg.synthetic_mask)
     most = (1 << (bits - 1)) - 1
     beyond = np.abs(steps) > most
     if beyond.any():
@@ -76,6 +78,7 @@ def _derive_limb_leads(
     signal: NDArray[np.float64],
     leads: Sequence[str],
     gain: Sequence[float],
+    mask: SyntheticMask | None,
 ) -> None:
     """Put the limb leads that agree with I and II in the place of their rounded values."""
     if not {"I", "II"} <= {*leads}:
@@ -91,6 +94,11 @@ def _derive_limb_leads(
             name: found[name] * (gain[leads.index(name)] / base) for name in {*found} & {*leads}
         }
 
+    if mask is not None:
+        for name, exact in derived().items():
+            k = leads.index(name)
+            steps[:, k] = np.where(mask[:, k], np.round(exact), steps[:, k])
+        return
     agree = []
     for name, exact in derived().items():
         k = leads.index(name)

@@ -16,6 +16,7 @@ from ecgsynth.formats.contract import Format
 from ecgsynth.formats.foreign.columns import ColumnTable
 from ecgsynth.formats.foreign.items import read_items
 from ecgsynth.formats.foreign.tables import ParquetCells
+from ecgsynth.formats.stream import ITEM_COLUMNS
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
@@ -33,7 +34,8 @@ class Parquet(Format):
     """Parquet: a fixed-size list of samples per lead, labels and context as columns.
 
     Columns: `label`, `labels_id`, the context's names, `patient`, `record`, `valid`, `onset_s`
-    and `marks` where known, and one of type list<float>[samples] per lead, in mV.
+    and `marks` where known, and one of type list<float>[samples] per lead, in mV. Of partly real
+    items `synthetic_mask` is a list<bool>, lead by lead, true where a model made the sample.
     `label_row` [class] stands beside where an item may carry several classes. A context or lead
     that is called like another column has an underscore behind it.
     The schema's metadata says `statement`, `synthetic`, `source`, `ecgsynth` (spec) and `card`.
@@ -109,9 +111,12 @@ class Parquet(Format):
                 label=label,
                 context=context,
                 marks=_read_marks(table["marks"]) if "marks" in columns else None,
+                synthetic_mask=_read_mask(table["synthetic_mask"], signal.shape)
+                if "synthetic_mask" in columns
+                else None,
                 source=source,
                 card=stream.read_card(said.get("card", ""), path),
-                **{name: table[name].to_numpy() for name in columns if name != "marks"},
+                **{name: table[name].to_numpy() for name in columns if name in ITEM_COLUMNS},
             )
         except (pa.ArrowException, KeyError, ValueError, TypeError, AttributeError) as problem:
             raise stream.damaged(path, problem) from None
@@ -137,6 +142,11 @@ def _table(ecg: Ecg) -> pa.Table:
         columns[name] = pa.array(np.ascontiguousarray(values))
     if ecg.marks is not None:
         columns["marks"] = _marks(ecg.marks, len(ecg))
+    if ecg.synthetic_mask is not None:
+        flat = pa.array(np.ascontiguousarray(ecg.synthetic_mask).ravel())
+        columns["synthetic_mask"] = pa.FixedSizeListArray.from_arrays(
+            flat, len(spec.leads) * spec.samples
+        )
     for k, lead in enumerate(leads):
         columns[lead] = _lists(ecg.signal[:, k])
     return pa.table(columns)
@@ -159,6 +169,11 @@ def _list_rows(column: pa.ChunkedArray, width: int) -> NDArray[np.float32]:
     parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
     flat = np.concatenate(parts) if parts else np.zeros(0, np.float32)
     return flat.astype(np.float32, copy=False).reshape(len(column), width)
+
+
+def _read_mask(column: pa.ChunkedArray, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    return (np.concatenate(parts) if parts else np.zeros(0, bool)).reshape(shape)
 
 
 def _marks(marks: Marks, count: int) -> pa.Array:

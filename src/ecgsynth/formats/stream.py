@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError, reason_of
@@ -24,6 +25,32 @@ FILE_SCHEMA = 1
 
 ITEM_COLUMNS = ("patient", "record", "valid", "onset_s")
 """Columns of an `Ecg` that may be absent."""
+
+OPTIONAL = (*ITEM_COLUMNS, "marks", "synthetic_mask")
+"""Everything that may be absent."""
+
+
+class Steps(NamedTuple):
+    """How a lead is digitised: steps per mV, the step of 0 mV, bits of a sample."""
+
+    gain: float
+    baseline: int = 0
+    bits: int = 16
+
+
+@dataclass(frozen=True)
+class InPieces:
+    """A partly real recording that is written piece by piece.
+
+    head: the one item without its samples: signal and synthetic mask are placeholders. real: what
+    its known samples are from; "" where these are synthetic too. pieces: signal [lead, sample],
+    mV, and mask of what was made. own: steps of the leads of a digital recording.
+    """
+
+    head: Ecg
+    real: str
+    pieces: Iterable[tuple[NDArray[np.float32], NDArray[np.bool_]]]
+    own: Mapping[str, Steps]
 
 
 def begin(chunks: Iterable[Ecg]) -> tuple[Ecg, Iterator[Ecg]]:
@@ -53,7 +80,7 @@ def _alike(first: Ecg, rest: Iterator[Ecg]) -> Iterator[Ecg]:
                     f"{getattr(chunk, name)}); write them to files of their own."
                 )
         absent: list[str] = []
-        for name in (*ITEM_COLUMNS, "marks"):
+        for name in OPTIONAL:
             if getattr(first, name) is None:
                 absent.append(name)
             elif getattr(chunk, name) is None:
@@ -106,7 +133,7 @@ def facts(ecg: Ecg) -> dict[str, Any]:
         "synthetic": ecg.synthetic,
         "source": ecg.source,
         "spec": ecg.spec.to_json(),
-        "columns": [n for n in (*ITEM_COLUMNS, "marks") if getattr(ecg, n) is not None],
+        "columns": [n for n in OPTIONAL if getattr(ecg, n) is not None],
     }
 
 

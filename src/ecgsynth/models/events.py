@@ -35,6 +35,8 @@ def event_track(events: Tensor, frames: int, rate: float) -> Tensor:
 
     frames: of an item. rate: frames a second.
     """
+    if not events.shape[1]:  # no item has a beat
+        events = events.new_full((len(events), 1, events.shape[2]), torch.nan)
     batch, beats = events.shape[:2]
     track = events.new_zeros(batch, CHANNELS, frames)
     none = torch.zeros(batch, beats, dtype=torch.long, device=events.device)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.recording import Recording
+from ecgsynth.signals.synthetic_parts import Stretch, describe, stretches_of
 
 MIXED = ("synthetic", "items", "by", "patient", "real")
 """The entry `mixed` in the card of real items with synthetic ones among them."""
@@ -25,6 +26,7 @@ class Acquisition:
     made_by: what made the synthetic items: ids of models, or the simulator; () where all are real.
     recorded_in: where the real items are from, such as "mitbih:train"; "" where none is real.
     items, made: items in all, and synthetic ones.
+    parts: of partly real items what was made of each, in words; "" elsewhere.
     patient: of synthetic items among real ones; "" elsewhere.
     recorder: the device that recorded real ones; "" where unknown.
     start: when the recording began; None where unknown.
@@ -40,6 +42,7 @@ class Acquisition:
     start: datetime | None = None
     age_years: float | None = None
     sex: Literal["F", "M"] | None = None
+    parts: str = ""
 
     @property
     def mark(self) -> str:
@@ -63,6 +66,11 @@ class Acquisition:
         """One sentence for people: what the set holds, first whether it is synthetic."""
         if self.mark == "SYNTHETIC":
             return f"SYNTHETIC ECG made by {self.maker}: not from a patient and not for diagnosis."
+        if self.parts:
+            return (
+                f"PARTLY SYNTHETIC ECG: made by {self.maker}: {self.parts}. All else is from "
+                f"{self.recorded_in}; not for diagnosis."
+            )
         if self.mark:
             return (
                 f"PARTLY SYNTHETIC ECG: {self.made} of {self.items} items were made by "
@@ -89,8 +97,34 @@ def acquisition(ecg: Ecg | Recording) -> Acquisition:
             made_by, mixed["real"], mixed["items"], mixed["synthetic"], patient, **person
         )
     if ecg.synthetic:
-        return Acquisition((ecg.source.removeprefix(SYNTHETIC),), "", len(ecg), len(ecg), **person)
+        maker, real = (ecg.source.removeprefix(SYNTHETIC),), _completed(ecg)
+        return Acquisition(
+            maker, real, len(ecg), len(ecg), **person, parts=_parts(ecg) if real else ""
+        )
     return Acquisition((), ecg.source, len(ecg), 0, **person)
+
+
+def partly_synthetic(ecg: Ecg, real: str, stretches: Sequence[Stretch]) -> Acquisition:
+    """That of an item of which a model made some stretches; real: what all else is from."""
+    header = acquisition(replace(ecg, synthetic_mask=None))
+    return replace(header, recorded_in=real, parts=describe(stretches, ecg.spec) if real else "")
+
+
+def _completed(ecg: Ecg) -> str:
+    """What a partly real set was recorded in; "" where nothing of it is real."""
+    if ecg.synthetic_mask is None or ecg.synthetic_mask.all():
+        return ""
+    completed = (ecg.card or {}).get("completed")
+    real = completed.get("real") if isinstance(completed, Mapping) else None
+    return "a recording" if real is None else str(real)
+
+
+def _parts(ecg: Ecg) -> str:
+    """What was made of the items, in words."""
+    assert ecg.synthetic_mask is not None
+    if (ecg.synthetic_mask == ecg.synthetic_mask[:1]).all():
+        return describe(stretches_of(ecg.synthetic_mask[0]), ecg.spec)
+    return "what the synthetic_mask of each item names"
 
 
 def _agreed(ecg: Ecg, name: str) -> float | None:

@@ -29,6 +29,7 @@ from ecgsynth.signals.columns import (
 )
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.synthetic_parts import SyntheticMask, check_mask
 
 if TYPE_CHECKING:
     from mne import EpochsArray
@@ -61,6 +62,8 @@ class Ecg:
     valid: [item], int32, samples before padding; None where nothing is padded.
     onset_s: [item], where the item begins in its recording, s; None where unknown.
     marks: annotations; None where there are none.
+    synthetic_mask: [item, lead, sample], of partly real items: where a model made the sample; None
+        where all of it is what the source states.
     source: where it came from, "mitbih:train" or "synthetic:<card id>".
 
     Raises
@@ -78,6 +81,7 @@ class Ecg:
     valid: NDArray[np.int32] | None = None
     onset_s: NDArray[np.float64] | None = None
     marks: Marks | None = None
+    synthetic_mask: SyntheticMask | None = None
     source: str = "unknown"
     card: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
@@ -119,6 +123,8 @@ class Ecg:
                 f"'valid' holds {self.valid.min()} to {self.valid.max()} samples; an item has 0 to "
                 f"{spec.samples}."
             )
+        if self.synthetic_mask is not None:
+            put("synthetic_mask", check_mask(self.synthetic_mask, signal.shape))
         _check_marks(self.marks, count, len(spec.leads))
         if not isinstance(self.source, str):
             raise EcgsynthError(f"the source is a text; got {quote(self.source)}.")
@@ -137,7 +143,7 @@ class Ecg:
         return (self.spec, self.source, self.marks) == (other.spec, other.source, other.marks) and (
             all(
                 equal_columns(getattr(self, n), getattr(other, n))
-                for n in ("signal", "label", "context", *COLUMNS)
+                for n in ("signal", "label", "context", "synthetic_mask", *COLUMNS)
             )
         )
 
@@ -199,7 +205,7 @@ class Ecg:
             )
         columns: dict[str, Any] = {
             name: None if getattr(self, name) is None else getattr(self, name)[rows]
-            for name in ("signal", "label", "context", "patient", "record", "valid", "onset_s")
+            for name in ("signal", "label", "context", "synthetic_mask", *COLUMNS)
         }
         marks = None if self.marks is None else self.marks.select(rows)
         return replace(self, **columns, marks=marks)
@@ -344,7 +350,7 @@ def concatenate(parts: Sequence[Ecg]) -> Ecg:
     for part in parts[1:]:
         _check_same_spec(first.spec, part.spec)
     columns: dict[str, Any] = {}
-    for name in ("signal", "label", "context", "patient", "record", "valid", "onset_s"):
+    for name in ("signal", "label", "context", *COLUMNS):
         values = [getattr(part, name) for part in parts]
         columns[name] = None if any(v is None for v in values) else np.concatenate(values)
     marks = [part.marks for part in parts]
@@ -352,6 +358,12 @@ def concatenate(parts: Sequence[Ecg]) -> Ecg:
     columns["marks"] = (
         Marks.join(known, [len(p) for p in parts]) if len(known) == len(parts) else None
     )
+    if any(part.synthetic_mask is not None for part in parts):
+        masks = [
+            np.full(p.signal.shape, p.synthetic) if p.synthetic_mask is None else p.synthetic_mask
+            for p in parts
+        ]
+        columns["synthetic_mask"] = np.concatenate(masks)
     source = first.source if len({p.source for p in parts}) == 1 else "several"
     if any(part.synthetic for part in parts) and not source.startswith(SYNTHETIC):
         source = SYNTHETIC + "mixed"  # one synthetic item marks the whole set

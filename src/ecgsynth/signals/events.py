@@ -115,7 +115,7 @@ def _assign(part: NDArray, column: int, waves: NDArray) -> None:
     part[at[good], column] = waves[good]
 
 
-def marks_of(events: Events, fs: float, waves: bool = False) -> Marks:
+def marks_of(events: NDArray, fs: float, waves: bool = False) -> Marks:
     """Events as annotations of beats; waves: also of the peaks of P and T that were asked for."""
     item, beat = np.nonzero(np.isfinite(events[..., R]))
     asked = events[item, beat]

@@ -41,4 +41,8 @@ def _resampled(ecg: Ecg, signal: NDArray[np.float32], fs: float, ratio: float) -
     if marks is not None:
         at = np.minimum(np.round(marks.sample * ratio).astype(np.int64), samples - 1)
         marks = Marks(marks.item, marks.lead, at, marks.symbol)
-    return replace(ecg, signal=signal, spec=spec, valid=valid, marks=marks)
+    mask = ecg.synthetic_mask
+    if mask is not None:
+        at = ((np.arange(samples) + 0.5) * (mask.shape[-1] / samples)).astype(np.int64)
+        mask = mask[..., np.minimum(at, mask.shape[-1] - 1)]
+    return replace(ecg, signal=signal, spec=spec, valid=valid, marks=marks, synthetic_mask=mask)

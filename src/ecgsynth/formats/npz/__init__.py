@@ -37,6 +37,7 @@ class Npz(Format):
     Per item: `data`, `labels_id`, `labels_str`, `label` [item, class], `context` and, where known,
     `pid`, `record`, `valid`, `onset_s`. Once: `classes`, `leads`, `fs` (Hz), `unit`,
     `context_names`, `synthetic`, `source`, `statement`, and `spec` and `card` as JSON.
+    `synthetic_mask` [item, lead, sample] is True where a model made a sample of partly real items.
     Marks, where there are any: `marks_item`, `marks_lead`, `marks_sample`, `marks_symbol`.
     """
 
@@ -117,6 +118,8 @@ def _arrays(ecg: Ecg, start: int) -> dict[str, NDArray]:
     for name in stream.ITEM_COLUMNS:
         if getattr(ecg, name) is not None:
             arrays[NAMES.get(name, name)] = getattr(ecg, name)
+    if ecg.synthetic_mask is not None:
+        arrays["synthetic_mask"] = ecg.synthetic_mask
     if ecg.marks is not None:
         arrays |= {f"marks_{name}": getattr(ecg.marks, name) for name in _MARKS}
         arrays["marks_item"] = ecg.marks.item + start

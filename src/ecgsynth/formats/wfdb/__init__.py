@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import csv
 import logging
-import re
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import atomic_write
 from ecgsynth.formats import cells, stream
 from ecgsynth.formats.contract import Format
 from ecgsynth.formats.wfdb.annotations import read_annotations
 from ecgsynth.formats.wfdb.folder import record_names, summarise
+from ecgsynth.formats.wfdb.pieces import heads_of, write_record_pieces
 from ecgsynth.formats.wfdb.reader import read_recording
+from ecgsynth.formats.wfdb.records import CARD, new_folder
 from ecgsynth.formats.wfdb.uploads import check as check_records
 from ecgsynth.formats.wfdb.writer import (
     BEATS,
@@ -25,6 +26,7 @@ from ecgsynth.formats.wfdb.writer import (
     CLASS,
     FACTS,
     LONG_S,
+    MADE,
     MARK,
     MOST_LEADS,
     OF_ONE_LEAD,
@@ -47,9 +49,6 @@ log = logging.getLogger("ecgsynth")
 
 ITEMS_PER_RECORD = 500
 """Short items in one record: a file per beat would make a million files."""
-
-CARD = "card.json"
-OWN_RECORD = re.compile(r"ecg_\d{6,}")
 
 FIDUCIAL_OF = {code: name for name, code in WAVE_OF.items()}
 
@@ -74,6 +73,7 @@ class Wfdb(Format):
     bits = BITS
     step_mv = STEP_MV
     uploads = True
+    in_pieces = True
     own_file = TABLE
 
     @staticmethod
@@ -85,28 +85,31 @@ class Wfdb(Format):
         EcgsynthError: an amplitude beyond 16 bits (32.7 mV), or a mark's name too long to write.
         """
         first, chunks = stream.begin(chunks)
-        target = target.resolve()
         size = 1 if first.spec.seconds >= LONG_S else ITEMS_PER_RECORD
-        names = []
-        there, missing = record_names(target)
-        older = {name for name in there + missing if OWN_RECORD.fullmatch(name)}
-        with atomic_write(target) as temporary:
-            temporary.mkdir()
-            with open(temporary / TABLE, "w", newline="", encoding="utf-8") as file:
-                table = csv.writer(file)
-                table.writerow(["wfdb_record", "item", *rows_of(first[:0], "")[0]])
-                for number, items in enumerate(stream.regroup(chunks, size)):
-                    name = f"ecg_{number:06d}"
-                    write_record(items, name, temporary)
-                    table.writerows(rows_of(items, name)[1])
-                    names.append(name)
-            (temporary / CARD).write_text(stream.card_json(first), encoding="utf-8")
-            (temporary / "RECORDS").write_text("\n".join(names) + "\n", encoding="ascii")
-            written = {file.name for file in temporary.iterdir()}
-        for name in older | {*names}:  # of the set that had this name before
-            for ending in (".hea", ".dat", f".{BEATS}", f".{WAVES}"):
-                if f"{name}{ending}" not in written:
-                    (target / f"{name}{ending}").unlink(missing_ok=True)
+        with new_folder(target, rows_of(first[:0], "")[0], stream.card_json(first)) as folder:
+            for items in stream.regroup(chunks, size):
+                name = folder.next_name()
+                write_record(items, name, folder.path)
+                folder.table.writerows(rows_of(items, name)[1])
+
+    @staticmethod
+    def write_pieces(recordings: Iterable[stream.InPieces], target: Path) -> None:
+        """Write a folder of records, each piece by piece; known samples keep their own steps.
+
+        Raises
+        ------
+        EcgsynthError: an amplitude beyond the range, or recordings that differ in spec.
+        """
+        parts = iter(recordings)
+        first = next(parts)
+        card = stream.card_json(first.head)
+        with new_folder(target, heads_of(first.head), card) as folder:
+            for one in chain([first], parts):
+                if one.head.spec != first.head.spec:
+                    raise EcgsynthError(
+                        "the recordings differ in leads, rate or length; complete them one by one."
+                    )
+                write_record_pieces(folder, one)
 
     @staticmethod
     def check(ecg: Ecg) -> None:
@@ -166,7 +169,8 @@ def _own(recordings: dict[str, Recording], stated: str, folder: Path) -> Ecg:
     """The items back from records and `items.csv`."""
     spec, source, columns = stream.read_facts(stated, folder)
     with_marks = "marks" in columns
-    columns = [name for name in columns if name != "marks"]
+    with_mask = "synthetic_mask" in columns
+    columns = [name for name in columns if name in stream.ITEM_COLUMNS]
     try:
         with open(folder / TABLE, newline="", encoding="utf-8") as file:
             rows: dict[str, list[dict[str, str]]] = {name: [] for name in recordings}
@@ -190,6 +194,10 @@ def _own(recordings: dict[str, Recording], stated: str, folder: Path) -> Ecg:
         numbers = [[float(row[name] or "nan") for name in contexts] for row in listed]
         labels = cells.label_rows([cells.bare(row["label"]) for row in listed], spec)
         others = {name: _column([row[name] for row in listed], name) for name in columns}
+        if with_mask:
+            others["synthetic_mask"] = cells.read_masks(
+                [row["synthetic_mask"] for row in listed], spec
+            )
     except (KeyError, ValueError, TypeError) as problem:
         raise stream.damaged(folder / TABLE, problem) from None
     return Ecg(
@@ -213,14 +221,15 @@ def _column(texts: list[str], name: str) -> NDArray:
 
 
 def _item_marks(recording: Recording, waves: Path, samples: int) -> Marks:
-    """Annotations as marks, without those that only name a window's class.
+    """Annotations as marks, without those that name a window's class or what was made.
 
     waves: the file of the fiducials, where there is one. Earlier versions wrote fiducials among
     the beats, with their names as notes.
     """
     beats = recording.annotations
     note = np.array(beats.note, np.str_)
-    kept = np.flatnonzero(~np.char.startswith(note, CLASS.strip()))
+    no_mark = np.char.startswith(note, CLASS.strip()) | np.char.startswith(note, MADE)
+    kept = np.flatnonzero(~no_mark)
     symbol = [str(note[k]).removeprefix(MARK) if note[k] else beats.symbol[k] for k in kept]
     at = beats.sample[kept]
     lead = np.where(beats.subtype[kept] == OF_ONE_LEAD, beats.channel[kept], -1)

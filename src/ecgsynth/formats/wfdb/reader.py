@@ -50,6 +50,19 @@ class WfdbSignal:
         rates = {signal.per_frame for _, signal in _used(path, parts, wanted)}
         self._alike = len(rates) <= 1
 
+    def digitised(self) -> list[tuple[float, int, int] | None]:
+        """Of every lead the steps per mV, the step of 0 mV and the format; None where its parts
+        differ or it was resampled."""
+        found: list[set[tuple[float, int, int]]] = [set() for _ in self._wanted]
+        for frames, part in self._parts:
+            if part is None or not frames:
+                continue
+            for row, number in _numbers(self._path, part, self._wanted).items():
+                one = part.signals[number]
+                gain = (one.gain or DEFAULT_GAIN) * (per_mv(one.unit) or 1.0)
+                found[row].add((gain, one.baseline, one.format))
+        return [next(iter(one)) if len(one) == 1 and self._alike else None for one in found]
+
     def __getitem__(self, at: tuple[slice, slice]) -> NDArray[np.float32]:
         rows, columns = at
         start, stop, _ = columns.indices(self.shape[1])

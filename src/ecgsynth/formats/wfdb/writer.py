@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +17,10 @@ from ecgsynth.formats import cells, stream
 from ecgsynth.formats.digitise import digitise, gains
 from ecgsynth.formats.wfdb.annotation_writer import encode_annotations
 from ecgsynth.formats.wfdb.annotations import SYMBOLS
+from ecgsynth.signals.acquisition import Acquisition, acquisition
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.synthetic_parts import Stretch, leads_by_stretch, name_stretch, stretches_of
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL, SYMBOL_OF_AAMI
 
 log = logging.getLogger("ecgsynth")
@@ -51,12 +53,12 @@ MOST_LEADS = 256
 
 CODES = frozenset(SYMBOLS.values())
 
+CLASS, MARK, MADE = "class ", "mark ", "made by a model: "
+"""Notes begin so that name the class of a window, which is no mark, of a mark whose symbol could be
+taken for something else, and the leads and times that a model made of a partly real item."""
+
 RHYTHM = re.compile(r"\([A-Z][A-Z0-9]{0,7}")
 """The name of a rhythm, such as (AFIB."""
-
-CLASS, MARK = "class ", "mark "
-"""Notes begin so that name the class of a window, which is no mark, and of a mark whose symbol
-could be taken for something else."""
 
 PLAIN = re.compile(r"[!-~]([ -~]*[!-~])?")
 """A lead's name that a header can hold."""
@@ -75,12 +77,6 @@ def write_record(ecg: Ecg, name: str, folder: Path) -> None:
     spec = ecg.spec
     gain = gains(spec.leads, STEP_MV)
     digital = digitise(ecg, gain, BITS, "WFDB", missing=NO_VALUE)
-    comments = textwrap.wrap(stream.statement(ecg), 200)
-    if len(ecg) > 1 or spec.seconds < LONG_S:
-        comments.append(f"Windows of {spec.samples} samples end to end; not a continuous rhythm.")
-    # Header lines may hold 255 characters: the facts go over several of them.
-    text = json.dumps(stream.facts(ecg), separators=(",", ":")).replace(" ", "\\u0020")
-    comments += [FACTS + text[k : k + 200] for k in range(0, len(text), 200)]
     wfdb.wrsamp(
         name,
         fs=spec.fs,
@@ -90,15 +86,25 @@ def write_record(ecg: Ecg, name: str, folder: Path) -> None:
         fmt=["16"] * len(spec.leads),
         adc_gain=gain,
         baseline=[0] * len(spec.leads),
-        comments=comments,
+        comments=comment_lines(ecg, acquisition(ecg)),
         write_dir=str(folder),
     )
     if ecg.marks is not None:
         at = ecg.marks.sample
         if outside := int(((at < 0) | (at >= spec.samples)).sum()):
             log.warning("%d marks outside of their items are left out.", outside)
-    for annotator, notes in ((BEATS, _beats(ecg)), (WAVES, _fiducials(ecg))):
-        _write_annotations(folder / f"{name}.{annotator}", notes)
+    for annotator, notes in ((BEATS, beat_notes(ecg)), (WAVES, _fiducials(ecg))):
+        write_annotations(folder / f"{name}.{annotator}", notes)
+
+
+def comment_lines(ecg: Ecg, header: Acquisition) -> list[str]:
+    """The comments of a header: what the items are, for people and for programs."""
+    spec, comments = ecg.spec, textwrap.wrap(cells.one_line(header.statement), 200)
+    if len(ecg) > 1 or spec.seconds < LONG_S:
+        comments.append(f"Windows of {spec.samples} samples end to end; not a continuous rhythm.")
+    # Header lines may hold 255 characters: the facts go over several of them.
+    text = json.dumps(stream.facts(ecg), separators=(",", ":")).replace(" ", "\\u0020")
+    return comments + [FACTS + text[k : k + 200] for k in range(0, len(text), 200)]
 
 
 class Note(NamedTuple):
@@ -111,7 +117,8 @@ class Note(NamedTuple):
     text: str = ""
 
 
-def _write_annotations(path: Path, notes: list[Note]) -> None:
+def write_annotations(path: Path, notes: list[Note]) -> None:
+    """Write an annotation file; none where there are no notes."""
     if not notes:
         return
     sample, lead, symbol, number, text = zip(*notes, strict=True)
@@ -126,10 +133,13 @@ def _write_annotations(path: Path, notes: list[Note]) -> None:
     path.write_bytes(content)
 
 
-def _beats(ecg: Ecg) -> list[Note]:
-    """Every mark that is no fiducial, and the class of every item without a marked beat."""
+def beat_notes(ecg: Ecg) -> list[Note]:
+    """Every mark that is no fiducial, the class of every item without a marked beat, and what was
+    made of partly real ones."""
     samples, spec = ecg.spec.samples, ecg.spec
-    notes, with_beats = [], set()
+    notes, with_beats = list[Note](), set()
+    for item, made in enumerate(() if ecg.synthetic_mask is None else ecg.synthetic_mask):
+        notes += made_notes(stretches_of(made), spec, item * samples)
     for item, lead, sample, symbol in _marks(ecg):
         if symbol in WAVE_OF:
             continue
@@ -145,6 +155,19 @@ def _beats(ecg: Ecg) -> list[Note]:
             notes.append(Note(item * samples + spec.r_sample, -1, beat, 0, text or CLASS.strip()))
         elif label:
             notes.append(Note(item * samples, -1, '"', 0, text))
+    return notes
+
+
+def made_notes(stretches: Sequence[Stretch], spec: Spec, begin: int = 0) -> list[Note]:
+    """A note at the beginning of every stretch that a model made of a partly real item.
+
+    begin: sample of the record at which the item begins.
+    """
+    notes = []
+    for (start, stop), leads in leads_by_stretch(stretches).items():
+        text = f"{MADE}{name_stretch((start, stop), leads, spec)}"
+        text = text.encode()[:255].decode(errors="ignore")
+        notes.append(Note(begin + start, -1, '"', 0, text))
     return notes
 
 
@@ -173,7 +196,7 @@ def _code(symbol: str) -> tuple[str, int, str]:
         return symbol, 0, ""
     if RHYTHM.fullmatch(symbol):  # a change of rhythm, as PhysioNet's databases name it
         return "+", 0, symbol
-    ambiguous = not symbol or symbol.startswith((CLASS.strip(), MARK, "#"))
+    ambiguous = not symbol or symbol.startswith((CLASS.strip(), MARK, MADE, "#"))
     text = f"{MARK}{symbol}" if ambiguous else symbol
     if len(text.encode()) > 255 or not text.isprintable():
         raise EcgsynthError(
@@ -192,6 +215,8 @@ def rows_of(ecg: Ecg, record: str) -> tuple[list[str], list[list[Any]]]:
         if values is not None:
             text = values.dtype.kind == "U"
             columns[name] = [cells.guarded(v) if text else v for v in values.tolist()]
+    if ecg.synthetic_mask is not None:
+        columns["synthetic_mask"] = cells.mask_texts(ecg)
     for name, values in zip(context_columns(ecg.spec), ecg.context.T, strict=True):
         columns[name] = ["" if np.isnan(value) else str(value) for value in values]
     return [*columns], [

@@ -1,0 +1,1 @@
+"""Recordings completed: missing leads made, gaps filled, prolonged to any length."""
