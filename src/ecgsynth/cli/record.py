@@ -22,8 +22,8 @@ def record(
     model: Annotated[str, typer.Option("--model", help="What draws the beats: simulator.")]
     = SIMULATOR,
     hours: Hours = None,
-    leads: Annotated[str, typer.Option("--leads", help="1, 2 or 12, or names, as in I,II,V5.")]
-    = "2",
+    leads: Annotated[list[str] | None, typer.Option("--leads", metavar="NAMES", help="1, 2 or 12, "
+                     "or names, as in I,II,V5 [2].")] = None,
     fs: Annotated[float, typer.Option("--fs", help="Samples a second.")] = 250.0,
     waves: Annotated[bool, typer.Option("--waves/--no-waves", help="Mark P, QRS and T, too.")]
     = True,
@@ -56,7 +56,8 @@ def record(
 
     if model != SIMULATOR:
         raise EcgsynthError(f"'{model}' draws no rhythm.{did_you_mean(model, [SIMULATOR])}")
-    names = check_leads(int(leads) if leads.strip().isdecimal() else names_of([leads]))
+    asked = names_of(leads) or ["2"]
+    names = check_leads(int(asked[0]) if asked[0].isdecimal() and len(asked) == 1 else asked)
     targets = [one for one in (to, clean) if one]
     for target in targets:
         check_target(target)
