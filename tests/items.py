@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.ecg import COLUMNS, Ecg, one_hot
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
 
@@ -29,6 +29,7 @@ def beats(count: int = 23, spec: Spec = BEAT, **more: object) -> Ecg:
         "record": np.array([f"rec {k}, 'odd' # name" for k in range(count)]),
         "valid": np.full(count, spec.samples - 4),
         "onset_s": rng.uniform(0, 1800, count),
+        "start": np.where(np.arange(count) % 4, "2026-01-31T08:15:00", ""),
         "source": "synthetic:demo-1a2b3c4d",
         "card": {"id": "demo-1a2b3c4d", "metrics": {"r": 0.9}},
     }
@@ -49,5 +50,5 @@ def chunked(ecg: Ecg, size: int) -> list[Ecg]:
 
 def assert_same(one: Ecg, two: Ecg) -> None:
     assert (one.spec, one.source, one.card) == (two.spec, two.source, two.card)
-    for name in ("signal", "label", "context", "patient", "record", "valid", "onset_s"):
+    for name in ("signal", "label", "context", *COLUMNS):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name), err_msg=name)

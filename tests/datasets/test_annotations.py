@@ -104,7 +104,7 @@ def test_a_file_that_is_cut_between_annotations_is_doubted_and_one_cut_inside_is
 ) -> None:
     path = record(tmp_path)
     annotated(tmp_path / "a.atr", R, "NNVNN", end=b"")
-    assert "some may be missing" in read_recording(path, annotations="atr").doubts[0]
+    assert "some may be missing" in read_recording(path, annotations="atr").assumptions[0]
     annotated(tmp_path / "a.atr", R[:2], "N+", notes=["", "(AFIB"], end=b"")
     whole = (tmp_path / "a.atr").read_bytes()
     for cut in (whole[:-2], whole[:-3], whole[:1]):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ecgsynth.cli.evaluate import show
-from ecgsynth.datasets.demographics import people, people_of_headers, person_of_comments
+from ecgsynth.datasets.demographics import people, people_of_headers
 from ecgsynth.datasets.people import DS1, DS2
 from ecgsynth.evaluation import Estimate, NotApplicable, Trial
 from ecgsynth.evaluation.judge import evaluate
@@ -132,23 +132,6 @@ def test_ages_at_the_edges_belong_to_the_middle() -> None:
     assert {name: np.flatnonzero(who).tolist() for name, who in found.items()} == {
         "women": [0, 3], "men": [1], "<40": [0], "40-65": [1, 2], ">65": [3],
     }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("comment", "person"),
-    [
-        ("69 M 1085 1629 x1 \nAldomet, Inderal", (69.0, "M")),
-        ("-1 M 742 654 x1", (None, "M")),
-        ("<age>: 51 \n<sex>: F \n<diagnoses>:", (51.0, "F")),
-        ("age: 81 \nsex: female", (81.0, "F")),
-        ("Age: 300 Sex: male", (None, "M")),
-        ("age: n/a, sex: n/a", (None, None)),
-        ("The PVCs are uniform", (None, None)),
-        ("", (None, None)),
-    ],
-)
-def test_headers_tell_age_and_sex(comment: str, person: tuple[float | None, str | None]) -> None:
-    assert person_of_comments(comment) == person
 
 
 def test_headers_that_are_missing_or_broken_tell_nothing(tmp_path: Path) -> None:

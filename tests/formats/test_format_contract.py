@@ -14,7 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import wfdb
 from archives import zipped
 from items import BEAT, beats, chunked, with_marks
 from outcome import Command
@@ -348,3 +350,35 @@ def test_chunks_are_written_as_the_whole_is(tmp_path: Path) -> None:
         ecg = beats(50)
         formats.write(iter(chunked(ecg, 7)), target_of(name, tmp_path), name)
         assert len(formats.read(target_of(name, tmp_path), name)) == 50
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "marks" in every()[name].keeps])
+@pytest.mark.parametrize(
+    ("change", "symbols"),
+    [
+        ({}, "NSV"),
+        ({"label": None, "spec": replace(BEAT, classes=())}, "NNN"),
+        ({"label": None}, "QQQ"),
+    ],
+)
+def test_a_format_with_annotations_has_each_aligned_beat_at_its_r(
+    tmp_path: Path, name: str, change: dict[str, object], symbols: str
+) -> None:
+    ecg = replace(beats(3), **change)
+    path = formats.write(ecg, target_of(name, tmp_path), name)
+    assert annotated(path) == [(k, 24, symbol) for k, symbol in enumerate(symbols)]
+    assert formats.read(path, name).marks is None
+
+
+def annotated(path: Path) -> list[tuple[int, int, str]]:
+    """Item, sample and symbol of what a file annotates, by a reader of others."""
+    if path.suffix == ".npz":
+        with np.load(path) as content:
+            columns = [content[f"marks_{name}"] for name in ("item", "sample", "symbol")]
+        return list(zip(*(column.tolist() for column in columns), strict=True))
+    if path.suffix == ".parquet":
+        rows = pd.read_parquet(path)["marks"]
+        return [(k, m["sample"], m["symbol"]) for k, marks in enumerate(rows) for m in marks]
+    notes = wfdb.rdann(str(path / "ecg_000000"), "atr")
+    places = (divmod(int(at), BEAT.samples) for at in notes.sample)
+    return [(*place, symbol) for place, symbol in zip(places, notes.symbol, strict=True)]

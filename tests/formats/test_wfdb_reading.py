@@ -149,14 +149,14 @@ def test_several_samples_a_frame_are_read_at_the_leads_own_rate(tmp_path: Path) 
 def test_a_counter_beside_the_rate_changes_nothing(tmp_path: Path, rate: str) -> None:
     write_record(tmp_path, "a", [steps(20)], fs=rate)
     recording = read_recording(tmp_path / "a")
-    assert recording.fs == 250 and not recording.doubts
+    assert recording.fs == 250 and not recording.assumptions
 
 
 def test_a_rate_that_is_assumed_is_a_doubt(tmp_path: Path) -> None:
     write_record(tmp_path, "a", [steps(20)], first="a 1")
     recording = read_recording(tmp_path / "a")
     assert recording.fs == 250
-    assert recording.doubts == ("no sampling rate is stated: 250 Hz is a guess.",)
+    assert recording.assumptions == ("no sampling rate is stated: 250 Hz is a guess.",)
 
 
 # ---- gains and units
@@ -170,7 +170,7 @@ def test_a_rate_that_is_assumed_is_a_doubt(tmp_path: Path) -> None:
 def test_gain_and_baseline_are_those_of_the_header(tmp_path: Path, gain: str, value: float) -> None:
     write_record(tmp_path, "a", [np.array([500, 0, 500])], gain=gain)
     recording = read_recording(tmp_path / "a")
-    assert recording.signal[0, 0] == pytest.approx(value) and not recording.doubts
+    assert recording.signal[0, 0] == pytest.approx(value) and not recording.assumptions
 
 
 def test_the_baseline_is_the_adc_zero_where_none_is_stated(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_gain_that_is_assumed_is_a_doubt(tmp_path: Path, rest: str) -> None:
     write_record(tmp_path, "a", [np.array([200, 0])], lines=[f"a.dat 16{rest}"])
     recording = read_recording(tmp_path / "a")
     assert recording.signal[0].tolist() == [1, 0]
-    assert "200 steps per mV, are a guess" in recording.doubts[0]
+    assert "200 steps per mV, are a guess" in recording.assumptions[0]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_signals_that_are_no_voltage_are_left_out_by_name(tmp_path: Path) -> Non
     write_record(tmp_path, "a", signals, lines=lines)
     recording = read_recording(tmp_path / "a")
     assert recording.leads == ("ECG II",)
-    assert recording.doubts == ("no voltage and left out: CPAP Flow (l/min), SpO2 (%).",)
+    assert recording.assumptions == ("no voltage and left out: CPAP Flow (l/min), SpO2 (%).",)
     with pytest.raises(EcgsynthError, match="lead CPAP Flow is in 'l/min'"):
         read_recording(tmp_path / "a", leads=("CPAP Flow",))
 
@@ -273,7 +273,7 @@ def test_a_variable_layout_may_have_gaps_and_other_leads_in_every_segment(
     write_record(tmp_path, "s2", both, gain="500(0)/mV", leads=("V1", "II"))
     (tmp_path / "a.hea").write_text("a/4 2 250 10000\nl 0\ns1 4000\n~ 1000\ns2 5000\n")
     recording = read_recording(tmp_path / "a")
-    assert recording.leads == ("V1", "II") and not recording.doubts
+    assert recording.leads == ("V1", "II") and not recording.assumptions
     missing = np.full(5000, np.nan)
     v1, ii = (
         np.concatenate([missing, wave[5000:]]),
@@ -294,7 +294,7 @@ def two_segments(folder: Path, master: str = "a/2 1 250 40\ns1 20\ns2 20\n") -> 
     [
         ("s2.dat", "", "s2.dat is damaged or cut short: it holds 0.0%"),
         ("s2.hea", "s2 1 360 20\ns2.dat 16 1000\n", "at 250 Hz and its segment s2 at 360 Hz"),
-        ("s2.hea", "s2 1 250 19\ns2.dat 16 1000\n", "s2 has 19 samples, but a.hea says 20"),
+        ("s2.hea", "s2 1 250 19\ns2.dat 16 1000\n", "s2 has 19 samples, but a.hea states 20"),
         ("s2.hea", "s2/1 1 250 20\ns1 20\n", "the segment s2, which has segments"),
         ("a.hea", "a/2 1 250 50\ns1 20\ns2 20\n", "states 50 samples, but its segments hold 40"),
         ("a.hea", "a/3 1 250 40\ns1 20\ns2 20\n", "states 3 segments and has 2 lines"),

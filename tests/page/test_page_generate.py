@@ -61,11 +61,11 @@ def test_calipers_read_a_known_ecg_by_its_pixels(page: Page) -> None:
 
 def test_a_context_that_was_never_learned_is_doubted_on_the_page(page: Page) -> None:
     drawn(page, "#model=mitbih-beats&label=V&seed=7&count=2&context.rr_before_s=3")
-    doubt = page.locator("#doubt")
-    assert "rr_before_s=3 lies outside what was learned" in doubt.inner_text()
-    assert doubt.get_attribute("role") == "alert"
+    warning = page.locator("#warning")
+    assert "rr_before_s=3 lies outside what was learned" in warning.inner_text()
+    assert warning.get_attribute("role") == "alert"
     drawn(page, "?again#model=mitbih-beats&label=V&seed=7&count=2&context.rr_before_s=0.6")
-    assert not page.locator("#doubt").is_visible()
+    assert not page.locator("#warning").is_visible()
 
 
 def test_what_is_downloaded_is_what_is_drawn(page: Page, tmp_path: Path) -> None:

@@ -381,7 +381,7 @@ def test_a_header_that_promises_too_much_is_not_believed(
     lines[1] = lines[1].replace('"samples": 256', '"samples": 4000000000')
     assert "4000000000" in lines[1]
     (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
-    assert "fewer columns than its header says" in sentence(posted(busy, tmp_path / "x.csv"))
+    assert "fewer columns than samples in its header" in sentence(posted(busy, tmp_path / "x.csv"))
 
 
 HUNGRY = """

@@ -51,11 +51,11 @@ class AugmentedSet:
     def save(self, target: str | Path, format: str | None = None) -> Path:
         """Write the set in a format, that of the ending when left out, and the manifest beside
         it; returns where the manifest is."""
-        beside_it = manifest_path(target)
-        with atomic_write(beside_it) as part:  # it takes its name when the set has its own
+        manifest = manifest_path(target)
+        with atomic_write(manifest) as part:  # it takes its name when the set has its own
             part.write_text(json.dumps(self.manifest, indent=1) + "\n", encoding="utf-8")
             write(self.ecg, target, format)
-        return beside_it
+        return manifest
 
 
 def manifest_path(target: str | Path) -> Path:

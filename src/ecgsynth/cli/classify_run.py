@@ -70,8 +70,8 @@ def _classified(file: str, classifier: Any, annotator: str) -> list[BeatTable]:
         try:
             if isinstance(one, EcgsynthError):
                 raise one
-            for doubt in one.doubts:
-                log.warning("record %s: %s", one.name, doubt)
+            for warning in one.assumptions:
+                log.warning("record %s: %s", one.name, warning)
             found.append(classify_recording(one, classifier, annotator))
         except EcgsynthError as problem:
             problems.append(problem)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -41,6 +43,25 @@ class Inventory:
         """A record that is not used, as damaged or as left out."""
         damaged = isinstance(problem, DamagedFileError)
         (self.damaged if damaged else self.left_out)[record] = str(problem)
+
+    def loaded(
+        self, load: Callable[[str], Ecg], splits: Iterable[str]
+    ) -> Iterator[tuple[str, Ecg]]:
+        """The splits that can be loaded; of another, a note has the reason once."""
+        for split in splits:
+            try:
+                ecg = load(split)
+            except EcgsynthError as problem:  # an empty split is a finding, not the end
+                if str(problem) not in self.notes:
+                    self.notes.append(str(problem))
+                continue
+            yield split, ecg
+
+    def count(self, split: str, ecg: Ecg) -> None:
+        """The items of a split, by person and class."""
+        people = [NOT_STATED] * len(ecg) if ecg.patient is None else ecg.patient.tolist()
+        pairs = Counter(zip(people, ecg.labels_str.tolist(), strict=True))
+        self.counts |= {(split, person, name): items for (person, name), items in pairs.items()}
 
 
 class Dataset(Protocol):

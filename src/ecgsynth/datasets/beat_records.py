@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 from ecgsynth.datasets import Inventory, store
 from ecgsynth.datasets.beats import Cutting, cut_beats, settings_like
 from ecgsynth.datasets.fetching.checksums import first_names
-from ecgsynth.datasets.leads import MAIN, read_annotated
+from ecgsynth.datasets.leads import MAIN, SECOND, read_annotated
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.progress import recordings
 from ecgsynth.settings import Rate
@@ -264,26 +264,48 @@ class BeatDatabase:
                 f"per mV, are a guess: {', '.join(guessed)}"
             )
         every = settings.model_copy(update={"classes": AAMI_CLASSES})
-        for split in self.splits:
-            if split in self.as_annotated or split.endswith("literature"):
-                continue
-            try:
-                ecg = self.load(split, every)
-            except EcgsynthError as problem:  # an empty split is a finding, not the end
-                if str(problem) not in inventory.notes:
-                    inventory.notes.append(str(problem))
-                continue
-            assert ecg.patient is not None
-            for (patient, name), total in Counter(
-                zip(ecg.patient.tolist(), ecg.labels_str.tolist(), strict=True)
-            ).items():
-                inventory.counts[split, patient, name] = total
+        counted = [s for s in self.splits if s not in self.as_annotated and "literature" not in s]
+        for split, ecg in inventory.loaded(lambda split: self.load(split, every), counted):
+            inventory.count(split, ecg)
         return inventory
+
+
+class AnnotatedBeats:
+    """What the data sets share that are the beats of one database of PhysioNet.
+
+    Attributes
+    ----------
+    database: what is read. splits: its splits.
+    """
+
+    database: BeatDatabase
+    splits: tuple[str, ...]
+    licence = "ODC-By 1.0"
+    public = True
+    Settings: type[BeatSettings] = BeatSettings
+
+    def __init_subclass__(cls) -> None:
+        cls.splits = tuple(cls.database.splits)
+
+    @classmethod
+    def load(cls, split: str, settings: BeatSettings) -> Ecg:
+        """Beats of a split; the parsed recordings are cached as memory-mapped arrays."""
+        return cls.database.load(split, settings)
+
+    @classmethod
+    def check(cls, settings: BeatSettings) -> Inventory:
+        """Reads every record: what is there, what is damaged, beats per split, person, class."""
+        return cls.database.check(settings)
+
+    @staticmethod
+    def settings_like(spec: Spec) -> dict[str, Any]:
+        """Settings under which these recordings give beats of this spec, by the place of leads."""
+        return beats_like(spec) | {"leads": (MAIN, SECOND)[: len(spec.leads)]}
 
 
 def has_no_gain(recording: Recording) -> bool:
     """Whether a header states no gain, so that the amplitudes are a guess."""
-    return any(text.startswith("no gain is stated") for text in recording.doubts)
+    return any(text.startswith("no gain is stated") for text in recording.assumptions)
 
 
 def _records_in(folder: Path) -> set[str]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb.header import read_header
 from ecgsynth.registry import DATASETS
+from ecgsynth.signals.acquisition import person_of_comments
 
 Person = tuple[float | None, str | None]
 """(age in years, "F" or "M"); None where it is not stated."""
-
-OLDEST = 150.0
-"""Years; what is above is no age (PTB-XL writes 300 for 90 and over; its reader corrects that)."""
 
 
 def people(source: str) -> dict[str, Person]:
@@ -46,18 +43,3 @@ def people_of_headers(folder: Path, patient_of: Mapping[str, str]) -> dict[str, 
         if person != (None, None) and patient not in found:
             found[patient] = person
     return found
-
-
-def person_of_comments(text: str) -> Person:
-    """Age and sex from header comments: "69 M 1085 1629 x1", "<age>: 51", "Sex: female"."""
-    short = re.match(r"\s*(-?\d+)\s+([MF])\b", text)
-    if short:
-        return _age(short[1]), short[2]
-    age = re.search(r"\bage\b\W*?(\d+(?:\.\d+)?)", text, re.IGNORECASE)
-    sex = re.search(r"\bsex\b\W*([MF])", text, re.IGNORECASE)
-    return _age(age[1]) if age else None, sex[1].upper() if sex else None
-
-
-def _age(text: str) -> float | None:
-    age = float(text)
-    return age if 0 < age < OLDEST else None

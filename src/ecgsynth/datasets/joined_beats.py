@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -136,15 +135,8 @@ class Beats:
             inventory.damaged |= {f"{name} {record}": why for record, why in part.damaged.items()}
             inventory.left_out |= {f"{name} {record}": why for record, why in part.left_out.items()}
             inventory.notes += [note for note in part.notes if "no beats of class" not in note]
-        for split in SPLITS:
-            try:
-                ecg = Beats.load(split, settings)
-            except EcgsynthError as problem:  # an empty split is a finding, not the end
-                inventory.notes.append(str(problem))
-                continue
-            assert ecg.patient is not None
-            pairs = Counter(zip(ecg.patient.tolist(), ecg.labels_str.tolist(), strict=True))
-            inventory.counts |= {(split, who, label): n for (who, label), n in pairs.items()}
+        for split, ecg in inventory.loaded(lambda split: Beats.load(split, settings), SPLITS):
+            inventory.count(split, ecg)
         return inventory
 
     @staticmethod

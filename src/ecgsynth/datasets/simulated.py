@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -76,11 +75,7 @@ class Simulated:
         """Beats per split, person and class."""
         inventory = Inventory(records=settings.patients, notes=["simulated: nothing to damage."])
         for split in SHARE:
-            ecg = Simulated.load(split, settings)
-            assert ecg.patient is not None
-            pairs = zip(ecg.patient.tolist(), ecg.labels_str.tolist(), strict=True)
-            for (patient, name), total in Counter(pairs).items():
-                inventory.counts[split, patient, name] = total
+            inventory.count(split, Simulated.load(split, settings))
         return inventory
 
     @staticmethod

@@ -86,18 +86,18 @@ def warn_of_copies(synthetic: Ecg, parts: Mapping[str, Ecg | None], notes: list[
     def rows(ecg: Ecg) -> list[bytes]:
         return [item.tobytes() for item in ecg.quantised().signal]
 
-    mine = rows(synthetic)
-    least = max(1, SAME_SHARE * len(mine))
-    repeated = len(mine) - len(set(mine))
+    judged = rows(synthetic)
+    least = max(1, SAME_SHARE * len(judged))
+    repeated = len(judged) - len(set(judged))
     if repeated >= least:
-        _warn(notes, f"ITEMS ARE REPEATED: {repeated} of {len(mine)} equal another one exactly.")
+        _warn(notes, f"ITEMS ARE REPEATED: {repeated} of {len(judged)} equal another one exactly.")
     for name, part in parts.items():
         known = set(rows(part)) if part is not None else set()
-        same = sum(one in known for one in mine)
+        same = sum(one in known for one in judged)
         if same >= least:
             _warn(
                 notes,
-                f"THE SET CONTAINS REAL ITEMS: {same} of {len(mine)} equal items of the "
+                f"THE SET CONTAINS REAL ITEMS: {same} of {len(judged)} equal items of the "
                 f"{WHOSE[name]} "
                 "set exactly; the figures do not describe a generator.",
             )
@@ -139,11 +139,11 @@ def _is_finite(ecg: Ecg) -> NDArray[np.bool_]:
 
 def _warn_of_unit(ecg: Ecg, what: str, notes: list[str]) -> None:
     """Warn if signals in mV have amplitudes as if in uV or V, or as if scaled."""
-    if doubt := unit_problem(ecg) or scale_problem(ecg):
+    if problem := unit_problem(ecg) or scale_problem(ecg):
         _warn(
             notes,
-            f"THE UNIT IS DOUBTFUL: the {what} {doubt} and evaluate again: until then every figure "
-            "here is wrong.",
+            f"THE UNIT IS DOUBTFUL: the {what} {problem} and evaluate again: until then every "
+            "figure here is wrong.",
         )
 
 
@@ -231,10 +231,10 @@ def _one_vocabulary(
     classes = synthetic.spec.classes
     if judge is not None:
         classes = tuple(name for name in classes if name in judge.spec.classes)
-        mine = ", ".join(synthetic.spec.classes)
+        own = ", ".join(synthetic.spec.classes)
         if not classes:
             raise EcgsynthError(
-                f"the synthetic set ({mine}) and the real one ({', '.join(judge.spec.classes)}) "
+                f"the synthetic set ({own}) and the real one ({', '.join(judge.spec.classes)}) "
                 "share no class; use the same class names, or evaluate without labels."
             )
         counts, real_counts = synthetic.counts(), judge.counts()

@@ -282,11 +282,11 @@ def mean_against_real(
     samples: over the real items and then the synthetic ones.
     share: whether it is a share of items, whose interval never has zero width.
     """
-    value, theirs = float(np.mean(values)), float(np.mean(real))
+    value, real_mean = float(np.mean(values)), float(np.mean(real))
 
     def figure(weight: NDArray[np.float64]) -> float:
-        sides = np.split(weight, [len(real)])
-        return weighted(values, sides[1]) - weighted(real, sides[0]) + theirs
+        weights = np.split(weight, [len(real)])
+        return weighted(values, weights[1]) - weighted(real, weights[0]) + real_mean
 
     found = interval(value, leave_one_out(figure, samples), note=note)
     if not share or found.low is None or found.high is None:

@@ -253,8 +253,8 @@ def measure_all(
     shipped, exact = trial.reference.calibrations if trial.reference else (), trial.seeds > 1
     draws = DRAWS if exact else FEW_DRAWS
     ahead = estimate_cost(trial, usable, shipped, exact=exact, draws=draws) if controls else 0.0
-    mine = total(usable, trial.quick, trial.seeds)
-    steps = Steps(advance, LOADING_S + mine + ahead, LOADING_S)
+    judging_s = total(usable, trial.quick, trial.seeds)
+    steps = Steps(advance, LOADING_S + judging_s + ahead, LOADING_S)
     absent = {name for name in trial.classes if not len(members(trial.synthetic, name))}
     found: list[tuple[Metric, str, Estimate]] = []
     for metric in usable:
@@ -266,8 +266,8 @@ def measure_all(
         else:
             # A class without synthetic items is in the notes; it has no rows.
             cells = {g: e for g, e in cells.items() if g not in absent or np.isfinite(e.value)}
-            said = overlaps.reasons(metric)
-            cells |= {g: Estimate(np.nan, note=said[g]) for g in cells if g in said}
+            reasons = overlaps.reasons(metric)
+            cells |= {g: Estimate(np.nan, note=reasons[g]) for g in cells if g in reasons}
             if any(np.isfinite(e.value) for e in cells.values()):
                 found += [(metric, group, e) for group, e in cells.items()]
             else:
@@ -339,9 +339,9 @@ def _reasons(cells: Mapping[str, Estimate]) -> str:
     reasons = {group: e.note or "no value" for group, e in cells.items()}
     if len(set(reasons.values())) <= 1:
         return next(iter(reasons.values()), "no class to measure")
-    told = [f"{group}: {reason}" for group, reason in reasons.items()]
-    more = [f"and {len(told) - MAX_REASONS} classes more"] if len(told) > MAX_REASONS else []
-    return "; ".join(told[:MAX_REASONS] + more)
+    lines = [f"{group}: {reason}" for group, reason in reasons.items()]
+    more = [f"and {len(lines) - MAX_REASONS} classes more"] if len(lines) > MAX_REASONS else []
+    return "; ".join(lines[:MAX_REASONS] + more)
 
 
 @limit_threads()

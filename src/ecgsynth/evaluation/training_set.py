@@ -57,14 +57,14 @@ def training_set(
     if isinstance(found, str):
         return TrainingSet(None, None, f"Training set: none, since none was named and {found}.")
     source, settings = found
-    says = f"Training set: none; the set's own card names {source}"
+    reason = f"Training set: none; the set's own card names {source}"
     if may_open is not None and source.partition(":")[0] not in may_open:
-        return TrainingSet(None, source, f"{says}, which only its owner can open.")
+        return TrainingSet(None, source, f"{reason}, which only its owner can open.")
     try:
         items = load_like(source, synthetic.spec, settings)
         check_same_shape(synthetic, items, "train")
     except EcgsynthError as problem:
-        return TrainingSet(None, source, f"{says}, but {problem}")
+        return TrainingSet(None, source, f"{reason}, but {problem}")
     dataset: Dataset = DATASETS.get(source.partition(":")[0])
     usual = not settings.keys() - dataset.settings_like(synthetic.spec).keys()
     why = f"Training set: {source}, which the set's own card names."

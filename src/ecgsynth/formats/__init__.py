@@ -112,7 +112,7 @@ def _format_at(path: Path) -> type[Format]:
 
 
 def check_target(target: str | Path, spec: Spec | None = None, count: int | None = None) -> None:
-    """Say before long work what `write` would say after it.
+    """Refuse before long work what `write` would refuse after it.
 
     spec, count: of the items; None where they are not known yet.
 
@@ -139,8 +139,8 @@ def read(path: str | Path, format: str | None = None) -> Ecg:
     EcgsynthError: it is not there, of an unknown ending, or damaged.
     """
     ecg = read_silently(path, format)
-    if doubt := unit_problem(ecg) or scale_problem(ecg):
-        log.warning("THE UNIT IS DOUBTFUL: of %s the %s.", path, doubt)
+    if problem := unit_problem(ecg) or scale_problem(ecg):
+        log.warning("THE UNIT IS DOUBTFUL: of %s the %s.", path, problem)
     return ecg
 
 

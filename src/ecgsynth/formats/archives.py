@@ -1,4 +1,4 @@
-"""Zip archives of strangers: what their table says is looked at before anything is unpacked."""
+"""Zip archives of strangers: their table is checked before anything is unpacked."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _SIZE_OF_TABLE = 5
 
 
 @contextmanager
-def opened(file: BinaryIO, most_bytes: int, most_files: int) -> Iterator[zipfile.ZipFile]:
-    """An archive whose table, which alone has been read, says nothing that is refused.
+def open_archive(file: BinaryIO, most_bytes: int, most_files: int) -> Iterator[zipfile.ZipFile]:
+    """An archive whose table, which alone has been read, has nothing that is refused.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def unpacked(archive: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as file:
             for member in files_in(file):  # rows of folders are not counted, and not needed
-                file.extract(member, folder)  # at most as many bytes as its table says
+                file.extract(member, folder)  # at most as many bytes as its table states
     except BROKEN as problem:
         raise EcgsynthError(f"the archive is damaged ({problem}); send it again.") from None
 

@@ -19,7 +19,7 @@ NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 """What may begin with a sign and yet is no formula."""
 
 FIXED = (
-    "label", "labels_id", "label_row", "patient", "record", "valid", "onset_s", "marks",
+    "label", "labels_id", "label_row", "patient", "record", "valid", "onset_s", "start", "marks",
     "synthetic_mask", "wfdb_record", "item",
 )  # fmt: skip
 """Columns of our tables that are no lead and no context."""
@@ -43,7 +43,7 @@ def one_line(text: str) -> str:
 
 def json_line(text: str) -> str:
     """The same for JSON as `json.dumps` writes it, which then means what it meant."""
-    return re.sub(r"(?<=[,;])[=+\-@]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return re.sub(r"(?<=[,;])[=+\-@]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def column_names(names: Iterable[str], taken: Iterable[str]) -> list[str]:

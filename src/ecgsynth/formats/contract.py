@@ -24,6 +24,7 @@ KEEPABLE = {
     "record": "names of recordings",
     "valid": "lengths before padding",
     "onset_s": "times in the recording",
+    "start": "start times of recordings",
     "marks": "marks",
     "synthetic_mask": "mask of what a model made of partly real items",
 }
@@ -96,7 +97,7 @@ class Format(Protocol):
 
     @staticmethod
     def check_upload(file: BinaryIO, most_bytes: int, most_files: int) -> None:
-        """Refuse a stranger's file for what its first bytes or its table say, before it is read.
+        """Refuse a stranger's file by its first bytes or its table, before it is read.
 
         most_bytes, most_files: of what an archive may unpack to.
 

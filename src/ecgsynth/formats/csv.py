@@ -44,7 +44,7 @@ CELL = 32
 class Csv(Format):
     """Comma-separated values: `label`, patient and context, then `{lead}_{k}` for every sample.
 
-    Lines that begin with # come first and say what it is; the last one counts the items, so that
+    Lines that begin with # come first and state what it is; the last one counts the items, so that
     a file that was cut short is known by it. `pandas.read_csv(path, comment="#")`
     reads the table. Amplitudes in mV with three decimals (1 uV). An unknown number is an empty
     cell; several classes of one item are joined by "|". Text that a spreadsheet would run as a
@@ -65,7 +65,7 @@ class Csv(Format):
         from pyarrow.csv import CSVWriter, WriteOptions
 
         first, chunks = stream.begin(chunks)
-        with atomic_write(target) as beside, open(beside, "wb") as file:
+        with atomic_write(target) as temporary, open(temporary, "wb") as file:
             for line in (
                 f"# {stream.statement(first)}",
                 FACTS + cells.json_line(json.dumps(stream.facts(first))),
@@ -109,15 +109,16 @@ class Csv(Format):
                     head.append(line.rstrip("\r\n"))
         except (OSError, UnicodeDecodeError, csv.Error) as problem:
             raise stream.damaged(path, problem) from None
-        said = {
+        stated = {
             key: "".join(x[len(key) :] for x in head if x.startswith(key)) for key in (FACTS, CARD)
         }
-        if not said[FACTS]:
+        if not stated[FACTS]:
             return read_items(ColumnTable(path, CsvCells(path)))
-        spec, source, columns = stream.read_facts(said[FACTS], path)
+        spec, source, columns = stream.read_facts(stated[FACTS], path)
         if spec.samples * len(spec.leads) > len(header):
-            raise stream.damaged(path, "it has fewer columns than its header says samples")
-        kinds = dict.fromkeys(("label", "patient", "record", "synthetic_mask"), pa.string())
+            raise stream.damaged(path, "it has fewer columns than samples in its header")
+        texts = ("label", "patient", "record", "start", "synthetic_mask")
+        kinds = dict.fromkeys(texts, pa.string())
         kinds |= {"valid": pa.int32(), "onset_s": pa.float64()}
         samples, contexts = _samples(spec), _contexts(spec)
         try:
@@ -152,7 +153,7 @@ class Csv(Format):
                 label=cells.label_rows(_texts(table["label"]), spec),
                 context=context,
                 source=source,
-                card=stream.read_card(said[CARD], path),
+                card=stream.read_card(stated[CARD], path),
                 **others,
             )
         except (pa.ArrowException, KeyError, ValueError, TypeError) as problem:

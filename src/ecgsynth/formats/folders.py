@@ -38,17 +38,17 @@ def _write(kind: type[Format], chunks: Iterable[Ecg], target: Path) -> None:
     target = target.resolve()
     older = _listed(target)
     names: list[str] = []
-    with atomic_write(target) as beside:
-        beside.mkdir()
+    with atomic_write(target) as temporary:
+        temporary.mkdir()
         for chunk in chunks:
             for row in range(len(chunk)):
                 names.append(f"ecg_{len(names):06d}{kind.endings[0]}")
-                kind.write([chunk[row : row + 1]], beside / names[-1])
+                kind.write([chunk[row : row + 1]], temporary / names[-1])
         index = {
             "statement": stream.statement(first), "format": kind.title, "files": names,
             "card": first.card,
         }  # fmt: skip
-        (beside / INDEX).write_text(json.dumps(index, default=str) + "\n", encoding="utf-8")
+        (temporary / INDEX).write_text(json.dumps(index, default=str) + "\n", encoding="utf-8")
     for name in {*older} - {*names}:  # of the set that had this name before
         (target / name).unlink(missing_ok=True)
 

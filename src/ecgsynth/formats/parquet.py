@@ -33,12 +33,13 @@ GROUP_BYTES = 32 * 2**20
 class Parquet(Format):
     """Parquet: a fixed-size list of samples per lead, labels and context as columns.
 
-    Columns: `label`, `labels_id`, the context's names, `patient`, `record`, `valid`, `onset_s`
-    and `marks` where known, and one of type list<float>[samples] per lead, in mV. Of partly real
-    items `synthetic_mask` is a list<bool>, lead by lead, true where a model made the sample.
+    Columns: `label`, `labels_id`, the context's names, `patient`, `record`, `valid`, `onset_s`,
+    `start` and `marks` where known (aligned beats without marks have one at R, by their class), and
+    one of type list<float>[samples] per lead, in mV. Of partly real items `synthetic_mask` is a
+    list<bool>, lead by lead, true where a model made the sample.
     `label_row` [class] stands beside where an item may carry several classes. A context or lead
     that is called like another column has an underscore behind it.
-    The schema's metadata says `statement`, `synthetic`, `source`, `ecgsynth` (spec) and `card`.
+    The schema's metadata has `statement`, `synthetic`, `source`, `ecgsynth` (spec) and `card`.
     """
 
     title = "Parquet"
@@ -85,15 +86,15 @@ class Parquet(Format):
             metadata = read_schema(path).metadata or {}
             if b"ecgsynth" not in metadata:
                 return read_items(ColumnTable(path, ParquetCells(path)))
-            said = {k.decode(): v.decode() for k, v in metadata.items()}
+            stated = {k.decode(): v.decode() for k, v in metadata.items()}
             table = read_table(path, partitioning=None)
         except (pa.ArrowException, OSError, ValueError) as problem:
             raise stream.damaged(path, problem) from None
-        spec, source, columns = stream.read_facts(said["ecgsynth"], path)
+        spec, source, columns = stream.read_facts(stated["ecgsynth"], path)
         contexts, leads = _names(spec)
         try:
             if any(table[lead].type.list_size != spec.samples for lead in leads):
-                raise ValueError("a lead has more or fewer samples than its header says")
+                raise ValueError("a lead has more or fewer samples than its header states")
             signal = np.empty((len(table), len(leads), spec.samples), np.float32)
             for k, lead in enumerate(leads):
                 signal[:, k] = _list_rows(table[lead], spec.samples)
@@ -115,7 +116,7 @@ class Parquet(Format):
                 if "synthetic_mask" in columns
                 else None,
                 source=source,
-                card=stream.read_card(said.get("card", ""), path),
+                card=stream.read_card(stated.get("card", ""), path),
                 **{name: table[name].to_numpy() for name in columns if name in ITEM_COLUMNS},
             )
         except (pa.ArrowException, KeyError, ValueError, TypeError, AttributeError) as problem:
@@ -140,8 +141,8 @@ def _table(ecg: Ecg) -> pa.Table:
     contexts, leads = _names(spec)
     for name, values in zip(contexts, ecg.context.T, strict=True):
         columns[name] = pa.array(np.ascontiguousarray(values))
-    if ecg.marks is not None:
-        columns["marks"] = _marks(ecg.marks, len(ecg))
+    if (marks := stream.marks_of(ecg)) is not None:
+        columns["marks"] = _marks(marks, len(ecg))
     if ecg.synthetic_mask is not None:
         flat = pa.array(np.ascontiguousarray(ecg.synthetic_mask).ravel())
         columns["synthetic_mask"] = pa.FixedSizeListArray.from_arrays(

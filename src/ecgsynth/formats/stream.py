@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError, reason_of
 from ecgsynth.formats.cells import one_line
 from ecgsynth.signals.acquisition import acquisition
-from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
+from ecgsynth.signals.ecg import COLUMNS, SYNTHETIC, Ecg, concatenate
+from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.vocabulary import SYMBOL_OF_AAMI
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 FILE_SCHEMA = 1
 """Version of what our files state; a file of a newer one is refused."""
 
-ITEM_COLUMNS = ("patient", "record", "valid", "onset_s")
+ITEM_COLUMNS = tuple(COLUMNS)
 """Columns of an `Ecg` that may be absent."""
 
 OPTIONAL = (*ITEM_COLUMNS, "marks", "synthetic_mask")
@@ -121,6 +123,17 @@ def regroup(chunks: Iterable[Ecg], size: int) -> Iterator[Ecg]:
         yield concatenate(waiting)
 
 
+def marks_of(ecg: Ecg) -> Marks | None:
+    """The marks; of aligned beats without any, a beat at R, with the symbol of the item's class."""
+    spec = ecg.spec
+    if ecg.marks is not None or spec.r_sample is None or spec.multilabel:
+        return ecg.marks
+    items, unknown = np.arange(len(ecg)), "Q" if spec.classes else "N"
+    symbols = [SYMBOL_OF_AAMI.get(label, unknown) for label in ecg.labels_str.tolist()]
+    every_lead, at_r = np.full(len(ecg), -1), np.full(len(ecg), spec.r_sample)
+    return Marks(items, every_lead, at_r, np.array(symbols, np.str_))
+
+
 def statement(ecg: Ecg) -> str:
     """One sentence for people, in one line: what the file holds, first whether it is synthetic."""
     return one_line(acquisition(ecg).statement)
@@ -155,7 +168,7 @@ def read_facts(text: str, path: Path) -> tuple[Spec, str, list[str]]:
         spec = Spec.from_json(stated["spec"])
         source, columns = str(stated["source"]), [str(name) for name in stated["columns"]]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise damaged(path, "its header says no spec that can be understood") from None
+        raise damaged(path, "its header states no spec that can be understood") from None
     if stated.get("synthetic") and not source.startswith(SYNTHETIC):
         source = SYNTHETIC + source  # the flag outweighs the name
     return spec, source, columns

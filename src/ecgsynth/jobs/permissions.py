@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ecgsynth.errors import EcgsynthError
 
-BESIDE = ("", "-wal", "-shm", "-journal")
+DATABASE_ENDINGS = ("", "-wal", "-shm", "-journal")
 """Endings of SQLite's additional files, which have the database's modes."""
 
 
@@ -26,12 +26,12 @@ def private_database(path: Path) -> None:
     """
     folder = path.parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for ending in BESIDE:
+    for ending in DATABASE_ENDINGS:
         _close(path.with_name(path.name + ending), make=not ending)
     if os.name != "posix":  # modes have no meaning there
         return
     status = folder.stat()
-    ours = {path.name + ending for ending in BESIDE}
+    ours = {path.name + ending for ending in DATABASE_ENDINGS}
     if status.st_uid == os.geteuid() and {one.name for one in folder.iterdir()} <= ours:
         folder.chmod(0o700)
     elif status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX:

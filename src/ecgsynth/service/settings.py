@@ -143,5 +143,5 @@ class Settings(BaseModel):
 
     def to_environment(self) -> dict[str, str]:
         """The settings as environment variables, to pass them to the workers."""
-        said = self.model_dump(mode="json", exclude_none=True)
-        return {PREFIX + name.upper(): str(value) for name, value in said.items()}
+        stated = self.model_dump(mode="json", exclude_none=True)
+        return {PREFIX + name.upper(): str(value) for name, value in stated.items()}

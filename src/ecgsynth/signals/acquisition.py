@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +13,11 @@ import numpy as np
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.synthetic_parts import Stretch, describe, stretches_of
+
+OLDEST = 150.0
+"""Years; what is above is no age (PTB-XL writes 300 for 90 and over; its reader corrects that)."""
+
+Sex = Literal["F", "M"]
 
 MIXED = ("synthetic", "items", "by", "patient", "real")
 """The entry `mixed` in the card of real items with synthetic ones among them."""
@@ -29,7 +35,7 @@ class Acquisition:
     parts: of partly real items what was made of each, in words; "" elsewhere.
     patient: of synthetic items among real ones; "" elsewhere.
     recorder: the device that recorded real ones; "" where unknown.
-    start: when the recording began; None where unknown.
+    start: when the recording began, where all items agree; None where unknown.
     age_years, sex: of the person, "F" or "M", where all items agree; None where unknown.
     """
 
@@ -41,7 +47,7 @@ class Acquisition:
     recorder: str = ""
     start: datetime | None = None
     age_years: float | None = None
-    sex: Literal["F", "M"] | None = None
+    sex: Sex | None = None
     parts: str = ""
 
     @property
@@ -81,15 +87,21 @@ class Acquisition:
 
 
 def acquisition(ecg: Ecg | Recording) -> Acquisition:
-    """What a set states of its acquisition, in its source, its card and its contexts; of a
-    recording also when it began, and with which device."""
+    """What a set states of its acquisition, in its source, its card, its contexts and its times; of
+    a recording also what its comments state of the person, and with which device it was recorded.
+    """
     if isinstance(ecg, Recording):
+        age, sex = person_of_comments(" \n".join(ecg.comments))
+        person: dict[str, Any] = {"age_years": age, "sex": sex, "start": ecg.start}
         if ecg.synthetic:
-            return Acquisition((ecg.source.removeprefix(SYNTHETIC),), "", 1, 1, start=ecg.start)
-        return Acquisition((), ecg.source, 1, 0, recorder=ecg.device, start=ecg.start)
-    age, female = (_agreed(ecg, name) for name in ("age", "sex"))
-    sex: dict[float | None, Literal["F", "M"]] = {0.0: "M", 1.0: "F"}
-    person: dict[str, Any] = {"age_years": age, "sex": sex.get(female)}
+            return Acquisition((ecg.source.removeprefix(SYNTHETIC),), "", 1, 1, **person)
+        return Acquisition((), ecg.source, 1, 0, recorder=ecg.device, **person)
+    sexes: dict[float | None, Sex] = {0.0: "M", 1.0: "F"}
+    person = {
+        "age_years": _agreed(ecg, "age"),
+        "sex": sexes.get(_agreed(ecg, "sex")),
+        "start": _agreed_start(ecg),
+    }
     mixed = (ecg.card or {}).get("mixed")
     if isinstance(mixed, Mapping) and {*MIXED} <= {*mixed}:
         made_by, patient = tuple(mixed["by"]), mixed["patient"]
@@ -133,3 +145,32 @@ def _agreed(ecg: Ecg, name: str) -> float | None:
         return None
     values = np.unique(ecg.context[:, ecg.spec.context.index(name)])
     return float(values[0]) if len(values) == 1 and np.isfinite(values[0]) else None
+
+
+def _agreed_start(ecg: Ecg) -> datetime | None:
+    """When the recording of all items began; None where they differ or it is unknown."""
+    times = [] if ecg.start is None else np.unique(ecg.start).tolist()
+    return datetime.fromisoformat(times[0]) if len(times) == 1 and times[0] else None
+
+
+def comments_of_person(about: Acquisition) -> list[str]:
+    """Age and sex as the comments of a header, which `person_of_comments` reads."""
+    names = {"F": "Female", "M": "Male"}
+    age = [] if about.age_years is None else [f"Age: {about.age_years:g}"]
+    return age + ([] if about.sex is None else [f"Sex: {names[about.sex]}"])
+
+
+def person_of_comments(text: str) -> tuple[float | None, Sex | None]:
+    """Age and sex from header comments: "69 M 1085 1629 x1", "<age>: 51", "Sex: female"."""
+    sexes: dict[str, Sex] = {"F": "F", "M": "M"}
+    short = re.match(r"\s*(-?\d+)\s+([MF])\b", text)
+    if short:
+        return _age(short[1]), sexes[short[2]]
+    age = re.search(r"\bage\b\W*?(\d+(?:\.\d+)?)", text, re.IGNORECASE)
+    sex = re.search(r"\bsex\b\W*([MF])", text, re.IGNORECASE)
+    return _age(age[1]) if age else None, sexes[sex[1].upper()] if sex else None
+
+
+def _age(text: str) -> float | None:
+    age = float(text)
+    return age if 0 < age < OLDEST else None

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ecgsynth.arguments import as_real_number, quote
+from ecgsynth.arguments import as_list, as_real_number, quote
 from ecgsynth.errors import EcgsynthError
+
+if TYPE_CHECKING:
+    from ecgsynth.signals.ecg import Ecg
 
 
 def number_array(value: Any, name: str, kind: type[np.generic] = np.float32) -> NDArray[Any]:
@@ -112,8 +116,41 @@ def check_labels(label: NDArray[np.float32], classes: Sequence[str], multilabel:
         )
 
 
+def text_tuple(value: Any, name: str) -> tuple[str, ...]:
+    """Some texts as files have them, which may be empty, hold tabs and come twice."""
+    given = as_list(value)
+    if given is None or not all(isinstance(one, str) for one in given):
+        raise EcgsynthError(f"{name} are a list of texts; got {quote(value)}.")
+    return tuple(map(str, given))
+
+
+def check_times(times: NDArray[np.str_]) -> None:
+    """Check that texts are times of ISO 8601, or empty.
+
+    Raises
+    ------
+    EcgsynthError: one is neither.
+    """
+    for text in np.unique(times).tolist():
+        try:
+            _ = text and datetime.fromisoformat(text)
+        except ValueError:
+            raise EcgsynthError(
+                f"'start' holds {quote(text)}, which is no time; write it as in "
+                "2026-01-31T08:15:00, and an unknown one as ''."
+            ) from None
+
+
 def equal_columns(one: NDArray | None, other: NDArray | None) -> bool:
     """Whether two columns are equal, NaN where the other has NaN; None equals None alone."""
     if one is None or other is None:
         return one is other
     return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+
+
+def start_of(ecg: Ecg) -> datetime | None:
+    """When the first item of a set began; None where it is unknown."""
+    if ecg.start is None or not len(ecg) or not ecg.start[0]:
+        return None
+    onset_s = 0.0 if ecg.onset_s is None else float(np.nan_to_num(ecg.onset_s[0]))
+    return datetime.fromisoformat(str(ecg.start[0])) + timedelta(seconds=onset_s)

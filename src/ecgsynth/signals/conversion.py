@@ -26,7 +26,7 @@ V_PER_MV = 1e-3
 def item_columns(ecg: Ecg) -> dict[str, Any]:
     """What is known of each item beside its signal: label, columns of the set, contexts."""
     columns: dict[str, Any] = {"label": ecg.labels_str} if ecg.spec.classes else {}
-    for name in ("patient", "record", "onset_s", "valid"):
+    for name in ("patient", "record", "start", "onset_s", "valid"):
         if getattr(ecg, name) is not None:
             columns[name] = getattr(ecg, name)
     assert ecg.context is not None

@@ -22,6 +22,7 @@ from ecgsynth.arguments import (
 from ecgsynth.errors import EcgsynthError, NotThereError
 from ecgsynth.signals.columns import (
     check_labels,
+    check_times,
     column_or_empty,
     equal_columns,
     name_array,
@@ -43,6 +44,7 @@ SHOWN = 8
 
 COLUMNS: dict[str, type[np.generic]] = {
     "patient": np.str_, "record": np.str_, "valid": np.int32, "onset_s": np.float64,
+    "start": np.str_,
 }  # fmt: skip
 """Columns of an `Ecg` with one entry an item, each of which may be None."""
 
@@ -61,6 +63,8 @@ class Ecg:
     record: [item], name of the recording; None where unknown.
     valid: [item], int32, samples before padding; None where nothing is padded.
     onset_s: [item], where the item begins in its recording, s; None where unknown.
+    start: [item], when its recording began, as in "2026-01-31T08:15:00" (ISO 8601), "" where it is
+        unknown; None where all are.
     marks: annotations; None where there are none.
     synthetic_mask: [item, lead, sample], of partly real items: where a model made the sample; None
         where all of it is what the source states.
@@ -80,6 +84,7 @@ class Ecg:
     record: NDArray[np.str_] | None = None
     valid: NDArray[np.int32] | None = None
     onset_s: NDArray[np.float64] | None = None
+    start: NDArray[np.str_] | None = None
     marks: Marks | None = None
     synthetic_mask: SyntheticMask | None = None
     source: str = "unknown"
@@ -114,6 +119,8 @@ class Ecg:
                 size = f"{len(column)} entries" if column.ndim == 1 else f"shape {column.shape}"
                 raise EcgsynthError(f"'{name}' has {size} for {count} items of signal.")
             put(name, column)
+        if self.start is not None:
+            check_times(self.start)
         if (
             self.valid is not None
             and count

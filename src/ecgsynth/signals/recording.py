@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.arguments import (
-    as_list,
     check_instance,
     check_integer,
     check_names,
@@ -25,7 +24,13 @@ from ecgsynth.arguments import (
     quote,
 )
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.columns import equal_columns, name_array, number_array
+from ecgsynth.signals.columns import (
+    equal_columns,
+    name_array,
+    number_array,
+    start_of,
+    text_tuple,
+)
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.marks import Marks, count_symbols
 from ecgsynth.signals.spec import Spec, check_band
@@ -79,7 +84,7 @@ class Annotations:
             column = number_array(getattr(self, name), f"'{name}' of the annotations", np.int64)
             object.__setattr__(self, name, column)
         object.__setattr__(self, "symbol", name_array(self.symbol, "'symbol' of the annotations"))
-        object.__setattr__(self, "note", _texts(self.note, "the notes of annotations"))
+        object.__setattr__(self, "note", text_tuple(self.note, "the notes of annotations"))
         for name in ("sample", "symbol", "channel", "subtype", "number"):
             shape = getattr(self, name).shape
             if len(shape) != 1:
@@ -122,14 +127,6 @@ class Annotations:
         return replace(part, sample=part.sample - start)
 
 
-def _texts(value: Any, name: str) -> tuple[str, ...]:
-    """Some texts as files have them, which may be empty, hold tabs and come twice."""
-    given = as_list(value)
-    if given is None or not all(isinstance(one, str) for one in given):
-        raise EcgsynthError(f"{name} are a list of texts; got {quote(value)}.")
-    return tuple(map(str, given))
-
-
 @dataclass(frozen=True, eq=False)
 class Recording:
     """One recording of one person.
@@ -140,7 +137,7 @@ class Recording:
     annotations: beats, rhythms, waves.
     name: of the recording. person: who it is of; "" = unknown. start: when it began.
     device: what recorded it. band: of the acquisition, Hz, None = unknown or open.
-    comments: header lines. doubts: sentences on what the files leave open and was assumed.
+    comments: header lines. assumptions: sentences on what the files leave open and was assumed.
     source: where it came from, "mitbih" or "synthetic:<card id>".
 
     Raises
@@ -153,7 +150,7 @@ class Recording:
     leads: tuple[str, ...]
     annotations: Annotations = field(default_factory=Annotations)
     comments: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
     name: str = ""
     person: str = ""
     start: datetime | None = None
@@ -166,8 +163,8 @@ class Recording:
         put("fs", check_positive(self.fs, "the rate of a recording, in Hz,"))
         put("leads", check_names(self.leads, "leads"))
         put("band", check_band(self.band))
-        for name in ("comments", "doubts"):
-            put(name, _texts(getattr(self, name), f"the {name} of a recording"))
+        for name in ("comments", "assumptions"):
+            put(name, text_tuple(getattr(self, name), f"the {name} of a recording"))
         for name in ("name", "person", "device", "source"):
             put(name, check_text(getattr(self, name), f"the {name} of a recording"))
         check_instance(self.annotations, Annotations, "annotations are Annotations")
@@ -258,6 +255,7 @@ class Recording:
             patient=np.full(len(first), self.person) if self.person else None,
             record=np.full(len(first), self.name) if self.name else None,
             onset_s=first / self.fs,
+            start=None if self.start is None else np.full(len(first), self.start.isoformat()),
             marks=Marks(
                 item,
                 np.full(len(item), -1),
@@ -317,4 +315,5 @@ class Recording:
             one.signal[0, :, :length], one.spec.fs, one.spec.leads, notes, band=one.spec.band,
             name="" if one.record is None else str(one.record[0]),
             person="" if one.patient is None else str(one.patient[0]), source=one.source,
+            start=start_of(one),
         )  # fmt: skip

@@ -156,7 +156,7 @@ def _parse(
                 continue
             cut, recording = part
             columns[name] = cut | {"record": np.full(len(cut["onset_s"]), name)}
-            warnings[name] = recording.doubts
+            warnings[name] = recording.assumptions
             synthetic |= any("synthetic" in line.lower() for line in recording.comments)
     if not annotated:
         aside.left_out |= _equal_length(columns, settings.samples, warnings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from ecgsynth.datasets import NOT_STATED, Inventory
+from ecgsynth.datasets import Inventory
 from ecgsynth.datasets import Settings as BaseSettings
 from ecgsynth.datasets.heartbeat_csv import parts
 from ecgsynth.datasets.heartbeat_csv.parts import FS, RECORDS, SAMPLES, WITHOUT_MLII, Columns
@@ -158,9 +157,7 @@ class HeartbeatCsv:
                     f"{split}: {_format_counts(ecg.counts())} (the public file: "
                     f"{_format_counts(PUBLISHED[split])})"
                 )
-            patient = ecg.patient if ecg.patient is not None else np.full(len(ecg), NOT_STATED)
-            pairs = Counter(zip(patient.tolist(), ecg.labels_str.tolist(), strict=True))
-            inventory.counts |= {(split, who, name): n for (who, name), n in pairs.items()}
+            inventory.count(split, ecg)
         return inventory
 
     people = MitBih.people

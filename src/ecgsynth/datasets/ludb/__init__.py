@@ -154,12 +154,8 @@ class Ludb:
                 files.read(folder, record)
             except EcgsynthError as problem:
                 inventory.add_unused(str(record), problem)
-        for split in ("train", "validation", "test"):
-            try:
-                ecg = Ludb._records(split, settings)
-            except EcgsynthError as problem:  # an empty split is a finding, not the end
-                inventory.notes.append(str(problem))
-                continue
+        splits = ("train", "validation", "test")
+        for split, ecg in inventory.loaded(lambda split: Ludb._records(split, settings), splits):
             assert ecg.marks is not None
             peaks = {n: int((ecg.marks.symbol == n).sum()) for n in ("p_peak", "r_peak", "t_peak")}
             inventory.notes.append(

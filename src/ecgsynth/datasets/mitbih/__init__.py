@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.datasets import Inventory
-from ecgsynth.datasets.beat_records import BeatDatabase, BeatSettings, beats_like
+from ecgsynth.datasets.beat_records import AnnotatedBeats, BeatDatabase, BeatSettings, beats_like
 from ecgsynth.datasets.demographics import Person, people_of_headers
 from ecgsynth.datasets.mitbih import files
 from ecgsynth.datasets.people import DS1, DS2, SAME_PERSON, VALIDATION
 from ecgsynth.registry import DATASETS
-from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 
 RECORDS: dict[str, tuple[int, ...]] = {
@@ -47,7 +45,7 @@ DATABASE = BeatDatabase(
 
 
 @DATASETS.register("mitbih")
-class MitBih:
+class MitBih(AnnotatedBeats):
     """MIT-BIH Arrhythmia Database: beats of 47 people with AAMI classes, split between patients.
 
     Splits: `train` (first 90 % of 18 DS1 records), `heldout` (their last 10 %; the mean RR is
@@ -59,10 +57,8 @@ class MitBih:
     References: Moody & Mark, IEEE EMB 20:45 (2001); de Chazal et al., IEEE TBME 51:1196 (2004).
     """
 
-    splits = tuple(RECORDS)
-    licence = "ODC-By 1.0"
+    database = DATABASE
     citation = "Moody & Mark 2001, MIT-BIH Arrhythmia Database 1.0.0, PhysioNet"
-    public = True
 
     class Settings(BeatSettings):
         """How beats are cut from the recordings: see `ecgsynth.datasets.beat_records`.
@@ -71,16 +67,6 @@ class MitBih:
         """
 
         leads: tuple[str, ...] = ("MLII",)
-
-    @staticmethod
-    def load(split: str, settings: Settings) -> Ecg:
-        """Beats of a split; the parsed recordings are cached as memory-mapped arrays."""
-        return DATABASE.load(split, settings)
-
-    @staticmethod
-    def check(settings: Settings) -> Inventory:
-        """Reads every record: what is there, what is damaged, beats per split, patient, class."""
-        return DATABASE.check(settings)
 
     @staticmethod
     def people() -> dict[str, Person]:

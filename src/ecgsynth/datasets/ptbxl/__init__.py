@@ -170,12 +170,8 @@ class PtbXl:
             f"{inventory.records:,} of the {RECORDS:,} records of PTB-XL are here; "
             f"{facts['resampled']:,} were resampled to {settings.fs:g} Hz"
         )
-        for split in ("train", "validation", "test"):
-            try:
-                ecg = PtbXl.load(split, settings)
-            except EcgsynthError as problem:  # an empty split is a finding, not the end
-                inventory.notes.append(str(problem))
-                continue
+        splits = ("train", "validation", "test")
+        for split, ecg in inventory.loaded(lambda split: PtbXl.load(split, settings), splits):
             assert ecg.patient is not None
             counts = " ".join(f"{name} {count}" for name, count in ecg.counts().items())
             people = len(set(ecg.patient.tolist()))

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-from ecgsynth.datasets import Inventory
-from ecgsynth.datasets.beat_records import BeatDatabase, BeatSettings, beats_like
+from ecgsynth.datasets.beat_records import AnnotatedBeats, BeatDatabase
 from ecgsynth.datasets.demographics import Person, people_of_headers
-from ecgsynth.datasets.leads import MAIN, SECOND
 from ecgsynth.datasets.people import GIVEN, QTDB, QTDB_NEW, QTDB_WITHOUT_BEATS, person_of
 from ecgsynth.datasets.qtdb import files
 from ecgsynth.registry import DATASETS
-from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.spec import Spec
 
 
 def _records_of(people: Iterable[str]) -> tuple[str, ...]:
@@ -39,7 +34,7 @@ DATABASE = BeatDatabase(
 
 
 @DATASETS.register("qtdb")
-class Qtdb:
+class Qtdb(AnnotatedBeats):
     """QT Database: beats of 105 records out of eight databases, waves marked by hand; 250 Hz.
 
     Splits, between people who are in neither MIT-BIH nor SVDB: `train` (first 90 % of the records
@@ -52,28 +47,10 @@ class Qtdb:
     Reference: Laguna, Mark, Goldberger & Moody, Computers in Cardiology 24:673 (1997).
     """
 
-    splits = tuple(SPLITS)
-    licence = "ODC-By 1.0"
+    database = DATABASE
     citation = "Laguna et al. 1997, QT Database 1.0.0, PhysioNet"
-    public = True
-    Settings = BeatSettings
-
-    @staticmethod
-    def load(split: str, settings: BeatSettings) -> Ecg:
-        """Beats of a split; the parsed recordings are cached as memory-mapped arrays."""
-        return DATABASE.load(split, settings)
-
-    @staticmethod
-    def check(settings: BeatSettings) -> Inventory:
-        """Reads every record: what is there, what is missing, beats per split, person, class."""
-        return DATABASE.check(settings)
 
     @staticmethod
     def people() -> dict[str, Person]:
         """Patient -> (age, sex)."""
         return people_of_headers(files.find_database(), {r: person_of("qtdb", r) for r in QTDB})
-
-    @staticmethod
-    def settings_like(spec: Spec) -> dict[str, Any]:
-        """Settings under which these recordings give beats of this spec, by the place of leads."""
-        return beats_like(spec) | {"leads": (MAIN, SECOND)[: len(spec.leads)]}

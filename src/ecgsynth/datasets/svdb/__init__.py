@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ecgsynth.datasets import Inventory, store
-from ecgsynth.datasets.beat_records import BeatDatabase, BeatSettings, beats_like
-from ecgsynth.datasets.leads import MAIN, SECOND
+from ecgsynth.datasets import store
+from ecgsynth.datasets.beat_records import AnnotatedBeats, BeatDatabase
 from ecgsynth.datasets.people import GIVEN, SVDB, SVDB_GIVEN, person_of
 from ecgsynth.registry import DATASETS
-from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.spec import Spec
 
 FS = 128.0
 
@@ -35,7 +30,7 @@ DATABASE = BeatDatabase(
 
 
 @DATASETS.register("svdb")
-class Svdb:
+class Svdb(AnnotatedBeats):
     """MIT-BIH Supraventricular Arrhythmia Database: beats of 78 people, many of class S; 128 Hz.
 
     Splits, between people: `train` (first 90 % of the records of 33 people), `heldout` (their last
@@ -47,25 +42,7 @@ class Svdb:
     Reference: Greenwald, Patil & Mark, Computers in Cardiology 17:461 (1990).
     """
 
-    splits = tuple(SPLITS)
-    licence = "ODC-By 1.0"
+    database = DATABASE
     citation = (
         "Greenwald et al. 1990, MIT-BIH Supraventricular Arrhythmia Database 1.0.0, PhysioNet"
     )
-    public = True
-    Settings = BeatSettings
-
-    @staticmethod
-    def load(split: str, settings: BeatSettings) -> Ecg:
-        """Beats of a split; the parsed recordings are cached as memory-mapped arrays."""
-        return DATABASE.load(split, settings)
-
-    @staticmethod
-    def check(settings: BeatSettings) -> Inventory:
-        """Reads every record: what is there, what is missing, beats per split, person, class."""
-        return DATABASE.check(settings)
-
-    @staticmethod
-    def settings_like(spec: Spec) -> dict[str, Any]:
-        """Settings under which these recordings give beats of this spec, by the place of leads."""
-        return beats_like(spec) | {"leads": (MAIN, SECOND)[: len(spec.leads)]}

@@ -241,11 +241,11 @@ def _known(half: Trial, whole: Trial) -> Known:
         return {}
     pool = half.synthetic
     points, unseen = embed(pool.quantised()), embedded(whole)[1]
-    values, theirs = measured(pool), measurements(whole)[1]
+    values, all_values = measured(pool), measurements(whole)[1]
     near = neighbours_of(half, len(pool))
 
     def intervals(rows: NDArray[np.int64]) -> tuple[dict[str, NDArray], Mapping[str, NDArray]]:
-        return {name: column[rows] for name, column in values.items()}, theirs
+        return {name: column[rows] for name, column in values.items()}, all_values
 
     return {
         embedded: lambda rows: (points[rows], unseen),

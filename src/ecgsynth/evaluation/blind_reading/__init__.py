@@ -123,12 +123,12 @@ def _allowed(synthetic: Ecg, real: Ecg, show_real: bool) -> None:
 
 def _tables(groups: list[str]) -> dict[str, Any]:
     """Exact bounds for every possible count, so that the page needs no statistics library."""
-    sides = {groups.count(group) // 2 for group in groups} | {len(groups) // 2}
-    both = {2 * n for n in sides}
+    halves = {groups.count(group) // 2 for group in groups} | {len(groups) // 2}
+    both = {2 * n for n in halves}
     return {
         "bounds": {
             n: [[round(end, 6) for end in interval(k, n)] for k in range(n + 1)]
-            for n in sorted(sides | both)
+            for n in sorted(halves | both)
         },
         "chance": {n: [float(f"{chance(k, n):.6g}") for k in range(n + 1)] for n in sorted(both)},
     }

@@ -3,7 +3,7 @@
 const kit = JSON.parse(document.getElementById("kit").textContent);
 const at = (id) => document.getElementById(id);
 const place = `ecgsynth-reading-${kit.kit}`;
-const state = kept() || { begun: false, told: false, round: 1, reader: "", answers: [] };
+const state = kept() || { begun: false, solved: false, round: 1, reader: "", answers: [] };
 
 function kept() {
   try {
@@ -29,8 +29,8 @@ function show() {
   const done = state.answers.length, total = kit.items.length, finished = done === total;
   at("start").hidden = state.begun;
   at("reading").hidden = !state.begun || finished;
-  at("done").hidden = !state.begun || !finished || state.told;
-  at("result").hidden = !state.begun || !finished || !state.told;
+  at("done").hidden = !state.begun || !finished || state.solved;
+  at("result").hidden = !state.begun || !finished || !state.solved;
   document.body.classList.toggle("busy", state.begun && !finished);
   kit.items.forEach((_, k) => {
     at("strips").append(figure(k));
@@ -55,14 +55,14 @@ function answer(word) {
 }
 
 function reveal() {
-  state.told = true;
+  state.solved = true;
   keep();
   show();
   at("h-result").focus();
 }
 
 function undo() {
-  if (!state.begun || state.told || !state.answers.length) return;
+  if (!state.begun || state.solved || !state.answers.length) return;
   choose(state.answers.pop().confidence);
   keep();
   show();
@@ -149,7 +149,7 @@ const clicks = {
   json: () => download(asJson(), "json"), csv: () => download(asCsv(), "csv"),
   again: () => {
     if (!confirm("Delete all answers and start again?")) return;
-    Object.assign(state, { begun: false, told: false, round: state.round + 1, answers: [] });
+    Object.assign(state, { begun: false, solved: false, round: state.round + 1, answers: [] });
     keep();
     show();
   },

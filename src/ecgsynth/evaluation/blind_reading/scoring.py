@@ -87,7 +87,7 @@ def score(kit: dict[str, Any], truth: NDArray[np.bool_], readers: Sequence[Answe
     """
     from sklearn.metrics import roc_auc_score
 
-    said = np.concatenate([reader.synthetic for reader in readers])
+    answer = np.concatenate([reader.synthetic for reader in readers])
     sure = np.concatenate([reader.confidence for reader in readers])
     groups = np.array([item["group"] for item in kit["items"]])
     true, of = np.tile(truth, len(readers)), np.tile(groups, len(readers))
@@ -95,9 +95,9 @@ def score(kit: dict[str, Any], truth: NDArray[np.bool_], readers: Sequence[Answe
     found = []
     for group in [*named, "all"] if len(named) > 1 else ["all"]:
         rows = np.full(len(of), True) if group == "all" else of == group
-        right = said[rows] == true[rows]
+        right = answer[rows] == true[rows]
         accuracy = Share.of(right)
-        signed = np.where(said[rows], sure[rows], -sure[rows])
+        signed = np.where(answer[rows], sure[rows], -sure[rows])
         found.append(
             Score(
                 group,
@@ -154,7 +154,7 @@ def read_answers(path: Path, kit: dict[str, Any]) -> Answers:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        said = {str(row["id"]): row for row in content["answers"]}
+        answers = {str(row["id"]): row for row in content["answers"]}
         owner, reader = content["kit"], str(content.get("reader") or path.stem)
         if content.get("round", 1) != 1:
             reader += " (solution known)"
@@ -171,7 +171,7 @@ def read_answers(path: Path, kit: dict[str, Any]) -> Answers:
         )
     words, sure = [], []
     for item in kit["items"]:
-        row = said.get(item["id"], {})
+        row = answers.get(item["id"], {})
         confidence = row.get("confidence")
         confidence = UNSURE if confidence is None else confidence
         if row.get("answer") not in ("real", "synthetic") or confidence not in range(1, 6):

@@ -84,14 +84,14 @@ def choose_strips(
                     f"but {count} strips need {number}; ask for fewer strips, or for other classes."
                 )
             drawn.append(pick(items, number, random))
-    sides = np.concatenate([np.full(len(e), k % 2 == 0) for k, e in enumerate(drawn)])
+    is_synthetic = np.concatenate([np.full(len(e), k % 2 == 0) for k, e in enumerate(drawn)])
     order = random.permutation(count)
     ecg = concatenate([_bare(part) for part in drawn])[order].quantised()
     return Strips(
         ecg=ecg,
         ids=[f"{number:08x}" for number in random.choice(2**32, count, replace=False)],
         groups=[str(name) for name in ecg.labels_str] if groups != [""] else [""] * count,
-        synthetic=sides[order].tolist(),
+        synthetic=is_synthetic[order].tolist(),
     )
 
 

@@ -55,21 +55,23 @@ def adherence(trial: Trial) -> dict[str, Estimate]:
     found, random = {}, trial.random("adherence")
     most = QUICK_MOST if trial.quick else MOST
     for name in trial.classes:
-        mine, theirs = (
+        generated, heldout = (
             pick(trial.part(ecg, name), most, random) for ecg in (trial.synthetic, trial.test)
         )
-        if len(mine) < MIN_ITEMS:
-            found[name] = too_few(len(mine))
+        if len(generated) < MIN_ITEMS:
+            found[name] = too_few(len(generated))
             continue
         if name not in known:
             found[name] = Estimate(float("nan"), note=f"the classifier does not have class {name}")
             continue
-        hits, real = (_hits(predict_classes, part, known.index(name)) for part in (mine, theirs))
+        hits, real = (
+            _hits(predict_classes, part, known.index(name)) for part in (generated, heldout)
+        )
         note = "no real held-out items"
-        if len(theirs):
-            text = format_estimate(mean_over(real, units(theirs), share=True))
-            note = f"of {len(theirs)} real held-out ones {text}"
-        found[name] = mean_over(hits, units(mine), share=True, note=note)
+        if len(heldout):
+            text = format_estimate(mean_over(real, units(heldout), share=True))
+            note = f"of {len(heldout)} real held-out ones {text}"
+        found[name] = mean_over(hits, units(generated), share=True, note=note)
     return found
 
 
@@ -141,9 +143,9 @@ def statement_adherence_gap(trial: Trial) -> dict[str, Estimate]:
             continue
         value, other = auc(one.asked, one.synthetic), one.real_auc
         ours = leave_one_out_auc(one.asked, one.synthetic, [one.units[0]])[0]
-        theirs = leave_one_out_auc(one.has, one.real, [one.units[1]])[0]
+        heldout = leave_one_out_auc(one.has, one.real, [one.units[1]])[0]
         left = [
-            replace(theirs, values=value - theirs.values),
+            replace(heldout, values=value - heldout.values),
             replace(ours, values=ours.values - other),
         ]
         note = f"{value:.3f}, of real items {other:.3f}"
@@ -184,15 +186,15 @@ def _statement_scores(trial: Trial) -> dict[str, StatementScores | Estimate]:
     predict_classes, known = _classifier(trial)
     random = trial.random("statement_adherence")
     most = QUICK_MOST if trial.quick else MOST
-    mine, theirs = (pick(ecg, most, random) for ecg in (trial.synthetic, trial.test))
-    predicted, real = (predict_classes(ecg.quantised()) for ecg in (mine, theirs))
-    both, found = (units(mine), units(theirs)), dict[str, StatementScores | Estimate]()
+    generated, heldout = (pick(ecg, most, random) for ecg in (trial.synthetic, trial.test))
+    predicted, real = (predict_classes(ecg.quantised()) for ecg in (generated, heldout))
+    both, found = (units(generated), units(heldout)), dict[str, StatementScores | Estimate]()
     for name in trial.classes:
         if name not in known:
             found[name] = Estimate(float("nan"), note=f"the classifier does not have {name}")
             continue
         asked, has = (
-            np.asarray(ecg.label)[:, ecg.spec.class_index(name)] > 0 for ecg in (mine, theirs)
+            np.asarray(ecg.label)[:, ecg.spec.class_index(name)] > 0 for ecg in (generated, heldout)
         )
         fewest = int(min(asked.sum(), (~asked).sum()))
         column = known.index(name)
@@ -217,16 +219,16 @@ def heart_rate_adherence(trial: Trial) -> dict[str, Estimate]:
     assert trial.test is not None
     found = {}
     for group in trial.groups:
-        mine, rows = _misses(trial, trial.synthetic, group)
-        theirs, real = _misses(trial, trial.test, group)
-        if len(mine) < MIN_ITEMS:
-            found[group or "all"] = too_few(len(mine))
+        generated, rows = _misses(trial, trial.synthetic, group)
+        heldout, real = _misses(trial, trial.test, group)
+        if len(generated) < MIN_ITEMS:
+            found[group or "all"] = too_few(len(generated))
             continue
         note = ""
-        if len(theirs):
-            text = format_estimate(mean_over(theirs, units(trial.test, real)))
-            note = f"of {len(theirs)} real ones {text}"
-        found[group or "all"] = mean_over(mine, units(trial.synthetic, rows), note=note)
+        if len(heldout):
+            text = format_estimate(mean_over(heldout, units(trial.test, real)))
+            note = f"of {len(heldout)} real ones {text}"
+        found[group or "all"] = mean_over(generated, units(trial.synthetic, rows), note=note)
     return found
 
 

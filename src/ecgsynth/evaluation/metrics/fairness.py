@@ -67,7 +67,7 @@ def _item_coverage(trial: Trial) -> NDArray[np.float64]:
     share = np.full(len(trial.test), np.nan)
     for one in neighbourhoods(trial).values():
         if not isinstance(one, Estimate):
-            share[one.rows] = one.covered
+            share[one.rows] = one.hits
     return share
 
 

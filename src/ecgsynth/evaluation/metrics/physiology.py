@@ -109,18 +109,18 @@ def delineation_failure(trial: Trial) -> dict[str, Estimate]:
     """Share of synthetic items in which no QRS can be delineated."""
     assert trial.test is not None
     found: dict[str, Estimate] = {}
-    sides = [(trial.synthetic, measurements(trial)[0]), (trial.test, measurements(trial)[1])]
+    sets = [(trial.synthetic, measurements(trial)[0]), (trial.test, measurements(trial)[1])]
     for group in trial.groups:
-        rows = [delineated_rows(trial, ecg, group) for ecg, _ in sides]
+        rows = [delineated_rows(trial, ecg, group) for ecg, _ in sets]
         if min(map(len, rows)) < MIN_ITEMS:
             found[group or "all"] = too_few(min(map(len, rows)))
             continue
-        failed, theirs = (
-            np.isnan(values["qrs"][at]) for (_, values), at in zip(sides, rows, strict=True)
+        failed, real = (
+            np.isnan(values["qrs"][at]) for (_, values), at in zip(sets, rows, strict=True)
         )
         samples = joint((trial.test, rows[1]), (trial.synthetic, rows[0]))
-        note = f"of real items {theirs.mean():.1%}"
-        found[group or "all"] = mean_against_real(failed, theirs, samples, share=True, note=note)
+        note = f"of real items {real.mean():.1%}"
+        found[group or "all"] = mean_against_real(failed, real, samples, share=True, note=note)
     return found
 
 
@@ -219,11 +219,11 @@ def _compare(trial: Trial, what: str, distance: Gap, share: bool) -> dict[str, E
     stated = FROM_CONTEXT if what == "heart_rate" and spec.r_sample is not None else ""
     found: dict[str, Estimate] = {}
     for group in trial.groups:
-        sides, there, looked, failed = [], [], [], []
+        measured, there, looked, failed = [], [], [], []
         for ecg, values in zip((trial.synthetic, trial.test), measurements(trial), strict=True):
             rows = delineated_rows(trial, ecg, group)
             known = rows[np.isfinite(values[what][rows])]
-            sides.append(values[what][known])
+            measured.append(values[what][known])
             there.append((ecg, known))
             looked.append(len(rows))
             failed.append(1 - len(known) / max(len(rows), 1))
@@ -236,11 +236,11 @@ def _compare(trial: Trial, what: str, distance: Gap, share: bool) -> dict[str, E
             )  # fmt: skip
             found[group or "all"] = Estimate(float("nan"), note=NO_MEAN_RR if no_mean else missing)
             continue
-        fewest = min(fewest, *map(len, sides))
+        fewest = min(fewest, *map(len, measured))
         if fewest < MIN_ITEMS:
             found[group or "all"] = too_few(fewest)
             continue
-        one = _estimate((sides[0], sides[1]), joint(*there), distance, what, share)
+        one = _estimate((measured[0], measured[1]), joint(*there), distance, what, share)
         note = "; ".join(filter(None, (one.note, missing, stated)))
         found[group or "all"] = replace(one, note=note)
     return found
@@ -254,12 +254,12 @@ def _estimate(
     share: bool,
 ) -> Estimate:
     """The distance of two samples with its interval. samples: over synthetic, then real items."""
-    (ours, theirs), value = pair, np.concatenate(pair)
+    (synthetic, real), value = pair, np.concatenate(pair)
     order = np.argsort(value, kind="stable")
     width = np.append(np.diff(value[order]), 0.0)
     # One row for all items, then one without each unit.
     weight = np.array([np.ones(len(value)), *(w for one in samples for w in one.kept())])
-    weights = np.split(weight, [len(ours)], 1)
+    weights = np.split(weight, [len(synthetic)], 1)
     shares = [side / np.maximum(side.sum(1, keepdims=True), 1e-12) for side in weights]
     gap = np.cumsum(np.concatenate([shares[0], -shares[1]], 1)[:, order], 1)
     # The cumulative shares of equal values are compared after the last of them.
@@ -271,5 +271,5 @@ def _estimate(
         for values, one in zip(np.split(np.array(without), ends[:-1]), samples, strict=True)
     ][::-1]  # the real people first
     digits = 2 if MEASUREMENTS[what][1] == "mV" else 0
-    note = f"median {np.median(ours):.{digits}f}, of real items {np.median(theirs):.{digits}f}"
+    note = f"median {np.median(synthetic):.{digits}f}, of real items {np.median(real):.{digits}f}"
     return interval(float(figure), left, items=min(map(len, pair)) if share else None, note=note)

@@ -101,10 +101,10 @@ def trts(trial: Trial) -> dict[str, Estimate]:
         raise NotApplicable(f"needs two classes of {MIN_ITEMS} synthetic and training items each")
     test = select_classes(trial.synthetic, shared)
     columns = [trial.train.spec.class_index(name) for name in shared]
-    said = np.stack(
+    predicted = np.stack(
         [predict(net, _seen(trial, test))[:, columns] for net in networks_of_equal_counts(trial)]
     )
-    return scores(test, said) | found
+    return scores(test, predicted) | found
 
 
 @once
@@ -120,14 +120,14 @@ def predictions_of_real_model(trial: Trial) -> NDArray[np.floating]:
     all of them, or on as many as synthetic ones, whichever is better."""
     assert trial.train is not None
     test = _test(trial)
-    said = [_predict_all(trial, networks_of_equal_counts(trial), test)]
+    predicted = [_predict_all(trial, networks_of_equal_counts(trial), test)]
     if len(trial.train) > 1.2 * len(_real_of_equal_counts(trial)) and not trial.quick:
-        said.append(
+        predicted.append(
             _predict_all(
                 trial, _train_networks(trial, select_classes(trial.train, trial.classes)), test
             )
         )
-    return max(said, key=lambda each: float(np.mean([merit(test, one) for one in each])))
+    return max(predicted, key=lambda each: float(np.mean([merit(test, one) for one in each])))
 
 
 @once

@@ -35,10 +35,11 @@ class Npz(Format):
     """NumPy archive: `data [item, lead, sample]`, labels, patients, context, card.
 
     Per item: `data`, `labels_id`, `labels_str`, `label` [item, class], `context` and, where known,
-    `pid`, `record`, `valid`, `onset_s`. Once: `classes`, `leads`, `fs` (Hz), `unit`,
+    `pid`, `record`, `valid`, `onset_s`, `start`. Once: `classes`, `leads`, `fs` (Hz), `unit`,
     `context_names`, `synthetic`, `source`, `statement`, and `spec` and `card` as JSON.
     `synthetic_mask` [item, lead, sample] is True where a model made a sample of partly real items.
-    Marks, where there are any: `marks_item`, `marks_lead`, `marks_sample`, `marks_symbol`.
+    Marks, where there are any: `marks_item`, `marks_lead`, `marks_sample`, `marks_symbol`; aligned
+    beats without marks have one at R, by their class.
     """
 
     title = "NPZ"
@@ -120,9 +121,10 @@ def _arrays(ecg: Ecg, start: int) -> dict[str, NDArray]:
             arrays[NAMES.get(name, name)] = getattr(ecg, name)
     if ecg.synthetic_mask is not None:
         arrays["synthetic_mask"] = ecg.synthetic_mask
-    if ecg.marks is not None:
-        arrays |= {f"marks_{name}": getattr(ecg.marks, name) for name in _MARKS}
-        arrays["marks_item"] = ecg.marks.item + start
+    marks = stream.marks_of(ecg)
+    if marks is not None:
+        arrays |= {f"marks_{name}": getattr(marks, name) for name in _MARKS}
+        arrays["marks_item"] = marks.item + start
     return arrays
 
 

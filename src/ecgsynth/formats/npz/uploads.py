@@ -1,4 +1,4 @@
-"""What the arrays of a stranger's NPZ say of their size against what they hold."""
+"""The size that the arrays of a stranger's NPZ state, compared with what they hold."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def check(file: BinaryIO, most_bytes: int, most_files: int) -> None:
 
     Raises
     ------
-    EcgsynthError: it is no archive of arrays, damaged, or an array says more than it holds.
+    EcgsynthError: it is no archive of arrays, damaged, or an array states more than it holds.
     """
-    with archives.opened(file, most_bytes, most_files) as archive:
+    with archives.open_archive(file, most_bytes, most_files) as archive:
         members = archives.files_in(archive)
         if not all(member.filename.endswith(".npy") for member in members):
             raise EcgsynthError("the file is a zip, but no NPZ: not all in it are .npy arrays.")
@@ -61,14 +61,14 @@ def check_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
         raise EcgsynthError(f"'{member.filename}' is not a plain array of numbers or text.")
     try:
         size = np.dtype(descr[1].decode()).itemsize
-        said = math.prod(int(number) for number in shape[1].split(b",") if number.strip()) * size
+        stated = math.prod(int(number) for number in shape[1].split(b",") if number.strip()) * size
     except (TypeError, ValueError):
         raise EcgsynthError(
             f"'{member.filename}' is not a plain array of numbers or text."
         ) from None
     there = member.file_size - begin
-    if said > there and descr[1] != b"|O":  # objects are never read, whatever is said of them
+    if stated > there and descr[1] != b"|O":  # objects are never read, whatever is stated
         raise EcgsynthError(
-            f"'{member.filename}' states {readable(said)} in its header and has "
+            f"'{member.filename}' states {readable(stated)} in its header and has "
             f"{readable(max(there, 0))}; it is damaged or cut short, save it again."
         )

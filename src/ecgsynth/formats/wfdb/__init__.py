@@ -58,7 +58,7 @@ class Wfdb(Format):
     """WFDB folder: 16-bit records in steps of 1 uV, R peaks as annotations, RECORDS, items.csv.
 
     Items of 3 s and more are a record each. Shorter ones (beats) stand end to end, 500 to a
-    record: windows, not a continuous rhythm, which the header says too. Every beat has one
+    record: windows, not a continuous rhythm, which the header states too. Every beat has one
     annotation in `.atr`, the marked ones of its item or else one at its R peak with the symbol of
     its class; fiducials stand in `.fid`, as "(", "p", "N", "t" and ")".
     `items.csv` holds label, patient and context of each item, `card.json` the model's card.
@@ -154,8 +154,8 @@ class Wfdb(Format):
             raise EcgsynthError(f"no record of {path} can be read: {reason}")
         if problems:
             log.warning("%d of %d records of %s were left out.", len(problems), len(names), path)
-        for doubt in summarise({name: each.doubts for name, each in recordings.items()}):
-            log.warning("%s", doubt)
+        for warning in summarise({name: each.assumptions for name, each in recordings.items()}):
+            log.warning("%s", warning)
         stated = _stated(next(iter(recordings.values())))
         return _own(recordings, stated, folder) if stated else _foreign(recordings, path)
 
@@ -249,15 +249,15 @@ def _foreign(recordings: dict[str, Recording], path: Path) -> Ecg:
     """Every record of others as one item."""
     first_name, first = next(iter(recordings.items()))
     for name, other in recordings.items():
-        for what, mine, its in (
+        for what, expected, actual in (
             ("leads", first.leads, other.leads),
             ("sampling rate", first.fs, other.fs),
             ("length", first.signal.shape[1], other.signal.shape[1]),
         ):
-            if mine != its:
+            if expected != actual:
                 raise EcgsynthError(
-                    f"the records of {path} differ in {what} ({first_name}: {mine}, {name}: "
-                    f"{its}); read them with the data set `folder`, which cuts them to one size."
+                    f"the records of {path} differ in {what} ({first_name}: {expected}, {name}: "
+                    f"{actual}); read them with the data set `folder`, which cuts them to one size."
                 )
     spec = Spec(first.leads, first.fs, first.signal.shape[1])
     signal = np.stack([recording.signal for recording in recordings.values()])
@@ -265,11 +265,14 @@ def _foreign(recordings: dict[str, Recording], path: Path) -> Ecg:
         Marks(np.zeros(len(r), np.int64), np.full(len(r), -1), r.sample, r.symbol)
         for r in (recording.annotations for recording in recordings.values())
     ]
-    said = " ".join(comment for r in recordings.values() for comment in r.comments)
+    comments = " ".join(comment for r in recordings.values() for comment in r.comments)
     return Ecg(
         signal,
         spec,
         record=np.array([*recordings]),
+        start=np.array([r.start.isoformat() if r.start else "" for r in recordings.values()])
+        if any(recording.start for recording in recordings.values())
+        else None,
         marks=Marks.join(marks, [1] * len(marks)) if any(len(mark) for mark in marks) else None,
-        source=("synthetic:" if "SYNTHETIC" in said else "") + path.name,
+        source=("synthetic:" if "SYNTHETIC" in comments else "") + path.name,
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from ecgsynth.errors import DamagedFileError
@@ -57,7 +59,8 @@ class Header:
 
     fs: frames a second; None where it is not stated. frames: None where they are not stated.
     segments: (name, frames) in order, "~" for a gap; then there are no signals.
-    comments: lines that begin with #, without it.
+    comments: lines that begin with #, without it. start: when the recording began, where date and
+    time are stated.
     """
 
     path: Path
@@ -66,6 +69,7 @@ class Header:
     signals: tuple[Signal, ...] = ()
     segments: tuple[tuple[str, int], ...] = ()
     comments: tuple[str, ...] = ()
+    start: datetime | None = None
 
     @property
     def rate(self) -> float:
@@ -144,7 +148,7 @@ def _parse(path: Path, lines: list[str]) -> Header:
             raise ValueError(f"'{words[2][:40]}' is no sampling rate")
         fs = float(rate[1])
     frames = _parse_count(words[3], "number of samples") if len(words) > 3 else 0
-    header = Header(path, fs, frames or None)
+    header = Header(path, fs, frames or None, start=_start(words[4:6]))
     rows = lines[1:]
     wanted = _parse_count(segments, "number of segments") if segments else count
     if len(rows) != wanted:
@@ -154,6 +158,14 @@ def _parse(path: Path, lines: list[str]) -> Header:
         return replace(header, segments=tuple(_segment(row) for row in rows))
     signals = tuple(_signal(row, k) for k, row in enumerate(rows))
     return replace(header, signals=signals)
+
+
+def _start(words: list[str]) -> datetime | None:
+    """When a recording began; None of a time without a date, and of one that no clock shows."""
+    for pattern in ("%H:%M:%S %d/%m/%Y", "%H:%M:%S.%f %d/%m/%Y"):
+        with suppress(ValueError):
+            return datetime.strptime(" ".join(words), pattern)
+    return None
 
 
 def _segment(row: str) -> tuple[str, int]:

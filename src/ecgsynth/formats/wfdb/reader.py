@@ -150,10 +150,10 @@ def read_outline(path: Path, leads: tuple[str, ...] | None = None) -> tuple[tupl
 def _recording(path: Path, leads: tuple[str, ...] | None, annotations: str | None) -> Recording:
     header = read_header(path)
     parts = _segments(header)
-    doubts: list[str] = []
-    wanted = _chosen(header, parts, leads, doubts)
+    warnings: list[str] = []
+    wanted = _chosen(header, parts, leads, warnings)
     used = _used(path, parts, wanted)
-    doubts += _assumed(header, [signal for _, signal in used])
+    warnings += _assumed(header, [signal for _, signal in used])
     per_frame, fs = _per_frame(used), _rate(header, used)
     frames = sum(count for count, _ in parts)
     _check_size(path, len(wanted) * frames * per_frame, per_frame, used)
@@ -162,9 +162,17 @@ def _recording(path: Path, leads: tuple[str, ...] | None, annotations: str | Non
     lines += [line for _, part in parts if part is not None for line in part.comments]
     notes = Annotations()
     if annotations:
-        notes = _annotations(path, annotations, header, (fs, signal.shape[1]), doubts)
+        notes = _annotations(path, annotations, header, (fs, signal.shape[1]), warnings)
     return Recording(
-        signal, fs, wanted, notes, tuple(lines), tuple(doubts), name=path.name, source=path.name
+        signal,
+        fs,
+        wanted,
+        notes,
+        tuple(lines),
+        tuple(warnings),
+        name=path.name,
+        source=path.name,
+        start=header.start,
     )
 
 
@@ -237,7 +245,7 @@ def _check_segment(header: Header, part: Header, frames: int) -> None:
         )
     if part.frames is not None and frames and part.frames != frames:
         raise DamagedFileError(
-            f"the segment {part.path.name} has {part.frames} samples, but {name}.hea says "
+            f"the segment {part.path.name} has {part.frames} samples, but {name}.hea states "
             f"{frames}; mend it, or copy it again."
         )
 
@@ -246,7 +254,7 @@ def _chosen(
     header: Header,
     parts: list[tuple[int, Header | None]],
     leads: tuple[str, ...] | None,
-    doubts: list[str],
+    warnings: list[str],
 ) -> tuple[str, ...]:
     """The leads to read, all of them there, once and in a voltage."""
     name = header.path.name
@@ -254,12 +262,12 @@ def _chosen(
     for frames, part in parts:
         for signal in part.signals if part is not None else ():
             here = units.setdefault(signal.name, [])
-            here += [signal.unit] * bool(frames)  # a layout, of length 0, says only the order
+            here += [signal.unit] * bool(frames)  # a layout, of length 0, states only the order
     if not units or not sum(frames for frames, _ in parts):
         raise EcgsynthError(f"{name} holds no signal.")
     unit_of = {
-        lead: next((unit for unit in said if per_mv(unit) is None), "mV")
-        for lead, said in units.items()
+        lead: next((unit for unit in stated if per_mv(unit) is None), "mV")
+        for lead, stated in units.items()
     }
     absent = [lead for lead in leads or () if lead not in unit_of]
     if absent:
@@ -268,8 +276,8 @@ def _chosen(
     if leads is None:
         leads = tuple(lead for lead in unit_of if lead not in other)
         if leads and other:
-            told = ", ".join(f"{lead} ({unit_of[lead]})" for lead in other)
-            doubts.append(f"no voltage and left out: {told}.")
+            others = ", ".join(f"{lead} ({unit_of[lead]})" for lead in other)
+            warnings.append(f"no voltage and left out: {others}.")
         leads = leads or tuple(unit_of)
     wrong = next((lead for lead in leads if lead in other), None)
     if wrong is not None:
@@ -334,13 +342,13 @@ def _at(wave: NDArray[np.float32], own_fs: float, fs: float) -> NDArray[np.float
 
 
 def _annotations(
-    path: Path, ending: str, header: Header, size: tuple[float, int], doubts: list[str]
+    path: Path, ending: str, header: Header, size: tuple[float, int], warnings: list[str]
 ) -> Annotations:
     """size: rate, Hz, and samples of the recording."""
     fs, samples = size
     marks = read_annotations(path.with_name(f"{path.name}.{ending}"))
     if not marks.whole:
-        doubts.append(f"{ending} does not end with the mark of its end: some may be missing.")
+        warnings.append(f"{ending} does not end with the mark of its end: some may be missing.")
     sample = marks.samples_at(fs, header.rate)
     inside = (sample >= 0) & (sample < samples)
     return Annotations(

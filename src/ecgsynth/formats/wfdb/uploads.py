@@ -40,7 +40,7 @@ def _check_header(header: Path, there: set[str], most_bytes: int) -> int:
     Returns the bytes of signal that it speaks of.
     """
     text = header.read_text(encoding="utf-8", errors="replace")
-    size = _said_size(header.name, text, most_bytes)
+    size = _stated_size(header.name, text, most_bytes)
     rows = [row.split() for row in text.splitlines() if row.strip() and row[0] != "#"]
     several = bool(rows) and "/" in rows[0][0]
     what, ending = ("segment", ".hea") if several else ("file", "")
@@ -55,7 +55,7 @@ def _check_header(header: Path, there: set[str], most_bytes: int) -> int:
     return size
 
 
-def _said_size(name: str, text: str, most_bytes: int) -> int:
+def _stated_size(name: str, text: str, most_bytes: int) -> int:
     """Bytes of the signal that a WFDB header states, as 32 bits a sample.
 
     Raises
@@ -63,10 +63,10 @@ def _said_size(name: str, text: str, most_bytes: int) -> int:
     EcgsynthError: more than `most_bytes`.
     """
     rows = [row.split() for row in text.splitlines() if row.strip() and row[0] != "#"]
-    said = [word for word in rows[0][1:4:2] if word.isdecimal()] if rows else []
-    if len(said) < 2:  # how many samples there are follows from the files
+    sizes = [word for word in rows[0][1:4:2] if word.isdecimal()] if rows else []
+    if len(sizes) < 2:  # how many samples there are follows from the files
         return 0
-    leads, samples = (int(word[:20]) for word in said)
+    leads, samples = (int(word[:20]) for word in sizes)
     frames = [re.match(r"\d+x(\d{1,9})", row[1]) for row in rows[1:] if len(row) > 1]
     size = 4 * samples * max(leads, sum(int(found[1]) if found else 1 for found in frames))
     return _at_most(name, size, most_bytes)

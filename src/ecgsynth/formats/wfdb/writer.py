@@ -17,7 +17,8 @@ from ecgsynth.formats import cells, stream
 from ecgsynth.formats.digitise import digitise, gains
 from ecgsynth.formats.wfdb.annotation_writer import encode_annotations
 from ecgsynth.formats.wfdb.annotations import SYMBOLS
-from ecgsynth.signals.acquisition import Acquisition, acquisition
+from ecgsynth.signals.acquisition import Acquisition, acquisition, comments_of_person
+from ecgsynth.signals.columns import start_of
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.synthetic_parts import Stretch, leads_by_stretch, name_stretch, stretches_of
@@ -42,7 +43,7 @@ WAVE_OF = {
     "qrs_onset": ("(", 1), "r_peak": ("N", 1), "qrs_offset": (")", 1),
     "t_onset": ("(", 2), "t_peak": ("t", 2), "t_offset": (")", 2),
 }  # fmt: skip
-"""Fiducial -> WFDB's symbol and number. The number tells the wave of a bracket, as in the files of
+"""Fiducial -> WFDB's symbol and number. The number names the wave of a bracket, as in the files of
 PhysioNet's ecgpuwave: 0 P, 1 QRS, 2 T."""
 
 OF_ONE_LEAD = 1
@@ -87,6 +88,7 @@ def write_record(ecg: Ecg, name: str, folder: Path) -> None:
         adc_gain=gain,
         baseline=[0] * len(spec.leads),
         comments=comment_lines(ecg, acquisition(ecg)),
+        base_datetime=start_of(ecg) if len(ecg) == 1 else None,
         write_dir=str(folder),
     )
     if ecg.marks is not None:
@@ -100,6 +102,7 @@ def write_record(ecg: Ecg, name: str, folder: Path) -> None:
 def comment_lines(ecg: Ecg, header: Acquisition) -> list[str]:
     """The comments of a header: what the items are, for people and for programs."""
     spec, comments = ecg.spec, textwrap.wrap(cells.one_line(header.statement), 200)
+    comments += comments_of_person(header)
     if len(ecg) > 1 or spec.seconds < LONG_S:
         comments.append(f"Windows of {spec.samples} samples end to end; not a continuous rhythm.")
     # Header lines may hold 255 characters: the facts go over several of them.
@@ -191,7 +194,7 @@ def _marks(ecg: Ecg) -> Iterator[tuple[int, int, int, str]]:
 
 
 def _code(symbol: str) -> tuple[str, int, str]:
-    """WFDB symbol, number and note of a mark; the note keeps what the symbol cannot say."""
+    """WFDB symbol, number and note of a mark; the note keeps what the symbol cannot hold."""
     if symbol in CODES:
         return symbol, 0, ""
     if RHYTHM.fullmatch(symbol):  # a change of rhythm, as PhysioNet's databases name it

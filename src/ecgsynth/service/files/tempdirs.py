@@ -26,7 +26,7 @@ def scratch() -> Iterator[Path]:
     """
     clear_stale()
     mask = os.umask(0o077)
-    before, told = tempfile.gettempdir(), os.environ.get("TMPDIR")
+    before, setting = tempfile.gettempdir(), os.environ.get("TMPDIR")
     place = _create()
     os.environ["TMPDIR"] = tempfile.tempdir = str(place)
     try:
@@ -34,10 +34,10 @@ def scratch() -> Iterator[Path]:
     finally:
         os.umask(mask)
         tempfile.tempdir = before
-        if told is None:
+        if setting is None:
             del os.environ["TMPDIR"]
         else:
-            os.environ["TMPDIR"] = told
+            os.environ["TMPDIR"] = setting
         shutil.rmtree(place, ignore_errors=True)
 
 
@@ -55,8 +55,8 @@ def clear_stale() -> None:
     """
     if fcntl is None:
         return
-    mine = Path(tempfile.gettempdir())
-    root = mine.parent if mine.name.startswith(PREFIX) else mine
+    folder = Path(tempfile.gettempdir())
+    root = folder.parent if folder.name.startswith(PREFIX) else folder
     for place in root.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):  # locked, already deleted, or of another user
             if place.is_symlink() or place.stat().st_uid != os.getuid():

@@ -89,7 +89,7 @@ def check(file: BinaryIO, name: str, most_bytes: int, most_files: int) -> str:
     """
     file.seek(0)
     if PurePosixPath(name).suffix.lower() == ZIP:
-        with archives.opened(file, most_bytes, most_files) as archive:
+        with archives.open_archive(file, most_bytes, most_files) as archive:
             return kind_of(name, [member.filename for member in archives.files_in(archive)])
     format = kind_of(name)
     contract.named(format).check_upload(file, most_bytes, most_files)

@@ -120,8 +120,8 @@ class Guard:
         if origin and not own:
             raise Problem(403, f"pages of {origin[:80]} may not call this service; see `origins`.")
         path = scope["path"]
-        opened = self.report_tokens.opens(scope["method"], path, scope["query_string"])
-        if self.key and path.startswith(KEYED) and path != HEALTH and not opened:
+        has_token = self.report_tokens.opens(scope["method"], path, scope["query_string"])
+        if self.key and path.startswith(KEYED) and path != HEALTH and not has_token:
             scheme, _, given = headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), self.key):
                 why = "this key is wrong" if given else "a key is needed"
@@ -257,8 +257,8 @@ def _is_address(host: str) -> bool:
 
 def _length(headers: Headers) -> int:
     """Bytes of a body by its Content-Length header, if valid."""
-    said = headers.get("content-length", "")
-    return int(said) if said.isdecimal() and len(said) < 20 else 0
+    length = headers.get("content-length", "")
+    return int(length) if length.isdecimal() and len(length) < 20 else 0
 
 
 async def _nothing() -> Message:

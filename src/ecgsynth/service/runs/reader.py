@@ -170,8 +170,8 @@ def alarm(line: Line) -> dict[str, Any] | None:
     """The alarm of a line: examples, alarm, saw, try; missing texts are empty."""
     if "alarm" not in line:
         return None
-    told = {name: line[name] for name in ("examples", "back_from") if name in line}
-    return told | {name: str(line.get(name, "")) for name in ("alarm", "saw", "try")}
+    facts = {name: line[name] for name in ("examples", "back_from") if name in line}
+    return facts | {name: str(line.get(name, "")) for name in ("alarm", "saw", "try")}
 
 
 def thin(points: list[list[float]]) -> list[list[float]]:

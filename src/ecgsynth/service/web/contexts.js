@@ -53,7 +53,7 @@ function slider(one) {
   });
   const output = make("output", { for: id, class: "value" });
   const again = make("button", { type: "button", class: "small", "aria-label": `Draw ${titleOf(one.name)} from the prior` }, "Draw");
-  const tell = () => {
+  const show = () => {
     const drawn = range.dataset.drawn === "true";
     output.textContent = drawn ? "drawn from the prior" : valueText(one, range.valueAsNumber);
     range.setAttribute("aria-valuetext", output.textContent);
@@ -61,15 +61,15 @@ function slider(one) {
   };
   range.addEventListener("input", () => {
     range.dataset.drawn = "false";
-    tell();
+    show();
   });
   again.addEventListener("click", () => {
     range.value = String(round(one.median));
     range.dataset.drawn = "true";
-    tell();
+    show();
     range.focus();
   });
-  tell();
+  show();
   return make("div", { class: "context" }, make("label", { for: id }, titleOf(one.name)), output, range, again);
 }
 

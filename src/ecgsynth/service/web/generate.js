@@ -76,7 +76,7 @@ async function generate() {
     shown = { asked: wanted, model: one, spec: set.spec, items, id: set.model, warnings: set.warnings || [] };
     by("waiting").hidden = true;
     history.replaceState(null, "", address());
-    tell();
+    describe();
     document.body.classList.remove("fresh");
     stage.show(shown);
     measured();
@@ -138,18 +138,18 @@ function nothing(why) {
   shown = null;
   stage.clear();
   by("measures").tBodies[0].replaceChildren();
-  for (const id of ["status", "provenance", "doubt"]) by(id).textContent = "";
+  for (const id of ["status", "provenance", "warning"]) by(id).textContent = "";
   by("make-problem").textContent = why;
   by("waiting").hidden = false;
   by("waiting").textContent = `${why} Nothing is drawn.`;
 }
 
-function tell() {
+function describe() {
   const { items, asked: wanted, id, spec } = shown;
   const kind = isBeat(spec) ? "beat" : "record";
   const few = items.length < wanted.count ? ` The first ${items.length} are drawn; a file holds all.` : "";
   by("status").textContent = `${wanted.count} synthetic ${kind}${wanted.count > 1 ? "s" : ""}.${few}`;
-  by("doubt").textContent = shown.warnings.join(" ");
+  by("warning").textContent = shown.warnings.join(" ");
   by("provenance").textContent = `${id} · seed ${wanted.seed}`;
 }
 

@@ -68,7 +68,7 @@ export class Work {
     this.id = job.id;
     sessionStorage.setItem(this.kept, job.id);
     for (;;) {
-      this.tell(job);
+      this.announce(job);
       if (!OPEN.includes(job.state)) break;
       await pause(LOOK_MS);
       try {
@@ -85,7 +85,7 @@ export class Work {
     return idle;
   }
 
-  tell(job) {
+  announce(job) {
     this.bar.value = job.state === "done" ? 1 : job.share;
     // A screen reader announces changes of state, and reads the progress on request.
     this.doing.ariaLive = job.state === "running" ? "off" : "polite";

@@ -144,12 +144,12 @@ function figures(rows) {
 
 function line(row, again = false) {
   const decimals = (value) => (value === null || value === undefined ? 0 : Math.abs(value) >= 10 ? 1 : 3);
-  const tell = (value) => figure(value, decimals(value));
+  const shown = (value) => figure(value, decimals(value));
   const share = row.score === null ? null : Math.max(0, Math.min(1, row.score));
   return make("tr", { title: row.note || "" }, make("th", { scope: "row" }, ...(again ? [make("span", { class: "bare" }, row.title)] : [row.title, make("small", {}, [row.metric, row.unit === "1" ? "" : row.unit].filter(Boolean).join(", "))])),
-    make("td", {}, row.group), make("td", { class: "value" }, tell(row.value)),
-    make("td", {}, row.low === null || row.high === null ? "–" : `${tell(row.low)} to ${tell(row.high)}`),
-    make("td", {}, tell(row.controls.gaussian)), make("td", {}, tell(row.controls.real)),
+    make("td", {}, row.group), make("td", { class: "value" }, shown(row.value)),
+    make("td", {}, row.low === null || row.high === null ? "–" : `${shown(row.low)} to ${shown(row.high)}`),
+    make("td", {}, shown(row.controls.gaussian)), make("td", {}, shown(row.controls.real)),
     make("td", {}, share === null ? "–" : make("meter", { min: 0, max: 1, value: share, "aria-label": `${Math.round(100 * share)} %` }), share === null ? "" : make("small", {}, `${Math.round(100 * row.score)} %`)));
 }
 

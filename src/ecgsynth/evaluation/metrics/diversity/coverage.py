@@ -69,9 +69,9 @@ def coverage_worst_person(trial: Trial) -> dict[str, Estimate]:
             note = f"no person has {MIN_ITEMS} evaluated items"
             found[name or "all"] = Estimate(float("nan"), note=note)
             continue
-        share = np.bincount(number, one.covered) / items
+        share = np.bincount(number, one.hits) / items
         worst = enough[share[enough].argmin()]
-        theirs = one.rows[number == worst]
+        own_rows = one.rows[number == worst]
         people = f"{len(enough)} people, whose median is {np.median(share[enough]):.3f}"
         note = (
             f"the lowest of {people}"
@@ -79,7 +79,7 @@ def coverage_worst_person(trial: Trial) -> dict[str, Estimate]:
             else f"no other person has {MIN_ITEMS} items"
         )
         if is_public(trial.test.source) and trial.test.record is not None:
-            note += f"; record {' and '.join(np.unique(trial.test.record[theirs]))}"
+            note += f"; record {' and '.join(np.unique(trial.test.record[own_rows]))}"
         found[name or "all"] = Estimate(float(share[worst]), note=note)
     return found
 
@@ -144,12 +144,12 @@ class Neighbourhoods:
     Attributes
     ----------
     rows: [real] rows of the test set.
-    covered: [real] share of draws with a synthetic item in its neighbourhood.
+    hits: [real] share of draws with a synthetic item in its neighbourhood.
     density: [real] number of synthetic items there, over the expected number.
     """
 
     rows: NDArray[np.int64]
-    covered: NDArray[np.float64]
+    hits: NDArray[np.float64]
     density: NDArray[np.float64]
 
 
@@ -164,8 +164,8 @@ def neighbourhoods_signal(trial: Trial) -> Mapping[str, Neighbourhoods | Estimat
     """The same, sample by sample."""
     assert trial.test is not None
     sets = (trial.synthetic.quantised().signal, trial.test.quantised().signal)
-    ours, theirs = (signal.reshape(len(signal), -1) for signal in sets)
-    return neighbourhoods_of(trial, (ours, theirs))
+    synthetic, real = (signal.reshape(len(signal), -1) for signal in sets)
+    return neighbourhoods_of(trial, (synthetic, real))
 
 
 def neighbourhoods_of(
@@ -182,18 +182,18 @@ def neighbourhoods_of(
     found: dict[str, Neighbourhoods | Estimate] = {}
     for name in trial.groups:
         random = trial.random("coverage")
-        rows, theirs = members(trial.synthetic, name), members(trial.test, name)
-        size = min(len(rows), len(theirs))
+        rows, real = members(trial.synthetic, name), members(trial.test, name)
+        size = min(len(rows), len(real))
         if size < MIN_ITEMS:
             found[name] = too_few(size)
             continue
         rows = random.permutation(rows)
-        theirs = np.sort(random.permutation(theirs)[:size])
+        real = np.sort(random.permutation(real)[:size])
         rows = rows[: min(MAX_DRAWS, len(rows) // size) * size].reshape(-1, size)
-        near = [within(points[1][theirs], points[0][part]) for part in rows]
-        covered = np.mean([one.any(1) for one in near], 0)
+        near = [within(points[1][real], points[0][part]) for part in rows]
+        hits = np.mean([one.any(1) for one in near], 0)
         density = np.mean([one.sum(1) for one in near], 0) / NEIGHBOURS
-        found[name] = Neighbourhoods(theirs, covered, density)
+        found[name] = Neighbourhoods(real, hits, density)
     return found
 
 
@@ -204,7 +204,7 @@ def _coverage(trial: Trial, known: Known) -> dict[str, Estimate]:
     assert trial.test is not None
     return {
         name or "all": one if isinstance(one, Estimate)
-        else mean_over(one.covered, units(trial.test, one.rows), share=True)
+        else mean_over(one.hits, units(trial.test, one.rows), share=True)
         for name, one in known.items()
     }  # fmt: skip
 

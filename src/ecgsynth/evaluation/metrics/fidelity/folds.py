@@ -65,13 +65,13 @@ class TwoSampleSets:
             return self
         rows = []
         for name in np.unique(self.label):
-            sides = [np.flatnonzero((self.label == name) & (self.truth == k)) for k in (0, 1)]
-            count = max(1, round(most * len(sides[0]) / len(self.real)))
-            rows.append([np.sort(random.permutation(side)[:count]) for side in sides])
-        theirs, ours = (np.concatenate(parts) for parts in zip(*rows, strict=True))
-        every, synthetic = np.concatenate([theirs, ours]), self.synthetic[ours - len(self.real)]
+            members = [np.flatnonzero((self.label == name) & (self.truth == k)) for k in (0, 1)]
+            count = max(1, round(most * len(members[0]) / len(self.real)))
+            rows.append([np.sort(random.permutation(part)[:count]) for part in members])
+        real, other = (np.concatenate(parts) for parts in zip(*rows, strict=True))
+        every, synthetic = np.concatenate([real, other]), self.synthetic[other - len(self.real)]
         return replace(
-            self, real=self.real[theirs], synthetic=synthetic, unit=self.unit[every],
+            self, real=self.real[real], synthetic=synthetic, unit=self.unit[every],
             fold=self.fold[every],
         )  # fmt: skip
 
@@ -103,14 +103,14 @@ def split_by_blocks(
     synthetic: Ecg, real: Ecg, random: np.random.Generator, why: str = ""
 ) -> TwoSampleSets:
     """Folds by time blocks (as `intervals.blocks` has them): a person stands in several."""
-    ours, theirs = match_counts(synthetic, real, random)
-    units = [blocks(ecg) for ecg in (theirs, ours)]
+    synthetic, real = match_counts(synthetic, real, random)
+    units = [blocks(ecg) for ecg in (real, synthetic)]
     fold = []
     for unit in units:
         names, number = np.unique(unit, return_inverse=True)
         fold.append((random.permutation(len(names)) % FOLDS)[number])
     units[1] = units[1] + 1 + units[0].max(initial=0)
-    return TwoSampleSets(theirs, ours, np.concatenate(units), np.concatenate(fold), False, why)
+    return TwoSampleSets(real, synthetic, np.concatenate(units), np.concatenate(fold), False, why)
 
 
 def _split_by_people(synthetic: Ecg, real: Ecg, random: np.random.Generator) -> TwoSampleSets | str:
@@ -122,15 +122,16 @@ def _split_by_people(synthetic: Ecg, real: Ecg, random: np.random.Generator) -> 
         return f"the real items are of {len(names)} people, and {FOLDS} are needed"
     near = person[nearest(synthetic, real)]
     fold_of = random.permutation(len(names)) % FOLDS
-    theirs, ours, possible = [], [], 0
-    for mine, other in _classes(synthetic, real):
-        possible += min(len(mine), len(other))
+    real_rows, synthetic_rows, possible = [], [], 0
+    for generated, held in _classes(synthetic, real):
+        possible += min(len(generated), len(held))
         for k in range(FOLDS):
-            pair = [rows[fold_of[who[rows]] == k] for rows, who in ((other, person), (mine, near))]
+            sets = ((held, person), (generated, near))
+            pair = [rows[fold_of[who[rows]] == k] for rows, who in sets]
             size = min(map(len, pair))
-            theirs.append(random.permutation(pair[0])[:size])
-            ours.append(random.permutation(pair[1])[:size])
-    one, two = (np.sort(np.concatenate(rows)) for rows in (theirs, ours))
+            real_rows.append(random.permutation(pair[0])[:size])
+            synthetic_rows.append(random.permutation(pair[1])[:size])
+    one, two = (np.sort(np.concatenate(rows)) for rows in (real_rows, synthetic_rows))
     if len(one) < LEAST_KEPT * possible:
         share = len(one) / max(possible, 1)
         return f"only {share:.0%} of the items have a partner in the same fold"
@@ -147,8 +148,8 @@ def _classes(synthetic: Ecg, real: Ecg) -> Iterator[Split]:
     for name in synthetic.spec.classes:
         if name in real.spec.classes:
             sets = (synthetic, real)
-            mine, other = (np.flatnonzero(e.labels_id == e.spec.class_index(name)) for e in sets)
-            yield mine, other
+            first, second = (np.flatnonzero(e.labels_id == e.spec.class_index(name)) for e in sets)
+            yield first, second
 
 
 def nearest(synthetic: Ecg, real: Ecg) -> NDArray[np.int64]:
@@ -157,11 +158,11 @@ def nearest(synthetic: Ecg, real: Ecg) -> NDArray[np.int64]:
 
     from ecgsynth.evaluation.reference_models.instruments import embed
 
-    ours, theirs = synthetic.quantised(), real.quantised()
+    synthetic, real = synthetic.quantised(), real.quantised()
     if is_record(real.spec):
-        points = np.concatenate([embed(theirs), embed(ours)])
+        points = np.concatenate([embed(real), embed(synthetic)])
     else:
-        points = principal(theirs, theirs.signal, ours.signal)
+        points = principal(real, real.signal, synthetic.signal)
     search = NearestNeighbors(n_neighbors=1).fit(points[: len(real)])
     return np.asarray(search.kneighbors(points[len(real) :], return_distance=False)[:, 0])
 

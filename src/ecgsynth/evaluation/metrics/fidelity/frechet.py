@@ -91,15 +91,15 @@ def _ratio(
     pairs = []
     for draw in draws:
         cut = []
-        for mine, *real in draw:
+        for generated, *real in draw:
             left = [r[k[r]] for r, k in zip(real, kept, strict=True)] if kept else real
-            size = min(map(len, (mine, *left)))
-            cut.append([one[:size] for one in (mine, *left)])
+            size = min(map(len, (generated, *left)))
+            cut.append([one[:size] for one in (generated, *left)])
         rows = (np.concatenate(side) for side in zip(*cut, strict=True))
-        ours, held, theirs = (of[row] for of, row in zip(points, rows, strict=True))
+        synthetic, held, trained = (of[row] for of, row in zip(points, rows, strict=True))
         if len(held) < 2:
             return float("nan")
-        pairs.append([frechet_distance(one, held) for one in (ours, theirs)])
+        pairs.append([frechet_distance(one, held) for one in (synthetic, trained)])
     distance, least = np.mean(pairs, 0)
     return float(max(0.0, distance) / max(least, 1e-12))  # of rounding
 

@@ -88,8 +88,8 @@ def discriminative_score(trial: Trial) -> dict[str, Estimate]:
         right[held] = (network(frames[held])[:, -1, 0] > 0) == truth[held]
 
     def away(weight: NDArray[np.float64]) -> float:
-        sides = [weighted(right[truth == k], weight[truth == k]) for k in (0, 1)]
-        return float(np.mean(sides)) - 0.5
+        shares = [weighted(right[truth == k], weight[truth == k]) for k in (0, 1)]
+        return float(np.mean(shares)) - 0.5
 
     value = away(np.ones(len(truth)))
     mean, most = chance_level(len(truth))

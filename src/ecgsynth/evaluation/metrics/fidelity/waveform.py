@@ -75,8 +75,10 @@ def ratio(
         return Estimate(float("nan"), note="the real items are constant")
 
     def figure(weight: NDArray[np.float64]) -> float:
-        sides = (weight, weight) if paired else np.split(weight, [len(real_values)])
-        return weighted(synthetic_values, sides[1]) / max(weighted(real_values, sides[0]), 1e-12)
+        weights = (weight, weight) if paired else np.split(weight, [len(real_values)])
+        return weighted(synthetic_values, weights[1]) / max(
+            weighted(real_values, weights[0]), 1e-12
+        )
 
     return interval(
         float(synthetic_values.mean()) / real, leave_one_out(figure, samples), note=note

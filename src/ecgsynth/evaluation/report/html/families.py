@@ -125,12 +125,12 @@ def _metric(report: Report, rows: list[Row], note: int) -> dict[str, Any]:
         if row.note:
             remarks.setdefault(row.note, []).append(row.group)
     every = len({row.group for row in rows})
-    told = [
+    remark_lines = [
         text if len(groups) == every else f"{', '.join(groups)}: {text}"
         for text, groups in remarks.items()
     ]
     goal = GOALS.get(rows[0].goal, rows[0].goal)
-    return {"head": rows[0], "cells": cells, "remarks": told, "note": note, "goal": goal}
+    return {"head": rows[0], "cells": cells, "remarks": remark_lines, "note": note, "goal": goal}
 
 
 def _worst(cells: list[dict[str, Any]]) -> str:

@@ -93,11 +93,11 @@ def coherence_maps(
         for e, n in ((synthetic, count), (real, 2 * count))
     )
     found = []
-    sides = (
+    labels = (
         ("synthetic with real", one, two[:count]),
         ("real with real", two[:count], two[count:]),
     )
-    for words, x, y in sides:
+    for words, x, y in labels:
         try:
             shares, hz, inside = coherence(x, y, spec.fs, highest_hz=top)
         except EcgsynthError:  # too short for an octave

@@ -61,8 +61,8 @@ def blocks(report: Report) -> list[Block]:
         marks = [v.mark for v in verdicts if v.mark != "unknown"]
         worst = max(marks, key=list(SYMBOLS).index, default="unknown")
         key = reader.name.split(" ")[0].lower()
-        told = replace(reader, concern=spoken(reader.concern))
-        found.append(Block(key, told, verdicts, worst, tally([v.mark for v in verdicts])))
+        described = replace(reader, concern=spoken(reader.concern))
+        found.append(Block(key, described, verdicts, worst, tally([v.mark for v in verdicts])))
     return found
 
 

@@ -228,9 +228,9 @@ def answer(report: Report, question: Question) -> Verdict | None:
         question.describe(report, row) if known(row.value) is not None else _describe_missing(row)
     )
     text += _others([p for p in graded if p[0] is not row], many)
-    told = list(dict.fromkeys(r.group for r, m, _, _ in graded if m != "unknown"))
+    classes = list(dict.fromkeys(r.group for r, m, _, _ in graded if m != "unknown"))
     groups = {r.group for r in rows}
-    scope = f"for {', '.join(told)} only" if 0 < len(told) < len(groups) else ""
+    scope = f"for {', '.join(classes)} only" if 0 < len(classes) < len(groups) else ""
     value = number(row.value) + (f" in {row.group}" if len(groups) > 1 else "")
     value = value if known(row.value) is not None else ""
     ceiling = number(floor_and_ceiling(report, row)[1])
