@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check chromium docs bench clean
+.PHONY: demo test check chromium coverage docs bench clean
 
 demo: $(VENV)/core.stamp  ## generate, judge and train, on real recordings where they are found
 	$(BIN)/ecgsynth demo --force
@@ -26,6 +26,9 @@ chromium:  ## the browser in which the page is tested; without one these tests a
 			echo "Chromium could not be installed: the tests of the page are skipped" >&2; \
 	else echo "no Chromium here (apt-get install chromium): the tests of the page are skipped" >&2; \
 	fi >/dev/null
+
+coverage: $(VENV)/dev.stamp  ## lines of each package that its own tests run, against the kept floors
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.coverage
 
 docs: $(VENV)/dev.stamp  ## the site, into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

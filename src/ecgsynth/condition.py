@@ -40,6 +40,7 @@ class Condition:
         return self.map(lambda tensor: tensor[rows])
 
     def to(self, device: torch.device) -> Condition:
+        """The same condition on a device."""
         return self.map(lambda tensor: tensor.to(device))
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Condition:

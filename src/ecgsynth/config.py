@@ -42,6 +42,7 @@ class NamedPart(BaseModel):
 
     @property
     def settings(self) -> dict[str, Any]:
+        """What is set besides the name."""
         return dict(self.__pydantic_extra__ or {})
 
 
@@ -204,6 +205,7 @@ class Run(TopLevelSettings):
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Run:
+        """A run from what `to_dict` gave, or from the content of a recipe."""
         run = super().from_dict(content)
         run.data_settings()
         for registry, part in ((MODELS, run.model), (OBJECTIVES, run.objective)):
@@ -263,9 +265,11 @@ class Run(TopLevelSettings):
         return Run.from_dict(content)
 
     def to_dict(self) -> dict[str, Any]:
+        """The run as plain values."""
         return self.model_dump(mode="json")
 
     def to_yaml(self) -> str:
+        """The run as YAML, as in `run.yaml`."""
         import yaml
 
         return yaml.safe_dump(self.to_dict(), sort_keys=False)

@@ -116,6 +116,7 @@ class Plan(TopLevelSettings):
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Plan:
+        """A plan from what `to_dict` gave, or from the content of a YAML file."""
         plan = super().from_dict(content)
         if not plan.shares:
             raise EcgsynthError(
@@ -132,9 +133,11 @@ class Plan(TopLevelSettings):
         return {name: share for name, share in self.classes.items() if share.enabled}
 
     def to_dict(self) -> dict[str, Any]:
+        """The plan as plain values, without those that are not set."""
         return self.model_dump(mode="json", exclude_none=True)
 
     def to_yaml(self) -> str:
+        """The plan as YAML."""
         import yaml
 
         return yaml.safe_dump(self.to_dict(), sort_keys=False)

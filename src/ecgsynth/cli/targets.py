@@ -24,6 +24,7 @@ class WritesEcg(TyperCommand):
     """
 
     def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, with the formats that are registered in their help."""
         params = super().get_params(ctx)
         for one in params:
             if isinstance(one, TyperOption) and one.help and FORMATS in one.help:

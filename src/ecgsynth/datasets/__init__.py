@@ -82,10 +82,14 @@ class Dataset(Protocol):
     public: bool
 
     @staticmethod
-    def load(split: str, settings: Any) -> Ecg: ...
+    def load(split: str, settings: Any) -> Ecg:
+        """The items of a split."""
+        ...
 
     @staticmethod
-    def check(settings: Any) -> Inventory: ...
+    def check(settings: Any) -> Inventory:
+        """What is there, what is damaged, and how many items there are."""
+        ...
 
     @staticmethod
     def settings_like(spec: Spec) -> dict[str, Any]:

@@ -70,6 +70,7 @@ class BeatSettings(Cutting):
 
     @property
     def spec(self) -> Spec:
+        """What the beats under these settings are."""
         pre, post = self.span
         samples = self.samples or pre + post
         stretch = (samples - 1) / (pre + post - 1)

@@ -80,6 +80,7 @@ class Metric:
 
     @property
     def title(self) -> str:
+        """The first line of what the metric describes."""
         return (self.measure.__doc__ or self.name).strip().split("\n")[0]
 
 

@@ -31,6 +31,7 @@ class Figure:
 
     @property
     def left(self) -> list[LeaveOneOut]:
+        """What the figure is without each person, and without each seed."""
         return [self.people, self.seeds]
 
 

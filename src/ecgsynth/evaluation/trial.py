@@ -62,6 +62,7 @@ class Trial:
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """Classes of the synthetic set."""
         return self.synthetic.spec.classes
 
     @property

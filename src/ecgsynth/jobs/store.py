@@ -105,6 +105,7 @@ class Store:
         return name
 
     def get(self, name: str) -> Job | None:
+        """A job by name; None where there is none."""
         with self.engine.connect() as db:
             row = db.execute(select(Job.__table__).where(Job.id == name)).first()
         return Job(*row) if row else None
@@ -218,6 +219,7 @@ class Store:
         return True
 
     def fail(self, name: str, owner: str | None, problem: dict[str, Any]) -> bool:
+        """End a job with a problem; whether its owner still held it."""
         return self._end(_owned_by(name, owner), name, FAILED, problem)
 
     def release(self, name: str, owner: str | None, counted: bool = False) -> bool:

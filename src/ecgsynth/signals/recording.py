@@ -189,10 +189,12 @@ class Recording:
 
     @property
     def samples(self) -> int:
+        """Samples of each lead."""
         return int(self.data.shape[-1])
 
     @property
     def seconds(self) -> float:
+        """Length, s."""
         return self.samples / self.fs
 
     @property

@@ -43,9 +43,11 @@ class EnsembleSampler:
 
     @property
     def priors(self) -> list[Prior]:
+        """The prior of each member."""
         return [member.prior for member in self.members.values()]
 
     def weights(self) -> dict[str, Tensor]:
+        """The weights of all members, by name."""
         return {
             f"{name}/{key}": value
             for name, member in self.members.items()

@@ -32,6 +32,7 @@ class Inputs:
 
     @staticmethod
     def cat(parts: Sequence[Inputs]) -> Inputs:
+        """Several inputs as one."""
         latent = np.concatenate([part.latent for part in parts])
         return Inputs(Drawn.cat([part.drawn for part in parts]), latent)
 

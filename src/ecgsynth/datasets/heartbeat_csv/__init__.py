@@ -87,6 +87,7 @@ class HeartbeatCsv:
 
         @property
         def spec(self) -> Spec:
+            """What the beats under these settings are."""
             # The part begins at R: there is nothing before sample 0.
             return Spec(("MLII",), FS, SAMPLES, self.classes, unit="normalised", r_sample=0)
 

@@ -94,6 +94,7 @@ class Ludb:
 
         @property
         def spec(self) -> Spec:
+            """What the records or windows under these settings are."""
             samples = round((self.window or SAMPLES) * self.fs / FS)
             return Spec(leads=self.leads, fs=self.fs, samples=samples)
 

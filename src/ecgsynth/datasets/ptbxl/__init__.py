@@ -82,6 +82,7 @@ class PtbXl:
 
         @property
         def spec(self) -> Spec:
+            """What the records under these settings are."""
             return Spec(
                 leads=self.leads,
                 fs=self.fs,

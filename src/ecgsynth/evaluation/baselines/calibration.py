@@ -74,6 +74,7 @@ class Calibration:
     draws: Draws = field(default_factory=dict)
 
     def serves(self, trial: Trial) -> bool:
+        """Whether these baselines belong to a trial."""
         return self.quick == trial.quick
 
     def distance(self, counts: dict[str, int]) -> float:

@@ -69,6 +69,7 @@ class RealRange:
     draws: int
 
     def holds(self, value: float) -> bool:
+        """Whether a value lies within the range."""
         return self.low <= value <= self.high
 
 

@@ -32,6 +32,7 @@ class Share:
 
     @classmethod
     def of(cls, right: NDArray[np.bool_]) -> Share:
+        """The share of right answers, with its interval."""
         return cls(int(right.sum()), len(right), *interval(int(right.sum()), len(right)))
 
 

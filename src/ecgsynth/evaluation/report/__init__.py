@@ -114,6 +114,7 @@ class Report:
     def of(
         cls, trial: Trial, rows: list[Row], left_out: dict[str, str], notes: list[str], **more: Any
     ) -> Report:
+        """The report of a trial and its figures."""
         from ecgsynth.evaluation.reference_models.instruments import instrument
 
         known = instrument(trial.synthetic.spec)

@@ -44,6 +44,7 @@ class Format(BaseModel):
 
     @classmethod
     def of(cls, name: str, about: str) -> Format:
+        """The choice that a registered format is."""
         kind = contract.named(name)
         zipped = contract.zipped(kind)
         return cls(

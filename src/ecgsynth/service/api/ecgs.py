@@ -84,6 +84,7 @@ class Wanted(BaseModel):
 
     @property
     def total(self) -> int:
+        """Items in all."""
         return self.count if isinstance(self.count, int) else sum(self.count.values())
 
 

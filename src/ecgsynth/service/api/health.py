@@ -45,6 +45,7 @@ class HealthChecks:
         self._going: dict[str, asyncio.Future[object]] = {}
 
     async def health(self) -> Health:
+        """What works, measured at most once in a while."""
         names = [*self._looks]
         models, jobs = await asyncio.gather(*(self._look_up(name) for name in names))
         whole = models is not None and jobs is not None
@@ -67,6 +68,7 @@ class HealthChecks:
             return None
 
     def close(self) -> None:
+        """Stop measuring."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

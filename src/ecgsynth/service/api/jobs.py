@@ -64,6 +64,8 @@ class JobView(BaseModel):
 
     @classmethod
     def of(cls, job: Job, report_tokens: ReportTokens) -> JobView:
+        """A job as clients see it."""
+
         def moment(seconds: float | None) -> datetime | None:
             return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 

@@ -79,6 +79,7 @@ class Problem(HTTPException):
         }
 
     def response(self) -> JSONResponse:
+        """The problem as JSON (RFC 9457)."""
         return JSONResponse(
             self.document(), self.status_code, self.headers, "application/problem+json"
         )

@@ -37,6 +37,7 @@ class Served:
 
     @property
     def id(self) -> str:
+        """The id of the model, as in its card."""
         return self.view.id
 
 

@@ -161,6 +161,7 @@ class ModelStore:
         await asyncio.to_thread(delineator)  # for requests with `measure`
 
     def close(self) -> None:
+        """Stop the threads that make ECG."""
         for pool in (self._computing, self._looking, self._reading):
             pool.shutdown(wait=False, cancel_futures=True)
 

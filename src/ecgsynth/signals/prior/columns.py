@@ -25,6 +25,7 @@ class Columns:
 
     @property
     def times(self) -> NDArray[np.bool_]:
+        """[column] whether it is a time."""
         return np.array([name.endswith("_s") for name in self.names], bool)
 
     @property

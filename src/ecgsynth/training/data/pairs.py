@@ -48,6 +48,7 @@ class Pairs:
 
     @property
     def events(self) -> Events | None:
+        """Events of the items; None where there are none."""
         return self.inputs.drawn.more.get("events")
 
     def latents(self, rows: Tensor) -> Tensor:

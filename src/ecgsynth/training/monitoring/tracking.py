@@ -86,6 +86,7 @@ class Tracker:
                 np.save(path.with_suffix(".npy"), ecg.signal[item])
 
     def close(self) -> None:
+        """End the run."""
         self._file.close()
         self._board.close()
 

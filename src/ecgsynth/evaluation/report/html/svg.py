@@ -32,11 +32,13 @@ class Drawing:
         self._parts.append(Markup('<path class="{}"{} d="{}"/>').format(kind, shrink, d))
 
     def text(self, x: float, y: float, words: str, kind: str = "") -> None:
+        """Add words at a place."""
         self._parts.append(
             Markup('<text x="{:g}" y="{:g}" class="{}">{}</text>').format(x, y, kind, words)
         )
 
     def box(self, x: float, y: float, width: float, height: float, kind: str) -> None:
+        """Add a rectangle."""
         self._parts.append(
             Markup('<rect x="{:g}" y="{:g}" width="{:g}" height="{:g}" class="{}"/>').format(
                 x, y, width, height, kind
@@ -100,19 +102,23 @@ class Chart(Drawing):
         )
 
     def across(self, value: ArrayLike) -> NDArray[np.float64]:
+        """Place of values on the x axis, from the left, in units of the drawing."""
         low, high = self.x_range
         share = (np.asarray(value, np.float64) - low) / (high - low)
         return np.asarray(self.LEFT + np.clip(share, 0, 1) * (self.RIGHT - self.LEFT))
 
     def up(self, value: ArrayLike) -> NDArray[np.float64]:
+        """Place of values on the y axis, from the top, in units of the drawing."""
         low, high = self.y_range
         share = (np.asarray(value, np.float64) - low) / (high - low)
         return np.asarray(self.BOTTOM - np.clip(share, 0, 1) * (self.BOTTOM - self.TOP))
 
     def curve(self, x: ArrayLike, y: ArrayLike, kind: str) -> None:
+        """Add a line through points."""
         self.line(self.across(x), self.up(y), kind)
 
     def band(self, x: NDArray, low: NDArray, high: NDArray, kind: str) -> None:
+        """Add the area between two curves."""
         around = np.concatenate([low, high[::-1]])
         self.line(self.across(np.concatenate([x, x[::-1]])), self.up(around), kind)
 
@@ -187,6 +193,7 @@ class Paper(Drawing):
             self.text(left - 0.6, float(self.height_of(tick)) + 0.8, words, "tick end")
 
     def height_of(self, value: ArrayLike) -> NDArray[np.float64]:
+        """Place of values in mV, from the top, mm."""
         return np.asarray(self.HEAD + self.tall + self.low - np.asarray(value) * self.gain)
 
     def wave(self, wave: NDArray, fs: float, kind: str) -> None:

@@ -110,6 +110,7 @@ class Question:
     instead: tuple[tuple[str, Callable[[Report, Row], str]], ...] = ()
 
     def matches(self, metric: str) -> bool:
+        """Whether the question is answered by a metric."""
         return any(fnmatch(metric, pattern) for pattern in self.metrics)
 
 
