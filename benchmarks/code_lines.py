@@ -1,6 +1,6 @@
 """Code lines of `src`, without blank lines, comments and docstrings, by package.
 
-`python -m benchmarks.code_lines [COMMIT ...]`: of HEAD when no commit is named. 0.1.0 is `6ae1e8c^`,
+`python -m benchmarks.code_lines [COMMIT ...]`: of HEAD when none is named. 0.1.0 is `6ae1e8c^`,
 the commit before the golden file.
 """
 

@@ -11,10 +11,11 @@ import pytest
 from items import BEAT, TARGETS, beats
 
 import ecgsynth as es
+from ecgsynth.augmentation.matching import add_columns
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb.reader import read_recording
 from ecgsynth.signals.acquisition import acquisition, comments_of_person, person_of_comments
-from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.recording import Recording
 
 MIXED = {"synthetic": 3, "items": 9, "by": ["one-1", "two-2"], "patient": "GAN_V", "real": "a:b"}
@@ -172,3 +173,12 @@ def test_windows_know_when_their_recording_began_and_recordings_when_a_window_di
     assert acquisition(windows).start == began
     assert Recording.of(windows, 1).start == datetime(2026, 1, 2, 3, 4, 6)
     assert Recording.of(beats(), 0).start is None
+
+
+def test_synthetic_items_among_real_ones_have_no_start_and_the_real_ones_keep_theirs() -> None:
+    real = beats(4, source="mine", card=None)
+    added = add_columns(real, beats(2, start=None), "V")
+    both = concatenate([real, added])
+    assert both.start is not None and real.start is not None
+    assert both.start.tolist() == [*real.start.tolist(), "", ""]
+    assert acquisition(both).start is None

@@ -93,6 +93,8 @@ def add_columns(real: Ecg, items: Ecg, name: str) -> Ecg:
         columns["record"] = who
     if real.onset_s is not None:
         columns["onset_s"] = np.full(count, np.nan)
+    if real.start is not None:
+        columns["start"] = np.full(count, "")
     if real.valid is None:
         columns["valid"] = None
     elif items.valid is None:
