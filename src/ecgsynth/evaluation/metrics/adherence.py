@@ -169,6 +169,7 @@ class StatementScores:
 
     @property
     def real_auc(self) -> float | None:
+        """AUROC of the statement on real items; None where all or none have it."""
         return auc(self.has, self.real) if 0 < self.has.sum() < len(self.has) else None
 
 

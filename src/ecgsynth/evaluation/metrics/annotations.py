@@ -132,12 +132,12 @@ def rate_error(trial: Trial) -> dict[str, Estimate]:
     """
     found = {}
     for name, pair in agreements(trial).items():
-        ours, theirs = (one.rate_error[np.isfinite(one.rate_error)] for one in pair)
-        if len(ours) < MIN_ITEMS:
-            found[name] = too_few(len(ours))
+        synthetic_error, real_error = (one.rate_error[np.isfinite(one.rate_error)] for one in pair)
+        if len(synthetic_error) < MIN_ITEMS:
+            found[name] = too_few(len(synthetic_error))
             continue
-        note = f"of real records {np.median(theirs):.2f}" if len(theirs) else ""
-        found[name] = _median_by_signs(ours, note, pair[0].units.words)
+        note = f"of real records {np.median(real_error):.2f}" if len(real_error) else ""
+        found[name] = _median_by_signs(synthetic_error, note, pair[0].units.words)
     return found
 
 
@@ -235,13 +235,13 @@ def _shares(trial: Trial, counts: Counts) -> dict[str, Estimate]:
         if min(of.sum(), real_of.sum()) < MIN_ITEMS:
             found[name] = too_few(int(min(of.sum(), real_of.sum())))
             continue
-        value, theirs = hits.sum() / of.sum(), real_hits.sum() / real_of.sum()
+        value, real_value = hits.sum() / of.sum(), real_hits.sum() / real_of.sum()
         without = [_without_each(*counts(one), one.units) for one in pair]
         left = [
             LeaveOneOut(values, one.units, one.units.freedom())
-            for values, one in ((value + theirs - without[1], pair[1]), (without[0], pair[0]))
+            for values, one in ((value + real_value - without[1], pair[1]), (without[0], pair[0]))
         ]
-        note = f"of real records {theirs:.4f}"
+        note = f"of real records {real_value:.4f}"
         found[name] = interval(float(value), left, note=note)
     return found
 
@@ -257,6 +257,6 @@ def _without_each(
 def _medians(trial: Trial, of: Callable[[Agreement], NDArray[np.float64]]) -> dict[str, Estimate]:
     found = {}
     for name, pair in agreements(trial).items():
-        sides = [(of(one), one.person) for one in pair]
-        found[name] = median_difference(sides[0], sides[1], trial.random(f"offset {name}"), 1)
+        values = [(of(one), one.person) for one in pair]
+        found[name] = median_difference(values[0], values[1], trial.random(f"offset {name}"), 1)
     return found

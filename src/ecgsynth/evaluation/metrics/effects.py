@@ -54,11 +54,14 @@ def _by_group(name: str, title: str) -> Metric:
     what = name.removesuffix("_by_group")
 
     def difference(trial: Trial) -> dict[str, Estimate]:
-        ours, theirs = (groups_of(ecg) for ecg in _sets(trial))
-        both = [group for group in ours if group in theirs]
+        synthetic_rows, real_rows = (groups_of(ecg) for ecg in _sets(trial))
+        both = [group for group in synthetic_rows if group in real_rows]
         if not both:
             raise NotApplicable("needs the contexts age or sex in both sets")
-        rows = {name: [np.flatnonzero(known[name]) for known in (ours, theirs)] for name in both}
+        rows = {
+            name: [np.flatnonzero(known[name]) for known in (synthetic_rows, real_rows)]
+            for name in both
+        }
         return _differences(trial, what, rows)
 
     difference.__doc__ = title
@@ -105,9 +108,9 @@ def _differences(
     people = [people_of_items(ecg) for ecg in sets]
     found = {}
     for name, pair in rows.items():
-        ours, theirs = (
+        synthetic_values, real_values = (
             (values[at], person[at]) for values, person, at in zip(known, people, pair, strict=True)
         )
         random = trial.random(f"medians {what} {name}")
-        found[name or "all"] = median_difference(ours, theirs, random, digits)
+        found[name or "all"] = median_difference(synthetic_values, real_values, random, digits)
     return found

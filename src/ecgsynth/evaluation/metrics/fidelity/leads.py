@@ -140,13 +140,13 @@ def lead_mutual_information(trial: Trial) -> dict[str, Estimate]:
         if len(pair[0]) < MIN_ITEMS:
             found[name or "all"] = too_few(len(pair[0]))
             continue
-        ours, theirs = (mutual_information(ecg) for ecg in pair)
-        one, other = float(ours.mean()), float(theirs.mean())
+        synthetic_bits, real_bits = (mutual_information(ecg) for ecg in pair)
+        one, other = float(synthetic_bits.mean()), float(real_bits.mean())
         left = [
             replace(known, values=sign * (known.values - middle) + one - other)
             for sign, middle, known in (
-                (-1, other, leave_one_out_mean(theirs, units(pair[1]))),
-                (1, one, leave_one_out_mean(ours, units(pair[0]))),
+                (-1, other, leave_one_out_mean(real_bits, units(pair[1]))),
+                (1, one, leave_one_out_mean(synthetic_bits, units(pair[0]))),
             )
         ]
         note = f"{one:.3f}, of real items {other:.3f}"
