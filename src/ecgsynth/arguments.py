@@ -9,13 +9,13 @@ import errno
 import os
 import reprlib
 import unicodedata
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.errors import EcgsynthError, did_you_mean
 
 MOST = 2**63 - 1
 """The largest whole number that is taken."""
@@ -200,6 +200,19 @@ def check_names(value: Any, name: str, *, empty: bool = False) -> tuple[str, ...
     if not found and not empty:
         raise EcgsynthError(f"{name} is empty; name at least one, or leave it out.")
     return tuple(str(one) for one in found)
+
+
+def check_choice(value: Any, name: str, known: Iterable[str]) -> str:
+    """One of the words that are known.
+
+    Raises
+    ------
+    EcgsynthError: it is none of them.
+    """
+    known = list(known)
+    if not isinstance(value, str) or value not in known:
+        raise EcgsynthError(f"{name} is no {quote(value)}.{did_you_mean(str(value), known)}")
+    return str(value)
 
 
 def check_mapping(value: Any, name: str, example: str) -> dict[Any, Any]:

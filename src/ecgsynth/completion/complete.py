@@ -62,10 +62,12 @@ class Completion:
 
     @property
     def samples(self) -> int:
+        """Samples of the whole."""
         return self.completer.samples
 
     @property
     def source(self) -> str:
+        """The source of what is made, as `Ecg.source` has it."""
         return SYNTHETIC + self.model
 
     def pieces(self, draw: int = 0) -> Iterator[Piece]:

@@ -36,8 +36,8 @@ def recordings_of(path: str | Path) -> Iterator[Recording]:
     for one in recordings_at(path, shortest_s=0.0):
         if isinstance(one, EcgsynthError):
             raise one
-        for doubt in one.doubts:
-            log.warning("record %s: %s", one.name, doubt)
+        for warning in one.assumptions:
+            log.warning("record %s: %s", one.name, warning)
         stated = any("SYNTHETIC" in comment for comment in one.comments)
         yield replace(one, source=SYNTHETIC + one.name) if stated and not one.synthetic else one
 

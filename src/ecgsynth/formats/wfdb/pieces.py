@@ -127,12 +127,12 @@ def _samples(recording: InPieces, steps: list[Steps], bits: int, file: BinaryIO)
     return written
 
 
-def _extend(made: list[Stretch], new: Stretch) -> None:
+def _extend(stretches: list[Stretch], new: Stretch) -> None:
     """Add a stretch; one that goes on from a piece before stays one."""
-    for k in range(len(made) - 1, -1, -1):
-        if made[k][0] == new[0]:
-            if made[k][2] == new[1]:
-                made[k] = (new[0], made[k][1], new[2])
+    for k in range(len(stretches) - 1, -1, -1):
+        if stretches[k][0] == new[0]:
+            if stretches[k][2] == new[1]:
+                stretches[k] = (new[0], stretches[k][1], new[2])
                 return
             break
-    made.append(new)
+    stretches.append(new)
