@@ -164,6 +164,16 @@ def busy(content: Mapping[str, Any]) -> Table:
     return [*lines, "", f"{cores} cores; CPU time busy over quiet: {ratio:.2f} (at most {most:g})."]
 
 
+def beat_variation(content: Mapping[str, Any]) -> Table:
+    """Variation of the QRS of normal beats within a record, by system and lead."""
+    rows = content["rows"]
+    leads = list(next(iter(rows.values())))
+    return table(
+        ["records", *leads],
+        [[name, *(f"{100 * row[lead]:.1f} %" for lead in leads)] for name, row in rows.items()],
+    )
+
+
 def match(report: Mapping[str, Any]) -> Table:
     """Figures of likeness, class by class, with floor and ceiling."""
     rows = by_name(report)
@@ -285,6 +295,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], Table | None]]] = {
     "real-samples": ("adversarial.json", real_samples),
     "busy": ("busy.json", busy),
     "variability": ("rhythms.json", variability),
+    "beat-variation": ("beat-variation.json", beat_variation),
     "beats-match": ("mitbih-beats.json", match),
     "beats-utility": ("mitbih-beats.json", utility),
     "beats-memorisation": ("mitbih-beats.json", memorisation),

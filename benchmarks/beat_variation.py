@@ -1,0 +1,76 @@
+"""How much the QRS of normal beats varies within a record, synthetic beside real.
+
+    python -m benchmarks.beat_variation MODEL [MODEL ...] [--to benchmarks/results/...json]
+
+The height of the QRS is its range within 50 ms of R, at the beats that were asked for or, in real
+records, found. Of every record with five normal beats the SD is divided by the mean; the table has
+the medians over records, by lead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import ecgsynth as es
+from ecgsynth.datasets import load
+from ecgsynth.files import atomic_write
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.events import KIND, Events, R, events_of
+from ecgsynth.signals.vocabulary import AAMI_CLASSES
+from ecgsynth.training.data.events import known_events
+
+LEADS = ("II", "V2", "V5")
+REACH_S = 0.05
+BEATS = 5
+FS = 100.0
+
+
+def main(words: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("models", nargs="+", metavar="MODEL")
+    parser.add_argument("--count", type=int, default=96, help="records of each model")
+    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--to", type=Path)
+    asked = parser.parse_args(words)
+    print(f"| records | {' | '.join(LEADS)} |\n|---|{'---|' * len(LEADS)}")
+    rows = {}
+    for name in asked.models:
+        model = es.Synthesizer.load(name).with_rate(FS)
+        made = model.generate(asked.count, seed=asked.seed)
+        rows[Path(name).stem] = row_of(Path(name).stem, made, events_of(made))
+    spec = model.spec
+    real = load("ptbxl", "validation", classes=spec.classes, fs=FS, band=spec.band)
+    rows["real, fold 9"] = row_of("real, fold 9", real, known_events(real))
+    if asked.to:
+        with atomic_write(asked.to) as temporary:
+            temporary.write_text(json.dumps({"count": asked.count, "rows": rows}, indent=1) + "\n")
+
+
+def row_of(name: str, ecg: Ecg, events: Events) -> dict[str, float]:
+    row = {lead: round(float(np.nanmedian(variation(ecg, events, lead))), 4) for lead in LEADS}
+    print(f"| {name} | {' | '.join(f'{value:.1%}' for value in row.values())} |", flush=True)
+    return row
+
+
+def variation(ecg: Ecg, events: Events, lead: str) -> NDArray[np.float64]:
+    """[item] SD of the height of the QRS over its mean, NaN where there are too few beats."""
+    reach, normal = round(REACH_S * ecg.spec.fs), AAMI_CLASSES.index("N")
+    window = np.arange(-reach, reach + 1)
+    found = np.full(len(ecg), np.nan)
+    for item, beats in enumerate(events):
+        at = np.rint(beats[beats[:, KIND] == normal, R] * ecg.spec.fs).astype(int)
+        at = at[(at >= reach) & (at < ecg.spec.samples - reach)]
+        if len(at) >= BEATS:
+            signal = ecg.signal[item, ecg.spec.leads.index(lead)]
+            height = np.ptp(signal[at[:, None] + window], axis=1)
+            found[item] = height.std() / height.mean()
+    return found
+
+
+if __name__ == "__main__":
+    main()
