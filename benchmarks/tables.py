@@ -142,14 +142,29 @@ def copies(content: Mapping[str, Any]) -> Table | None:
     return table(["copies", *(f"{share:.0%}" for share in shares)], rows)
 
 
+def limits(content: Mapping[str, Any]) -> Table | None:
+    """The least number of copies that is an alarm, by size."""
+    if not content.get("limits"):
+        return None
+    rows = [
+        [f"{one['items']:,}", f"{one['real']:,}", f"{one['copies']}",
+         f"{one['copies'] / one['items']:.1%}"]
+        for one in content["limits"]
+    ]  # fmt: skip
+    return table(["synthetic items of the class", "real items", "copies", "share"], rows)
+
+
 def real_samples(content: Mapping[str, Any]) -> Table | None:
     """Question by question, how many samples got each mark."""
-    found = content.get("real")
-    if not found:
+    parts = [content[part] for part in ("real", "real-copies") if content.get(part)]
+    if not parts:
         return None
     marks = ("good", "middling", "poor", "unknown")
-    rows = [[q, *(str(n.get(mark, 0)) for mark in marks)] for q, n in found["marks"].items()]
-    return table([f"question ({found['samples']} samples)", *marks], rows)
+    rows = [
+        [q, str(found["samples"]), *(str(n.get(mark, 0)) for mark in marks)]
+        for found in parts for q, n in found["marks"].items()
+    ]  # fmt: skip
+    return table(["question", "samples", *marks], rows)
 
 
 def busy(content: Mapping[str, Any]) -> Table:
@@ -292,6 +307,7 @@ def variability(content: Mapping[str, Any]) -> Table:
 TABLES: dict[str, tuple[str, Callable[[Any], Table | None]]] = {
     "linkability": ("linkability.json", linkability),
     "copies": ("adversarial.json", copies),
+    "copies-least": ("adversarial.json", limits),
     "real-samples": ("adversarial.json", real_samples),
     "busy": ("busy.json", busy),
     "variability": ("rhythms.json", variability),

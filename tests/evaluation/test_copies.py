@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from ecgsynth.datasets import load
 from ecgsynth.evaluation import Estimate, Trial, pick
 from ecgsynth.evaluation.intervals import blocks
-from ecgsynth.evaluation.metrics.privacy.copies import COPIES
+from ecgsynth.evaluation.metrics.privacy.copies import (
+    ALARM,
+    COPIES,
+    chance_of_real,
+    real_distances,
+)
 from ecgsynth.evaluation.metrics.privacy.copy_search import nearest_two
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
@@ -104,7 +109,9 @@ def with_copies(trial: Trial, share: float, hide: Hide, source: Ecg | None = Non
         rows = np.flatnonzero(trial.synthetic.labels_str == name)
         rows = RANDOM.permutation(rows)[: round(share * len(rows))]
         signal[rows] = hide(RANDOM.permutation(taken.of_class(name).signal)[: len(rows)], 360.0)
-    return trial.with_synthetic(replace(trial.synthetic, signal=signal))
+    changed = trial.with_synthetic(replace(trial.synthetic, signal=signal))
+    changed.know(real_distances, real_distances(trial))
+    return changed
 
 
 def test_real_items_stand_on_one_in_a_hundred_and_raise_no_alarm(crowd: Trial) -> None:
@@ -179,6 +186,53 @@ def test_one_real_set_and_no_people_are_enough(crowd: Trial) -> None:
     assert alarms(measured(alone)) == {"N", "V"}
     nameless = replace(alone, train=replace(crowd.train, patient=None))
     assert alarms(measured(nameless)) == {"N", "V"}
+
+
+def test_moved_ends_and_a_stretch_hide_no_original(crowd: Trial) -> None:
+    assert crowd.train is not None
+    real, rows = crowd.train.signal[:300], np.arange(40)
+    uneven = (real + np.linspace(-1, 1, real.shape[-1])).astype(np.float32)  # the ends differ
+    for hide, source in ((moved, uneven), (stretched, real), (upside_down, uneven)):
+        hidden = hide(source[rows], 360.0).astype(np.float32)
+        distance, which = nearest_two(hidden, source, crowd.train.spec)
+        assert (which[:, 0] == rows).mean() > 0.95
+        assert np.median(distance[:, 0] / distance[:, 1]) < 0.4
+
+
+PEOPLE = np.repeat(np.arange(12), [383, 128, 96, 12, 4, 3, 3, 3, 3, 2, 1, 1])
+"""[item] the person, in the shares of the S beats of MIT-BIH."""
+
+
+def test_fourteen_copies_among_290_items_are_not_chance() -> None:
+    random = np.random.default_rng(0)
+    real, set_of = (np.exp(0.2 * random.standard_normal(n)) for n in (len(PEOPLE), 290))
+    assert chance_of_real(set_of, real, PEOPLE, random) > 0.05
+    set_of[:14] = 0.1
+    assert chance_of_real(set_of, real, PEOPLE, random) < ALARM
+    all_of = np.full(290, 0.1)
+    assert chance_of_real(all_of, real, PEOPLE, random) < 1e-12
+
+
+@pytest.mark.parametrize("copies_in_real", [0, 4])
+def test_a_few_copies_in_the_real_set_hide_only_a_few(copies_in_real: int) -> None:
+    random = np.random.default_rng(1)
+    real, set_of = (np.exp(0.2 * random.standard_normal(n)) for n in (len(PEOPLE), 290))
+    real[random.permutation(len(real))[:copies_in_real]] = 0.05
+    set_of[:29] = 0.1
+    assert chance_of_real(set_of, real, PEOPLE, random) < ALARM
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.2])
+def test_other_mixes_of_the_same_people_are_no_alarm(spread: float) -> None:
+    random, alarm = np.random.default_rng(2), 0
+    for _ in range(200):
+        own = spread * random.standard_normal(12)
+        weight = random.multinomial(12, np.full(12, 1 / 12))[PEOPLE]
+        others = random.choice(PEOPLE, 290, p=weight / weight.sum())
+        real, set_of = (np.exp(own[p] + 0.2 * random.standard_normal(len(p)))
+                        for p in (PEOPLE, others))  # fmt: skip
+        alarm += chance_of_real(set_of, real, PEOPLE, random) < ALARM
+    assert alarm <= 2
 
 
 @pytest.mark.data

@@ -23,6 +23,7 @@ from ecgsynth.evaluation.intervals import (
     mean_over,
     units,
 )
+from ecgsynth.evaluation.metrics.diversity.coverage import coverage_by_person
 from ecgsynth.evaluation.scores import f1, scores
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, one_hot
@@ -312,6 +313,13 @@ def test_the_person_who_is_covered_least_is_not_hidden_by_the_mean() -> None:
     assert "p4" not in on_real("coverage_worst_person", private).note
     few = Trial(made, crowd(names(np.arange(132) // 3)), quick=True)
     assert "no person has 10" in on_real("coverage_worst_person", few).note
+    for one, named in ((trial, True), (private, False)):
+        people = coverage_by_person(one)["N"]
+        assert [each.coverage for each in people] == sorted(each.coverage for each in people)
+        assert sum(each.items for each in people) == len(one.test)
+        assert people[0].coverage == pytest.approx(worst.value)
+        assert all(bool(each.person) == named for each in people)
+    assert coverage_by_person(replace(trial, test=replace(trial.test, patient=None))) == {}
 
 
 @pytest.mark.parametrize("kind", ["one person", "ten items", "nobody named", "other names"])

@@ -311,3 +311,10 @@ def _warn(notes: list[str], sentence: str) -> None:
     """Note what makes figures wrong, or what the user did not expect; the log has it at once."""
     log.warning(sentence)
     notes.append(sentence)
+
+
+def contexts_of(ecg: Ecg, names: Sequence[str]) -> NDArray[np.float64]:
+    """[item, name] the contexts with these names."""
+    assert ecg.context is not None
+    columns = np.array([ecg.spec.context.index(name) for name in names], np.int64)
+    return np.asarray(ecg.context, np.float64)[:, columns]

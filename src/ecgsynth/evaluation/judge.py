@@ -39,6 +39,7 @@ from ecgsynth.evaluation.inputs import (
     warn_of_copies,
     warn_of_trained_patients,
 )
+from ecgsynth.evaluation.metrics.diversity.coverage import coverage_by_person
 from ecgsynth.evaluation.metrics.fidelity import c2st
 from ecgsynth.evaluation.overlap import check_overlaps
 from ecgsynth.evaluation.pace import LOADING_S, cost, total
@@ -175,8 +176,14 @@ def evaluate(
         "source": learned.source, "why": learned.why,
         "items": len(trial.train) if trial.train is not None else 0,
     }  # fmt: skip
+    people = {}
+    if any(row.metric == "coverage_worst_person" for row in rows):
+        people = {
+            g: [one._asdict() for one in each] for g, each in coverage_by_person(trial).items()
+        }
     return Report.of(
-        trial, rows, left_out, notes, c2st_validity=validity, training_set=facts
+        trial, rows, left_out, notes, c2st_validity=validity, training_set=facts,
+        coverage_by_person=people,
     )  # fmt: skip
 
 

@@ -13,12 +13,14 @@ SECONDS = {
     "adherence": 0.7, "alpha_precision": 2.6, "amplitude_w1": 0.3, "authenticity": 4.3,
     "c2st": 1.4, "c2st_conditional": 2.2, "c2st_minutes": 1.4, "c2st_trained": 2.2,
     "copy_share": 9.0, "delineation_failure": 1.0, "domias": 1.3, "dtw": 0.6, "frechet_ratio": 1.5,
-    "nn_distance_ratio": 0.8, "nn_membership": 0.6, "wavelet_coherence": 0.9,
+    "nn_distance_ratio": 0.8, "nn_membership": 0.6, "rr_morphology": 0.3, "singling_out": 1.0,
+    "wavelet_coherence": 0.9,
 }  # fmt: skip
 """For 2,000 beats of 256 samples, on one core; shared computations count for the first metric."""
 
 WHOLE_SECONDS = {
     "c2st": 20.0, "c2st_minutes": 20.0, "discriminative_score": 4.0, "predictive_score": 6.0,
+    "tstr_brier": 0.1, "tstr_ece": 0.1,
 }  # fmt: skip
 """In an evaluation that is not quick."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,30 +58,56 @@ def coverage_worst_person(trial: Trial) -> dict[str, Estimate]:
     assert trial.test is not None
     if trial.test.patient is None:
         raise NotApplicable("needs the person of each item ('patient' of the set)")
-    found = {}
+    people, found = coverage_by_person(trial), {}
     for name, one in neighbourhoods(trial).items():
         if isinstance(one, Estimate):
             found[name or "all"] = one
             continue
-        number = np.unique(trial.test.patient[one.rows], return_inverse=True)[1]
-        items = np.bincount(number)
-        enough = np.flatnonzero(items >= MIN_ITEMS)
-        if not len(enough):
+        enough = [each for each in people[name or "all"] if each.items >= MIN_ITEMS]
+        if not enough:
             note = f"no person has {MIN_ITEMS} evaluated items"
             found[name or "all"] = Estimate(float("nan"), note=note)
             continue
-        share = np.bincount(number, one.hits) / items
-        worst = enough[share[enough].argmin()]
-        own_rows = one.rows[number == worst]
-        people = f"{len(enough)} people, whose median is {np.median(share[enough]):.3f}"
+        worst = enough[0]
+        median = np.median([each.coverage for each in enough])
         note = (
-            f"the lowest of {people}"
+            f"the lowest of {len(enough)} people, whose median is {median:.3f}"
             if len(enough) > 1
             else f"no other person has {MIN_ITEMS} items"
         )
-        if is_public(trial.test.source) and trial.test.record is not None:
-            note += f"; record {' and '.join(np.unique(trial.test.record[own_rows]))}"
-        found[name or "all"] = Estimate(float(share[worst]), note=note)
+        note += f"; {worst.person}" if worst.person else ""
+        found[name or "all"] = Estimate(worst.coverage, note=note)
+    return found
+
+
+class PersonCoverage(NamedTuple):
+    """Coverage of a person's real items of a class; `person` names records of public sets only."""
+
+    person: str
+    items: int
+    coverage: float
+
+
+def coverage_by_person(trial: Trial) -> dict[str, list[PersonCoverage]]:
+    """Class -> the people of the held-out items, those covered least first; none without names."""
+    found: dict[str, list[PersonCoverage]] = {}
+    if trial.test is None or trial.test.patient is None:
+        return found
+    named = is_public(trial.test.source) and trial.test.record is not None
+    for name, one in neighbourhoods(trial).items():
+        if isinstance(one, Estimate):
+            continue
+        number = np.unique(trial.test.patient[one.rows], return_inverse=True)[1]
+        items = np.bincount(number)
+        share = np.bincount(number, one.hits) / items
+        for k in share.argsort(kind="stable"):
+            who = ""
+            if named:
+                assert trial.test.record is not None
+                records = np.unique(trial.test.record[one.rows[number == k]])
+                who = f"record {' and '.join(records)}"
+            one_person = PersonCoverage(who, int(items[k]), float(share[k]))
+            found.setdefault(name or "all", []).append(one_person)
     return found
 
 

@@ -28,8 +28,12 @@ LEAST = 100
 DRAWS = 1000
 """Bootstrap draws of people for the interval."""
 
-ALARM_SD = 3.1
-"""An excess of this many standard errors is an alarm: 0.1 % for a figure, 1 % for ten."""
+ALARM_LEVELS = (0.0025, 0.01)
+"""Shares of real items whose distances are the thresholds of the alarm. Copies lie below the first,
+where hardly any real item does; below the second where some real items are copies of others."""
+
+ALARM = 0.001
+"""Probability of as many near items in a real set that is an alarm: 1 % for ten figures."""
 
 ONE_PERSON = 0.8
 """If a person has a larger share of a class, time blocks are drawn instead of people."""
@@ -62,12 +66,18 @@ class Distances:
 
 
 @dataclass(frozen=True)
-class CopyDistances:
-    """Distances of synthetic and of real items; `pool`: all real items, each signal once."""
+class RealDistances:
+    """Distances of a sample of real items, for which neighbours within 30 s are excluded.
 
-    synthetic: Distances
-    real: Distances
+    pool: all real items, each signal once.
+    person: [item of the pool] number of the person.
+    usual: [person] median distance.
+    """
+
     pool: Ecg
+    person: NDArray[np.int64]
+    usual: NDArray[np.float64]
+    distances: Distances
 
 
 @METRICS.register("copy_share")
@@ -84,8 +94,8 @@ def copy_share(trial: Trial) -> dict[str, Estimate]:
     A copy is much nearer to one real item than to any other, and than items of that person are to
     each other. Originals are searched for in the training and in the held-out set, under any label.
     The interval is that of the excess over real items, plus .01, by bootstrap over people and
-    synthetic items. A class with an excess above zero, at a significance level of 1 % over all
-    classes, is an alarm in the note of its figure.
+    synthetic items. A class with so many near items as a real set has less than once in 1,000 times
+    is an alarm in the note of its figure; see `chance_of_real`.
     """
     return _per_class(trial, "both")
 
@@ -105,53 +115,58 @@ def copy_share_person(trial: Trial) -> dict[str, Estimate]:
 
 
 @once
-def copy_distances(trial: Trial) -> CopyDistances:
-    """Distances of a sample of each class.
+def real_distances(trial: Trial) -> RealDistances:
+    """Distances of a sample of each class of the real items. They do not depend on the set."""
+    assert trial.real is not None
+    pool = _without_repeats(trial.real)
+    rows = _sample(trial, pool)
+    near, which = nearest_two(pool.signal[rows], pool.signal, pool.spec, _apart(pool, rows))
+    person = _people(pool)
+    usual = _medians(near[:, 0], person[rows], int(person.max()) + 1)
+    return RealDistances(pool, person, usual, _scaled(rows, near, usual[person[which[:, 0]]]))
+
+
+@once
+def synthetic_distances(trial: Trial) -> Distances:
+    """Distances of a sample of each class of the synthetic items.
 
     Originals are searched for in every class: a copy under another label is a copy.
     """
-    assert trial.real is not None
-    pool, random = _without_repeats(trial.real), trial.random("copies")
-    most = QUICK_MOST if trial.quick else MOST
-    synthetic_values, real_values = (
-        _sample(ecg, trial.groups, most, random) for ecg in (trial.synthetic, pool)
-    )
-    made = nearest_two(trial.synthetic.signal[synthetic_values], pool.signal, pool.spec)
-    real = nearest_two(pool.signal[real_values], pool.signal, pool.spec, _apart(pool, real_values))
-    person = _people(pool)
-    usual = _medians(real[0][:, 0], person[real_values], int(person.max()) + 1)
-
-    def scaled(rows: NDArray, distance: NDArray, which: NDArray) -> Distances:
-        nearest, second = np.maximum(distance.T, 1e-9)
-        owner = usual[person[which[:, 0]]]
-        return Distances(rows, nearest / second, nearest / np.maximum(owner, 1e-9))
-
-    return CopyDistances(scaled(synthetic_values, *made), scaled(real_values, *real), pool)
+    real, rows = real_distances(trial), _sample(trial, trial.synthetic)
+    near, which = nearest_two(trial.synthetic.signal[rows], real.pool.signal, real.pool.spec)
+    return _scaled(rows, near, real.usual[real.person[which[:, 0]]])
 
 
-def _sample(
-    ecg: Ecg, groups: tuple[str, ...], most: int, random: np.random.Generator
-) -> NDArray[np.int64]:
-    """Rows of a set: at most `most` of each class."""
-    rows = [random.permutation(members(ecg, name))[:most] for name in groups]
+def _scaled(
+    rows: NDArray[np.int64], near: NDArray[np.float64], usual: NDArray[np.float64]
+) -> Distances:
+    """The distances to the nearest two, `near`, in both scales; `usual` of the nearest's person."""
+    nearest, second = np.maximum(near.T, 1e-9)
+    return Distances(rows, nearest / second, nearest / np.maximum(usual, 1e-9))
+
+
+def _sample(trial: Trial, ecg: Ecg) -> NDArray[np.int64]:
+    """Rows of a set: a limited number of each class."""
+    most, random = QUICK_MOST if trial.quick else MOST, trial.random("copies")
+    rows = [random.permutation(members(ecg, name))[:most] for name in trial.groups]
     return np.unique(np.concatenate(rows))
 
 
 def _per_class(trial: Trial, scale: str) -> dict[str, Estimate]:
-    near, found = copy_distances(trial), {}
+    synthetic, real, found = synthetic_distances(trial), real_distances(trial), {}
     for name in trial.groups:
-        near_synthetic = near.synthetic.within(members(trial.synthetic, name))
-        real_values = near.real.within(members(near.pool, name))
+        near_synthetic = synthetic.within(members(trial.synthetic, name))
+        known = real.distances.within(members(real.pool, name))
         if len(near_synthetic.rows) < MIN_ITEMS:
             found[name or "all"] = too_few(len(near_synthetic.rows))
             continue
-        if len(real_values.rows) < LEAST:
-            note = f"{len(real_values.rows)} different real items; {LEAST} are needed"
+        if len(known.rows) < LEAST:
+            note = f"{len(known.rows)} different real items; {LEAST} are needed"
             found[name or "all"] = Estimate(float("nan"), note=note)
             continue
-        unit, random = _units(near.pool[real_values.rows]), trial.random("copy share")
+        unit, random = _units(real.pool[known.rows]), trial.random("copy share")
         found[name or "all"] = share_below(
-            getattr(near_synthetic, scale), getattr(real_values, scale), unit, random
+            getattr(near_synthetic, scale), getattr(known, scale), unit, random
         )
     return found
 
@@ -164,11 +179,10 @@ def share_below(
 ) -> Estimate:
     """Share of synthetic values below the 1 % quantile of the real ones.
 
-    synthetic_values: [synthetic item];
-    real_values: [real item];
+    synthetic_values: [synthetic item].
+    real_values: [real item].
     unit: [real item] the unit of the bootstrap, such as a person. In each draw the threshold is
-    computed again, and the synthetic and the real share
-    below it are compared.
+    computed again, and the synthetic and the real share below it are compared.
     """
     order, unit = np.argsort(real_values), np.unique(unit, return_inverse=True)[1]
     synthetic_values, real_values, unit = np.sort(synthetic_values), real_values[order], unit[order]
@@ -182,11 +196,41 @@ def share_below(
     )
     excess = share - _below(real_values, threshold)
     low, high = np.clip(LEVEL + np.quantile(excess, [0.025, 0.975]), 0, 1)
-    alarm = excess.mean() > ALARM_SD * excess.std()
+    alarm = chance_of_real(synthetic_values, real_values, unit, random) < ALARM
     return Estimate(
         value, float(min(low, value)), float(max(high, value)), f"{COPIES}: real items have "
         f"{LEVEL:g}" if alarm else "",
     )  # fmt: skip
+
+
+def chance_of_real(
+    synthetic_values: NDArray[np.float64],
+    real_values: NDArray[np.float64],
+    unit: NDArray[np.int64],
+    random: np.random.Generator,
+) -> float:
+    """Probability that a real set has as many values below a low threshold as the synthetic set.
+
+    The threshold is the k-th smallest of m real values. In a sample of the same items, a value lies
+    below it with a probability that has the distribution Beta(k, m + 1 - k) (Nelson, Technometrics
+    1963). In another mix of people it is larger where the people with the k smallest values have
+    more of the items: the mean is over bootstrap draws of people. Of the two levels the smaller
+    probability counts, twice (Bonferroni).
+    """
+    from scipy.stats import binom
+
+    real_values, unit = real_values[(order := np.argsort(real_values))], unit[order]
+    items = np.bincount(unit)
+    weight = random.multinomial(len(items), np.full(len(items), 1 / len(items)), DRAWS)
+    found = []
+    for level in ALARM_LEVELS:
+        count = max(1, round(level * len(real_values)))
+        near = np.bincount(unit[:count], minlength=len(items))
+        expected = np.maximum(count, (weight @ near) / (weight @ items) * len(real_values))
+        share = random.beta(expected, np.maximum(1, len(real_values) + 1 - expected))
+        below = int((synthetic_values < real_values[count - 1]).sum())
+        found.append(binom.sf(below - 1, len(synthetic_values), share).mean())
+    return min(1.0, len(found) * float(min(found)))
 
 
 COPIES = "the set contains copies"
@@ -232,13 +276,16 @@ def _medians(
 def _apart(ecg: Ecg, rows: NDArray[np.int64]) -> Excluded:
     """Exclude the item itself and those of its recording within 30 s."""
     everyone = np.arange(len(ecg))
+    record, onset = np.zeros(0), np.zeros(0)
+    if ecg.record is not None and ecg.onset_s is not None:
+        record, onset = np.unique(ecg.record, return_inverse=True)[1], ecg.onset_s
 
     def barred(part: slice) -> NDArray[np.bool_]:
-        near_synthetic = rows[part]
-        same = near_synthetic[:, None] == everyone[None]
-        if ecg.record is None or ecg.onset_s is None:
-            return same
-        near = np.abs(ecg.onset_s[near_synthetic][:, None] - ecg.onset_s[None]) < APART_S
-        return same | (near & (ecg.record[near_synthetic][:, None] == ecg.record[None]))
+        found = rows[part][:, None] == everyone[None]
+        for item, row in zip(found, rows[part], strict=True):
+            if len(record):
+                same = np.flatnonzero(record == record[row])
+                item[same[np.abs(onset[same] - onset[row]) < APART_S]] = True
+        return found
 
     return barred

@@ -20,6 +20,10 @@ from ecgsynth.signals.spec import Spec
 SHIFT_S = 0.015
 """Largest shift of a copy, s."""
 
+EDGE_S = 0.015
+"""Length at both ends that is not compared, s: a moved copy has other ends, and the low-pass
+carries them inwards."""
+
 STEP_S = 0.003
 """Step between the shifts, s; the least-squares fit interpolates."""
 
@@ -32,11 +36,15 @@ OVERSAMPLING = 2.8
 DRIFTS = 3
 """Number of polynomials that remove level and drift, plus one for every whole second."""
 
-CANDIDATES = 8
-"""Candidates of the second step."""
+CANDIDATES = 128
+"""Candidates of the second step: among beats of one person, the original of a copy that was
+stretched by 2 % can be the 70th by correlation."""
 
 CHUNK, BLOCK = 512, 2048
 """Items and real items per block of the search, for the CPU cache."""
+
+FITTED = 4_000_000
+"""Most samples of candidates that are fitted at once, for the memory."""
 
 Excluded = Callable[[slice], NDArray[np.bool_]]
 """[item of the slice, real item]: whether a real item is excluded for an item."""
@@ -69,8 +77,8 @@ def nearest_two(
         alike = item_windows.correlation(part, target)
         if excluded is not None:
             alike[excluded(part)] = -np.inf
-        rows = np.argpartition(-alike, kept - 1, axis=1)[:, :kept]
-        fitted = _fit(item_windows, real_windows, part, rows)
+        rows = np.argpartition(alike, len(real) - kept, axis=1)[:, len(real) - kept :]
+        fitted = _fit_all(item_windows, real_windows, part, rows)
         fitted[np.isneginf(np.take_along_axis(alike, rows, 1))] = np.inf
         order = fitted.argsort(1)
         distance[part, :kept] = np.take_along_axis(fitted, order, 1)
@@ -92,10 +100,11 @@ class _Windows:
             self.signal = lowpass(self.signal, spec.fs, high)
         samples = spec.samples
         self.every = max(1, int(spec.fs // (OVERSAMPLING * high)))
-        self.most = min(max(1, round(SHIFT_S * spec.fs)), (samples - 8) // 2)
+        most = min(max(1, round(SHIFT_S * spec.fs)), (samples - 8) // 2)
         step = max(1, round(STEP_S * spec.fs))
-        self.shifts = sorted({0, *range(-self.most, self.most + 1, step)})
-        self.length = samples - 2 * self.most
+        self.shifts = sorted({0, *range(-most, most + 1, step)})
+        self.margin = min(most + round(EDGE_S * spec.fs), (samples - 8) // 2)
+        self.length = samples - 2 * self.margin
         time = np.linspace(-1, 1, len(range(0, self.length, self.every)))
         terms = min(DRIFTS + int(samples / spec.fs), len(time) // 4)
         powers = np.polynomial.chebyshev.chebvander(time, max(terms - 1, 0))
@@ -104,7 +113,7 @@ class _Windows:
 
     def cut(self, signal: NDArray, shift: int) -> NDArray[np.float32]:
         """[..., lead, sample] at the low rate, shifted by `shift` samples, without drift."""
-        start = self.most + shift
+        start = self.margin + shift
         window = signal[..., start : start + self.length : self.every]
         return np.asarray(window - (window @ self.drift) @ self.drift.T, np.float32)
 
@@ -131,6 +140,26 @@ class _Windows:
         return best
 
 
+def _fit_all(
+    item_windows: _Windows, real_windows: _Windows, part: slice, rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """As `_fit`, a few items at a time."""
+    size = rows.shape[1] * real_windows.signal[0].size
+    step = max(1, FITTED // max(size, 1))
+    starts = range(0, len(rows), step)
+    return np.concatenate(
+        [
+            _fit(
+                item_windows,
+                real_windows,
+                slice(part.start + k, min(part.start + k + step, part.stop)),
+                rows[k : k + step],
+            )
+            for k in starts
+        ]
+    )
+
+
 def _fit(
     item_windows: _Windows, real_windows: _Windows, part: slice, rows: NDArray[np.int64]
 ) -> NDArray[np.float64]:
@@ -149,7 +178,7 @@ def _fit(
     bent = np.gradient(slope, axis=-1)
     terms = [real_windows.cut(wave, 0) for wave in (picked, slope, bent)]
     stretch = (
-        slope[..., real_windows.most : real_windows.most + real_windows.length : real_windows.every]
+        slope[..., real_windows.margin :][..., : real_windows.length : real_windows.every]
         * real_windows.time
     )
     terms.append(stretch - (stretch @ real_windows.drift) @ real_windows.drift.T)

@@ -40,7 +40,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "mean_beat_error", "psd_distance", "autocorrelation", "wavelet_coherence", "dtw",
         "smoothness", "saturation", "rmse_*", "prd_*",
     ),
-    "Intervals and amplitudes": ("*_w1", "*_ks", "*_median", "delineation_failure"),
+    "Intervals and amplitudes": (
+        "*_w1", "*_ks", "*_median", "qt_rr_slope", "rr_morphology", "delineation_failure",
+    ),
     "Leads": (
         "einthoven_residual", "goldberger_residual", "lead_correlation_error",
         "lead_mutual_information",
@@ -94,8 +96,20 @@ def tables(report: Report) -> list[dict[str, Any]]:
             "tally": tally([cell["mark"] for cell in cells]),
             "worst": _worst(cells),
             "delineated": name == "Intervals and amplitudes",
+            "people": _people(report) if name == "Kinds of beats" else {},
         })  # fmt: skip
     return made
+
+
+def _people(report: Report) -> dict[str, str]:
+    """Class -> the coverage of each person, the least first; records of public sets are named."""
+    return {
+        group: ", ".join(
+            " ".join(filter(None, (one["person"], f"{number(one['coverage'])} of {one['items']}")))
+            for one in people
+        )
+        for group, people in (report.facts.get("coverage_by_person") or {}).items()
+    }
 
 
 def family(row: Row) -> str:
