@@ -111,7 +111,8 @@ def _bin_sums(probability: NDArray, truth: NDArray[np.bool_], people: Units) -> 
     cell = people.of * BINS + bin_of
     size = len(people) * BINS
     columns = [np.bincount(cell, w, size) for w in (probability, truth, np.ones(len(cell)))]
-    return np.stack(columns, -1).reshape(len(people), BINS, 3)
+    counts: NDArray[np.float64] = np.stack(columns, -1)
+    return counts.reshape(len(people), BINS, 3)
 
 
 def calibration_error(sums: Sums) -> NDArray[np.float64]:

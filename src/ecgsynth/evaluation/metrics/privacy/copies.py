@@ -276,7 +276,8 @@ def _medians(
 def _apart(ecg: Ecg, rows: NDArray[np.int64]) -> Excluded:
     """Exclude the item itself and those of its recording within 30 s."""
     everyone = np.arange(len(ecg))
-    record, onset = np.zeros(0), np.zeros(0)
+    record: NDArray = np.zeros(0)
+    onset: NDArray = np.zeros(0)
     if ecg.record is not None and ecg.onset_s is not None:
         record, onset = np.unique(ecg.record, return_inverse=True)[1], ecg.onset_s
 

@@ -7,6 +7,7 @@ generator learned. What succeeds on both is known of the population; the excess 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,7 @@ def singling_out(trial: Trial) -> dict[str, Estimate]:
             found[name] = Estimate(float("nan"), note="no predicate has exactly one synthetic item")
             continue
         units = _joint(one, parts[1], parts[2])
-        left = leave_one_out(lambda weight, met=met: _excess(met, weight), units)
+        left = leave_one_out(partial(_excess, met), units)
         shares = [float((side.sum(1) == 1).mean()) for side in np.split(met, 2, 1)]
         note = "{:.3f} of training and {:.3f} of held-out items".format(*shares)
         found[name] = interval(shares[0] - shares[1], left, least=-1.0, note=note)
@@ -142,7 +143,8 @@ def _numbers_of_classes(trial: Trial) -> dict[str, _Numbers | Estimate]:
     """Class, or "all" -> its numbers, or why there are none."""
     assert trial.train is not None
     assert trial.test is not None
-    sets, found = (trial.synthetic, trial.train, trial.test), {}
+    sets = trial.synthetic, trial.train, trial.test
+    found: dict[str, _Numbers | Estimate] = {}
     names = [n for n in trial.synthetic.spec.context if all(n in e.spec.context for e in sets)]
     for group in trial.groups:
         random = trial.random(f"inference {group}")
