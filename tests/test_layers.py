@@ -27,7 +27,7 @@ LAYERS: list[set[str]] = [
     {"evaluation", "synthesizer"},
     {"config"},
     {"datasets", "models", "objectives"},
-    {"condition", "sampling", "simulator"},
+    {"condition", "sampling", "scoring", "simulator"},
     {"noise", "rhythm"},
     {"formats"},
     {"signals"},
@@ -140,6 +140,7 @@ NO_TORCH = (
     "formats",
     "datasets",
     "rhythm",
+    "scoring",
     "cli",
     "service",
     "files",
@@ -182,7 +183,8 @@ def top_level(file: Path) -> set[str]:
     [
         f
         for f in FILES
-        if package_of(f) in ("signals", "formats", "synthesizer", "config", "cli", "service")
+        if package_of(f)
+        in ("signals", "formats", "scoring", "synthesizer", "config", "cli", "service")
     ],
     ids=lambda f: str(f.relative_to(ROOT)),
 )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.augmentation import cells
 from benchmarks.augmentation.cells import Cell, Side
 from benchmarks.augmentation.figures import Figures
-from ecgsynth.classification.ec57 import LARGE_RECORD
+from ecgsynth.classification.report import LARGE_RECORD
 from ecgsynth.signals.ecg import Ecg
 
 if TYPE_CHECKING:

@@ -25,10 +25,10 @@ from benchmarks.classifier.train import DATABASES, PARTS, out_of_fold, read_tree
 from benchmarks.tables import KEPT
 from ecgsynth.classification.calibration import calibration_error, f1_of
 from ecgsynth.classification.classifier import CLASSES, BeatClassifier, load_classifier
-from ecgsynth.classification.ec57 import ectopic_of
 from ecgsynth.datasets import store
 from ecgsynth.evaluation.intervals import LeaveOneOut, Units, interval
 from ecgsynth.files import atomic_write
+from ecgsynth.scoring.figures import ectopic_of
 from ecgsynth.signals.vocabulary import AAMI_CLASSES
 
 CUT_S, PIECES = 10.0, "pieces of 10 s"

@@ -19,6 +19,7 @@ _HOME = {
     "MixedDataset": "augmentation.mixed_dataset",
     "Recording": "signals.recording",
     "Report": "evaluation.report",
+    "Performance": "scoring",
     "Run": "config",
     "Spec": "signals.spec",
     "SyntheticSampler": "augmentation.sampler",
@@ -35,6 +36,7 @@ _HOME = {
     "read": "formats",
     "replay": "rhythm.replay",
     "Rhythm": "rhythm",
+    "score": "scoring",
     "simulate_record": "simulator.records",
     "train": "training.loop",
     "write": "formats",
@@ -56,6 +58,8 @@ if TYPE_CHECKING:
     from ecgsynth.rhythm import Rhythm as Rhythm
     from ecgsynth.rhythm.compose import make_rhythm as make_rhythm
     from ecgsynth.rhythm.replay import replay as replay
+    from ecgsynth.scoring import Performance as Performance
+    from ecgsynth.scoring import score as score
     from ecgsynth.signals.ecg import Ecg as Ecg
     from ecgsynth.signals.ecg import concatenate as concatenate
     from ecgsynth.signals.marks import Marks as Marks

@@ -20,7 +20,7 @@ from ecgsynth.augmentation.classifiers import (
 )
 from ecgsynth.augmentation.novelty import Detector, novelty
 from ecgsynth.augmentation.patient_leakage import check_disjoint, count_synthetic, hashed_people
-from ecgsynth.classification import ec57
+from ecgsynth.classification import report
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.reference_models.instruments import Instrument
 from ecgsynth.formats import write
@@ -67,7 +67,7 @@ def by_hand(counts: list[list[int]], classes: tuple[str, ...] = ("N", "S", "V"))
 
 def test_figures_by_hand() -> None:
     ecg, said = by_hand([[80, 10, 10], [5, 15, 0], [2, 0, 18]])
-    found = ec57.report(ecg, said)
+    found = report.report(ecg, said)
     assert found["confusion"] == [[80, 10, 10], [5, 15, 0], [2, 0, 18]]
     row = found["classes"]["S"]
     assert row["sensitivity"] == pytest.approx(15 / 20)
@@ -80,8 +80,8 @@ def test_figures_by_hand() -> None:
 
 def test_perfect_answers_are_perfect_and_guessing_is_not() -> None:
     ecg, said = by_hand([[50, 0, 0], [0, 30, 0], [0, 0, 20]])
-    perfect = ec57.report(ecg, said)["classes"]
-    guessed = ec57.report(ecg, np.full((100, 3), 1 / 3))["classes"]
+    perfect = report.report(ecg, said)["classes"]
+    guessed = report.report(ecg, np.full((100, 3), 1 / 3))["classes"]
     assert [row["auroc"]["value"] for row in perfect.values()] == [1, 1, 1]
     assert [row["auroc"]["value"] for row in guessed.values()] == pytest.approx([0.5] * 3)
 
@@ -91,7 +91,7 @@ def test_calibration_by_hand() -> None:
     ecg, said = by_hand([[80, 20], [0, 0]], ("N", "S"))
     said = said / said.sum(1, keepdims=True)
     sure = float(said.max())
-    found = ec57.calibration(ecg, said)
+    found = report.calibration(ecg, said)
     assert found["expected_error"] == pytest.approx(abs(sure - 0.8))
     (line,) = found["bins"]
     assert line["items"] == 100 and line["accuracy"] == pytest.approx(0.8)
@@ -101,7 +101,7 @@ def test_calibration_by_hand() -> None:
 def test_a_class_of_one_patient_has_no_interval() -> None:
     ecg, said = by_hand([[80, 0, 0], [0, 20, 0], [0, 0, 20]])
     who = np.where(ecg.labels_str == "V", "213", ecg.patient)
-    found = ec57.report(replace(ecg, patient=who), said)["classes"]["V"]
+    found = report.report(replace(ecg, patient=who), said)["classes"]["V"]
     assert found["f1"]["note"] == found["auroc"]["note"] == "one patient"
     assert found["f1"]["low"] is None and found["largest_share"] == 1
 
@@ -110,10 +110,10 @@ def test_s_is_told_with_and_without_record_232() -> None:
     ecg, said = by_hand([[50, 0, 0], [10, 30, 0], [0, 0, 20]])
     wrong = said.argmax(1) != ecg.labels_id
     record = np.where(wrong, "232", "100")
-    found = ec57.report(replace(ecg, record=record), said)
+    found = report.report(replace(ecg, record=record), said)
     assert found["classes"]["S"]["sensitivity"] == pytest.approx(0.75)
     assert found["without_232"]["S"]["sensitivity"] == 1
-    assert "without_232" not in ec57.report(ecg, said)
+    assert "without_232" not in report.report(ecg, said)
     by_record = {one["record"]: one for one in found["records"]}
     assert by_record["232"]["right"] == 0 and by_record["100"]["right"] == 1
     assert by_record["232"]["classes"]["N"]["sensitivity"] is None
@@ -123,7 +123,7 @@ def test_veb_and_sveb_by_the_rules_of_ec57() -> None:
     table = [[70, 10, 10, 0, 0], [5, 15, 2, 0, 0], [2, 1, 17, 0, 0], [0, 3, 6, 1, 0],
              [0, 4, 5, 0, 1]]  # fmt: skip
     ecg, said = by_hand(table, tuple("NSVFQ"))
-    found = ec57.report(ecg, said)["ec57"]
+    found = report.report(ecg, said)["ec57"]
     # Fv and Qv are in no figure of VEB; of SVEB Qs is in none, and Fs is a false alarm.
     assert found["VEB"]["counts"] == {"TP": 17, "FN": 3, "FP": 12, "TN": 80 + 20 + 4 + 5}
     assert found["SVEB"]["counts"]["FP"] == 10 + 1 + 3
@@ -135,7 +135,7 @@ def test_gross_statistics_count_beats_and_average_ones_count_records() -> None:
     ecg, said = by_hand([[50, 0, 10], [0, 0, 0], [10, 0, 30]])
     right = said.argmax(1) == ecg.labels_id
     record = np.where((ecg.labels_str == "V") & ~right, "233", np.where(right, "100", "101"))
-    row = ec57.ectopic(replace(ecg, record=record), said)["VEB"]
+    row = report.ectopic(replace(ecg, record=record), said)["VEB"]
     assert row["sensitivity"] == {"gross": 0.75, "average": 0.5, "records": 2}
     # Record 100 is all right, 101 has false alarms alone, 233 calls no beat V.
     assert row["predictivity"] == {"gross": 0.75, "average": 0.5, "records": 2}
@@ -144,7 +144,7 @@ def test_gross_statistics_count_beats_and_average_ones_count_records() -> None:
 
 def test_a_macro_over_a_class_without_items_is_left_out() -> None:
     ecg, said = by_hand([[50, 0, 0, 0], [0, 30, 0, 0], [0, 0, 20, 0], [0] * 4], tuple("NSVF"))
-    found = ec57.report(ecg, said)
+    found = report.report(ecg, said)
     assert found["macro"]["NSV"]["value"] == 1 and "all" not in found["macro"]
     assert found["classes"]["F"]["f1"] is None
 
@@ -157,7 +157,7 @@ def test_a_classifier_learns_and_comes_back_from_its_file(
     classifier.save(tmp_path / "one.safetensors")
     back = load_classifier(tmp_path / "one.safetensors")
     assert isinstance(back, Instrument)
-    assert ec57.report(test, back.predict(test))["macro"]["NSV"]["value"] > 0.6
+    assert report.report(test, back.predict(test))["macro"]["NSV"]["value"] > 0.6
     np.testing.assert_allclose(back.predict(test), classifier.predict(test), atol=0.02)
     assert back.facts["counts"] == sides[0].counts() and back.facts["people"] == hashed_people(
         sides[0]

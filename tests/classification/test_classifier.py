@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from outcome import Command
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from ecgsynth.classification import ec57
 from ecgsynth.classification.calibration import (
     best_offset,
     calibration_error,
@@ -37,6 +36,7 @@ from ecgsynth.classification.windows import prepare
 from ecgsynth.datasets import store
 from ecgsynth.errors import DamagedFileError, EcgsynthError
 from ecgsynth.formats import write
+from ecgsynth.scoring.figures import ectopic_of
 from ecgsynth.signals.recording import Annotations, Recording
 from ecgsynth.signals.vocabulary import AAMI_CLASSES
 from ecgsynth.simulator.records import Noise, simulate_record
@@ -481,7 +481,7 @@ def test_synthetic_recordings_are_named_so_and_windows_of_beats_are_refused(
 def test_ec57_of_confusion_matrices_leaves_out_what_the_rules_leave_out() -> None:
     truth, label = np.array(list("NNSVFQVV")), np.array(list("NSSVVSNV"))
     table = BeatTable("a", FS, np.arange(8), label, np.zeros((8, 4)), truth)
-    found = ec57.ectopic_of(list(confusion([table]).values()), AAMI_CLASSES)
+    found = ectopic_of(list(confusion([table]).values()), AAMI_CLASSES)
     assert found["VEB"]["counts"] == {"TP": 2, "FN": 1, "FP": 0, "TN": 4}
     assert found["SVEB"]["counts"] == {"TP": 1, "FN": 0, "FP": 1, "TN": 5}
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.classification.ec57 import auroc, count_people, estimate_json
+from ecgsynth.classification.report import auroc, count_people, estimate_json
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.reference_models.classifiers import rr_features
 from ecgsynth.evaluation.reference_models.instruments import embed

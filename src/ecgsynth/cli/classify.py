@@ -102,7 +102,7 @@ def examine(
 
     from ecgsynth.augmentation.classifiers import load_classifier, prepare_test_set
     from ecgsynth.augmentation.novelty import Detector, novelty
-    from ecgsynth.classification.ec57 import report
+    from ecgsynth.classification.report import report
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.evaluation.real_sets import load_real
     from ecgsynth.files import atomic_write

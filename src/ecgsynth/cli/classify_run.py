@@ -100,9 +100,9 @@ def _show_counts(tables: list[BeatTable]) -> None:
 
 def _show_ec57(tables: list[BeatTable]) -> dict[str, Any]:
     """VEB and SVEB by EC57 where there is a truth; {} where there is none."""
-    from ecgsynth.classification.ec57 import ectopic_of
     from ecgsynth.classification.recordings import confusion
     from ecgsynth.cli.ec57_table import show_ec57
+    from ecgsynth.scoring.figures import ectopic_of
     from ecgsynth.signals.vocabulary import AAMI_CLASSES
 
     matrices = confusion(tables)

@@ -29,6 +29,7 @@ from ecgsynth.cli import (
     plot,
     record,
     rhythm,
+    score,
     serve,
     train,
     transplant,
@@ -64,6 +65,7 @@ app.command(cls=WritesEcg)(complete.complete)
 app.command(cls=WritesEcg)(augment.augment)
 app.command()(evaluate.evaluate)
 app.add_typer(classify.app, name="classify")
+app.command()(score.score)
 app.command()(turing.turing)
 app.command()(plot.plot)
 app.command()(rhythm.rhythm)

@@ -35,7 +35,7 @@ AHA_CODES = frozenset(b"EFNOPQRUV")
 
 @dataclass(frozen=True)
 class Annotations:
-    """All annotations of one file, in order of time.
+    """All annotations of one file.
 
     Attributes
     ----------
@@ -60,8 +60,10 @@ class Annotations:
         return np.clip(sample, -FARTHEST, FARTHEST).astype(np.int64)
 
 
-def read_annotations(path: Path) -> Annotations:
+def read_annotations(path: Path, *, sort: bool = True) -> Annotations:
     """The annotations of a file, without the comments in which it describes itself.
+
+    sort: in order of time; else as they stand in the file.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def read_annotations(path: Path) -> Annotations:
     except (IndexError, ValueError):
         raise DamagedFileError(f"{path.name} is damaged or cut short; copy it again.") from None
     symbols, rate, rows, codes = _apply_definitions(codes, rows)
-    order = np.argsort([row[0] for row in rows], kind="stable")
+    order = np.argsort([row[0] for row in rows], kind="stable") if sort else np.arange(len(rows))
     tick, subtype, channel, number = (
         np.array([row[k] for row in rows], np.int64)[order] for k in range(4)
     )

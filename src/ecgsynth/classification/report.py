@@ -1,8 +1,7 @@
-"""Figures of a classifier on other people, by ANSI/AAMI EC57, with intervals over people."""
+"""Figures of a classifier on other people, with intervals over people."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from ecgsynth.evaluation import Estimate
 from ecgsynth.evaluation.auc import auc, auc_over
 from ecgsynth.evaluation.intervals import DOMINANT_SHARE, units
 from ecgsynth.evaluation.scores import scores
+from ecgsynth.scoring.figures import ectopic_of
 from ecgsynth.signals.ecg import Ecg
 
 BINS = 15
@@ -64,67 +64,15 @@ def confusion(test: Ecg, probability: NDArray[np.floating]) -> NDArray[np.int64]
     return np.bincount(cell, minlength=count * count).reshape(count, count)
 
 
-ECTOPIC = {"VEB": ("V", "FQ"), "SVEB": ("S", "Q")}
-"""What EC57 scores -> its class, and the true classes of which a false alarm is no error."""
-
-
 def ectopic(test: Ecg, probability: NDArray[np.floating]) -> dict[str, Any]:
-    """VEB and SVEB by the rules of ANSI/AAMI EC57: counts, gross and average statistics.
+    """VEB and SVEB by the rules of ANSI/AAMI EC57: see `ecgsynth.scoring.figures.ectopic_of`.
 
-    A fusion or unclassifiable beat that is called V enters no figure of VEB, an unclassifiable one
-    that is called S none of SVEB. `sensitivity` TP / (TP + FN), `predictivity` TP / (TP + FP),
-    `false_positive_rate` FP / (FP + TN). Gross: of the sums over all records. Average: the mean of
-    the records that have the figure; `records` is their number. Every beat was found, so
-    nothing is missed or extra. EC57 has no false positive rate of SVEB; it is made as that of VEB.
+    Every beat was detected, so nothing is missed or extra.
     """
     names = test.record if test.record is not None else test.patient
     rows = [np.flatnonzero(names == one) for one in np.unique(names)] if names is not None else []
     tables = [confusion(test[at], probability[at]) for at in rows]
     return ectopic_of(tables, test.spec.classes, confusion(test, probability))
-
-
-def ectopic_of(
-    tables: Sequence[NDArray[np.int64]], classes: tuple[str, ...], whole: NDArray | None = None
-) -> dict[str, Any]:
-    """As `ectopic`, from the confusion matrix of every record; whole: of all beats, else the sum.
-
-    tables: [true class, predicted class] beats, by `classes`.
-    """
-    whole = np.sum(tables, axis=0) if whole is None else whole
-    found: dict[str, Any] = {}
-    for name, (label, left_out) in ECTOPIC.items():
-        if label not in classes:
-            continue
-        counts = _counts(whole, classes, label, left_out)
-        each = [_rates(_counts(one, classes, label, left_out)) for one in tables]
-        figures = {}
-        for rate, gross in _rates(counts).items():
-            values = [value for one in each if (value := one[rate]) is not None]
-            mean = sum(values) / len(values) if values else None
-            figures[rate] = {"gross": gross, "average": mean, "records": len(values)}
-        found[name] = {"counts": counts, **figures}
-    return found
-
-
-def _counts(
-    table: NDArray[np.int64], classes: tuple[str, ...], label: str, left_out: str
-) -> dict[str, int]:
-    """TP, FN, FP and TN of a class in a confusion matrix."""
-    own = classes.index(label)
-    others = [k for k in range(len(classes)) if k != own]
-    counted = [k for k in others if classes[k] not in left_out]
-    return {
-        "TP": int(table[own, own]), "FN": int(table[own, others].sum()),
-        "FP": int(table[counted, own].sum()), "TN": int(table[np.ix_(others, others)].sum()),
-    }  # fmt: skip
-
-
-def _rates(counts: dict[str, int]) -> dict[str, float | None]:
-    hit, miss, false, right = (counts[name] for name in ("TP", "FN", "FP", "TN"))
-    return {
-        "sensitivity": _ratio(hit, hit + miss), "predictivity": _ratio(hit, hit + false),
-        "false_positive_rate": _ratio(false, false + right),
-    }  # fmt: skip
 
 
 def calibration(test: Ecg, probability: NDArray[np.floating]) -> dict[str, Any]:
