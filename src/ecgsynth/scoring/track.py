@@ -34,6 +34,7 @@ class Track:
     shutdown_before: list[int] = field(default_factory=list)
 
     def add(self, time: int, label: int, valid: bool) -> None:
+        """Append one annotation."""
         self.time.append(time)
         self.label.append(label)
         self.valid.append(valid)
