@@ -143,7 +143,7 @@ def test_words_fill_in_labels_and_rate_and_the_asked_beats_are_drawn(page: Page)
     drawn(page, "#model=records&seed=1&count=1")
     page.locator("#words").fill("normal ECG in sinus rhythm, 75 bpm")
     page.locator("#words").press("Enter")
-    page.wait_for_function("location.hash.includes('heart_rate')")
+    wait_for(lambda: "heart_rate" in page.evaluate("location.hash"))
     link = page.evaluate("location.hash")
     assert "label=NORM%2BSR" in link
     assert "context.heart_rate=75" in link
