@@ -29,7 +29,8 @@ ROOT = Path(__file__).resolve().parents[1]
 KEPT = Path(__file__).resolve().parent / "results"
 REGION = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 FIGURE = re.compile(
-    r"(<!-- figure ([\w-]+) (\w+) ([^>]+?)(?: (gaussian|real))? -->).*?(<!-- end -->)", re.DOTALL
+    r"(<!--\s+figure\s+([\w-]+)\s+(\w+)\s+([^>]+?)(?:\s+(gaussian|real))?\s+-->).*?(<!--\s+end\s+-->)",
+    re.DOTALL,
 )
 
 GROUPS = ("N", "S", "V", "F", "all")

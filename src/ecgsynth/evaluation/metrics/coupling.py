@@ -147,17 +147,17 @@ def _against_real(
     if fewest < LEAST:
         return Estimate(float("nan"), note=f"{fewest} items; {LEAST} are needed")
     whole = [Sums.of(x, y) for x, y in zip(numbers, signals, strict=True)]
-    ours, theirs = map(figure, whole)
+    value, real_value = map(figure, whole)
     left = []
     for units in joint(*parts):
-        sides = np.split(units.of, [len(signals[0])])
+        unit_parts = np.split(units.of, [len(signals[0])])
         values = [
-            _without(figure, numbers, signals, whole, [side == k for side in sides])
+            _without(figure, numbers, signals, whole, [unit_of == k for unit_of in unit_parts])
             for k in range(len(units))
         ]
-        left.append(LeaveOneOut(np.array(values) + theirs, units, units.freedom()))
-    note = f"of real items {theirs:.3g}"
-    return interval(ours, left[::-1], least=-np.inf, note=note)  # the real people first
+        left.append(LeaveOneOut(np.array(values) + real_value, units, units.freedom()))
+    note = f"of real items {real_value:.3g}"
+    return interval(value, left[::-1], least=-np.inf, note=note)  # the real people first
 
 
 def _without(
@@ -167,9 +167,9 @@ def _without(
     whole: list[Sums],
     out: list[NDArray[np.bool_]],
 ) -> float:
-    """The difference of the two sides without these items of each."""
-    ours, theirs = (
+    """The difference of both sets without these items of each."""
+    value, real_value = (
         figure(sums - Sums.of(x[rows], y[rows]))
         for sums, x, y, rows in zip(whole, numbers, signals, out, strict=True)
     )
-    return ours - theirs
+    return value - real_value

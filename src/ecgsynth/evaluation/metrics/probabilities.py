@@ -74,8 +74,8 @@ def _compare(
         each = [
             np.stack([sums(*pair, people) for pair in output]) for output in pairs
         ]  # [seed, ...]
-        value, theirs = (figure(output.sum(1)) for output in each)
-        note = f"of the network trained on real items {theirs.mean():.3f}"
+        value, real_value = (figure(output.sum(1)) for output in each)
+        note = f"of the network trained on real items {real_value.mean():.3f}"
         if facts.get(name, {}).get("largest_share", 0) > DOMINANT_SHARE:
             found[name] = Estimate(float(value.mean()), note=f"{note}; one patient")
             continue
@@ -111,8 +111,7 @@ def _bin_sums(probability: NDArray, truth: NDArray[np.bool_], people: Units) -> 
     cell = people.of * BINS + bin_of
     size = len(people) * BINS
     columns = [np.bincount(cell, w, size) for w in (probability, truth, np.ones(len(cell)))]
-    counts: NDArray[np.float64] = np.stack(columns, -1)
-    return counts.reshape(len(people), BINS, 3)
+    return np.stack(columns, -1).reshape(len(people), BINS, 3).astype(float)
 
 
 def calibration_error(sums: Sums) -> NDArray[np.float64]:

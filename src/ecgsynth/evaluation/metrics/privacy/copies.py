@@ -276,17 +276,16 @@ def _medians(
 def _apart(ecg: Ecg, rows: NDArray[np.int64]) -> Excluded:
     """Exclude the item itself and those of its recording within 30 s."""
     everyone = np.arange(len(ecg))
-    record: NDArray = np.zeros(0)
-    onset: NDArray = np.zeros(0)
-    if ecg.record is not None and ecg.onset_s is not None:
-        record, onset = np.unique(ecg.record, return_inverse=True)[1], ecg.onset_s
+    onset = ecg.onset_s
+    record = None if ecg.record is None else np.unique(ecg.record, return_inverse=True)[1]
 
     def barred(part: slice) -> NDArray[np.bool_]:
         found = rows[part][:, None] == everyone[None]
+        if record is None or onset is None:
+            return found
         for item, row in zip(found, rows[part], strict=True):
-            if len(record):
-                same = np.flatnonzero(record == record[row])
-                item[same[np.abs(onset[same] - onset[row]) < APART_S]] = True
+            same = np.flatnonzero(record == record[row])
+            item[same[np.abs(onset[same] - onset[row]) < APART_S]] = True
         return found
 
     return barred

@@ -143,8 +143,8 @@ def _numbers_of_classes(trial: Trial) -> dict[str, _Numbers | Estimate]:
     """Class, or "all" -> its numbers, or why there are none."""
     assert trial.train is not None
     assert trial.test is not None
-    sets = trial.synthetic, trial.train, trial.test
     found: dict[str, _Numbers | Estimate] = {}
+    sets = (trial.synthetic, trial.train, trial.test)
     names = [n for n in trial.synthetic.spec.context if all(n in e.spec.context for e in sets)]
     for group in trial.groups:
         random = trial.random(f"inference {group}")
