@@ -34,9 +34,9 @@ BEATS = stack_events([
 ])  # fmt: skip
 
 
-def tiny(spec: Spec = SPEC) -> RendererNet:
+def tiny(spec: Spec = SPEC, **changes: Any) -> RendererNet:
     torch.manual_seed(0)
-    net = Renderer.generator(Renderer.Settings(**Renderer.tiny), spec)
+    net = Renderer.generator(Renderer.Settings(**Renderer.tiny, **changes), spec)
     for weights in net.head.parameters():
         torch.nn.init.normal_(weights, std=0.1)
     return net.eval()
@@ -152,7 +152,7 @@ def test_a_student_is_the_first_step_of_its_teacher() -> None:
     pupil.load_state_dict(teacher.state_dict())
     noise = torch.randn(2, teacher.latent)
     with torch.no_grad():
-        start = teacher(teacher.shaped(noise), condition(), torch.zeros(2))
+        start = teacher(teacher.shaped(noise, condition()), condition(), torch.zeros(2))
         np.testing.assert_allclose(
             pupil.eval()(noise, condition()), teacher.decode(start), atol=1e-5
         )
@@ -241,3 +241,23 @@ def test_items_without_a_beat_have_a_track_of_none() -> None:
     track = event_track(torch.zeros(2, 0, 4), 50, 100.0)
     assert (track[:, :7] == 0).all()
     assert (track[:, 7:] == LONGEST_S - 0.5).all()
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.9])
+def test_the_noise_of_beats_is_shared_place_by_place(shared: float) -> None:
+    generator = tiny(shared=shared)
+    events = np.full((1, 9, 4), np.nan, np.float32)
+    events[0, :, 0], events[0, :, 1] = np.arange(9) * 0.4 + 0.3, 0
+    asked = Condition(
+        condition().label[:1], condition().context[:1], condition().style[:1],
+        {"events": torch.from_numpy(events)},
+    )  # fmt: skip
+    torch.manual_seed(0)
+    noise = torch.cat(
+        [generator.shaped(torch.randn(1, generator.latent), asked) for _ in range(40)]
+    )
+    beats = noise[:, :, :360].reshape(40, generator.leads, 9, 40)
+    assert noise.std() == pytest.approx(1, abs=0.02)
+    together = (beats[:, :, 0] * beats[:, :, 4]).mean()
+    assert together == pytest.approx(shared, abs=0.03)
+    assert (beats[..., 3] * beats[..., 9]).mean() == pytest.approx(0, abs=0.1)

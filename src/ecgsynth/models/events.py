@@ -25,9 +25,14 @@ BEFORE_S, AFTER_S, STEP_S = 0.3, 0.6, 0.05
 """A beat reaches from P to the end of T, so far before and after R; its places are steps of so many
 s."""
 
-STEPS = round((BEFORE_S + AFTER_S) / STEP_S)
-PLACES = 2 * STEPS + 1
-"""Of positions in beats: those of narrow and of wide ones, and of what is between."""
+
+def place_count(step_s: float) -> int:
+    """Places of positions in beats: those of narrow and of wide ones, and what is between."""
+    return 2 * round((BEFORE_S + AFTER_S) / step_s) + 1
+
+
+PLACES = place_count(STEP_S)
+"""Of those in steps of STEP_S."""
 
 
 def event_track(events: Tensor, frames: int, rate: float) -> Tensor:
@@ -47,8 +52,8 @@ def event_track(events: Tensor, frames: int, rate: float) -> Tensor:
     return track
 
 
-def beat_places(events: Tensor, positions: int, rate: float) -> Tensor:
-    """[batch, position] long, the place of every position in its beat: from 0, `PLACES` in all.
+def beat_places(events: Tensor, positions: int, rate: float, step_s: float = STEP_S) -> Tensor:
+    """[batch, position] long, the place of every position in its beat: from 0 to place_count - 1.
 
     A position belongs to the next beat from BEFORE_S before its R, else to the last one. Beats that
     begin in the ventricles have places of their own; what belongs to no beat has the last place.
@@ -65,9 +70,10 @@ def beat_places(events: Tensor, positions: int, rate: float) -> Tensor:
     ahead = before >= -BEFORE_S
     phase = torch.where(ahead, before, after)
     owner = torch.where(ahead, following, following - 1)
-    place = ((phase + BEFORE_S) / STEP_S).clamp(0, STEPS - 1).long()
-    place = place + STEPS * wide.gather(1, owner).long()
-    return torch.where(phase < AFTER_S, place, PLACES - 1)
+    steps = place_count(step_s) // 2
+    place = ((phase + BEFORE_S) / step_s).clamp(0, steps - 1).long()
+    place = place + steps * wide.gather(1, owner).long()
+    return torch.where(phase < AFTER_S, place, 2 * steps)
 
 
 def _wide(device: torch.device) -> Tensor:

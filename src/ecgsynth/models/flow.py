@@ -65,7 +65,9 @@ class Flow(WithoutCritic):
         def clean(y: Tensor, t: float) -> Tensor:
             return generator(y, condition, torch.full((len(y),), t, device=y.device))
 
-        return generator.decode(heun(clean, generator.shaped(latent), generator.steps, BEND))
+        return generator.decode(
+            heun(clean, generator.shaped(latent, condition), generator.steps, BEND)
+        )
 
 
 class Denoiser(nn.Module):
@@ -102,8 +104,8 @@ class Denoiser(nn.Module):
         self.up = nn.ModuleList(Film(width, size) for _ in range(settings.depth))
         self.head = Conv(width, PATCH * self.leads, 3, 0.0)
 
-    def shaped(self, latent: Tensor) -> Tensor:
-        """[batch, latent] noise as a whitened signal."""
+    def shaped(self, latent: Tensor, condition: Condition) -> Tensor:
+        """[batch, latent] noise as a whitened signal, whatever the condition."""
         return latent.reshape(len(latent), self.leads, self.frames)
 
     def encode(self, signal: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ecgsynth.condition import Condition
 from ecgsynth.models import Settings as BaseSettings
 from ecgsynth.models import WithoutCritic
-from ecgsynth.models.events import CHANNELS, PLACES, beat_places, event_track
+from ecgsynth.models.events import CHANNELS, PLACES, beat_places, event_track, place_count
 from ecgsynth.models.flow import time_waves
 from ecgsynth.models.frames import Frames
 from ecgsynth.models.joints import join_known
@@ -32,6 +32,10 @@ WIDE = 32
 
 JOINT_S = 0.08
 """A third of the network's error at the end of a known part is left after so long, s."""
+
+
+COMMON_STEP_S = 0.01
+"""Steps of time by which beats have noise in common."""
 
 
 @MODELS.register("renderer")
@@ -55,7 +59,8 @@ class Renderer(WithoutCritic):
         """widths, depths: channels and blocks at 20, 10 and 5 positions a second (with 100 frames a
         second). embedding: size of the condition's vector. frames_per_s: the network's own rate,
         Hz, whatever the rate of the signals. steps: from noise to signal; 1 is a single pass.
-        bend: above 1 the steps are shorter towards the end.
+        bend: above 1 the steps are shorter towards the end. shared: share of the noise that the
+        beats of a record have in common.
         """
 
         widths: tuple[int, int, int] = (96, 160, 224)
@@ -64,6 +69,7 @@ class Renderer(WithoutCritic):
         frames_per_s: float = Field(100.0, gt=0)
         steps: int = Field(12, ge=1)
         bend: float = Field(1.0, gt=0)
+        shared: float = Field(0.9, ge=0, le=1)
 
     @staticmethod
     def generator(settings: Settings, spec: Spec) -> RendererNet:
@@ -79,7 +85,7 @@ class Renderer(WithoutCritic):
             with torch.autocast("cpu", torch.bfloat16, enabled=counts_in_bfloat16(generator)):
                 return generator(y, condition, at, track)
 
-        y = heun(clean, generator.shaped(latent), generator.steps, generator.bend)
+        y = heun(clean, generator.shaped(latent, condition), generator.steps, generator.bend)
         framed = generator.signal.coloured(y)
         if "known" in condition.more:
             known, mask = condition.more["known"], condition.more["mask"]
@@ -101,7 +107,8 @@ class RendererNet(nn.Module):
         self.signal = Frames(spec, settings.frames_per_s, DEEPEST)
         self.leads, self.frames = self.signal.leads, self.signal.frames
         self.seconds = spec.seconds
-        self.latent = self.leads * self.frames
+        self.shared, self.common = settings.shared, place_count(COMMON_STEP_S)
+        self.latent = self.leads * (self.frames + self.common)
         size = settings.embedding
         (fine, mid, coarse), (n_fine, n_mid, n_coarse) = settings.widths, settings.depths
         self.embed = ConditionEmbedding(spec, settings.styles, size)
@@ -123,9 +130,22 @@ class RendererNet(nn.Module):
         nn.init.zeros_(self.smooth.weight)
         self.smooth.weight.data[:, :, 2] = 1
 
-    def shaped(self, latent: Tensor) -> Tensor:
-        """[batch, latent] noise as a whitened signal."""
-        return latent.reshape(len(latent), self.leads, self.frames)
+    def shaped(self, latent: Tensor, condition: Condition) -> Tensor:
+        """[batch, latent] noise as a whitened signal, of unit variance.
+
+        Beats of a record have a share of it in common, place by place from P to T: what is made of
+        the same noise is nearly the same. Of independent noise each beat gets a form of its own.
+        """
+        own, common = latent.split([self.leads * self.frames, self.leads * self.common], 1)
+        y = own.reshape(len(latent), self.leads, self.frames)
+        if not self.shared:
+            return y
+        events = condition.more["events"]
+        places = beat_places(events, self.frames, self.frames / self.seconds, COMMON_STEP_S)
+        index = places[:, None].expand_as(y)
+        table = common.reshape(len(latent), self.leads, self.common)
+        share = torch.where(index < self.common - 1, self.shared, 0.0)
+        return share.sqrt() * table.gather(2, index) + (1 - share).sqrt() * y
 
     def framed(self, signal: Tensor) -> Tensor:
         """[batch, lead, sample] to [batch, lead, frame], in scaled units, as a known part is."""

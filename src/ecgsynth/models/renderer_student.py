@@ -66,7 +66,7 @@ class OnePass(RendererNet):
         if t is not None:
             return super().forward(y, condition, t, track)
         start = torch.zeros(len(y), device=y.device)
-        return self.decode(super().forward(self.shaped(y), condition, start))
+        return self.decode(super().forward(self.shaped(y, condition), condition, start))
 
 
 class RecordCritic(nn.Module):

@@ -80,7 +80,7 @@ class FlowMatching:
         else:
             clean = generator.encode(real)
         wide = t[:, None, None]
-        y = wide * clean + (1 - wide) * generator.shaped(noise)
+        y = wide * clean + (1 - wide) * generator.shaped(noise, condition)
         weight = (t.square() + (1 - t).square()) / (1 - t).clamp_min(NEAREST).square()
         error = (generator(y, condition, t) - clean).square().flatten(1).mean(1)
         return {"matching": weight * error}

@@ -46,5 +46,5 @@ class PairRegression:
         real: [batch, lead, sample], what the teacher made of noise [batch, latent].
         """
         start = noise.new_zeros(len(noise))
-        made = generator(generator.shaped(noise), condition, start)
+        made = generator(generator.shaped(noise, condition), condition, start)
         return {"pairs": (made - generator.encode(real)).square().flatten(1).mean(1)}
