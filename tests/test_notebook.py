@@ -43,6 +43,8 @@ def objects(
         "MixedDataset": es.MixedDataset(simulated_beats, tiny),
         "Recording": recording,
         "Report": report,
+        "Rhythm": es.make_rhythm("sinus 5 s; af 5 s"),
+        "Performance": es.score(recording.annotations, recording.annotations, fs=500, start_s=0),
         "Run": tiny_run(6),
         "Spec": simulated_beats.spec,
         "SyntheticSampler": es.SyntheticSampler(),

@@ -28,8 +28,8 @@ from ecgsynth.simulator.records import Noise, simulate_beats
 
 DRAWN = {
     "c2st", "c2st_conditional", "c2st_trained", "dtw", "fairness_coverage", "frechet_ratio", "mmd",
-    "nn_membership", "domias", "nn_distance_ratio", "prd_random", "rmse_random", "spread",
-    "wavelet_coherence",
+    "nn_membership", "domias", "nn_distance_ratio", "prd_random", "rmse_random", "singling_out",
+    "spread", "wavelet_coherence",
 }  # fmt: skip
 """Metrics that pair or split items at random: a permutation changes them by chance alone."""
 

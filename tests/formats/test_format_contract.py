@@ -329,6 +329,7 @@ NAMED = {
     ("data.py", "npz"),  # `data build` makes what NumPy reads
     ("ecgs.py", "wfdb"), ("train.py", "npz"),  # examples
     ("classify_run.py", "wfdb"), ("classify_run.py", ".csv"),  # a table and an annotation file
+    ("rhythm.py", "wfdb"), ("rhythm.py", ".csv"), ("score.py", "wfdb"), ("score.py", ".csv"),
     ("complete.py", "wfdb"),  # records and annotations of it
     ("description.py", ".csv"),  # the statements of PTB-XL
 }  # fmt: skip

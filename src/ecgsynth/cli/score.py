@@ -51,7 +51,7 @@ def score(
 
     Example: ecgsynth score 100.qrs mitdb/100.atr
 
-    Or: ecgsynth score classified/ mitdb/ --leave-out 102,104,107,217 --to ec57.json
+    Or: ecgsynth score found/ mitdb/ --leave-out 102,104 --to ec57.json
     """
     from ecgsynth.scoring import score as compare
     from ecgsynth.scoring.performance import check_ending

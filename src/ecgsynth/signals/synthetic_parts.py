@@ -31,7 +31,10 @@ def check_mask(mask: Any, shape: tuple[int, ...]) -> SyntheticMask:
     ------
     EcgsynthError: it is no mask of that shape.
     """
-    found = np.asarray(mask)
+    try:
+        found = np.asarray(mask)
+    except Exception:  # such as a tensor that keeps its gradient
+        found = np.zeros(0)
     if found.dtype != np.bool_ or found.shape != shape:
         raise EcgsynthError(
             f"'synthetic_mask' is [item, lead, sample] of true and false, of shape {shape} as the "

@@ -83,7 +83,8 @@ def rr_morphology(trial: Trial) -> dict[str, Estimate]:
             rows = members(ecg, group)
             rows = rows[np.isfinite(of_items[rows]).all(1)]
             numbers.append(of_items[rows])
-            values.append(ecg.signal[rows].reshape(len(rows), -1).astype(np.float64))
+            size = len(ecg.spec.leads) * ecg.spec.samples
+            values.append(ecg.signal[rows].reshape(len(rows), size).astype(np.float64))
             parts.append((ecg, rows))
         found[group or "all"] = _against_real(numbers, values, parts, explained)
     return found
