@@ -55,6 +55,8 @@ def replay(
     EcgsynthError: the file is missing or damaged, has no beats or no rate.
     """
     file = check_path(path, "the annotation file")
+    if not file.name:
+        raise EcgsynthError(f"{file} is a folder; name an annotation file, as in mitdb/100.atr.")
     if not file.suffix:
         file = file.with_name(f"{file.name}.{ANNOTATOR}")
     notes = read_annotations(file)

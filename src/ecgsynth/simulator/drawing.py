@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import check_instance, check_integer, check_names, check_rate
+from ecgsynth.arguments import check_flag, check_instance, check_integer, check_names, check_rate
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.rhythm import Rhythm
 from ecgsynth.rhythm.output import changes, source_of
@@ -171,6 +171,7 @@ def draw_rhythm(
             f"{len(names)} leads of {rhythm.seconds:g} s at {fs:g} Hz do not fit into memory; take "
             f"fewer leads, a lower rate, or {MOST_VALUES / len(names) / fs / 3600:.1f} h at most."
         )
+    waves = check_flag(waves, "waves")
     seed, patient = check_integer(seed, "the seed"), check_integer(patient, "the patient")
     drawing = Drawing.of(rhythm, seed, patient)
     signal = np.empty((len(names), samples), np.float32)
