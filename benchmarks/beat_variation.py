@@ -1,10 +1,11 @@
 """How much the QRS of normal beats varies within a record, synthetic beside real.
 
-    python -m benchmarks.beat_variation MODEL [MODEL ...] [--to benchmarks/results/...json]
+    python -m benchmarks.beat_variation MODEL [MODEL ...] [--shared 0] [--to ...json]
 
 The height of the QRS is its range within 50 ms of R, at the beats that were asked for or, in real
 records, found. Of every record with five normal beats the SD is divided by the mean; the table has
-the medians over records, by lead.
+the medians over records, by lead. A model may be written NAME=FILE. `--shared` sets the share of
+the noise that beats have in common. Rows that the JSON has already stay.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ecgsynth.training.data.events import known_events
 LEADS = ("II", "V2", "V5")
 REACH_S = 0.05
 BEATS = 5
+REAL = "real, fold 9"
 FS = 100.0
 
 
@@ -35,17 +37,23 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("models", nargs="+", metavar="MODEL")
     parser.add_argument("--count", type=int, default=96, help="records of each model")
     parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--shared", type=float, help="as the model has it by default")
     parser.add_argument("--to", type=Path)
     asked = parser.parse_args(words)
     print(f"| records | {' | '.join(LEADS)} |\n|---|{'---|' * len(LEADS)}")
-    rows = {}
-    for name in asked.models:
-        model = es.Synthesizer.load(name).with_rate(FS)
+    kept = asked.to is not None and asked.to.is_file()
+    rows = json.loads(asked.to.read_text())["rows"] if kept else {}
+    rows.pop(REAL, None)
+    for text in asked.models:
+        name, _, file = text.rpartition("=")
+        model = es.Synthesizer.load(file).with_rate(FS)
+        if asked.shared is not None:
+            model.generator.shared = asked.shared
         made = model.generate(asked.count, seed=asked.seed)
-        rows[Path(name).stem] = row_of(Path(name).stem, made, events_of(made))
+        rows[name or Path(file).stem] = row_of(name or Path(file).stem, made, events_of(made))
     spec = model.spec
     real = load("ptbxl", "validation", classes=spec.classes, fs=FS, band=spec.band)
-    rows["real, fold 9"] = row_of("real, fold 9", real, known_events(real))
+    rows[REAL] = row_of(REAL, real, known_events(real))
     if asked.to:
         with atomic_write(asked.to) as temporary:
             temporary.write_text(json.dumps({"count": asked.count, "rows": rows}, indent=1) + "\n")

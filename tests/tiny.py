@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,14 @@ import torch
 from torch import Tensor
 
 from ecgsynth.config import Run
+from ecgsynth.models.renderer import Renderer
 from ecgsynth.registry import MODELS
-from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.events import EVENT
-from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.rhythm.prior import RecordPrior
+from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.events import EVENT, events_of
+from ecgsynth.signals.rates import at_rate
+from ecgsynth.simulator.records import simulate_record
+from ecgsynth.synthesizer import Card, Synthesizer
 
 BATCH = 16
 
@@ -31,6 +36,34 @@ def tiny_run(steps: int = 6, *, objective: dict[str, Any] | None = None, **train
             "snapshot_every": 2 * BATCH, "log_every": 1, "accelerator": "cpu", **training,
         },
     })  # fmt: skip
+
+
+def tiny_renderer(seconds: float) -> Synthesizer:
+    """A renderer at 100 Hz that has learned nothing: its laws are those of a good one."""
+    people = 12
+    parts = [simulate_record(seconds, 500.0, seed=k, patient=k) for k in range(people)]
+    whole = at_rate(concatenate(parts), 100.0)
+    spec = replace(
+        whole.spec, classes=("NORM", "AFIB"), multilabel=True, context=("age", "sex"),
+        band=(0.5, 40.0),
+    )  # fmt: skip
+    first = np.arange(people) % 2
+    data = Ecg(
+        whole.signal, spec, np.column_stack([first, 1 - first]),
+        np.column_stack([40.0 + np.arange(people), first]), patient=np.arange(people).astype(str),
+        marks=whole.marks, source="simulated:train",
+    )  # fmt: skip
+    torch.manual_seed(0)
+    net = Renderer.generator(Renderer.Settings(**Renderer.tiny), spec)
+    for weights in net.head.parameters():
+        torch.nn.init.normal_(weights, std=0.1)
+    run = {"name": "tiny", "data": {"name": "simulated"}, "objective": "flow"}
+    card = Card(
+        name="tiny-records", spec=spec.to_json(), scaler={"kind": "global", "scale": 0.2},
+        prior=RecordPrior.fit(data, events_of(data)).to_json(),
+        run=Run.from_dict({**run, "model": {"name": "renderer", **Renderer.tiny}}).model_dump(),
+    )  # fmt: skip
+    return Synthesizer(net, card)
 
 
 def some_events(batch: int) -> dict[str, Tensor]:

@@ -8,30 +8,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 import wfdb
 from items import TARGETS, beats
 from outcome import Command
+from tiny import tiny_renderer
 from wfdb_files import write_record
 
 import ecgsynth as es
 from ecgsynth.completion.beats import BeatSource
 from ecgsynth.completion.complete import plan
 from ecgsynth.completion.known import KnownPart
-from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.models.renderer import Renderer
-from ecgsynth.rhythm.prior import RecordPrior
 from ecgsynth.signals.acquisition import acquisition
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.events import R, events_of
+from ecgsynth.signals.events import R
 from ecgsynth.signals.rates import at_rate
 from ecgsynth.signals.recording import Annotations, Recording
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.synthetic_parts import mask_of, read_text, stretches_of, text_of
 from ecgsynth.signals.vocabulary import LEADS_12, limb_leads
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.synthesizer.card import Card
 
 FS = 100.0
 SECONDS = 4.0
@@ -41,30 +37,8 @@ BEATS = np.arange(40, 380, 80)
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A renderer of 4 s at 100 Hz that has learned nothing: its laws are those of a good one."""
-    people = 12
-    parts = [es.simulate_record(SECONDS, 500.0, seed=k, patient=k) for k in range(people)]
-    whole = at_rate(es.concatenate(parts), FS)
-    spec = replace(
-        whole.spec, classes=("NORM", "AFIB"), multilabel=True, context=("age", "sex"),
-        band=(0.5, 40.0),
-    )  # fmt: skip
-    first = np.arange(people) % 2
-    data = Ecg(
-        whole.signal, spec, np.column_stack([first, 1 - first]),
-        np.column_stack([40.0 + np.arange(people), first]), patient=np.arange(people).astype(str),
-        marks=whole.marks, source="simulated:train",
-    )  # fmt: skip
-    torch.manual_seed(0)
-    net = Renderer.generator(Renderer.Settings(**Renderer.tiny), spec)
-    for weights in net.head.parameters():
-        torch.nn.init.normal_(weights, std=0.1)
-    run = {"name": "tiny", "data": {"name": "simulated"}, "objective": "flow"}
-    card = Card(
-        name="tiny-records", spec=spec.to_json(), scaler={"kind": "global", "scale": 0.2},
-        prior=RecordPrior.fit(data, events_of(data)).to_json(),
-        run=Run.from_dict({**run, "model": {"name": "renderer", **Renderer.tiny}}).model_dump(),
-    )  # fmt: skip
-    return Synthesizer(net, card).save(tmp_path_factory.mktemp("model") / "tiny.safetensors")
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    return tiny_renderer(SECONDS).save(path)
 
 
 def recording(fs: float = FS, seconds: float = SECONDS, **more: Any) -> Recording:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
-import numpy as np
 import pytest
 from browsing import chromium, opened
 from serving import served
-from tiny import tiny_run
+from tiny import tiny_renderer, tiny_run
 
-from ecgsynth.config import Run
-from ecgsynth.registry import MODELS
 from ecgsynth.service.settings import Settings
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.simulator.records import simulate_record
@@ -48,30 +44,12 @@ def runs(simulated_beats: Ecg, browser: Browser, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture(scope="package")
-def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A renderer of records with two labels, half of them with both."""
-    people = [simulate_record(10, 100, seed=1, patient=k) for k in range(12)]
-    whole = concatenate(people)
-    spec = replace(whole.spec, classes=("NORM", "SR"), multilabel=True, context=())
-    label = np.column_stack([np.arange(12) % 2, np.ones(12)])
-    who = np.arange(12).astype(str)
-    data = Ecg(whole.signal, spec, label, patient=who, marks=whole.marks, source="simulated:train")
-    run = Run.from_dict({
-        "name": "records", "data": {"name": "simulated", "fs": 100.0}, "objective": "flow",
-        "model": {"name": "renderer", **MODELS.get("renderer").tiny},
-        "training": {"examples": 8, "batch": 8, "styles": False, "sheets": False,
-                     "health_every": 0, "accelerator": "cpu"},
-    })  # fmt: skip
-    return train(run, data=data).save(tmp_path_factory.mktemp("records") / "records.safetensors")
-
-
-@pytest.fixture(scope="package")
 def service(
-    runs: Path, twelve: Ecg, records: Path, tmp_path_factory: pytest.TempPathFactory
+    runs: Path, twelve: Ecg, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[httpx.Client]:
     """Shipped models and two of 12 leads, without training."""
     models = tmp_path_factory.mktemp("models")
-    shutil.copy(records, models)
+    tiny_renderer(10.0).save(models / "records.safetensors")
     train(tiny_run(1), data=twelve).save(models / "twelve.safetensors")
     jobs = f"sqlite:///{tmp_path_factory.mktemp('jobs') / 'jobs.sqlite'}"
     with served(Settings(jobs_db=jobs, runs=runs, model_dir=models, job_nice=0)) as client:

@@ -141,19 +141,20 @@ def test_twelve_leads_stand_three_by_four_over_a_rhythm_strip(page: Page) -> Non
 
 def test_words_fill_in_labels_and_rate_and_the_asked_beats_are_drawn(page: Page) -> None:
     drawn(page, "#model=records&seed=1&count=1")
-    page.locator("#words").fill("normal ECG in sinus rhythm, 75 bpm")
+    page.locator("#words").fill("woman with a normal ECG, 75 bpm")
     page.locator("#words").press("Enter")
     wait_for(lambda: "heart_rate" in page.evaluate("location.hash"))
     link = page.evaluate("location.hash")
-    assert "label=NORM%2BSR" in link
+    assert "label=NORM" in link
+    assert "context.sex=1" in link
     assert "context.heart_rate=75" in link
-    assert page.locator("#labels button").all_inner_texts() == ["NORM ×", "SR ×"]
+    assert page.locator("#labels button").all_inner_texts() == ["NORM ×"]
     marked = re.search(r"(\d+) beats marked", page.locator("#canvas").get_attribute("aria-label"))
     assert marked and 11 <= int(marked[1]) <= 14
+    page.locator("#label-add").select_option("AFIB")
+    assert page.locator("#labels button").all_inner_texts() == ["NORM ×", "AFIB ×"]
     page.locator("#labels button").first.click()
-    assert page.locator("#labels button").all_inner_texts() == ["SR ×"]
-    page.locator("#label-add").select_option("NORM")
-    assert page.locator("#labels button").all_inner_texts() == ["SR ×", "NORM ×"]
+    assert page.locator("#labels button").all_inner_texts() == ["AFIB ×"]
     page.locator("#words").fill("normal ECG with hiccups")
     page.locator("#words").press("Enter")
     page.locator("#words-problem", has_text="'hiccups'").wait_for()

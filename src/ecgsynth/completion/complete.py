@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import check_choice, check_integer, check_positive, quote
+from ecgsynth.arguments import check_choice, check_integer, check_positive, check_text, quote
 from ecgsynth.completion.beats import BeatSource
 from ecgsynth.completion.known import KnownPart
 from ecgsynth.completion.pieces import DRAWS, Completer, Piece
@@ -158,7 +158,9 @@ def complete(
     EcgsynthError: nothing is known, or nothing is missing; a lead, rate, unit, label, context or
         beat that does not fit; more than is held in memory.
     """
-    draws = check_draws(draws)
+    draws, label = check_draws(draws), check_text(label, "the label")
+    if callable(events):
+        raise EcgsynthError("events are Annotations, 'found' or None; got a function.")
     parts = [
         one.ecg(draw)
         for one in plan(

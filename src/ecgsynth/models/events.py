@@ -58,17 +58,11 @@ def beat_places(events: Tensor, positions: int, rate: float, step_s: float = STE
     A position belongs to the next beat from BEFORE_S before its R, else to the last one. Beats that
     begin in the ventricles have places of their own; what belongs to no beat has the last place.
     """
-    time = events[..., R]
-    middle = ((torch.arange(positions, device=time.device) + 0.5) / rate).expand(len(time), -1)
-    ends = time.new_full((len(time), 1), torch.inf)
-    order = time.nan_to_num(torch.inf).argsort(1)
-    beats = torch.cat([-ends, time.gather(1, order).nan_to_num(torch.inf), ends], 1)
-    wide = torch.isin(events[..., KIND].gather(1, order).nan_to_num(0).long(), _wide(time.device))
+    after, to, following, order = _beats_around(events[..., R], positions, rate)
+    wide = torch.isin(events[..., KIND].gather(1, order).nan_to_num(0).long(), _wide(order.device))
     wide = F.pad(wide, (1, 1))
-    following = torch.searchsorted(beats, middle.contiguous(), right=True)
-    before, after = middle - beats.gather(1, following), middle - beats.gather(1, following - 1)
-    ahead = before >= -BEFORE_S
-    phase = torch.where(ahead, before, after)
+    ahead = to <= BEFORE_S
+    phase = torch.where(ahead, -to, after)
     owner = torch.where(ahead, following, following - 1)
     steps = place_count(step_s) // 2
     place = ((phase + BEFORE_S) / step_s).clamp(0, steps - 1).long()
@@ -98,9 +92,26 @@ def _add_bumps(track: Tensor, time: Tensor, channel: Tensor, rate: float) -> Non
 
 def _gaps(time: Tensor, frames: int, rate: float) -> Tensor:
     """[batch, 2, frame] time since the last beat and to the next, s; LONGEST_S where is none."""
-    middle = ((torch.arange(frames, device=time.device) + 0.5) / rate).expand(len(time), -1)
+    since, to, _, _ = _beats_around(time, frames, rate)
+    return torch.stack([since, to], 1).clamp(max=LONGEST_S)
+
+
+def _beats_around(
+    time: Tensor, positions: int, rate: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Where positions lie between the beats at `time`, s, [batch, beat], NaN where there is none.
+
+    Returns
+    -------
+    since, to: [batch, position], time since the last beat and to the next, s, inf where is none.
+    following: [batch, position], the number of the next beat, from 1, in order of time.
+    order: [batch, beat], the beats in order of time.
+    """
+    middle = ((torch.arange(positions, device=time.device) + 0.5) / rate).expand(len(time), -1)
+    known = time.nan_to_num(torch.inf)
+    order = known.argsort(1)
     ends = time.new_full((len(time), 1), torch.inf)
-    beats = torch.cat([-ends, time.nan_to_num(torch.inf).sort(1).values, ends], 1)
+    beats = torch.cat([-ends, known.gather(1, order), ends], 1)
     following = torch.searchsorted(beats, middle.contiguous(), right=True)
-    gaps = [middle - beats.gather(1, following - 1), beats.gather(1, following) - middle]
-    return torch.stack(gaps, 1).clamp(max=LONGEST_S)
+    since = middle - beats.gather(1, following - 1)
+    return since, beats.gather(1, following) - middle, following, order

@@ -223,8 +223,8 @@ def counts_in_bfloat16(generator: RendererNet) -> bool:
 class BeatMean(nn.Module):
     """What the beats of an item have in common: the mean of the features at every place of a beat.
 
-    Without it each beat is drawn by itself, and beats of one person differ two to four times as
-    much as they do in a recording. The last convolution starts at zero.
+    It takes what the beats of a recording share beyond their noise; the last convolution starts at
+    zero.
     """
 
     def __init__(self, width: int) -> None:

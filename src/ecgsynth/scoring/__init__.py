@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ecgsynth.arguments import check_names, check_text
+from ecgsynth.arguments import check_names, check_rate, check_text
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.scoring.beats import compare_beats
 from ecgsynth.scoring.episodes import compare_episodes
@@ -51,6 +51,7 @@ def score(
     ------
     EcgsynthError: nothing can be compared, a file is damaged, or a setting is not possible.
     """
+    fs = None if fs is None else check_rate(fs)
     rules = Rules(start_s, stop_s, window_s, escape, quirks)
     excluded = check_names(leave_out, "records to leave out", empty=True)
     wanted = check_text(truth_annotator, "the annotator of the truth").removeprefix(".")

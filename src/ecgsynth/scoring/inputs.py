@@ -75,7 +75,11 @@ def _object(one: Any) -> Side:
         return Side("", lambda _: one)
     if isinstance(one, str | Path):
         return next(iter(sides_of(one).values()))
-    if np.ndim(one) != 1 or isinstance(one, bytes):
+    try:
+        flat = np.ndim(one) == 1 and not isinstance(one, bytes)
+    except Exception:  # lists of several lengths, or without end
+        flat = False
+    if not flat:
         raise EcgsynthError(
             f"annotations are a file, a folder, Annotations or a list of samples; got {quote(one)}."
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecgsynth.arguments import check_number, check_positive
+from ecgsynth.arguments import check_flag, check_number, check_text
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.recording import Annotations
 
@@ -35,6 +35,9 @@ FLUTTER_WAVE = "!"
 ENDLESS = 1 << 60
 """The time of what never comes, in samples."""
 
+LATEST_S = 1e9
+"""Latest time of a setting, s, thirty years: before ENDLESS at every rate."""
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -60,22 +63,23 @@ class Rules:
     quirks: bool = True
 
     def __post_init__(self) -> None:
-        start = check_number(self.start_s, "the start of the test period, in s,", low=0)
-        window = check_number(self.window_s, "the match window, in s,", low=0)
+        start = check_number(self.start_s, "the start of the test period, in s,", 0, LATEST_S)
+        window = check_number(self.window_s, "the match window, in s,", 0, LATEST_S)
         object.__setattr__(self, "start_s", start)
         object.__setattr__(self, "window_s", window)
         if self.stop_s is not None:
-            stop = check_positive(self.stop_s, "the end of the test period, in s,")
+            stop = check_number(self.stop_s, "the end of the test period, in s,", 0, LATEST_S)
             object.__setattr__(self, "stop_s", stop)
             if stop <= start:
                 raise EcgsynthError(
                     f"the test period ends at {stop:g} s and begins at {start:g} s; choose a later "
                     "end."
                 )
-        if self.escape not in ("S", "N"):
+        if check_text(self.escape, "the class of escape beats") not in ("S", "N"):
             raise EcgsynthError(
                 f"escape beats are of class 'S' or 'N'; got {self.escape!r}, choose one of them."
             )
+        object.__setattr__(self, "quirks", check_flag(self.quirks, "quirks"))
 
     def classes(self) -> dict[str, int]:
         """Symbol -> number of its class in `CLASSES`."""

@@ -6,6 +6,7 @@ They are what a renderer draws, and what the annotations of its items are made f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,8 +96,9 @@ def events_of(ecg: Ecg) -> Events:
     marks, parts = ecg.marks, []
     symbol, order = marks.symbol, np.lexsort((marks.sample, marks.item))
     kind = np.array([AAMI_OF_SYMBOL.get(str(one), "") for one in symbol])
-    for item in range(len(ecg)):
-        rows = order[marks.item[order] == item]
+    bounds = np.searchsorted(marks.item[order], np.arange(len(ecg) + 1))
+    for first, end in pairwise(bounds.tolist()):
+        rows = order[first:end]
         beats = rows[kind[rows] != ""]
         part = np.full((len(beats), len(EVENT)), np.nan)
         part[:, R] = marks.sample[beats] / ecg.spec.fs
