@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             for name in mark.args or ("mitbih",):
                 if name in absent:
                     item.add_marker(pytest.mark.skip(reason=absent[name]))
+
+
+@pytest.fixture(autouse=True)
+def usual_logging() -> Iterator[None]:
+    """What a command of an earlier test made silent is heard in the next one."""
+    yield
+    logging.getLogger("ecgsynth").setLevel(logging.NOTSET)
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture(scope="session", autouse=True)
