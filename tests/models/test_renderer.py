@@ -13,6 +13,7 @@ from ecgsynth.condition import Condition
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.models import renderer
 from ecgsynth.models.events import BUMP_S, LONGEST_S, PLACES, beat_places, event_track
+from ecgsynth.models.frames import Frames
 from ecgsynth.models.joints import join_known
 from ecgsynth.models.renderer import BeatMean, Renderer, RendererNet
 from ecgsynth.models.renderer_student import RendererStudent
@@ -109,6 +110,17 @@ def test_signals_within_the_band_are_whitened_without_loss() -> None:
     back = net.decode(net.encode(eight))
     rows = [LEADS_12.index(name) for name in ("I", "II", "V1", "V6")]
     np.testing.assert_allclose(back[:, rows], eight[:, rows], atol=2e-3)
+
+
+def test_the_end_of_the_band_falls_off_by_the_gains_of_each_hertz() -> None:
+    gains = (0.8, 0.4, 0.1)
+    spec = Spec(leads=("II",), samples=1000, fs=100)
+    plain, rolled = Frames(spec, 100, 20), Frames(spec, 100, 20, gains)
+    seconds = torch.arange(1000) / 100
+    for hz, gain in ((5, 1.0), (40, 1.0), (48, 0.8), (49, 0.4)):
+        tone = torch.cos(2 * torch.pi * hz * (seconds + 0.005))[None, None]
+        before, after = (one.sampled(one.framed(tone))[..., 200:800] for one in (plain, rolled))
+        assert after.std() / before.std() == pytest.approx(gain, abs=0.02)
 
 
 def test_limb_leads_follow_einthoven_and_goldberger() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -21,7 +23,8 @@ that makes the variance one. Wholly white, noise between the beats would count a
 class Frames(nn.Module):
     """From samples to frames and back, by fixed matrices; nothing in it learns.
 
-    rate: frames a second. multiple: of which the number of frames is one.
+    rate: frames a second. multiple: of which the number of frames is one. roll_off: gains of the
+    last so many Hz of the frames' band, one a Hz, the last one at half the rate.
     """
 
     down: Tensor
@@ -30,18 +33,21 @@ class Frames(nn.Module):
     up: Tensor
     derivation: Tensor
 
-    def __init__(self, spec: Spec, rate: float, multiple: int) -> None:
+    def __init__(
+        self, spec: Spec, rate: float, multiple: int, roll_off: Sequence[float] = ()
+    ) -> None:
         super().__init__()
         leads, derivation = independent_leads(spec)
         self.leads, self.rows = len(leads), [spec.leads.index(name) for name in leads]
         frames = max(1, round(spec.seconds * rate / multiple)) * multiple
         self.frames, self.seconds = frames, spec.seconds
-        colour = spectrum(np.arange(frames) / (2 * spec.seconds)) ** WHITENED
+        hz = np.arange(frames) / (2 * spec.seconds)
+        colour = spectrum(hz) ** WHITENED
         for name, matrix in {
             "down": resampling(spec.samples, frames),
             "whiten": resampling(frames, frames, 1 / colour),
             "colour": resampling(frames, frames, colour),
-            "up": resampling(frames, spec.samples),
+            "up": resampling(frames, spec.samples, rolled_off(hz, roll_off)),
             "derivation": derivation,
         }.items():
             self.register_buffer(name, torch.from_numpy(matrix), persistent=False)
@@ -78,3 +84,20 @@ def independent_leads(spec: Spec) -> tuple[tuple[str, ...], NDArray[np.float32]]
 def spectrum(hz: NDArray[np.float64]) -> NDArray[np.float64]:
     """Amplitude of ECG at these frequencies."""
     return LEVEL * np.exp(-np.minimum(hz, FLOOR_HZ) / DECAY_HZ)
+
+
+def rolled_off(hz: NDArray[np.float64], gains: Sequence[float]) -> NDArray[np.float64]:
+    """Gain at these frequencies, the last of which is the end of the band.
+
+    gains: of the last so many Hz, one a Hz; 1 below. Where filters leave a millionth of the power,
+    a network leaves its error, by which anything made would be known.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    if not gains:
+        return np.ones(len(hz))
+    end = hz[-1] * len(hz) / (len(hz) - 1)
+    given = np.log([1.0, *gains])
+    first = end - len(gains)
+    log = PchipInterpolator(first + np.arange(len(given)), given)(np.clip(hz, first, end))
+    return np.asarray(np.exp(log))

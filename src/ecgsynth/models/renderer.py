@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -60,7 +60,8 @@ class Renderer(WithoutCritic):
         second). embedding: size of the condition's vector. frames_per_s: the network's own rate,
         Hz, whatever the rate of the signals. steps: from noise to signal; 1 is a single pass.
         bend: above 1 the steps are shorter towards the end. shared: share of the noise that the
-        beats of a record have in common.
+        beats of a record have in common. roll_off: gains of the last so many Hz below half of
+        frames_per_s, one a Hz, where the filters of the recordings leave next to nothing.
         """
 
         widths: tuple[int, int, int] = (96, 160, 224)
@@ -70,6 +71,7 @@ class Renderer(WithoutCritic):
         steps: int = Field(12, ge=1)
         bend: float = Field(1.0, gt=0)
         shared: float = Field(0.9, ge=0, le=1)
+        roll_off: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field((), max_length=20)
 
     @staticmethod
     def generator(settings: Settings, spec: Spec) -> RendererNet:
@@ -104,7 +106,7 @@ class RendererNet(nn.Module):
     def __init__(self, settings: Renderer.Settings, spec: Spec) -> None:
         super().__init__()
         self.steps, self.bend = settings.steps, settings.bend
-        self.signal = Frames(spec, settings.frames_per_s, DEEPEST)
+        self.signal = Frames(spec, settings.frames_per_s, DEEPEST, settings.roll_off)
         self.leads, self.frames = self.signal.leads, self.signal.frames
         self.seconds = spec.seconds
         self.shared, self.common = settings.shared, place_count(COMMON_STEP_S)
