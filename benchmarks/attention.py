@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from ecgsynth.condition import Condition
 from ecgsynth.models.biosgan import BioSGAN
-from ecgsynth.models.transformer import Attention
+from ecgsynth.models.layers.transformer import Attention
 from ecgsynth.signals.spec import Spec
 
 BATCH = 64

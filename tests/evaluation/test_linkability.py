@@ -9,7 +9,7 @@ from ecgsynth.evaluation import NotApplicable, Trial
 from ecgsynth.evaluation.metrics.privacy.linkability import context_hits, context_linkability
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
-from ecgsynth.signals.segments import RR
+from ecgsynth.signals.rr import RR
 from ecgsynth.signals.spec import Spec
 
 BEATS = 60

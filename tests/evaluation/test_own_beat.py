@@ -9,7 +9,7 @@ import pytest
 
 from ecgsynth.evaluation.reference_models.own_beat import names_people, normal_beats, with_own_beat
 from ecgsynth.signals.ecg import Ecg, one_hot
-from ecgsynth.signals.segments import RR
+from ecgsynth.signals.rr import RR
 from ecgsynth.signals.spec import Spec
 
 PEOPLE, EACH, LATE_FROM = 6, 20, 11

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from ecgsynth.condition import Condition
 from ecgsynth.datasets import make_settings
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.models import transformer
-from ecgsynth.models.transformer import Attend, Attention, attend
+from ecgsynth.models.layers import transformer
+from ecgsynth.models.layers.transformer import Attend, Attention, attend
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import LEADS_12, limb_leads

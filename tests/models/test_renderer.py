@@ -12,9 +12,9 @@ import torch
 from ecgsynth.condition import Condition
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.models import renderer
-from ecgsynth.models.events import BUMP_S, LONGEST_S, PLACES, beat_places, event_track
-from ecgsynth.models.frames import Frames
-from ecgsynth.models.joints import join_known
+from ecgsynth.models.layers.event_track import BUMP_S, LONGEST_S, PLACES, beat_places, event_track
+from ecgsynth.models.layers.frames import Frames
+from ecgsynth.models.layers.joints import join_known
 from ecgsynth.models.renderer import BeatMean, Renderer, RendererNet
 from ecgsynth.models.renderer_student import RendererStudent
 from ecgsynth.signals.ecg import Ecg

@@ -15,7 +15,7 @@ from ecgsynth.signals.anonymity import PEOPLE, round_to_steps
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.prior import ContextPrior, usual_ranges
 from ecgsynth.signals.prior.laws import ENOUGH_ITEMS, Law, fit_law, person_weights
-from ecgsynth.signals.segments import RR
+from ecgsynth.signals.rr import RR
 from ecgsynth.signals.spec import Spec
 
 FLAT = RR[:2]

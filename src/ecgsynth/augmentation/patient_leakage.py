@@ -14,7 +14,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import is_record
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.rates import at_rate
-from ecgsynth.signals.segments import RR
+from ecgsynth.signals.rr import RR
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.units import check_is_ecg
 

@@ -24,7 +24,7 @@ from ecgsynth.settings import Rate
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.noise import Kind, add_noise
 from ecgsynth.signals.recording import Recording
-from ecgsynth.signals.segments import RR, with_partial_mean
+from ecgsynth.signals.rr import RR, with_partial_mean
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
 

@@ -15,8 +15,8 @@ from ecgsynth.datasets.rr import rr_at
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals import filters
 from ecgsynth.signals.recording import Recording
-from ecgsynth.signals.segments import cut_windows
 from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.windows import cut_windows
 
 log = logging.getLogger("ecgsynth")
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.signals.recording import Recording
-from ecgsynth.signals.segments import rr_intervals
+from ecgsynth.signals.rr import rr_intervals
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 
 LONGEST_S = 10.0

@@ -18,7 +18,7 @@ from ecgsynth.registry import DATASETS
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.noise import add_noise
 from ecgsynth.signals.recording import Annotations, Recording
-from ecgsynth.signals.segments import with_partial_mean
+from ecgsynth.signals.rr import with_partial_mean
 from ecgsynth.signals.spec import Spec
 from ecgsynth.simulator import records
 from ecgsynth.simulator.heart import Heart

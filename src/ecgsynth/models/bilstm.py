@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ecgsynth.condition import Condition
 from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
-from ecgsynth.models.layers import CriticHead, PlainCondition, start_like_keras
+from ecgsynth.models.layers.blocks import CriticHead, PlainCondition, start_like_keras
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.spec import Spec
 

@@ -15,8 +15,8 @@ from torch.nn import functional as F
 from ecgsynth.condition import Condition
 from ecgsynth.models import Settings as BaseSettings
 from ecgsynth.models import WithoutCritic
-from ecgsynth.models.cosines import cosines
-from ecgsynth.models.layers import ConditionEmbedding, Conv, Film
+from ecgsynth.models.layers.blocks import ConditionEmbedding, Conv, Film
+from ecgsynth.models.layers.resampling import cosines
 from ecgsynth.registry import MODELS
 from ecgsynth.sampling.solvers import heun
 from ecgsynth.signals.filters import TRANSITION_HZ, lowpass_taps

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ecgsynth.condition import Condition
 from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
-from ecgsynth.models.layers import CriticHead, PlainCondition, start_like_keras
+from ecgsynth.models.layers.blocks import CriticHead, PlainCondition, start_like_keras
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import INDEPENDENT_LEADS, LEADS_12, twelve_leads

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from ecgsynth.condition import Condition
 from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
-from ecgsynth.models.layers import (
+from ecgsynth.models.layers.blocks import (
     SLOPE,
     Block,
     ConditionEmbedding,

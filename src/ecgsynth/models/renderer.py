@@ -12,11 +12,17 @@ from torch.nn import functional as F
 from ecgsynth.condition import Condition
 from ecgsynth.models import Settings as BaseSettings
 from ecgsynth.models import WithoutCritic
-from ecgsynth.models.events import CHANNELS, PLACES, beat_places, event_track, place_count
 from ecgsynth.models.flow import time_waves
-from ecgsynth.models.frames import Frames
-from ecgsynth.models.joints import join_known
-from ecgsynth.models.layers import ConditionEmbedding, Conv, Film, multiplies_bfloat16
+from ecgsynth.models.layers.blocks import ConditionEmbedding, Conv, Film, multiplies_bfloat16
+from ecgsynth.models.layers.event_track import (
+    CHANNELS,
+    PLACES,
+    beat_places,
+    event_track,
+    place_count,
+)
+from ecgsynth.models.layers.frames import Frames
+from ecgsynth.models.layers.joints import join_known
 from ecgsynth.registry import MODELS
 from ecgsynth.sampling.solvers import heun
 from ecgsynth.signals.spec import Spec

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from ecgsynth.condition import Condition
 from ecgsynth.models import OneStep
-from ecgsynth.models.events import CHANNELS, event_track
-from ecgsynth.models.frames import Frames
-from ecgsynth.models.layers import SLOPE, Conv
-from ecgsynth.models.layers import Block as CriticBlock
+from ecgsynth.models.layers.blocks import SLOPE, Conv
+from ecgsynth.models.layers.blocks import Block as CriticBlock
+from ecgsynth.models.layers.event_track import CHANNELS, event_track
+from ecgsynth.models.layers.frames import Frames
 from ecgsynth.models.renderer import DEEPEST, Renderer, RendererNet
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.spec import Spec

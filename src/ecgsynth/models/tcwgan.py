@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from ecgsynth.condition import Condition
 from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
-from ecgsynth.models.layers import SLOPE, CriticHead, PlainCondition
-from ecgsynth.models.transformer import EncoderBlock
+from ecgsynth.models.layers.blocks import SLOPE, CriticHead, PlainCondition
+from ecgsynth.models.layers.transformer import EncoderBlock
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.spec import Spec
 

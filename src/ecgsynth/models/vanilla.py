@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ecgsynth.condition import Condition
 from ecgsynth.models import OneStep
 from ecgsynth.models import Settings as BaseSettings
-from ecgsynth.models.layers import SLOPE, CriticHead, PlainCondition
+from ecgsynth.models.layers.blocks import SLOPE, CriticHead, PlainCondition
 from ecgsynth.registry import MODELS
 from ecgsynth.signals.spec import Spec
 

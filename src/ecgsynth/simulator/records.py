@@ -23,9 +23,10 @@ from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.signals.columns import number_array
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.marks import Marks
-from ecgsynth.signals.segments import RR, cut_windows, rr_intervals
+from ecgsynth.signals.rr import RR, rr_intervals
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import FIDUCIALS, LEADS_12, twelve_leads
+from ecgsynth.signals.windows import cut_windows
 from ecgsynth.simulator.heart import Heart, dipole_of, rhythm, waves_of
 
 SOURCE = "synthetic:simulator"

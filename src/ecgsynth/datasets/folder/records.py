@@ -30,7 +30,7 @@ from ecgsynth.formats.wfdb.reader import read_outline, read_recording
 from ecgsynth.progress import recordings
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
 from ecgsynth.signals.recording import Recording
-from ecgsynth.signals.segments import RR
+from ecgsynth.signals.rr import RR
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.units import unit_problem
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL

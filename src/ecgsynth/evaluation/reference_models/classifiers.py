@@ -12,7 +12,7 @@ from ecgsynth.evaluation.reference_models import resnet, xresnet
 from ecgsynth.evaluation.reference_models.resnet import ResNet1D
 from ecgsynth.evaluation.reference_models.xresnet import XResNet1D
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.segments import RR
+from ecgsynth.signals.rr import RR
 
 Network = ResNet1D | XResNet1D
 

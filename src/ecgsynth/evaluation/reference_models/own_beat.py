@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ecgsynth.evaluation.trial import is_record
 from ecgsynth.signals.anonymity import PEOPLE
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.segments import RR
+from ecgsynth.signals.rr import RR
 
 FEWEST = 5
 """Beats in time from which a person's normal beat is known; else it is that of all his beats."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.signals.anonymity import COARSE
 from ecgsynth.signals.prior.laws import Values
-from ecgsynth.signals.segments import RR
+from ecgsynth.signals.rr import RR
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from ecgsynth.evaluation.metrics.fidelity.folds import (
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.rates import at_rate
-from ecgsynth.signals.segments import RR
+from ecgsynth.signals.rr import RR
 
 LEAST = 50
 """Least items of each set."""

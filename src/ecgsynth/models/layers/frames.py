@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ecgsynth.models.cosines import resampling
-from ecgsynth.models.layers import full_precision
+from ecgsynth.models.layers.blocks import full_precision
+from ecgsynth.models.layers.resampling import resampling
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import INDEPENDENT_LEADS, LEADS_12, twelve_leads
 

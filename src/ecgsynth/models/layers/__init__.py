@@ -1,0 +1,1 @@
+"""Parts that families of models share; none of them is registered."""
