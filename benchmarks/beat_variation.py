@@ -15,19 +15,15 @@ import json
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 import ecgsynth as es
 from ecgsynth.datasets import load
+from ecgsynth.evaluation.metrics.beat_variation import LEADS, variation
 from ecgsynth.files import atomic_write
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.events import KIND, Events, R, events_of
-from ecgsynth.signals.vocabulary import AAMI_CLASSES
+from ecgsynth.signals.events import Events, events_of
 from ecgsynth.training.data.events import known_events
 
-LEADS = ("II", "V2", "V5")
-REACH_S = 0.05
-BEATS = 5
 REAL = "real, fold 9"
 FS = 100.0
 
@@ -63,21 +59,6 @@ def row_of(name: str, ecg: Ecg, events: Events) -> dict[str, float]:
     row = {lead: round(float(np.nanmedian(variation(ecg, events, lead))), 4) for lead in LEADS}
     print(f"| {name} | {' | '.join(f'{value:.1%}' for value in row.values())} |", flush=True)
     return row
-
-
-def variation(ecg: Ecg, events: Events, lead: str) -> NDArray[np.float64]:
-    """[item] SD of the height of the QRS over its mean, NaN where there are too few beats."""
-    reach, normal = round(REACH_S * ecg.spec.fs), AAMI_CLASSES.index("N")
-    window = np.arange(-reach, reach + 1)
-    found = np.full(len(ecg), np.nan)
-    for item, beats in enumerate(events):
-        at = np.rint(beats[beats[:, KIND] == normal, R] * ecg.spec.fs).astype(int)
-        at = at[(at >= reach) & (at < ecg.spec.samples - reach)]
-        if len(at) >= BEATS:
-            signal = ecg.signal[item, ecg.spec.leads.index(lead)]
-            height = np.ptp(signal[at[:, None] + window], axis=1)
-            found[item] = height.std() / height.mean()
-    return found
 
 
 if __name__ == "__main__":

@@ -79,7 +79,9 @@ class Figures:
         trial = self.trial
         if self.name == "real":  # what the detectors find in the test set is real's figure
             trial = Trial(self.sets.test, test=self.sets.test, seed=self.seed)
-        return measured_on(trial, "beats_met", "beats_extra", "beat_offset", "rate_error")
+        return measured_on(
+            trial, "beats_met", "beats_extra", "beat_offset", "rate_error", "beat_variation"
+        )
 
     def adherence(self) -> Part:
         """Superclasses by an independent classifier."""

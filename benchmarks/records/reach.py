@@ -104,6 +104,7 @@ RULES = (
          lambda ours, _real, _passes: abs(ours["value"]) <= 20),
     Rule("rate_error", "heart rate, detected against asked, median error, 1/min", "<= 1",
          at_most(1.0)),
+    Rule("beat_variation", "variation of the QRS from beat to beat minus real's"),
     Rule("statement_adherence_gap", "statement adherence minus real's", "interval holds 0",
          holds_zero),
     Rule("r_amplitude_median", "median R amplitude minus real's, mV", "0 by Holm", not_significant),

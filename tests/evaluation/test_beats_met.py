@@ -10,10 +10,12 @@ import pytest
 from ecgsynth.evaluation import Estimate, NotApplicable, Trial
 from ecgsynth.evaluation.metrics import annotations
 from ecgsynth.evaluation.metrics.annotations import agree
+from ecgsynth.evaluation.metrics.beat_variation import variation
 from ecgsynth.evaluation.metrics.effects import groups_of
 from ecgsynth.evaluation.reference_models.detectors import DETECTORS, detect_beats
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.events import R, events_of
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
 from ecgsynth.simulator.records import Noise, simulate_record
@@ -55,6 +57,24 @@ def test_detectors_meet_beats_that_are_where_they_should_be(strips: Ecg) -> None
         assert one.value == 0
     for one in figure("rate_error", strips, strips).values():
         assert one.value < 1
+
+
+@pytest.mark.parametrize("change", [0.0, 0.2, 0.4])
+def test_beats_that_vary_more_than_real_ones_are_measured(change: float) -> None:
+    pure = concatenate([
+        simulate_record(10.0, 250.0, leads=("II",), seed=k, patient=k, noise=Noise())
+        for k in range(30)
+    ])  # fmt: skip
+    signal = pure.signal.copy()
+    for item, beats in enumerate(events_of(pure)):
+        for at in np.rint(beats[np.isfinite(beats[:, R]), R][::2] * 250).astype(int):
+            signal[item, :, max(0, at - 40) : at + 40] *= 1 + change
+    measured = METRICS.get("beat_variation").measure(
+        Trial(replace(pure, signal=signal), test=pure)
+    )["II"]
+    own = np.nanmedian(variation(pure, events_of(pure), "II"))  # of the simulator's breathing
+    # Every second beat is 1 + c times as high: SD over mean is c / (2 + c).
+    assert measured.value + own == pytest.approx(np.hypot(own, change / (2 + change)), abs=0.02)
 
 
 def test_beats_elsewhere_are_not_met(strips: Ecg) -> None:

@@ -26,7 +26,7 @@ from ecgsynth.evaluation.reference_models.detectors import DETECTORS, Detector, 
 from ecgsynth.evaluation.reference_models.events import find_events
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.events import R, events_of
+from ecgsynth.signals.events import Events, R, events_of
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 
 NEAR_S = 0.075
@@ -183,8 +183,12 @@ def has_beats(ecg: Ecg) -> bool:
 def _times(ecg: Ecg) -> NDArray[np.float64]:
     """[item, beat] times of annotated R, s, NaN after the last; by the delineator if there are
     none."""
-    events = events_of(ecg) if has_beats(ecg) else find_events(ecg)
-    return np.asarray(events[..., R], np.float64)
+    return np.asarray(events_in(ecg)[..., R], np.float64)
+
+
+def events_in(ecg: Ecg) -> Events:
+    """[item, beat, EVENT] the annotated beats, or those that the delineator finds."""
+    return events_of(ecg) if has_beats(ecg) else find_events(ecg)
 
 
 def agree(ecg: Ecg, times: NDArray[np.float64], detect: Detector) -> Agreement:

@@ -48,7 +48,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "lead_mutual_information",
     ),
     "Requested class and rate": ("adherence", "*_adherence", "statement_adherence_gap", "trts"),
-    "Annotated beats": ("beats_met", "beats_extra", "beat_offset", "rate_error"),
+    "Annotated beats": ("beats_met", "beats_extra", "beat_offset", "rate_error", "beat_variation"),
 }  # fmt: skip
 """Families of the first question and their metrics, in order; each other question is one."""
 
