@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from ecgsynth.evaluation.reference_models.voting import delineate_together
 from ecgsynth.formats import read
 from ecgsynth.formats.wfdb.folder import record_names
 from ecgsynth.formats.wfdb.reader import open_recording
+from ecgsynth.signals.leads import standard_leads
 from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
 
@@ -90,7 +91,7 @@ def recordings_at(
 
 def _open(path: Path, annotator: str) -> Recording:
     if annotator == DETECTED:
-        return open_recording(path)
+        return _with_standard_leads(open_recording(path))
     named = annotator or "atr"
     there = path.with_name(f"{path.name}.{named}").is_file()
     if annotator and not there:
@@ -98,7 +99,11 @@ def _open(path: Path, annotator: str) -> Recording:
             f"{path.name} has no annotations .{annotator}; name another annotator with --beats, "
             f"or detect the beats with --beats {DETECTED}."
         )
-    return open_recording(path, annotations=named if there else None)
+    return _with_standard_leads(open_recording(path, annotations=named if there else None))
+
+
+def _with_standard_leads(recording: Recording) -> Recording:
+    return replace(recording, leads=standard_leads(recording.leads))
 
 
 def classify_recording(

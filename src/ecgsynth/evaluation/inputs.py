@@ -14,6 +14,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import pick
 from ecgsynth.evaluation.reference_models.own_beat import names_people
 from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.leads import in_order_of
 from ecgsynth.signals.rates import at_rate
 from ecgsynth.signals.units import scale_problem, unit_problem
 
@@ -166,7 +167,7 @@ def limit_items(ecg: Ecg, quick: bool, seed: int, notes: list[str]) -> Ecg:
 def align_sets(
     synthetic: Ecg, parts: Mapping[str, Ecg | None], notes: list[str]
 ) -> tuple[Ecg, dict[str, Ecg | None]]:
-    """Synthetic and real sets at one rate and with the same classes.
+    """Synthetic and real sets at one rate, with leads in one order and with the same classes.
 
     All sets are resampled to the lowest rate, so that no set gets a band that it did not have.
     Classes that synthetic and test set do not share are left out and named in `notes`; if one of
@@ -181,6 +182,7 @@ def align_sets(
     known = {
         name: _check_real(part, name, notes) for name, part in parts.items() if part is not None
     }
+    known = {name: in_order_of(part, synthetic.spec.leads) for name, part in known.items()}
     rates = {synthetic.spec.fs, *(part.spec.fs for part in known.values())}
     if len(rates) > 1:
         fs = min(rates)

@@ -49,6 +49,7 @@ from ecgsynth.evaluation.training_set import TrainingSet, training_set
 from ecgsynth.progress import Advance, Steps, share_bar
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.leads import rename_leads
 from ecgsynth.signals.spec import Spec
 from ecgsynth.threads import limit_threads
 
@@ -128,7 +129,7 @@ def evaluate(
     train = train if isinstance(train, TrainingSet) else _check_set(train, "train")
     seed = check_integer(seed, "the seed")
     notes: list[str] = []
-    synthetic = check_synthetic(synthetic, notes)
+    synthetic = check_synthetic(rename_leads(synthetic), notes)
     advance("loading the real sets", 0.0)
     settings: Mapping[str, Any] = {}
     if against is None:

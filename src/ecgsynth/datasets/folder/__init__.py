@@ -64,6 +64,8 @@ class Folder:
         path: folder, record (.hea), table or file of another registered format. kind: of the
         files; auto = by the ending. fs: rate of the items, Hz; by default that of the recordings,
         and of a table that states none its own. leads: by default those that most records have.
+        rename: name of a lead in the files -> the lead that it is, as in {ECG1: MLII}; usual other
+        names of the standard leads (AVR, Lead II, MDC_ECG_LEAD_II) are known.
         classes: which to keep, in this order; by
         default all that occur. label_map: annotation symbol or label -> class; what is not in it
         is dropped (default for WFDB: AAMI; RR is taken between all beats). annotations: ending of
@@ -82,6 +84,7 @@ class Folder:
         kind: Literal["auto", "wfdb", "npz", "csv", "parquet"] = "auto"
         fs: Rate | None = None
         leads: tuple[Word, ...] | None = None
+        rename: dict[Word, Word] = Field(default_factory=dict)
         classes: tuple[Word, ...] | None = None
         label_map: dict[Word, Word] | None = None
         annotations: str = "atr"

@@ -22,11 +22,11 @@ from ecgsynth.datasets.folder.checks import (
     people_of_items,
     select_classes,
 )
+from ecgsynth.datasets.folder.record_leads import Layout, layout_of, read_leads, usual_layout
 from ecgsynth.datasets.folder.rows import read_rows
 from ecgsynth.datasets.folder.tables import is_own_layout
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb.folder import files_of, record_names, summarise
-from ecgsynth.formats.wfdb.reader import read_outline, read_recording
 from ecgsynth.progress import recordings
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
 from ecgsynth.signals.recording import Recording
@@ -64,7 +64,7 @@ def read_records(path: Path, settings: Folder.Settings) -> FolderContents:
         )
     read = partial(_parse, folder, names, bool(annotated), settings)
     parsed = settings.model_dump(
-        include={*Cutting.model_fields, "fs", "leads", "label_map", "annotations"}
+        include={*Cutting.model_fields, "fs", "leads", "rename", "label_map", "annotations"}
     )
     files = {file for n in names for file in files_of(folder, n, settings.annotations)}
     key = parsed | {"folder": str(folder.resolve()), "names": names}
@@ -144,7 +144,7 @@ def _parse(
         try:
             if annotated:
                 return _beats(folder, name, leads, label_of, fs, settings)
-            recording = read_recording(folder / name, leads=leads)
+            recording = read_leads(folder / name, leads, settings.rename, None)
             return _whole_record(recording, fs, settings), recording
         except EcgsynthError as problem:
             return problem
@@ -180,16 +180,14 @@ def _parse(
     return arrays, facts
 
 
-def _common_layout(
-    folder: Path, names: list[str], settings: Folder.Settings
-) -> tuple[tuple[str, ...], float]:
+def _common_layout(folder: Path, names: list[str], settings: Folder.Settings) -> Layout:
     """What the settings leave open: the leads of most records, and the rate of the first that
     has the leads."""
-    found: dict[str, tuple[tuple[str, ...], float]] = {}
+    found: list[Layout] = []
     problems: list[EcgsynthError] = []
     for name in names:
         try:
-            found[name] = read_outline(folder / name, settings.leads)
+            found.append(layout_of(folder / name, settings.leads, settings.rename))
         except EcgsynthError as problem:
             problems.append(problem)
     if not found:
@@ -197,8 +195,7 @@ def _common_layout(
             f"none of the {len(names)} records in {folder} can be read; the first error: "
             f"{problems[0]}"
         )
-    usual, _ = Counter(leads for leads, _ in found.values()).most_common(1)[0]
-    return next(outline for outline in found.values() if outline[0] == usual)
+    return usual_layout(found)
 
 
 def _beats(
@@ -211,7 +208,7 @@ def _beats(
 ) -> tuple[dict[str, NDArray], Recording]:
     if not (folder / f"{name}.{settings.annotations}").is_file():
         raise EcgsynthError(f"it has no annotations .{settings.annotations}.")
-    recording = read_recording(folder / name, leads=leads, annotations=settings.annotations)
+    recording = read_leads(folder / name, leads, settings.rename, settings.annotations)
     cut = cut_beats(recording, label_of, fs, settings, name)
     if not len(cut["onset_s"]):
         raise EcgsynthError("no beat of label_map is annotated in it, or none is whole.")

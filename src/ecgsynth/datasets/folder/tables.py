@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ecgsynth import formats
 from ecgsynth.errors import EcgsynthError
@@ -18,7 +15,7 @@ from ecgsynth.formats.foreign.tables import CsvCells, ParquetCells
 from ecgsynth.formats.stream import damaged
 from ecgsynth.formats.wfdb.writer import FACTS, TABLE
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.marks import Marks
+from ecgsynth.signals.leads import choose_leads, rename_leads
 
 if TYPE_CHECKING:
     from ecgsynth.datasets.folder import Folder
@@ -42,7 +39,8 @@ def read_table(path: Path, kind: str, settings: Folder.Settings) -> Ecg:
         ecg = formats.read(path, format=kind)
         if kind == "wfdb" and path.is_dir() and ecg.patient is None and ecg.record is None:
             _check_all_rows(path, len(ecg))
-        return ecg if settings.leads is None else _select_leads(ecg, settings.leads, path)
+        ecg = rename_leads(ecg, settings.rename) if settings.rename else ecg
+        return ecg if settings.leads is None else choose_leads(ecg, settings.leads, path.name)
     asked = TableOptions(
         **{name: getattr(settings, name) for name in TableOptions.__dataclass_fields__}
     )
@@ -88,24 +86,3 @@ def is_own_layout(path: Path, kind: str) -> bool:
         return b"ecgsynth" in (pq.read_schema(path).metadata or {})
     except (pa.ArrowException, OSError) as problem:
         raise damaged(path, problem) from None
-
-
-def _select_leads(ecg: Ecg, leads: tuple[str, ...], path: Path) -> Ecg:
-    absent = [lead for lead in leads if lead not in ecg.spec.leads]
-    if absent:
-        raise EcgsynthError(
-            f"{path.name} has no lead {', '.join(absent)}; it has {', '.join(ecg.spec.leads)}."
-        )
-    if leads == ecg.spec.leads:
-        return ecg
-    rows = [ecg.spec.leads.index(lead) for lead in leads]
-    marks = ecg.marks
-    if marks is not None:
-        place = np.full(len(ecg.spec.leads) + 1, -2)  # the last: marks of all leads
-        place[[*rows, -1]] = [*range(len(rows)), -1]
-        kept = np.flatnonzero(place[marks.lead] > -2)
-        marks = Marks(
-            marks.item[kept], place[marks.lead[kept]], marks.sample[kept], marks.symbol[kept]
-        )
-    spec = replace(ecg.spec, leads=leads)
-    return replace(ecg, signal=ecg.signal[:, rows], spec=spec, marks=marks)

@@ -13,6 +13,7 @@ from ecgsynth.evaluation import pick
 from ecgsynth.evaluation.inputs import align_sets, check_synthetic
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.filters import lowpass
+from ecgsynth.signals.leads import rename_leads
 
 log = logging.getLogger("ecgsynth")
 
@@ -61,7 +62,7 @@ def choose_strips(
     EcgsynthError: shapes differ, a class has too few items, a count that is odd or out of range.
     """
     check_count(count)
-    made, parts = align_sets(check_synthetic(synthetic, []), {"test": real}, [])
+    made, parts = align_sets(check_synthetic(rename_leads(synthetic), []), {"test": real}, [])
     test = parts["test"]
     assert test is not None
     made, test = _one_band(made, test)

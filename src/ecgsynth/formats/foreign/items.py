@@ -17,6 +17,7 @@ from ecgsynth.formats.foreign.labels import Labels, check_agreement, labels_of
 from ecgsynth.formats.foreign.text import as_words
 from ecgsynth.formats.stream import damaged
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
+from ecgsynth.signals.leads import standard_leads
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.units import NORMALISED, in_mv, per_mv, standard_unit
 
@@ -152,7 +153,7 @@ def _items(table: Table, asked: TableOptions) -> Ecg:
     marked = table.distinct_texts("synthetic") if "synthetic" in table else []
     synthetic = bool({word.casefold() for word in marked} & {"true", "1"})
     spec = Spec(
-        leads=leads,
+        leads=asked.leads or standard_leads(leads),
         fs=fs,
         samples=signal.shape[-1],
         classes=labels.classes,

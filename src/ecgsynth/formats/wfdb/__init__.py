@@ -41,6 +41,7 @@ from ecgsynth.formats.wfdb.writer import (
 )
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.leads import are_same_leads, lead_rows, standard_leads
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.spec import Spec
@@ -248,9 +249,14 @@ def _item_marks(recording: Recording, waves: Path, samples: int) -> Marks:
 def _foreign(recordings: dict[str, Recording], path: Path) -> Ecg:
     """Every record of others as one item."""
     first_name, first = next(iter(recordings.items()))
+    rows = {
+        name: lead_rows(one.leads, first.leads)
+        for name, one in recordings.items()
+        if are_same_leads(one.leads, first.leads)
+    }
     for name, other in recordings.items():
         for what, expected, actual in (
-            ("leads", first.leads, other.leads),
+            ("leads", first.leads, first.leads if name in rows else other.leads),
             ("sampling rate", first.fs, other.fs),
             ("length", first.signal.shape[1], other.signal.shape[1]),
         ):
@@ -259,8 +265,8 @@ def _foreign(recordings: dict[str, Recording], path: Path) -> Ecg:
                     f"the records of {path} differ in {what} ({first_name}: {expected}, {name}: "
                     f"{actual}); read them with the data set `folder`, which cuts them to one size."
                 )
-    spec = Spec(first.leads, first.fs, first.signal.shape[1])
-    signal = np.stack([recording.signal for recording in recordings.values()])
+    spec = Spec(standard_leads(first.leads), first.fs, first.signal.shape[1])
+    signal = np.stack([recording.signal[rows[name]] for name, recording in recordings.items()])
     marks = [
         Marks(np.zeros(len(r), np.int64), np.full(len(r), -1), r.sample, r.symbol)
         for r in (recording.annotations for recording in recordings.values())
