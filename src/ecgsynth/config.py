@@ -238,14 +238,22 @@ class Run(TopLevelSettings):
                 f"altered, and the model '{self.model.name}' has none: it would make altered "
                 "items; set training.augment=0."
             )
+        settings = make_settings(objective.Settings, self.objective.settings | more, name)
         of_pairs = getattr(objective, "of_pairs", False)
-        if of_pairs != bool(self.training.teacher):
+        kept = getattr(settings, "regression", 0.0) > 0
+        if kept and not getattr(MODELS.get(self.model.name), "student", False):
+            raise EcgsynthError(
+                f"objective.regression is for students, and '{self.model.name}' is none; set it "
+                "to 0, or take model.name=renderer-student."
+            )
+        if (of_pairs or kept) != bool(self.training.teacher):
             raise EcgsynthError(
                 f"{name} needs a teacher; name a model, as in training.teacher=runs/teacher."
-                if of_pairs
-                else "training.teacher goes with objective.name=pairs; set both, or neither."
+                if of_pairs or kept
+                else "training.teacher goes with objective.name=pairs, or with an "
+                "objective.regression above 0; set both, or neither."
             )
-        return make_settings(objective.Settings, self.objective.settings | more, name)
+        return settings
 
     def quickened(self) -> Run:
         """The same run with the recipe's `quick` overrides: a try-out of a minute or two.

@@ -36,7 +36,10 @@ def records() -> Ecg:
 
 
 def run_of(
-    steps: int, objective: str = "flow", family: str = "renderer", **training: object
+    steps: int,
+    objective: str | dict[str, object] = "flow",
+    family: str = "renderer",
+    **training: object,
 ) -> Run:
     return Run.from_dict({
         "name": "tiny-records",
@@ -111,13 +114,37 @@ def test_a_renderer_makes_signals_of_any_rate(teacher: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("objective", "teacher", "why"), [("pairs", "", "needs a teacher"), ("flow", "x", "=pairs")]
+    ("objective", "family", "teacher", "why"),
+    [
+        ("pairs", "renderer", "", "needs a teacher"),
+        ("flow", "renderer", "x", "=pairs"),
+        ({"name": "rpgan", "regression": 1}, "renderer-student", "", "needs a teacher"),
+        ({"name": "rpgan", "regression": 1}, "inception", "x", "is for students"),
+        ({"name": "rpgan"}, "renderer-student", "x", "objective.regression"),
+    ],
 )
-def test_a_teacher_and_the_objective_of_pairs_go_together(
-    objective: str, teacher: str, why: str
+def test_a_teacher_and_an_objective_that_asks_it_go_together(
+    objective: str | dict[str, object], family: str, teacher: str, why: str
 ) -> None:
     with pytest.raises(EcgsynthError, match=why):
-        train(run_of(1, objective, teacher=teacher))
+        train(run_of(1, objective, family, teacher=teacher))
+
+
+def test_a_student_that_plays_against_a_critic_keeps_to_its_teacher(
+    teacher: Path, records: Ecg, data_root: Path
+) -> None:
+    losses: dict[float, float] = {}
+    for weight in (1e-6, 300.0):
+        run = run_of(
+            8, {"name": "rpgan", "regression": weight}, "renderer-student", pairs=32,
+            teacher=str(teacher), start=str(teacher), rate_generator=3e-3, betas=[0.0, 0.99],
+        )  # fmt: skip
+        lines: list[dict[str, float]] = []
+        student = train(run, data=records, report=lambda *line, kept=lines: kept.append(line[2]))
+        losses[weight] = lines[-1]["generator/regression"] / weight
+    assert losses[300.0] < losses[1e-6]
+    assert student.card.teacher == Synthesizer.load(teacher).card.id
+    assert student.card.data["source"] == "simulated:train"
 
 
 @pytest.mark.parametrize("fs", [0.0, 1e9, float("nan")])

@@ -35,7 +35,8 @@ class Family(Protocol):
 
     takes: which fields of `Condition.more` it needs, such as ("events",). block: items that are
     computed together, always in the same blocks. any_rate: whether the same weights make signals of
-    any rate.
+    any rate. student: whether the generator can learn from what a teacher of the same network made
+    of noise (`ecgsynth.objectives.pairs`).
     """
 
     Settings: type[Settings]
@@ -44,6 +45,7 @@ class Family(Protocol):
     takes: tuple[str, ...] = ()
     block: int = 256
     any_rate: bool = False
+    student: bool = False
 
     @staticmethod
     def generator(settings: Any, spec: Spec) -> nn.Module: ...

@@ -33,6 +33,7 @@ class RendererStudent(OneStep):
     takes: tuple[str, ...] = ("events", "known", "mask")
     block = 32
     any_rate = True
+    student = True
     tiny: dict[str, Any] = {**Renderer.tiny, "steps": 1, "critic_widths": (8, 8)}
 
     class Settings(Renderer.Settings):

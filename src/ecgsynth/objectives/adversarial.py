@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -16,6 +17,14 @@ from ecgsynth.objectives import Critic
 from ecgsynth.objectives import Settings as BaseSettings
 
 
+class Settings(BaseSettings):
+    """Weights of an adversarial objective."""
+
+    regression: float = Field(0.0, ge=0)
+    """Weight of the error against what `training.teacher` made of the same noise, so that a
+    student keeps what it learned from its teacher; 0 = none."""
+
+
 class Adversarial:
     """A critic's and a generator's loss, made of the two equations that a subclass gives.
 
@@ -23,7 +32,7 @@ class Adversarial:
     The critic's logit is unbounded: a sigmoid, where a publication has one, is part of the loss.
     """
 
-    Settings: type[BaseSettings] = BaseSettings
+    Settings: type[BaseSettings] = Settings
     adversarial = True
 
     def __init__(self, settings: Any) -> None:

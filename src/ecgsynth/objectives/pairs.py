@@ -45,6 +45,12 @@ class PairRegression:
 
         real: [batch, lead, sample], what the teacher made of noise [batch, latent].
         """
-        start = noise.new_zeros(len(noise))
-        made = generator(generator.shaped(noise, condition), condition, start)
-        return {"pairs": (made - generator.encode(real)).square().flatten(1).mean(1)}
+        return {"pairs": pair_error(generator, real, noise, condition)}
+
+
+def pair_error(generator: Any, real: Tensor, noise: Tensor, condition: Condition) -> Tensor:
+    """[batch] squared error of one pass, as in `PairRegression.matching_loss`."""
+    start = noise.new_zeros(len(noise))
+    made = generator(generator.shaped(noise, condition), condition, start)
+    error: Tensor = (made - generator.encode(real)).square().flatten(1).mean(1)
+    return error

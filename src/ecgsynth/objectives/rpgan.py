@@ -11,8 +11,8 @@ from torch.nn.functional import softplus
 
 from ecgsynth.condition import Condition
 from ecgsynth.objectives import Critic
-from ecgsynth.objectives import Settings as BaseSettings
 from ecgsynth.objectives.adversarial import Adversarial, slope
+from ecgsynth.objectives.adversarial import Settings as BaseSettings
 from ecgsynth.registry import OBJECTIVES
 
 

@@ -7,8 +7,8 @@ from pydantic import Field
 from torch import Tensor
 
 from ecgsynth.objectives import Critic
-from ecgsynth.objectives import Settings as BaseSettings
 from ecgsynth.objectives.adversarial import Adversarial
+from ecgsynth.objectives.adversarial import Settings as BaseSettings
 from ecgsynth.registry import OBJECTIVES
 
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from ecgsynth.condition import Condition
 from ecgsynth.objectives import Critic
-from ecgsynth.objectives import Settings as BaseSettings
 from ecgsynth.objectives.adversarial import Adversarial, slope
+from ecgsynth.objectives.adversarial import Settings as BaseSettings
 from ecgsynth.processes import local_rows, process_count
 from ecgsynth.registry import OBJECTIVES
 

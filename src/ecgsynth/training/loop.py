@@ -101,6 +101,7 @@ def train(
         torch.set_num_threads(settings.threads)
     run.objective_settings()
     run.model_settings()
+    adversarial = MODELS.get(run.model.name).adversarial
     if folder:
         snapshots.check_folder(folder, run, resume)
     elif settings.on_alarm == "restore":
@@ -113,6 +114,7 @@ def train(
         if settings.teacher:
             rate = run.data.settings.get("fs", 0.0)
             pairs = make_pairs(settings.teacher, settings.pairs, rate, run.seed)
+        if pairs and not adversarial:  # all that it learns from
             data, heldout = pairs.data, None
         elif data is None:
             data = load(run.data.name, run.data.split, **run.data.settings)
@@ -152,7 +154,7 @@ def _run_training(
     hidden = measure_hidden(scaler, data)
     family = MODELS.get(run.model.name)
     prior: Prior
-    if pairs:
+    if pairs and not family.adversarial:
         events, prior = pairs.events, pairs.teacher.prior
     elif "events" in family.takes:
         events = known_events(data)
@@ -160,7 +162,10 @@ def _run_training(
     else:
         events, prior = None, ContextPrior.fit(data, style, hidden)
     items = TrainingSet.of(data, style, scaler, prior, hidden, settings.window_s, events)
-    if pairs:
+    taught = None
+    if pairs and family.adversarial:
+        taught = Batches(pairs.items(scaler), settings, pairs=False)
+    elif pairs:
         items = replace(items, latents=pairs.latents)
     model_settings = run.model_settings(styles=styles)
     batches = Batches(items, settings, model_settings.pairs)
@@ -199,7 +204,9 @@ def _run_training(
     card.started_from = start.facts
     if pairs:
         of = pairs.teacher.card
-        card.teacher, card.data, card.left_out = of.id or of.name, of.data, of.left_out
+        card.teacher = of.id or of.name
+        if not family.adversarial:
+            card.data, card.left_out = of.data, of.left_out
     synthesizer = Synthesizer(learner.average, card)
     tracker = Tracker(folder, step * per_step) if folder and fabric.is_global_zero else None
     # It is watched on items drawn once, some of them held out, by rules over what is seen.
@@ -257,6 +264,9 @@ def _run_training(
                 partial(batches.draw, generator.latent, random, fabric.device),
                 partial(_augmented, fs=data.spec.fs, chance=monitor.augment, random=random),
                 rate, progress=progress, step=step,
+                taught=partial(taught.draw, generator.latent, random, fabric.device)
+                if taught
+                else None,
             )  # fmt: skip
             values, stop = reduce_losses(fabric, values, asked.is_set())
             step += 1

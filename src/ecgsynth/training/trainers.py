@@ -13,6 +13,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
 from ecgsynth.config import Training
+from ecgsynth.objectives.pairs import pair_error
 from ecgsynth.training.data.batches import Batch
 from ecgsynth.training.engine import autocast, average_gradients
 from ecgsynth.training.optimisers import make_optimiser
@@ -69,11 +70,13 @@ class Trainer:
         *,
         progress: float,
         step: int,
+        taught: Callable[[], Batch] | None = None,
     ) -> dict[str, float]:
         """One step of the generator and what goes with it; losses by name.
 
         draw: the next batch. altered: signals as the critic sees them. rate: share of the rates.
-        progress: from 0 to 1 over the training. step: from 0.
+        progress: from 0 to 1 over the training. step: from 0. taught: the next batch of what a
+        teacher made, where the objective has a regression beside the critic.
         """
         share = self._generator_share(step * self._settings.per_step)
         for name, optimiser in self.optimisers.items():
@@ -82,7 +85,8 @@ class Trainer:
         with autocast(self._fabric, self._settings.precision):
             if self.critic is None:
                 return self._match(draw(), step)
-            return self._play(self.critic, draw, altered, progress, step, moves=share > 0)
+            moves = share > 0
+            return self._play(self.critic, draw, altered, progress, step, taught, moves=moves)
 
     def _generator_share(self, examples: int) -> float:
         """Share of its rate that the generator has once so many examples were seen.
@@ -99,6 +103,7 @@ class Trainer:
         altered: Callable[[Tensor], Tensor],
         progress: float,
         step: int,
+        taught: Callable[[], Batch] | None,
         *,
         moves: bool,
     ) -> dict[str, float]:
@@ -127,6 +132,10 @@ class Trainer:
         terms = objective.generator_loss(
             critic, real, altered(made), batch.condition, progress=progress, step=step
         )
+        if taught is not None:
+            batch, weight = taught(), objective.settings.regression
+            error = pair_error(generator, batch.real, batch.latent, batch.condition)
+            terms["regression"] = weight * error
         self._descend(generator, self.optimisers["for_generator"], terms)
         return values | _mean_terms("generator", terms)
 

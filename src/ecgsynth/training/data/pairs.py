@@ -8,7 +8,7 @@ import json
 import logging
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +22,12 @@ from ecgsynth.files import atomic_write
 from ecgsynth.progress import count_bar
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.events import Events
+from ecgsynth.signals.scaling import Scaler, measure_hidden
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.inputs import Inputs
 from ecgsynth.synthesizer.rates import with_rate
 from ecgsynth.synthesizer.sampler import NetworkSampler
+from ecgsynth.training.data.training_set import TrainingSet
 
 log = logging.getLogger("ecgsynth")
 
@@ -54,6 +56,14 @@ class Pairs:
     def latents(self, rows: Tensor) -> Tensor:
         """[row, latent] the noise of these items."""
         return torch.from_numpy(self.inputs.latent[rows.numpy()].astype(np.float32))
+
+    def items(self, scaler: Scaler) -> TrainingSet:
+        """The pairs as a set that a student learns from. scaler: of the training."""
+        hidden, style = measure_hidden(scaler, self.data), np.zeros(len(self.data), np.int64)
+        items = TrainingSet.of(
+            self.data, style, scaler, self.teacher.prior, hidden, events=self.events
+        )
+        return replace(items, latents=self.latents)
 
 
 def make_pairs(model: str, count: int, fs: float, seed: int) -> Pairs:
