@@ -162,9 +162,9 @@ def _run_training(
     else:
         events, prior = None, ContextPrior.fit(data, style, hidden)
     items = TrainingSet.of(data, style, scaler, prior, hidden, settings.window_s, events)
-    taught = None
+    pair_batches = None
     if pairs and family.adversarial:
-        taught = Batches(pairs.items(scaler), settings, pairs=False)
+        pair_batches = Batches(pairs.items(scaler), settings, pairs=False)
     elif pairs:
         items = replace(items, latents=pairs.latents)
     model_settings = run.model_settings(styles=styles)
@@ -264,8 +264,8 @@ def _run_training(
                 partial(batches.draw, generator.latent, random, fabric.device),
                 partial(_augmented, fs=data.spec.fs, chance=monitor.augment, random=random),
                 rate, progress=progress, step=step,
-                taught=partial(taught.draw, generator.latent, random, fabric.device)
-                if taught
+                pair_draw=partial(pair_batches.draw, generator.latent, random, fabric.device)
+                if pair_batches
                 else None,
             )  # fmt: skip
             values, stop = reduce_losses(fabric, values, asked.is_set())

@@ -70,12 +70,12 @@ class Trainer:
         *,
         progress: float,
         step: int,
-        taught: Callable[[], Batch] | None = None,
+        pair_draw: Callable[[], Batch] | None = None,
     ) -> dict[str, float]:
         """One step of the generator and what goes with it; losses by name.
 
         draw: the next batch. altered: signals as the critic sees them. rate: share of the rates.
-        progress: from 0 to 1 over the training. step: from 0. taught: the next batch of what a
+        progress: from 0 to 1 over the training. step: from 0. pair_draw: the next batch of what a
         teacher made, where the objective has a regression beside the critic.
         """
         share = self._generator_share(step * self._settings.per_step)
@@ -86,7 +86,7 @@ class Trainer:
             if self.critic is None:
                 return self._match(draw(), step)
             moves = share > 0
-            return self._play(self.critic, draw, altered, progress, step, taught, moves=moves)
+            return self._play(self.critic, draw, altered, progress, step, pair_draw, moves=moves)
 
     def _generator_share(self, examples: int) -> float:
         """Share of its rate that the generator has once so many examples were seen.
@@ -103,7 +103,7 @@ class Trainer:
         altered: Callable[[Tensor], Tensor],
         progress: float,
         step: int,
-        taught: Callable[[], Batch] | None,
+        pair_draw: Callable[[], Batch] | None,
         *,
         moves: bool,
     ) -> dict[str, float]:
@@ -132,8 +132,8 @@ class Trainer:
         terms = objective.generator_loss(
             critic, real, altered(made), batch.condition, progress=progress, step=step
         )
-        if taught is not None:
-            batch, weight = taught(), objective.settings.regression
+        if pair_draw is not None:
+            batch, weight = pair_draw(), objective.settings.regression
             error = pair_error(generator, batch.real, batch.latent, batch.condition)
             terms["regression"] = weight * error
         self._descend(generator, self.optimisers["for_generator"], terms)
