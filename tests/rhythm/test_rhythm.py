@@ -21,6 +21,7 @@ from ecgsynth.rhythm.makers import (
 )
 from ecgsynth.rhythm.parameters import measure_coupling, measure_rhythms
 from ecgsynth.rhythm.prior import RecordPrior
+from ecgsynth.rhythm.t_waves import t_peaks
 from ecgsynth.signals.anonymity import PEOPLE
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.events import KIND, NEAREST_S, P, R, check_events, stack_events
@@ -102,17 +103,37 @@ def test_no_two_ectopic_beats_stand_next_to_each_other() -> None:
 
 def test_a_rhythm_is_measured_as_it_was_made() -> None:
     time = np.array([0.5, 1.3, 2.1, 2.6, 3.7, 4.5])
-    rows = np.column_stack([time, [N, N, N, V, N, N], time - 0.16, np.full(6, np.nan)])
+    rows = np.column_stack([time, [N, N, N, V, N, N], time - 0.16, time + 0.24])
     rows[3, P] = np.nan
     events = stack_events([rows])
-    rate, spread, pr, share = measure_rhythms(events)[0]
+    rate, spread, pr, share, rt = measure_rhythms(events)[0]
     assert rate == pytest.approx(60 / 0.8)
     assert np.exp(spread) < 0.01  # the RR intervals around the ectopic beat do not count
     assert pr == pytest.approx(0.16, abs=1e-3)
     assert share == 1.0
+    assert rt == pytest.approx(0.24 / np.cbrt(0.8), abs=1e-3)
     shares, item = measure_coupling(events, V)
     np.testing.assert_allclose(shares, [[0.5 / 0.8, 1.1 / 0.8]], atol=1e-5)
     assert item.tolist() == [0]
+
+
+@pytest.mark.parametrize("rr", [0.6, 0.8, 1.2])
+def test_t_waves_follow_the_rate_and_end_before_the_next_beat(rr: float) -> None:
+    random, time = np.random.default_rng(0), np.arange(40) * rr + 0.5
+    peak = t_peaks(random, time, np.full(40, N), 0.265)
+    assert np.median(peak - time) == pytest.approx(0.265 * np.cbrt(rr), abs=0.003)
+    events = np.column_stack([time, np.full(40, N), np.full(40, np.nan), peak])
+    assert measure_rhythms(stack_events([events]))[0, -1] == pytest.approx(0.265, abs=0.003)
+    time[20] = time[19] + 0.3  # too early for a T wave before it
+    peak = t_peaks(random, time, np.full(40, N), 0.265)
+    assert np.isnan(peak[19])
+    assert np.isfinite(np.delete(peak, 19)).all()
+
+
+def test_without_two_beats_or_a_known_length_there_is_no_t_wave() -> None:
+    random = np.random.default_rng(0)
+    assert np.isnan(t_peaks(random, np.array([1.0]), np.array([N]), 0.265)).all()
+    assert np.isnan(t_peaks(random, np.array([1.0, 2.0]), np.array([N, N]), np.nan)).all()
 
 
 def test_of_a_record_with_three_beats_no_rhythm_is_measured() -> None:

@@ -18,6 +18,7 @@ from ecgsynth.registry import MODELS
 from ecgsynth.signals.ecg import Ecg, concatenate
 from ecgsynth.signals.rates import at_rate
 from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.synthesizer.ensemble import build_sampler
 from ecgsynth.training.data.pairs import make_pairs
 from ecgsynth.training.loop import train
 
@@ -88,6 +89,25 @@ def test_pairs_that_were_made_before_are_read(teacher: Path, data_root: Path) ->
     again = make_pairs(str(teacher), 40, RATE, seed=4)
     assert [path.stat().st_mtime_ns for path in kept] == times
     np.testing.assert_array_equal(first.data.signal, again.data.signal)
+
+
+@pytest.mark.parametrize("changed", ["prior", "model"])
+def test_pairs_of_the_same_weights_with_another_card_are_made_anew(
+    teacher: Path, data_root: Path, tmp_path: Path, changed: str
+) -> None:
+    first = make_pairs(str(teacher), 40, RATE, seed=5)
+    model = Synthesizer.load(teacher)
+    card = model.card.model_copy(deep=True)
+    if changed == "prior":
+        for law in card.prior["laws"].values():
+            law["quantiles"][0] = [rate * 1.2 for rate in law["quantiles"][0]]
+    else:
+        card.run["model"]["shared"] = 0.2
+    other = Synthesizer.of(build_sampler(card, model.weights())).save(
+        tmp_path / "other.safetensors"
+    )
+    again = make_pairs(str(other), 40, RATE, seed=5)
+    assert not np.array_equal(first.data.signal, again.data.signal)
 
 
 def test_a_student_begins_with_its_teacher_and_says_whose_it_is(

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.rhythm.makers import N, S, V
-from ecgsynth.signals.events import KIND, Events, P, R
+from ecgsynth.signals.events import KIND, Events, P, R, T
 
-PARAMETERS = ("heart_rate", "rr_spread", "pr_s", "p_share")
+PARAMETERS = ("heart_rate", "rr_spread", "pr_s", "p_share", "rt_s")
 """Heart rate, 1/min, of all RR intervals; SD of the RR intervals between normal beats as a share of
-their mean; from the peak of P to R, s; share of the normal beats that have a P."""
+their mean; from the peak of P to R, s; share of the normal beats that have a P; from R to the peak
+of T, s, over the cube root of the median RR interval (Fridericia's correction)."""
 
 FEWEST = 4
 """Beats of a record from which its rhythm is measured."""
@@ -33,6 +34,9 @@ def measure_rhythms(events: Events) -> NDArray[np.float64]:
             row[3] = with_p.sum() / normal.sum()
         if with_p.sum() >= FEWEST - 1:
             row[2] = np.median((beats[:, R] - beats[:, P])[with_p])
+        with_t = np.isfinite(beats[:, T]) & normal
+        if with_t.sum() >= FEWEST - 1:
+            row[4] = np.median((beats[:, T] - beats[:, R])[with_t]) / np.cbrt(np.median(rr))
     return found
 
 

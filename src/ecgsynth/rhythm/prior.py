@@ -28,9 +28,10 @@ from ecgsynth.rhythm.parameters import (
     measure_coupling,
     measure_rhythms,
 )
+from ecgsynth.rhythm.t_waves import t_peaks
 from ecgsynth.signals.anonymity import PEOPLE, people_of, round_coarse, round_mean_and_sd
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.events import Events, stack_events
+from ecgsynth.signals.events import Events, T, stack_events
 from ecgsynth.signals.prior import Drawn
 from ecgsynth.signals.prior.laws import LEVELS, Law, Values, fit_law
 from ecgsynth.signals.spec import Spec
@@ -62,7 +63,7 @@ COUPLING = {S: ((0.72, 0.09), (1.10, 0.12)), V: ((0.68, 0.09), (1.30, 0.12))}
 """RR intervals before and after ectopic beats as shares of the usual one, mean and SD, where fewer
 than five people show them (PTB-XL, folds 1-8)."""
 
-STEPS = np.array([5.0, 1.0, 5.0, 0.1, 0.01, 0.1])
+STEPS = np.array([5.0, 1.0, 5.0, 0.1, 0.01, 0.1, 0.005])
 """Least coarse steps of age, sex and PARAMETERS."""
 
 
@@ -174,7 +175,11 @@ class RecordPrior:
             numbers[k] = self._numbers(random, label[k], str(rhythm))
             for column, value in fixed.items():
                 numbers[k, self.columns.index(column)] = value
-            events.append(self._rhythm(random, label[k], rhythm == "AFIB", numbers[k]).events())
+            made = self._rhythm(random, label[k], rhythm == "AFIB", numbers[k])
+            beats = made.events()
+            beats[:, T] = t_peaks(random, made.time_s, made.kind, float(numbers[k, -1]))
+            beats[beats[:, T] >= self.spec.seconds, T] = np.nan
+            events.append(beats)
         return Drawn(
             label.astype(np.float32),
             np.zeros(len(label), np.int64),
@@ -207,7 +212,7 @@ class RecordPrior:
         numbers: Values,
     ) -> Rhythm:
         """A rhythm of these numbers, with the ectopic beats that go with the labels."""
-        rate, spread, pr, share = numbers[-len(PARAMETERS) :]
+        rate, spread, pr, share, _ = numbers[-len(PARAMETERS) :]
         make = fibrillation if fibrillates else sinus
         seconds = self.spec.seconds
         time = make(random, seconds, float(rate), float(np.exp(np.nan_to_num(spread, nan=-3.5))))

@@ -87,8 +87,10 @@ def make_pairs(model: str, count: int, fs: float, seed: int) -> Pairs:
         )
     teacher = with_rate(loaded, fs)
     steps = getattr(teacher.generator, "steps", 1)
-    key = [teacher.card.id, teacher.spec.to_json(), steps, teacher.size, CHUNK, seed]
-    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+    # The id is that of the weights; what is drawn and how it is sampled stands on the card.
+    key = [teacher.card.id, teacher.spec.to_json(), steps, teacher.size, CHUNK, seed,
+           teacher.card.prior, teacher.card.run["model"]]  # fmt: skip
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     folder = data_root() / "cache" / f"pairs-{digest}"
     signals, inputs = [], []
     asked = np.resize(np.array(teacher.prior.turns, np.str_), teacher.size)
