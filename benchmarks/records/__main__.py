@@ -16,6 +16,7 @@ the end. Synthetic records are kept in the cache of the recordings.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import logging
 import sys
@@ -106,8 +107,13 @@ def facts_of(where: str, asked: argparse.Namespace) -> dict[str, Any]:
     card = es.Synthesizer.load(where).card
     return facts | {
         "id": card.id, "model": card.run["model"], "examples_seen": card.examples_seen,
-        "core_seconds": card.core_seconds,
+        "core_seconds": card.core_seconds, "prior": digest_of(card.prior),
     }  # fmt: skip
+
+
+def digest_of(content: Any) -> str:
+    """Eight digits that change with the content."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def systems_of(path: Path) -> dict[str, Any]:

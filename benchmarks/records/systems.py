@@ -100,7 +100,7 @@ def sets_of(system: str, split: str, count: int, seed: int) -> Sets:
 def generated(model: es.Synthesizer, count: int, seed: int) -> Ecg:
     """Records of a model at FS and BAND, kept in the cache of the recordings."""
     key = {"model": model.card.id, "count": count, "seed": seed, "fs": FS, "band": BAND,
-           "made": model.card.run["model"]}  # fmt: skip
+           "made": model.card.run["model"], "prior": model.card.prior}  # fmt: skip
 
     def build() -> tuple[dict[str, NDArray], dict[str, Any]]:
         chunks = [_banded(chunk) for chunk in _at_low_rate(model).stream(count, seed=seed)]
