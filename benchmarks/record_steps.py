@@ -1,9 +1,9 @@
-"""Beats of generated records that are missed, and beats beyond those that were asked for, by the
-number of steps of the sampler.
+"""Quality of 12-lead records against the passes through the network that each takes.
 
-    python -m benchmarks.record_steps MODEL [--to benchmarks/results/record-steps.json]
+    python -m benchmarks.record_steps TEACHER [--also NAME=STUDENT ...] [--to JSON]
 
-The delineator looks for beats; the ends of the records, where it misses some, do not count.
+Heun's method takes 2 n - 1 passes for n steps, and one pass for one. A student takes one. The
+figures are those of `python -m benchmarks.records`, with as many records as were trained on.
 """
 
 from __future__ import annotations
@@ -14,61 +14,84 @@ import time
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 import ecgsynth as es
-from ecgsynth.evaluation.reference_models.events import find_events
+from benchmarks.delineator_tables import table
+from benchmarks.records.figures import Cells, Figures
+from benchmarks.records.systems import FS, sets_of
 from ecgsynth.files import atomic_write
-from ecgsynth.signals.events import R, events_of
+from ecgsynth.synthesizer.ensemble import build_sampler
 
-STEPS = (1, 4, 12, 30)
-NEAR_S, EDGE_S = 0.075, 0.4
+KEPT = Path("benchmarks/results/record-steps.json")
+STEPS = (1, 2, 4, 8)
+TIMED = 64
+"""Records that are timed."""
+
+COLUMNS = {
+    "passes": "passes", "tstr_ratio": "TSTR / TRTR", "coverage": "coverage", "spread": "spread",
+    "c2st": "C2ST", "beats_extra": "beats extra", "beat_variation": "variation of beats, V5",
+    "ms": "CPU-ms a record",
+}  # fmt: skip
 
 
 def main(words: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition(".")[0])
-    parser.add_argument("model")
-    parser.add_argument("--count", type=int, default=96)
-    parser.add_argument("--to", type=Path)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("teacher", metavar="TEACHER")
+    parser.add_argument("--also", nargs="*", default=[], metavar="NAME=STUDENT")
+    parser.add_argument("--count", type=int, default=0, help="records; as many as trained")
+    parser.add_argument("--to", type=Path, default=KEPT)
     asked = parser.parse_args(words)
-    model = es.Synthesizer.load(asked.model)
-    rows = []
-    print("| steps | SD of all samples, mV | missed | extra | CPU seconds a record |")
-    print("|---|---|---|---|---|")
-    for steps in STEPS:
-        model.generator.steps = steps  # type: ignore[assignment]
-        began = time.process_time()
-        ecg = model.generate(asked.count, seed=7)
-        cost = (time.process_time() - began) / len(ecg)
-        missed, extra = shares(events_of(ecg), find_events(ecg), ecg.spec.seconds)
-        rows.append({
-            "steps": steps, "sd_mv": round(float(ecg.signal.std()), 4),
-            "missed": round(missed, 4), "extra": round(extra, 4), "seconds": round(cost, 4),
-        })  # fmt: skip
-        print("|", " | ".join(f"{value:g}" for value in rows[-1].values()), "|", flush=True)
-    if asked.to:
-        facts = {"id": model.card.id, "examples_seen": model.card.examples_seen, "rows": rows}
+    teacher = es.Synthesizer.load(asked.teacher)
+    models = {f"teacher, {steps} steps": with_steps(teacher, steps) for steps in STEPS}
+    models |= {name: es.Synthesizer.load(file) for name, _, file in
+               (text.rpartition("=") for text in asked.also)}  # fmt: skip
+    rows: dict[str, dict[str, float]] = {}
+    for name, model in models.items():
+        rows[name] = row_of(model, asked.count)
+        print(name, rows[name], flush=True)
         with atomic_write(asked.to) as temporary:
-            temporary.write_text(json.dumps(facts, indent=1) + "\n")
+            facts = {"id": teacher.card.id, "rows": rows}
+            temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    print("\n".join(rendered({"rows": rows})))
 
 
-def shares(asked: NDArray, found: NDArray, seconds: float) -> tuple[float, float]:
-    """Beats that are not found, and found ones that were not asked for, as shares of the asked."""
-    missed = extra = total = 0
-    for one, other in zip(asked[..., R], found[..., R], strict=True):
-        truth, seen = one[np.isfinite(one)], other[np.isfinite(other)]
-        inner = truth[(truth > EDGE_S) & (truth < seconds - EDGE_S)]
-        total += len(inner)
-        missed += away(inner, seen)
-        extra += away(seen[(seen > EDGE_S) & (seen < seconds - EDGE_S)], truth)
-    return missed / max(total, 1), extra / max(total, 1)
+def with_steps(model: es.Synthesizer, steps: int) -> es.Synthesizer:
+    """The same model with another number of steps."""
+    card = model.card.model_copy(deep=True)
+    card.run["model"]["steps"] = steps
+    return es.Synthesizer.of(build_sampler(card, model.weights()))
 
 
-def away(these: NDArray, those: NDArray) -> int:
-    """How many of these times have none of those within NEAR_S."""
-    if not len(these) or not len(those):
-        return len(these)
-    return int((np.abs(these[:, None] - those).min(1) > NEAR_S).sum())
+def row_of(model: es.Synthesizer, count: int) -> dict[str, float]:
+    steps = model.card.run["model"].get("steps", 1)
+    slow = model.with_rate(FS)
+    slow.generate(1, seed=0)  # what is loaded at first does not count
+    began = time.process_time()
+    slow.generate(TIMED, seed=1)
+    cost = (time.process_time() - began) / TIMED
+    figures = Figures("steps", sets_of(model, "validation", count, 1), 1)
+    parts = figures.utility() | figures.coverage() | figures.c2st() | figures.beats()
+    row = {"passes": float(2 * steps - 1), "ms": round(1000 * cost, 1)}
+    for name in ("tstr_ratio", "coverage", "spread", "c2st", "beats_extra"):
+        row[name] = round(mean_of(parts[name]), 4)
+    return row | {"beat_variation": parts["beat_variation"]["V5"]["value"]}
+
+
+def mean_of(cells: Cells) -> float:
+    """The figure of all records, or the mean over its groups."""
+    if "all" in cells:
+        return float(cells["all"]["value"])
+    return float(np.mean([one["value"] for one in cells.values() if one["value"] is not None]))
+
+
+def rendered(content: dict[str, dict[str, dict[str, float]]]) -> list[str]:
+    """The table of the docs."""
+    rows = [
+        [name, *(f"{row[key]:.3g}" for key in COLUMNS)] for name, row in content["rows"].items()
+    ]
+    return table(["", *COLUMNS.values()], rows)
 
 
 if __name__ == "__main__":

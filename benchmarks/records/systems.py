@@ -67,8 +67,8 @@ def real_records(split: str, classes: tuple[str, ...] = tuple(SUPERCLASSES)) -> 
     return es.load(f"ptbxl:{split}", **given)
 
 
-def sets_of(system: str, split: str, count: int, seed: int) -> Sets:
-    """The sets of a system: a model's name or file, or one of OTHERS.
+def sets_of(system: str | es.Synthesizer, split: str, count: int, seed: int) -> Sets:
+    """The sets of a system: a model, its name or its file, or one of OTHERS.
 
     count: records; 0 = as many as there are in the training set.
 
@@ -89,7 +89,8 @@ def sets_of(system: str, split: str, count: int, seed: int) -> Sets:
         make = _simulated if system == "simulator" else _deepfake
         synthetic = make(count or SEVERAL * normal, seed)
     else:
-        whole = generated(es.Synthesizer.load(system), count or len(train), seed)
+        model = es.Synthesizer.load(system) if isinstance(system, str) else system
+        whole = generated(model, count or len(train), seed)
         synthetic = _in_superclasses(whole)
     made = [name for name, number in synthetic.counts().items() if number]
     if len(made) < len(SUPERCLASSES):
