@@ -15,6 +15,7 @@ from ecgsynth.models import renderer
 from ecgsynth.models.layers.event_track import BUMP_S, LONGEST_S, PLACES, beat_places, event_track
 from ecgsynth.models.layers.frames import Frames
 from ecgsynth.models.layers.joints import join_known
+from ecgsynth.models.layers.resampling import cosines, resample
 from ecgsynth.models.renderer import BeatMean, Renderer, RendererNet
 from ecgsynth.models.renderer_student import RendererStudent
 from ecgsynth.signals.ecg import Ecg
@@ -110,6 +111,17 @@ def test_signals_within_the_band_are_whitened_without_loss() -> None:
     back = net.decode(net.encode(eight))
     rows = [LEADS_12.index(name) for name in ("I", "II", "V1", "V6")]
     np.testing.assert_allclose(back[:, rows], eight[:, rows], atol=2e-3)
+
+
+@pytest.mark.parametrize(("samples", "to"), [(60, 60), (60, 145), (145, 60), (61, 20), (7, 8)])
+def test_a_window_is_resampled_by_its_cosines(samples: int, to: int) -> None:
+    shared = min(samples, to)
+    gain = torch.rand(shared, generator=torch.Generator().manual_seed(0)) + 0.5
+    x = torch.randn(3, samples, generator=torch.Generator().manual_seed(1))
+    ends = (torch.from_numpy(cosines(shared, n)).float() for n in (samples, to))
+    one, other = ends
+    matrix = one.T * gain * (to / samples) ** 0.5 @ other
+    torch.testing.assert_close(resample(x, to, gain), x @ matrix, atol=1e-5, rtol=1e-4)
 
 
 def test_the_end_of_the_band_falls_off_by_the_gains_of_each_hertz() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.models.layers.blocks import full_precision
-from ecgsynth.models.layers.resampling import resampling
+from ecgsynth.models.layers.resampling import resample
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import INDEPENDENT_LEADS, LEADS_12, twelve_leads
 
@@ -21,16 +22,16 @@ that makes the variance one. Wholly white, noise between the beats would count a
 
 
 class Frames(nn.Module):
-    """From samples to frames and back, by fixed matrices; nothing in it learns.
+    """From samples to frames and back, by their cosines; nothing in it learns.
 
     rate: frames a second. multiple: of which the number of frames is one. roll_off: gains of the
     last so many Hz of the frames' band, one a Hz, the last one at half the rate.
     """
 
-    down: Tensor
+    plain: Tensor
     whiten: Tensor
     colour: Tensor
-    up: Tensor
+    rolled: Tensor
     derivation: Tensor
 
     def __init__(
@@ -43,34 +44,38 @@ class Frames(nn.Module):
         self.frames, self.seconds = frames, spec.seconds
         hz = np.arange(frames) / (2 * spec.seconds)
         colour = spectrum(hz) ** WHITENED
-        for name, matrix in {
-            "down": resampling(spec.samples, frames),
-            "whiten": resampling(frames, frames, 1 / colour),
-            "colour": resampling(frames, frames, colour),
-            "up": resampling(frames, spec.samples, rolled_off(hz, roll_off)),
+        fixed: dict[str, NDArray[Any]] = {
+            "plain": np.ones(frames),
+            "whiten": 1 / colour,
+            "colour": colour,
+            "rolled": rolled_off(hz, roll_off),
             "derivation": derivation,
-        }.items():
-            self.register_buffer(name, torch.from_numpy(matrix), persistent=False)
+        }
+        for name, values in fixed.items():
+            tensor = torch.from_numpy(values.astype(np.float32))
+            self.register_buffer(name, tensor, persistent=False)
+        self.samples = spec.samples
 
     def framed(self, signal: Tensor) -> Tensor:
         """[batch, lead, sample] to [batch, lead, frame], in scaled units, as a known part is."""
         with full_precision(signal):
-            return signal[:, self.rows] @ self.down
+            return resample(signal[:, self.rows].float(), self.frames, self.plain)
 
     def whitened(self, framed: Tensor) -> Tensor:
         """What `framed` gave, whitened."""
         with full_precision(framed):
-            return framed @ self.whiten
+            return resample(framed.float(), self.frames, self.whiten)
 
     def coloured(self, y: Tensor) -> Tensor:
         """What undoes `whitened`."""
         with full_precision(y):
-            return y.float() @ self.colour
+            return resample(y.float(), self.frames, self.colour)
 
     def sampled(self, framed: Tensor) -> Tensor:
         """[batch, lead, frame] to [batch, lead, sample], all leads of the spec."""
         with full_precision(framed):
-            return torch.einsum("dl,bls->bds", self.derivation, framed @ self.up)
+            made = resample(framed.float(), self.samples, self.rolled)
+            return torch.einsum("dl,bls->bds", self.derivation, made)
 
 
 def independent_leads(spec: Spec) -> tuple[tuple[str, ...], NDArray[np.float32]]:
