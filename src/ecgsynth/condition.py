@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -46,6 +46,14 @@ class Condition:
     def map(self, change: Callable[[Tensor], Tensor]) -> Condition:
         """The same fields, each of them changed."""
         return _of({name: change(tensor) for name, tensor in self.fields.items()})
+
+    def hidden(self, rows: Tensor) -> Condition:
+        """Without labels and contexts where `rows` [batch] is true.
+
+        A label or context of zeros then stands for what nobody knows.
+        """
+        kept = (~rows).to(self.label)[:, None]
+        return replace(self, label=self.label * kept, context=self.context * kept)
 
     @staticmethod
     def cat(parts: Sequence[Condition]) -> Condition:

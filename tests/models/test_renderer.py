@@ -38,7 +38,7 @@ BEATS = stack_events([
 
 def tiny(spec: Spec = SPEC, **changes: Any) -> RendererNet:
     torch.manual_seed(0)
-    net = Renderer.generator(Renderer.Settings(**Renderer.tiny, **changes), spec)
+    net = Renderer.generator(Renderer.Settings(**{**Renderer.tiny, **changes}), spec)
     for weights in net.head.parameters():
         torch.nn.init.normal_(weights, std=0.1)
     return net.eval()
@@ -164,6 +164,24 @@ def test_the_events_change_what_is_drawn() -> None:
         other.more["events"][:, 0, 0] += 0.2
         assert (Renderer.sample(net, noise, other) - here).abs().max() > 1e-4
         assert torch.equal(Renderer.sample(net, noise, condition()), here)
+
+
+@pytest.mark.parametrize("guidance", [1.0, 1.5, 3.0])
+def test_guidance_takes_an_item_farther_from_one_without_labels(guidance: float) -> None:
+    net = tiny()
+    for weights in net.parameters():  # labels change nothing at the beginning of a training
+        torch.nn.init.normal_(weights, std=0.3)
+    net.steps, noise = 1, torch.randn(2, net.latent)
+    asked = condition()
+    with torch.no_grad():
+        plain = Renderer.sample(net, noise, asked)
+        nameless = Renderer.sample(net, noise, asked.hidden(torch.tensor([True, True])))
+        net.guidance = guidance
+        guided = Renderer.sample(net, noise, asked)
+    assert (plain - nameless).abs().max() > 1e-3
+    torch.testing.assert_close(
+        guided, nameless + guidance * (plain - nameless), atol=1e-4, rtol=1e-3
+    )
 
 
 def student(spec: Spec = SPEC, **changes: Any) -> tuple[torch.nn.Module, torch.nn.Module]:

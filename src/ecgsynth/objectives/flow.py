@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ecgsynth.condition import Condition
 from ecgsynth.objectives import Settings as BaseSettings
-from ecgsynth.objectives.hiding import hide_condition, hide_t_waves, random_parts, show_part
+from ecgsynth.objectives.hiding import hide_t_waves, random_parts, show_part
 from ecgsynth.processes import local_rows, process_count
 from ecgsynth.registry import OBJECTIVES
 
@@ -69,7 +69,7 @@ class FlowMatching:
             normal = torch.special.ndtri(uniform[:, 2].clamp(1e-4, 1 - 1e-4))
             real = real * torch.exp(settings.gain_sd * normal)[:, None, None]
         if settings.hide:
-            condition = hide_condition(condition, uniform[:, 3] < settings.hide)
+            condition = condition.hidden(uniform[:, 3] < settings.hide)
         if settings.show:
             framed = generator.framed(real)
             own = torch.Generator().manual_seed(SEED + int(uniform[0, 3] * 2**31))

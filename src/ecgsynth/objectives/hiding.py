@@ -17,15 +17,6 @@ LEAST, MOST = 0.05, 0.5
 """Shortest and longest known beginning and unknown gap, as shares of the item."""
 
 
-def hide_condition(condition: Condition, hidden: Tensor) -> Condition:
-    """The condition without labels and contexts where `hidden` [batch] is true.
-
-    A label or context of zeros then stands for what nobody knows.
-    """
-    kept = (~hidden).to(condition.label)[:, None]
-    return replace(condition, label=condition.label * kept, context=condition.context * kept)
-
-
 def hide_t_waves(condition: Condition, hidden: Tensor) -> Condition:
     """The events without the times of T where `hidden` [batch] is true."""
     events = condition.more["events"].clone()
