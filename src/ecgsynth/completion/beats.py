@@ -14,7 +14,17 @@ from ecgsynth.evaluation.reference_models.events import IRREGULAR, find_events
 from ecgsynth.rhythm.makers import fibrillation, sinus
 from ecgsynth.rhythm.parameters import measure_rhythms
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.events import EVENT, KIND, NEAREST_S, P, R, T, check_events, events_of
+from ecgsynth.signals.events import (
+    EVENT,
+    KIND,
+    NEAREST_S,
+    P,
+    R,
+    T,
+    add_waves,
+    check_events,
+    events_of,
+)
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.recording import Annotations
 from ecgsynth.signals.spec import Spec
@@ -28,9 +38,6 @@ PIECE_S, MARGIN_S = 60.0, 5.0
 
 AROUND_S = 60.0
 """The rhythm of a silent stretch is that of so many seconds around it."""
-
-SAME_BEAT_S = 0.15
-"""An annotated beat has the P and T of a detected one that is as near."""
 
 USUAL = (70.0, 0.03, 0.16)
 """Heart rate, 1/min, spread of the RR intervals and PR, s, of what shows no rhythm."""
@@ -76,7 +83,7 @@ class BeatSource:
         if self.given is not None:
             beats = _within(self.given, start, stop).copy()
             if len(beats) and not self.with_waves:
-                _add_waves(beats, self._detect_between(start - MARGIN_S, stop + MARGIN_S))
+                add_waves(beats, self._detect_between(start - MARGIN_S, stop + MARGIN_S))
             return beats
         return self._detect_between(start, stop)
 
@@ -179,18 +186,6 @@ def _annotated(known: KnownPart, notes: Annotations, seconds: float) -> Beats:
     exact = beats[0].astype(np.float64)
     exact[:, R] = np.sort(notes.sample[own]) / known.fs  # single precision is 8 ms after a day
     return exact
-
-
-def _add_waves(beats: Beats, detected: Beats) -> None:
-    """Give beats without P and T those of the detected beat next to them."""
-    if not len(detected):
-        return
-    after = np.searchsorted(detected[:, R], beats[:, R]).clip(0, len(detected) - 1)
-    before = np.maximum(after - 1, 0)
-    nearer = np.abs(detected[before, R] - beats[:, R]) < np.abs(detected[after, R] - beats[:, R])
-    nearest = np.where(nearer, before, after)
-    near = np.abs(detected[nearest, R] - beats[:, R]) < SAME_BEAT_S
-    beats[near, P], beats[near, T] = detected[nearest[near], P], detected[nearest[near], T]
 
 
 def _within(beats: Beats, start: float, stop: float) -> Beats:

@@ -98,7 +98,7 @@ class Beats:
         columns = _columns(settings, facts)
         parts = []
         for name in settings.databases:
-            records = _records(name, split, settings)
+            records = records_of(name, split, settings.databases, settings.people)
             there = [record for record in records if record in facts[name]]
             if absent := [record for record in records if record not in there]:
                 log.warning(
@@ -175,13 +175,15 @@ def _settings_of(name: str, settings: Beats.Settings) -> BeatSettings:
     return BeatSettings(**own | {"noise": (), "noise_seed": 0})
 
 
-def _records(name: str, split: str, settings: Beats.Settings) -> tuple[str, ...]:
-    """The records of a database in a split."""
+def records_of(
+    name: str, split: str, databases: tuple[str, ...], count: int | None = None
+) -> tuple[str, ...]:
+    """The records of a database in a split; count: of the people of all databases to train with."""
     database = DATABASES[name]
     if split == "test":
         return database.splits.get("test", ())
     wanted = (
-        people.nested(settings.databases, settings.people)
+        people.nested(databases, count)
         if split in ("train", "heldout")
         else people.GIVEN[name][split]
     )
@@ -222,7 +224,8 @@ def _owners(
     owners: dict[tuple[str, str], set[str]] = {}
     everybody: set[str] = set()
     for name, known in facts.items():
-        for record in set(_records(name, "train", settings)) & set(known):
+        records = records_of(name, "train", settings.databases, settings.people)
+        for record in set(records) & set(known):
             person = DATABASES[name].person_of(record)
             everybody.add(person)
             for key in known[record].items():

@@ -23,6 +23,7 @@ from ecgsynth.models.layers.event_track import (
 )
 from ecgsynth.models.layers.frames import Frames
 from ecgsynth.models.layers.joints import join_known
+from ecgsynth.models.layers.renderer_weights import fit_weights
 from ecgsynth.registry import MODELS
 from ecgsynth.sampling.solvers import heun
 from ecgsynth.signals.spec import Spec
@@ -85,6 +86,11 @@ class Renderer(WithoutCritic):
     @staticmethod
     def generator(settings: Settings, spec: Spec) -> RendererNet:
         return RendererNet(settings, spec)
+
+    @staticmethod
+    def fit_weights(weights: dict[str, Tensor], before: Spec, after: Spec) -> dict[str, Tensor]:
+        """Weights for signals of other leads, labels or contexts, to begin a training with."""
+        return fit_weights(weights, before, after, PATCH)
 
     @staticmethod
     def sample(generator: Any, latent: Tensor, condition: Condition) -> Tensor:

@@ -53,6 +53,8 @@ class RendererStudent(OneStep):
     def critic(settings: Settings, spec: Spec) -> RecordCritic:
         return RecordCritic(settings, spec)
 
+    fit_weights = staticmethod(Renderer.fit_weights)
+
     @staticmethod
     def sample(generator: Any, latent: Tensor, condition: Condition) -> Tensor:
         return Renderer.sample(generator, latent, condition)

@@ -63,8 +63,11 @@ COUPLING = {S: ((0.72, 0.09), (1.10, 0.12)), V: ((0.68, 0.09), (1.30, 0.12))}
 """RR intervals before and after ectopic beats as shares of the usual one, mean and SD, where fewer
 than five people show them (PTB-XL, folds 1-8)."""
 
-STEPS = np.array([5.0, 1.0, 5.0, 0.1, 0.01, 0.1, 0.005])
-"""Least coarse steps of age, sex and PARAMETERS."""
+STEPS = {
+    "age": 5.0, "sex": 1.0, "heart_rate": 5.0, "rr_spread": 0.1, "pr_s": 0.01, "p_share": 0.1,
+    "rt_s": 0.005,
+}  # fmt: skip
+"""Least coarse steps of contexts and PARAMETERS."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ class RecordPrior:
             )
         numbers = np.column_stack([context, measured])
         rhythm = _rhythm_of(spec, label)
-        steps = np.resize(STEPS, numbers.shape[1])
+        steps = np.array([STEPS.get(name, 0.0) for name in (*spec.context, *PARAMETERS)])
         every, laws = fit_law(numbers, person, steps), {}
         for name in ("", *RHYTHMS):
             rows = rhythm == name

@@ -28,6 +28,9 @@ R, KIND, P, T = range(len(EVENT))
 NEAREST_S = 0.15
 """Two beats are never nearer: a ventricle that has just contracted answers no second time."""
 
+SAME_BEAT_S = 0.15
+"""An annotated beat has the P and T of a detected one that is as near."""
+
 
 def stack_events(parts: Sequence[NDArray], beats: int = 0) -> Events:
     """Events of items, each [beat, EVENT], filled up to one length, of at least `beats`."""
@@ -115,6 +118,24 @@ def _assign(part: NDArray, column: int, waves: NDArray) -> None:
     at = np.searchsorted(part[:, R], waves) - (column == T)
     good = (at >= 0) & (at < len(part))
     part[at[good], column] = waves[good]
+
+
+def add_waves(beats: NDArray, detected: NDArray, move: bool = False) -> None:
+    """Give annotated beats [beat, EVENT] P and T of the detected ones next to them, in place.
+
+    move: also the time of R; annotators mark the QRS complex less exactly than a detector.
+    """
+    if not len(detected) or not len(beats):
+        return
+    after = np.searchsorted(detected[:, R], beats[:, R]).clip(0, len(detected) - 1)
+    before = np.maximum(after - 1, 0)
+    nearer = np.abs(detected[before, R] - beats[:, R]) < np.abs(detected[after, R] - beats[:, R])
+    nearest = np.where(nearer, before, after)
+    near = np.abs(detected[nearest, R] - beats[:, R]) < SAME_BEAT_S
+    beats[near, P], beats[near, T] = detected[nearest[near], P], detected[nearest[near], T]
+    if move:  # never two beats to one
+        alone = near & (np.bincount(nearest[near], minlength=len(detected))[nearest] == 1)
+        beats[alone, R] = detected[nearest[alone], R]
 
 
 def marks_of(events: NDArray, fs: float, waves: bool = False) -> Marks:

@@ -183,7 +183,7 @@ def _run_training(
             f"the model {run.model.name} cannot be made: not enough memory; take a smaller model."
         ) from problem
     critic = None if critic is None else critic.to(fabric.device)
-    start = Start() if resume else start_weights(generator, settings.start)
+    start = Start() if resume else start_weights(generator, settings.start, family, items.spec)
     check_bfloat16(fabric, settings.precision, generator, critic)
     learner = Trainer(fabric, settings, objective, generator, critic)
     parts, optimisers = learner.parts, learner.optimisers

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import Card, Synthesizer
 
 
@@ -39,8 +41,11 @@ class Start:
         )
 
 
-def start_weights(generator: nn.Module, model: str) -> Start:
+def start_weights(generator: nn.Module, model: str, family: Any, spec: Spec) -> Start:
     """Give a generator the weights of a model; "" leaves it as it is.
+
+    family: of the generator; one that has `fit_weights` takes those of other leads and labels.
+    spec: of what the generator makes.
 
     Raises
     ------
@@ -50,6 +55,8 @@ def start_weights(generator: nn.Module, model: str) -> Start:
         return Start()
     other = Synthesizer.load(model)
     given, own = other.weights(), generator.state_dict()
+    if all(hasattr(one, "fit_weights") for one in (family, getattr(other.sampler, "family", None))):
+        given = family.fit_weights(given, other.spec, spec)
     odd = next(
         (
             name

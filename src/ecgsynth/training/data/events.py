@@ -8,7 +8,7 @@ from ecgsynth.datasets.store import cached_arrays
 from ecgsynth.evaluation.reference_models.events import digest, find_events
 from ecgsynth.progress import count_bar
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.events import Events, events_of
+from ecgsynth.signals.events import Events, P, R, T, add_waves, events_of, stack_events
 from ecgsynth.signals.fingerprint import fingerprint
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 
@@ -16,13 +16,29 @@ from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 def known_events(data: Ecg) -> Events:
     """[item, beat, EVENT] of a set: the beats in its annotations, or else by the delineator.
 
-    Those of the delineator are kept next to the parsed recordings.
+    Where annotations hold beats alone, the delineator adds P and T, and moves R to where the leads
+    are furthest from the baseline. Items without an annotated beat have those that it detects.
+    What it detects is kept next to the parsed recordings.
     """
+    events = None
     if data.marks is not None and any(str(one) in AAMI_OF_SYMBOL for one in data.marks.symbol):
-        return events_of(data)
+        events = events_of(data)
+        if np.isfinite(events[..., [P, T]]).any():
+            return events
     key = {"set": fingerprint(data), "by": digest()}
     arrays, _ = cached_arrays("events", key, lambda: ({"events": _find(data)}, {}))
-    return np.array(arrays["events"])
+    found = np.array(arrays["events"])
+    return found if events is None else _joined(events, found)
+
+
+def _joined(annotated: Events, found: Events) -> Events:
+    """Annotated beats with the waves of those that were detected."""
+    parts = []
+    for own, other in zip(annotated, found, strict=True):
+        beats, detected = (one[np.isfinite(one[:, R])] for one in (own, other))
+        add_waves(beats, detected, move=True)
+        parts.append(beats if len(beats) else detected)
+    return stack_events(parts)
 
 
 def _find(data: Ecg) -> Events:
