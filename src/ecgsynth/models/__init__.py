@@ -36,8 +36,8 @@ class Family(Protocol):
     takes: which fields of `Condition.more` it needs, such as ("events",). block: items that are
     computed together, always in the same blocks. any_rate: whether the same weights make signals of
     any rate. student: whether the generator can learn from what a teacher of the same network made
-    of noise (`ecgsynth.objectives.pairs`). A family may have `fit_weights(weights, before, after)`: the
-    weights of a network of one `Spec` as a start for one of another.
+    of noise (`ecgsynth.objectives.pairs`). A family may have `fit_weights(weights, before, after)`:
+    the weights of a network of one `Spec` as a start for one of another.
     """
 
     Settings: type[Settings]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ecgsynth.models.layers.frames import independent_leads
 from ecgsynth.models.layers.blocks import SLOPE
+from ecgsynth.models.layers.frames import independent_leads
 from ecgsynth.signals.spec import Spec
 
 ALIKE = {"ECG1": "II", "MLII": "II", "ECG2": "V1"}

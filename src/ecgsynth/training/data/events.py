@@ -27,17 +27,17 @@ def known_events(data: Ecg) -> Events:
             return events
     key = {"set": fingerprint(data), "by": digest()}
     arrays, _ = cached_arrays("events", key, lambda: ({"events": _find(data)}, {}))
-    found = np.array(arrays["events"])
-    return found if events is None else _joined(events, found)
+    detected = np.array(arrays["events"])
+    return detected if events is None else _joined(events, detected)
 
 
-def _joined(annotated: Events, found: Events) -> Events:
+def _joined(annotated: Events, detected: Events) -> Events:
     """Annotated beats with the waves of those that were detected."""
     parts = []
-    for own, other in zip(annotated, found, strict=True):
-        beats, detected = (one[np.isfinite(one[:, R])] for one in (own, other))
-        add_waves(beats, detected, move=True)
-        parts.append(beats if len(beats) else detected)
+    for own, other in zip(annotated, detected, strict=True):
+        beats, others = (one[np.isfinite(one[:, R])] for one in (own, other))
+        add_waves(beats, others, move=True)
+        parts.append(beats if len(beats) else others)
     return stack_events(parts)
 
 
