@@ -40,7 +40,8 @@ def atomic_write(target: str | Path) -> Iterator[Path]:
         target = target.resolve()
     if not target.name:
         raise EcgsynthError(f"{target} is the root of all files; name one in it.")
-    _clear_stale(target)
+    if not target.parent.name.endswith(".part"):  # a folder that is new has none
+        _clear_stale(target)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         make_folder(target.parent)

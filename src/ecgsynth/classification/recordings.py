@@ -14,7 +14,7 @@ from ecgsynth.arguments import check_path
 from ecgsynth.classification.classifier import BeatClassifier, usable_leads
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.reference_models.voting import delineate_together
-from ecgsynth.formats import read
+from ecgsynth.formats import open_record, read, record_files
 from ecgsynth.formats.wfdb.folder import record_names
 from ecgsynth.formats.wfdb.reader import open_recording
 from ecgsynth.signals.leads import standard_leads
@@ -79,14 +79,30 @@ def recordings_at(
             except EcgsynthError as problem:
                 yield problem
         return
+    files = record_files(path)
+    if files:
+        for file in files:
+            try:
+                recording = open_record(file)
+                _check_length(file, recording.seconds, shortest_s)
+                yield recording
+            except EcgsynthError as problem:
+                if file == path:
+                    raise
+                yield problem
+        return
     ecg = read(path)
-    if ecg.spec.seconds < shortest_s:
-        raise EcgsynthError(
-            f"{path} has windows of {ecg.spec.seconds:.2g} s; `classify run` takes recordings of "
-            f"{shortest_s:g} s or more, in which a beat has neighbours."
-        )
+    _check_length(path, ecg.spec.seconds, shortest_s)
     for item in range(len(ecg)):
         yield Recording.of(ecg, item)
+
+
+def _check_length(path: Path, seconds: float, shortest_s: float) -> None:
+    if seconds < shortest_s:
+        raise EcgsynthError(
+            f"{path} has windows of {seconds:.2g} s; `classify run` takes recordings of "
+            f"{shortest_s:g} s or more, in which a beat has neighbours."
+        )
 
 
 def _open(path: Path, annotator: str) -> Recording:

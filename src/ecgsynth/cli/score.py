@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def score(
     detected: Annotated[str, typer.Argument(metavar="DETECTED", help="Annotations of WFDB "
                                             "(100.qrs), a table of beats (.csv with sample or "
-                                            "time_s, label, record), or a folder of them.")],
+                                            "time_s, label, record), a recording with "
+                                            "annotations in it, or a folder of them.")],
     truth: Annotated[str, typer.Argument(metavar="TRUTH", help="The same for the truth; in a "
                                          "folder the files .atr.")],
     annotator: Annotated[str, typer.Option("--annotator", help="Ending of the detected files in a "

@@ -16,14 +16,10 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import contract, format_for, write
 from ecgsynth.formats.stream import InPieces, Steps
 from ecgsynth.formats.wfdb.annotations import read_annotations
-from ecgsynth.formats.wfdb.reader import WfdbSignal
 from ecgsynth.signals.ecg import SYNTHETIC
 from ecgsynth.signals.recording import Annotations, Recording
 
 log = logging.getLogger("ecgsynth")
-
-WIDE = {24: 32, 32: 32, 524: 32}
-"""WFDB's formats of more than 16 bits -> bits in which their samples are written again."""
 
 
 def recordings_of(path: str | Path) -> Iterator[Recording]:
@@ -96,16 +92,15 @@ def in_pieces(one: Completion, draw: int) -> InPieces:
 
 def own_steps(one: Completion) -> dict[str, Steps]:
     """The steps of the known leads of a digital recording, by lead."""
-    data = one.known.recording.data
-    if not isinstance(data, WfdbSignal):
+    digitised = getattr(one.known.recording.data, "digitised", None)
+    if digitised is None:
         return {}
-    found = data.digitised()
-    steps = {}
-    for row, own in one.known.rows:
-        if (digital := found[own]) is not None:
-            gain, baseline, format = digital
-            steps[one.known.leads[row]] = Steps(gain, baseline, WIDE.get(format, 16))
-    return steps
+    found = digitised()
+    return {
+        one.known.leads[row]: steps
+        for row, own in one.known.rows
+        if (steps := found[own]) is not None
+    }
 
 
 def _warn_of_steps(one: Completion, kind: type[contract.Format], target: str) -> None:

@@ -14,6 +14,7 @@ from ecgsynth.formats import contract, stream
 from ecgsynth.formats.contract import Format as Format
 from ecgsynth.formats.folders import folder_of
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.units import scale_problem, unit_problem
 
@@ -164,6 +165,43 @@ def _read(path: str | Path, format: str | None) -> Ecg:
     kind = _format_at(Path(path)) if format is None else format_for(str(path), format)
     with naming(Path(path)):
         return kind.read(Path(path))
+
+
+def record_files(path: str | Path) -> list[Path]:
+    """The file of one record at a path, or all such in a folder of them, in the order of their
+    names; none where it is something else."""
+    path = Path(path)
+    known = contract.by_ending()
+    with suppress(OSError):
+        files = sorted(path.iterdir()) if path.is_dir() else [path] * path.is_file()
+        kinds = [known.get(file.suffix.lower()) for file in files]
+        if not path.is_dir() or {*known["/"].endings}.isdisjoint(f.suffix.lower() for f in files):
+            pairs = zip(files, kinds, strict=True)
+            return [file for file, kind in pairs if kind is not None and kind.one_record]
+    return []
+
+
+def record_of(path: Path) -> Path | None:
+    """The file of one record that a path is, or beside which it lies; None where it is neither."""
+    ending = path.suffix.lower()
+    for kind in contract.every().values():
+        if kind.one_record and ending in kind.endings:
+            return path
+        if ending in kind.companions:
+            return next((f for f in map(path.with_suffix, kind.endings) if f.is_file()), None)
+    return None
+
+
+def open_record(path: Path) -> Recording:
+    """The recording of a file of one record, whose samples stay on the disk where its format has
+    them read piece by piece.
+
+    Raises
+    ------
+    EcgsynthError: it is damaged, or holds no ECG.
+    """
+    with describe_read_errors(path), naming(path):
+        return format_for(str(path)).open(path)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from ecgsynth.registry import FORMATS
 if TYPE_CHECKING:
     from ecgsynth.formats.stream import InPieces
     from ecgsynth.signals.ecg import Ecg
+    from ecgsynth.signals.recording import Recording
     from ecgsynth.signals.spec import Spec
 
 USUAL = "npz"
@@ -51,6 +52,7 @@ class Format(Protocol):
     compressed: whether a file is sent as it is, since a zip would make it no smaller.
     uploads: whether the service reads it: a file as it is, a folder as a zip.
     own_file: of a folder, the file by which one that ecgsynth wrote is known.
+    companions: endings of further files of one record, as of annotations.
     """
 
     title: str
@@ -68,6 +70,7 @@ class Format(Protocol):
     compressed: bool = False
     uploads: bool = False
     own_file: str = ""
+    companions: tuple[str, ...] = ()
 
     @staticmethod
     def write(chunks: Iterable[Ecg], target: Path) -> None:
@@ -85,6 +88,13 @@ class Format(Protocol):
     def read(path: Path) -> Ecg:
         """Read what `write` wrote, and files of others in the same layout as far as they go."""
         ...
+
+    @classmethod
+    def open(cls, path: Path) -> Recording:
+        """The recording of a file of one record; its samples may stay on the disk."""
+        from ecgsynth.formats.item_facts import recording_of
+
+        return recording_of(cls.read(path))
 
     @staticmethod
     def check(ecg: Ecg) -> None:

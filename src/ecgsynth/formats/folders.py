@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from ecgsynth.files import atomic_write
 from ecgsynth.formats import stream
@@ -29,28 +33,51 @@ def folder_of(kind: type[Format]) -> type[Format]:
         "own_file": INDEX,
         "write": staticmethod(partial(_write, kind)),
         "read": staticmethod(partial(_read, kind)),
+        "write_pieces": staticmethod(partial(_write_pieces, kind)),
     }
     return type(f"{kind.__name__}Folder", (kind,), changed)
 
 
 def _write(kind: type[Format], chunks: Iterable[Ecg], target: Path) -> None:
     first, chunks = stream.begin(chunks)
+    with _new_folder(kind, first, target) as new_file:
+        for chunk in chunks:
+            for row in range(len(chunk)):
+                kind.write([chunk[row : row + 1]], new_file())
+
+
+def _write_pieces(kind: type[Format], recordings: Iterable[stream.InPieces], target: Path) -> None:
+    parts = iter(recordings)
+    first = next(parts)
+    with _new_folder(kind, first.head, target) as new_file:
+        for one in chain([first], parts):
+            kind.write_pieces([one], new_file())
+
+
+@contextmanager
+def _new_folder(kind: type[Format], first: Ecg, target: Path) -> Iterator[Callable[[], Path]]:
+    """What gives the next file of a folder, which gets its name at the end."""
     target = target.resolve()
     older = _listed(target)
     names: list[str] = []
     with atomic_write(target) as temporary:
         temporary.mkdir()
-        for chunk in chunks:
-            for row in range(len(chunk)):
-                names.append(f"ecg_{len(names):06d}{kind.endings[0]}")
-                kind.write([chunk[row : row + 1]], temporary / names[-1])
+
+        def new_file() -> Path:
+            names.append(f"ecg_{len(names):06d}{kind.endings[0]}")
+            return temporary / names[-1]
+
+        yield new_file
         index = {
             "statement": stream.statement(first), "format": kind.title, "files": names,
             "card": first.card,
         }  # fmt: skip
         (temporary / INDEX).write_text(json.dumps(index, default=str) + "\n", encoding="utf-8")
-    for name in {*older} - {*names}:  # of the set that had this name before
-        (target / name).unlink(missing_ok=True)
+        written = {file.name for file in temporary.iterdir()}
+    for name in older + names:  # of the set that had this name before
+        for file in (name, *(str(Path(name).with_suffix(ending)) for ending in kind.companions)):
+            if file not in written:
+                (target / file).unlink(missing_ok=True)
 
 
 def _read(kind: type[Format], path: Path) -> Ecg:
@@ -63,13 +90,21 @@ def _read(kind: type[Format], path: Path) -> Ecg:
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in kind.endings)
     if not files:
         raise stream.damaged(path, f"it holds no file of {kind.title}")
-    return concatenate([kind.read(file) for file in files])
+    ecg = concatenate([kind.read(file) for file in files])
+    card = _index(path).get("card")
+    return replace(ecg, card=card) if isinstance(card, dict) else ecg
 
 
 def _listed(folder: Path) -> list[str]:
     """The files that the index of a folder names, of those that lie in it."""
+    names = _index(folder).get("files")
+    names = names if isinstance(names, list) else []
+    return [name for name in names if isinstance(name, str) and OWN.fullmatch(name)]
+
+
+def _index(folder: Path) -> dict[str, Any]:
     try:
-        names = json.loads((folder / INDEX).read_text(encoding="utf-8"))["files"]
-        return [name for name in names if OWN.fullmatch(name)]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return []
+        found = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

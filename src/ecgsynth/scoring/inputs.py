@@ -11,6 +11,7 @@ import numpy as np
 
 from ecgsynth.arguments import check_path, check_rate, quote
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats import open_record, record_of
 from ecgsynth.formats.wfdb.annotations import read_annotations
 from ecgsynth.formats.wfdb.header import Header, read_header
 from ecgsynth.scoring.csv_beats import read_table, to_annotations
@@ -22,9 +23,7 @@ TRUTH = "atr"
 
 TABLE = "csv"
 
-OTHERS = frozenset(
-    {"hea", "dat", "xws", "json", "txt", "md", "html", "edf", "mat", "xyz", "zip", ""}
-)
+OTHERS = frozenset({"hea", "dat", "xws", "json", "txt", "md", "html", "mat", "xyz", "zip", ""})
 """Endings of files in a folder of records that are no annotations."""
 
 
@@ -101,7 +100,15 @@ def _file(path: Path, annotator: str) -> dict[str, Side]:
         path = named
     if path.suffix == f".{TABLE}":
         return _table(path)
+    if (record := record_of(path)) is not None:
+        return {path.stem: _recording(record, path.stem)}
     return {path.stem: _annotations(path, path.stem)}
+
+
+def _recording(path: Path, name: str) -> Side:
+    """The annotations in a file of one record, or beside it."""
+    recording = open_record(path)
+    return replace(_object(recording), record=name, folder=path.parent)
 
 
 def _annotations(path: Path, record: str) -> Side:
@@ -135,7 +142,9 @@ def _endings(folder: Path) -> dict[str, list[Path]]:
         ending = path.suffix.removeprefix(".")
         if ending not in OTHERS and not path.name.startswith(".") and path.is_file():
             found.setdefault(ending, []).append(path)
-    return found
+    records = {one for one in found if record_of(found[one][0]) is not None}
+    alone = records == {*found}  # else recordings lie with annotation files of theirs
+    return {one: files for one, files in found.items() if alone or one not in records}
 
 
 def _annotator(folder: Path, default: str, truth: Any) -> str:
@@ -168,9 +177,10 @@ def _folder(folder: Path, annotator: str) -> dict[str, Side]:
     for path in files:
         if annotator == TABLE:
             found |= _table(path)
-        else:
-            name = path.relative_to(folder).as_posix().removesuffix(f".{annotator}")
-            found[name] = _annotations(path, name)
+            continue
+        name = path.relative_to(folder).as_posix().removesuffix(f".{annotator}")
+        record = record_of(path)
+        found[name] = _annotations(path, name) if record is None else _recording(record, name)
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,12 +37,20 @@ AAMI_OF_SYMBOL = {
 SYMBOL_OF_AAMI = {"N": "N", "S": "S", "V": "V", "F": "F", "Q": "Q"}
 """The WFDB symbol under which a generated beat of an AAMI class is annotated."""
 
+RHYTHM = re.compile(r"\([A-Z][A-Z0-9]{0,7}")
+"""The name of a rhythm, such as (AFIB."""
+
 FIDUCIALS = (
     "p_onset", "p_peak", "p_offset",
     "qrs_onset", "r_peak", "qrs_offset",
     "t_onset", "t_peak", "t_offset",
 )  # fmt: skip
 """Fiducial points of one beat in the order of time."""
+
+
+def is_rhythm(symbol: str) -> bool:
+    """Whether a mark is a change of rhythm, as PhysioNet's databases name it: (AFIB."""
+    return RHYTHM.fullmatch(symbol) is not None
 
 
 def limb_leads(lead_i: NDArray, lead_ii: NDArray) -> dict[str, NDArray]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ecgsynth import arguments
 from ecgsynth.errors import DamagedFileError, EcgsynthError
+from ecgsynth.formats.stream import Steps
 from ecgsynth.formats.wfdb.annotations import read_annotations
 from ecgsynth.formats.wfdb.header import (
     DEFAULT_FS,
@@ -33,6 +34,10 @@ MOST_RATIO = 1000
 """How many times as fast one lead of a recording may be as another."""
 
 
+WIDE = {24: 32, 32: 32, 524: 32}
+"""Formats of more than 16 bits -> bits in which their samples are written again."""
+
+
 class WfdbSignal:
     """The wanted leads of a record on the disk, [lead, sample] in mV; see `recording.Signal`.
 
@@ -50,17 +55,16 @@ class WfdbSignal:
         rates = {signal.per_frame for _, signal in _used(path, parts, wanted)}
         self._alike = len(rates) <= 1
 
-    def digitised(self) -> list[tuple[float, int, int] | None]:
-        """Of every lead the steps per mV, the step of 0 mV and the format; None where its parts
-        differ or it was resampled."""
-        found: list[set[tuple[float, int, int]]] = [set() for _ in self._wanted]
+    def digitised(self) -> list[Steps | None]:
+        """The steps of every lead; None where its parts differ or it was resampled."""
+        found: list[set[Steps]] = [set() for _ in self._wanted]
         for frames, part in self._parts:
             if part is None or not frames:
                 continue
             for row, number in _numbers(self._path, part, self._wanted).items():
                 one = part.signals[number]
                 gain = (one.gain or DEFAULT_GAIN) * (per_mv(one.unit) or 1.0)
-                found[row].add((gain, one.baseline, one.format))
+                found[row].add(Steps(gain, one.baseline, WIDE.get(one.format, 16)))
         return [next(iter(one)) if len(one) == 1 and self._alike else None for one in found]
 
     def __getitem__(self, at: tuple[slice, slice]) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ from ecgsynth.signals.columns import start_of
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.synthetic_parts import Stretch, leads_by_stretch, name_stretch, stretches_of
-from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL, SYMBOL_OF_AAMI
+from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL, SYMBOL_OF_AAMI, is_rhythm
 
 log = logging.getLogger("ecgsynth")
 
@@ -57,9 +57,6 @@ CODES = frozenset(SYMBOLS.values())
 CLASS, MARK, MADE = "class ", "mark ", "made by a model: "
 """Notes begin so that name the class of a window, which is no mark, of a mark whose symbol could be
 taken for something else, and the leads and times that a model made of a partly real item."""
-
-RHYTHM = re.compile(r"\([A-Z][A-Z0-9]{0,7}")
-"""The name of a rhythm, such as (AFIB."""
 
 PLAIN = re.compile(r"[!-~]([ -~]*[!-~])?")
 """A lead's name that a header can hold."""
@@ -197,7 +194,7 @@ def _code(symbol: str) -> tuple[str, int, str]:
     """WFDB symbol, number and note of a mark; the note keeps what the symbol cannot hold."""
     if symbol in CODES:
         return symbol, 0, ""
-    if RHYTHM.fullmatch(symbol):  # a change of rhythm, as PhysioNet's databases name it
+    if is_rhythm(symbol):
         return "+", 0, symbol
     ambiguous = not symbol or symbol.startswith((CLASS.strip(), MARK, MADE, "#"))
     text = f"{MARK}{symbol}" if ambiguous else symbol

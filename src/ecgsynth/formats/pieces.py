@@ -1,0 +1,109 @@
+"""Recordings of any length as whole steps, piece by piece: known samples in their own steps, and
+limb leads that follow from I and II."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats.digitise import AUGMENTED
+from ecgsynth.formats.stream import InPieces, Steps
+from ecgsynth.signals.synthetic_parts import Stretch, stretches_of
+from ecgsynth.signals.vocabulary import limb_leads
+
+
+@dataclass
+class Written:
+    """What a header has of the samples.
+
+    first, total, largest: [lead], steps: the first one, their sum, and the largest without its
+    sign. made: stretches that a model made. samples: of each lead.
+    """
+
+    first: NDArray[np.int64]
+    total: NDArray[np.int64]
+    largest: NDArray[np.int64]
+    made: list[Stretch]
+    samples: int = 0
+
+
+def steps_of(leads: tuple[str, ...], own: Mapping[str, Steps], step_mv: float) -> list[Steps]:
+    """Steps of every lead; limb leads have a whole part of those of I and II."""
+    usual = Steps(1 / step_mv)
+    known = [own[lead].gain for lead in ("I", "II") if lead in own]
+    fine = Steps(max(known) * ceil(usual.gain / max(known)) if known else usual.gain)
+    found = []
+    for lead in leads:
+        if lead in ("III", *AUGMENTED):
+            found.append(own.get(lead, Steps((2 if lead in AUGMENTED else 1) * fine.gain)))
+        elif lead in ("I", "II") and lead not in own:
+            found.append(fine)
+        else:
+            found.append(own.get(lead, usual))
+    return found
+
+
+def write_steps(
+    recording: InPieces, steps: list[Steps], bits: int, file: BinaryIO, title: str
+) -> Written:
+    """Write the samples [sample, lead], of 16 or 32 bits each; what a header has of them.
+
+    bits: within which they must lie. title: of the format, for sentences.
+
+    Raises
+    ------
+    EcgsynthError: an amplitude is beyond the range.
+    """
+    leads, width = recording.head.spec.leads, len(steps)
+    first, total, largest = np.zeros((3, width), np.int64)
+    written = Written(first, total, largest, [])
+    gain = np.array([one.gain for one in steps])[:, None]
+    zero = np.array([one.baseline for one in steps])[:, None]
+    most = (1 << (bits - 1)) - 1
+    for signal, made in recording.pieces:
+        whole = np.round(signal.astype(np.float64) * gain)
+        if {"I", "II"} <= {*leads}:
+            pair = [leads.index("I"), leads.index("II")]
+            for lead, exact in limb_leads(*(whole[k] / gain[k] for k in pair)).items():
+                if lead in leads:
+                    k = leads.index(lead)
+                    whole[k] = np.where(made[k], np.round(exact * gain[k]), whole[k])
+        digital = whole.astype(np.int64) + zero
+        if (np.abs(digital) > most).any():
+            k = int(np.argmax(np.abs(digital).max(1) > most))
+            raise EcgsynthError(
+                f"lead {leads[k]} reaches {np.abs(signal[k]).max():.1f} mV, beyond {bits}-bit "
+                f"{title} with its steps; write NPZ or Parquet."
+            )
+        if not written.samples:
+            written.first[:] = digital[:, 0]
+        written.total += digital.sum(1)
+        written.largest[:] = np.maximum(written.largest, np.abs(digital).max(1, initial=0))
+        for number, start, stop in stretches_of(made):
+            _extend(written.made, (number, start + written.samples, stop + written.samples))
+        written.samples += digital.shape[1]
+        file.write(digital.T.astype(stored(bits)).tobytes())
+    written.made.sort()
+    return written
+
+
+def stored(bits: int) -> str:
+    """The kind of number in which samples of so many bits are written."""
+    return "<i2" if bits <= 16 else "<i4"
+
+
+def _extend(stretches: list[Stretch], new: Stretch) -> None:
+    """Add a stretch; one that goes on from a piece before stays one."""
+    for k in range(len(stretches) - 1, -1, -1):
+        if stretches[k][0] == new[0]:
+            if stretches[k][2] == new[1]:
+                stretches[k] = (new[0], stretches[k][1], new[2])
+                return
+            break
+    stretches.append(new)
