@@ -203,7 +203,8 @@ def test_a_record_is_an_exact_time_where_eight_characters_hold_one() -> None:
 @pytest.mark.parametrize(
     ("label", "lead"),
     [("ECG II", "II"), ("EKG V1", "V1"), ("Lead II", "II"), ("ECG Lead aVR", "aVR"),
-     ("AVF", "aVF"), ("EKG", "EKG"), ("ECG1", "ECG1"), ("Ch 1", "Ch 1"), ("", "lead1")],
+     ("AVF", "aVF"), ("EKG", "EKG"), ("ECG1", "ECG1"), ("ecg avr", "aVR"),
+     ("Ch 1", "Ch 1"), ("", "lead1")],
 )  # fmt: skip
 def test_a_lead_is_known_by_its_label(tmp_path: Path, label: str, lead: str) -> None:
     assert formats.read(write_edf(tmp_path / "a.edf", [channel(label)], [[7]])).spec.leads == (
@@ -233,10 +234,10 @@ def test_what_is_no_ecg_is_left_out_and_named(
                 annotations(), channel("ECG II", samples=50)]  # fmt: skip
     path = write_edf(tmp_path / "a.edf", channels, [[1, 2, 3, 4, 5, b"+0\x14\x14\0", 9]] * 4)
     ecg = formats.read(path)
-    assert (ecg.spec.leads, ecg.spec.fs, ecg.spec.samples) == (("II", "II_"), 100, 400)
+    assert (ecg.spec.leads, ecg.spec.fs, ecg.spec.samples) == (("II", "II_2"), 100, 400)
     assert "left out: EEG Fpz-Cz (uV), Resp chest (uV), SaO2 (%), ECG V1 (mV)." in caplog.text
     assert "resampled to 100 Hz, as the fastest: ECG II (50 Hz)." in caplog.text
-    assert "two signals are named 'ECG II'; the second is lead II_." in caplog.text
+    assert "two signals are named ECG II; one of them is lead II_2." in caplog.text
     np.testing.assert_allclose(ecg.signal[0, 1, 50:-50], 9 / 200, atol=1e-4)
     for labels, named in ((["EEG C3"], "EEG C3 (mV)"), (["Temp"], "Temp (mV)")):
         odd = write_edf(tmp_path / "b.edf", [channel(one) for one in labels], [[1]])

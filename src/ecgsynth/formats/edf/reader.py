@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from ecgsynth.errors import DamagedFileError, EcgsynthError
 from ecgsynth.formats.edf.annotations import Texts, start_of_record
 from ecgsynth.formats.edf.header import DATE, MONTHS, Header, read_header
-from ecgsynth.formats.edf.labels import distinct, is_ecg, is_other, lead_of
+from ecgsynth.formats.edf.labels import is_ecg, is_other
 from ecgsynth.formats.edf.signal import EdfSignal, record_blocks
 from ecgsynth.formats.edf.writer import FACTS, MARK, NOTE, OF_LEAD
+from ecgsynth.signals.leads import standard_lead, standard_leads
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.units import per_mv
 
@@ -106,10 +107,10 @@ def open_file(path: Path) -> Opened:
     labels = [header.channels[k].label for k in chosen]
     marks, facts = _marks(texts, first_s, signal, labels, assumptions)
     start = header.start + timedelta(seconds=first_s) if header.start else None
-    leads = distinct([lead_of(label) for label in labels])
-    for k, lead in enumerate(leads):
-        if lead != lead_of(labels[k]):
-            assumptions.append(f"two signals are named '{labels[k]}'; the second is lead {lead}.")
+    leads = standard_leads(labels)
+    for lead, label in zip(leads, labels, strict=True):
+        if lead != standard_lead(label) and label:
+            assumptions.append(f"two signals are named {label}; one of them is lead {lead}.")
     return Opened(header, signal, leads, marks, facts, start, tuple(assumptions))
 
 
