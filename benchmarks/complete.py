@@ -1,6 +1,6 @@
 """Leads I and II completed to V1-V6: error and spectrum beside two regressions, and the joints.
 
-    python -m benchmarks.complete ptbxl-12lead --work runs/complete [--records 32] [--draws 16]
+    python -m benchmarks.complete ptbxl-12lead-flow --work runs/complete [--records 32] [--draws 16]
 
 Records of fold 9 (`--split test` is fold 10, looked at once) at 100 Hz, .5 to 40 Hz. The model is
 given I and II, and beats that are detected in these two. Linear regression (V1-V6 at a sample of I

@@ -19,7 +19,7 @@ def complete(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A WFDB record, a folder of them, or "
                                         "a file of recordings in another format.")],
     model: Annotated[str, typer.Option("--model", help="A model that takes a known part.",
-                     autocompletion=complete_model)] = "ptbxl-12lead",
+                     autocompletion=complete_model)] = "ptbxl-12lead-flow",
     leads: Annotated[list[str] | None, typer.Option("--leads", metavar="NAMES", help="The known "
                      "leads, as in I,II or II=MLII [all that the model has].")] = None,
     prolong: Annotated[str, typer.Option("--prolong", metavar="LENGTH", help="Length of the "

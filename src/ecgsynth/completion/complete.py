@@ -124,7 +124,7 @@ class Completion:
 
 def complete(
     recording: Recording | Ecg,
-    model: Synthesizer | str | Path = "ptbxl-12lead",
+    model: Synthesizer | str | Path = "ptbxl-12lead-flow",
     *,
     leads: Sequence[str] | Mapping[str, str] | None = None,
     events: Annotations | str | None = None,
@@ -255,7 +255,7 @@ def _sampler(synthesizer: Synthesizer) -> NetworkSampler:
     if not isinstance(sampler, NetworkSampler) or not {"known", "mask", "events"} <= {*takes}:
         raise EcgsynthError(
             f"{synthesizer.card.name} takes no known part of a recording; a model of the family "
-            "renderer does, such as ptbxl-12lead."
+            "renderer does, such as ptbxl-12lead-flow."
         )
     return sampler
 
