@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import delineator_tables, people_tables
+from benchmarks import delineator_tables, people_tables, record_steps
 from benchmarks.claims import estimate, number
 from benchmarks.classifier import rendering
 from benchmarks.complete_table import completed
@@ -325,6 +325,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], Table | None]]] = {
     "delineator-qrs": ("delineator.json", delineator_tables.qrs),
     "delineator-p": ("delineator.json", delineator_tables.p_waves),
     "complete": ("complete.json", completed),
+    "record-steps": ("record-steps.json", record_steps.rendered),
     "synthetic-people": ("synthetic-people.json", people_tables.costs),
     "people-curve": ("people.json", people_tables.curve),
     "classifier-ds2": ("classifier.json", rendering.ds2),
