@@ -37,6 +37,7 @@ from ecgsynth.training.data.checks import (
 )
 from ecgsynth.training.data.events import known_events
 from ecgsynth.training.data.pairs import Pairs, make_pairs
+from ecgsynth.training.data.still_leads import leave_out_still_leads
 from ecgsynth.training.data.training_set import TrainingSet, load_heldout
 from ecgsynth.training.engine import (
     check_bfloat16,
@@ -116,8 +117,10 @@ def train(
             pairs = make_pairs(settings.teacher, settings.pairs, rate, run.seed)
         if pairs and not adversarial:  # all that it learns from
             data, heldout = pairs.data, None
-        elif data is None:
-            data = load(run.data.name, run.data.split, **run.data.settings)
+        else:
+            if data is None:
+                data = load(run.data.name, run.data.split, **run.data.settings)
+            data = leave_out_still_leads(data)
     check_training_set(data, settings.batch)
     digest = fingerprint(data)
     if folder and resume:
