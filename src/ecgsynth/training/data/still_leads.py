@@ -1,4 +1,4 @@
-"""Records that are left out of a training: a lead of theirs stands still."""
+"""Records with a lead that stands still are left out of a training."""
 
 from __future__ import annotations
 
