@@ -42,6 +42,15 @@ def test_limb_leads_that_were_measured_otherwise_stay_as_they_are() -> None:
     assert np.abs(steps[:, 2] / 1000 - signal[:, 2]).max() <= 0.0005 + 1e-6
 
 
+def test_limb_leads_keep_their_own_samples_where_i_or_ii_is_missing() -> None:
+    ecg = twelve()
+    signal = ecg.signal.copy()
+    signal[0, 0, 3:9] = np.nan
+    steps = digitise(Ecg(signal, ecg.spec), gains(LEADS_12, 0.001), 16, "WFDB", missing=-32768)
+    assert (steps[0, 0, 3:9] == -32768).all()
+    assert np.abs(steps[0, 3] / 2000 - ecg.signal[0, 3]).max() < 0.002
+
+
 @pytest.mark.parametrize(("bits", "end"), [(16, "32.8"), (24, "8388.6"), (12, "2.0")])
 def test_an_amplitude_beyond_the_range_is_refused_by_its_lead(bits: int, end: str) -> None:
     signal = np.zeros((2, 2, 10), np.float32)

@@ -82,17 +82,23 @@ def format_for(target: str, format: str | None = None) -> type[Format]:
     EcgsynthError: none is known.
     """
     known, path = contract.by_ending(), Path(target)
+    named = contract.kind_of_file(path.name)
     folder = target.endswith("/") or path.is_dir() or not path.suffix
-    ending = path.suffix.lower()
     if format is not None:
         kind = contract.named(format)
     elif folder:
-        kind = known["/"]
-        if ending in known and known[ending].one_record:
-            kind = known[ending]
-    elif ending in known:
-        kind = known[ending]
+        kind = named if named is not None and named.one_record else known["/"]
+    elif named is not None:
+        kind = named
     else:
+        ending = path.suffix.lower()
+        sharing = [kind for kind in contract.every().values() if ending in kind.shared_endings]
+        if sharing:
+            stem, names = path.name.removesuffix(path.suffix), [k.endings[0] for k in sharing]
+            raise EcgsynthError(
+                f"{target} may be {contract.listed([kind.title for kind in sharing])}; name it "
+                f"{contract.listed([stem + name for name in names])}."
+            )
         raise EcgsynthError(
             f"no format is known for '{ending}' ({target}); endings: {', '.join(sorted(known))} "
             f"(a name ending in / is a {known['/'].title} folder)."
@@ -102,13 +108,16 @@ def format_for(target: str, format: str | None = None) -> type[Format]:
 
 def _format_at(path: Path) -> type[Format]:
     """The format of what is there: of a folder, by its files."""
-    known = contract.by_ending()
+    if (kind := contract.kind_at(path)) is not None:
+        return kind
+    usual = contract.by_ending()["/"].endings
     with suppress(OSError):
-        there = {file.suffix.lower() for file in path.iterdir()} if path.is_dir() else set()
-        if not there & {*known["/"].endings}:
-            for ending in sorted(there & {*known}):
-                if known[ending].one_record:
-                    return folder_of(known[ending])
+        files = sorted(path.iterdir()) if path.is_dir() else []
+        if not any(file.suffix.lower() in usual for file in files):
+            for file in files:
+                kind = contract.kind_at(file)
+                if kind is not None and kind.one_record:
+                    return folder_of(kind)
     return format_for(str(path))
 
 

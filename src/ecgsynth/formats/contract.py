@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 USUAL = "npz"
 """The format of a result for which none is asked."""
 
+HEAD = 1 << 16
+"""Bytes of a file by which its format is known where its ending is that of several."""
+
 KEEPABLE = {
     "label": "labels",
     "context": "contexts",
@@ -38,6 +41,7 @@ class Format(Protocol):
     title: what a sentence calls it, "NPZ".
     endings: of its files, the first one of those that it writes; "/" is for the one format that a
         name without an ending, or one that ends in /, means.
+    shared_endings: of files that are read, where several formats have them; `recognises` decides.
     media_type: of its file, by IANA; of a folder, that of the zip in which it travels.
     container: whether a set is a file or a folder.
     units: of `Spec.unit`, those that it can hold.
@@ -58,6 +62,7 @@ class Format(Protocol):
     title: str
     endings: tuple[str, ...]
     media_type: str
+    shared_endings: tuple[str, ...] = ()
     container: Literal["file", "folder"] = "file"
     units: tuple[str, ...] = ("mV", "normalised")
     bits: int | None = None
@@ -95,6 +100,11 @@ class Format(Protocol):
         from ecgsynth.formats.item_facts import recording_of
 
         return recording_of(cls.read(path))
+
+    @staticmethod
+    def recognises(head: bytes) -> bool:
+        """Whether a file that begins so, of up to `HEAD` bytes, is of this format."""
+        return bool(head)
 
     @staticmethod
     def check(ecg: Ecg) -> None:
@@ -156,6 +166,34 @@ def every() -> dict[str, type[Format]]:
 def by_ending() -> dict[str, type[Format]]:
     """Ending -> format."""
     return {ending: kind for kind in every().values() for ending in kind.endings}
+
+
+def kind_of_file(name: str, head: Callable[[], bytes] = bytes) -> type[Format] | None:
+    """The format of a file by its name, and by how it begins where several have its ending; None
+    where none is known.
+
+    head: gives the first `HEAD` bytes.
+    """
+    name, kinds = name.lower(), every().values()
+    found = {
+        ending: kind for kind in kinds for ending in kind.endings
+        if name.endswith(ending) and ending not in ("/", name)
+    }  # fmt: skip
+    if found:
+        return found[max(found, key=len)]
+    sharing = [kind for kind in kinds if name.endswith(kind.shared_endings or "/")]
+    first = head() if sharing else b""
+    return next((kind for kind in sharing if kind.recognises(first)), None)
+
+
+def kind_at(path: Path) -> type[Format] | None:
+    """The same of a file that is there."""
+
+    def head() -> bytes:
+        with open(path, "rb") as file:
+            return file.read(HEAD)
+
+    return kind_of_file(path.name, head) if path.is_file() else None
 
 
 def titles(holds: Callable[[type[Format]], bool], last: str = "or") -> str:

@@ -108,7 +108,8 @@ def _derive_limb_leads(
         steps[:, pair] = 2 * np.round(signal[:, pair] * base / 2)
     exact_leads = derived()
     for name in agree:
-        steps[:, leads.index(name)] = exact_leads[name]
+        k, exact = leads.index(name), exact_leads[name]
+        steps[:, k] = np.where(np.isnan(exact), steps[:, k], exact)  # where I or II is missing
 
 
 def _others() -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ecgsynth.files import atomic_write
-from ecgsynth.formats import stream
+from ecgsynth.formats import contract, stream
 from ecgsynth.formats.contract import Format
 from ecgsynth.signals.ecg import Ecg, concatenate
 
@@ -21,7 +21,7 @@ INDEX = "ecgsynth.json"
 """The file by which such a folder is known: what the set is, and the names of its files."""
 
 
-OWN = re.compile(r"ecg_\d{6,}\.\w{1,16}")
+OWN = re.compile(r"ecg_\d{6,}(\.\w{1,16}){1,2}")
 
 
 def folder_of(kind: type[Format]) -> type[Format]:
@@ -87,7 +87,7 @@ def _read(kind: type[Format], path: Path) -> Ecg:
     ------
     EcgsynthError: there are none, one is damaged, or they differ in leads, rate or length.
     """
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in kind.endings)
+    files = sorted(file for file in path.iterdir() if contract.kind_at(file) is kind)
     if not files:
         raise stream.damaged(path, f"it holds no file of {kind.title}")
     ecg = concatenate([kind.read(file) for file in files])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -41,35 +43,43 @@ def sentence() -> str:
     return ", ".join(words)
 
 
-def kind_of(name: str, inside: Sequence[str] = ()) -> str:
+def kind_of(
+    name: str, inside: Sequence[str] = (), head: Callable[[str], bytes] = lambda _: b""
+) -> str:
     """The name of the format that an upload is of.
 
-    inside: names of the files in it, where it is a zip of several.
+    inside: names of the files in it, where it is a zip of several. head: gives the first bytes of a
+    file by its name.
 
     Raises
     ------
     EcgsynthError: the ending is not one of these.
     """
-    ending = PurePosixPath(name).suffix.lower()
-    if ending == ZIP:
-        return _kind_inside(inside)
+    if PurePosixPath(name).suffix.lower() == ZIP:
+        return _kind_inside(inside, head)
+    found = contract.kind_of_file(name, partial(head, name))
     for format, kind in _read().items():
-        if ending in _of_file(kind):
+        if kind is found and _of_file(kind):
             return format
     raise EcgsynthError(f"'{name[:80]}' is of no kind that is read here; upload {sentence()}.")
 
 
-def _kind_inside(names: Sequence[str]) -> str:
+def _kind_inside(names: Sequence[str], head: Callable[[str], bytes]) -> str:
     kinds = {format: kind for format, kind in _read().items() if contract.in_folder(kind)}
-    there = {PurePosixPath(name).suffix for name in names}
+    there = [contract.kind_of_file(PurePosixPath(one).name, partial(head, one)) for one in names]
     for format, kind in kinds.items():
-        if there & {*kind.endings}:
+        if kind in there:
             return format
     endings = [ending for kind in kinds.values() for ending in kind.endings if ending != "/"]
     raise EcgsynthError(
         f"the archive holds no {contract.listed(endings)} file, so it has no "
         f"{contract.listed([kind.title for kind in kinds.values()])} records."
     )
+
+
+def _head_in(archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as file:
+        return file.read(contract.HEAD)
 
 
 def stored_name(name: str) -> str:
@@ -90,8 +100,11 @@ def check(file: BinaryIO, name: str, most_bytes: int, most_files: int) -> str:
     file.seek(0)
     if PurePosixPath(name).suffix.lower() == ZIP:
         with archives.open_archive(file, most_bytes, most_files) as archive:
-            return kind_of(name, [member.filename for member in archives.files_in(archive)])
-    format = kind_of(name)
+            inside = [member.filename for member in archives.files_in(archive)]
+            return kind_of(name, inside, partial(_head_in, archive))
+    head = file.read(contract.HEAD)
+    file.seek(0)
+    format = kind_of(name, head=lambda _: head)
     contract.named(format).check_upload(file, most_bytes, most_files)
     return format
 
@@ -123,7 +136,7 @@ def unpack(
         what is in them (`Format.check_folder`).
     """
     archives.unpacked(archive, folder)
-    records = [path for path in folder.rglob("*") if path.suffix in kind.endings]
+    records = [path for path in folder.rglob("*") if contract.kind_at(path) is kind]
     places = {path.parent for path in records}
     if len(places) != 1:
         raise EcgsynthError("the archive holds records in several folders; put them into one.")
@@ -143,4 +156,4 @@ def _read() -> dict[str, type[Format]]:
 
 def _of_file(kind: type[Format]) -> tuple[str, ...]:
     """The endings under which a set is uploaded as it is."""
-    return kind.endings if kind.container == "file" else ()
+    return (*kind.endings, *kind.shared_endings) if kind.container == "file" else ()
