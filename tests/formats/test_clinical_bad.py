@@ -112,7 +112,8 @@ def test_an_xml_of_either_kind_is_known_by_what_is_in_it(tmp_path: Path, command
     folder.mkdir()
     for k in range(2):
         (folder / f"{k}.xml").write_bytes((tmp_path / "muse.xml").read_bytes())
-    assert len(formats.read(folder)) == 2
+    assert len(formats.read(folder)) == len(formats.record_files(folder)) == 2
+    assert formats.open_record(folder / "1.xml").leads == LEADS_12
 
 
 # DICOM of others.
@@ -156,10 +157,15 @@ def test_dicom_that_states_more_than_it_has_takes_no_memory(
     content[at + 8 : at + 12] = (2**32 - 2).to_bytes(4, "little")
     (tmp_path / "one.dcm").write_bytes(content)
     assert formats.read(tmp_path / "one.dcm").spec.samples == 200
+
+    def longer(data: Dataset) -> None:
+        data.WaveformSequence[0].WaveformData += bytes(48)
+
+    assert formats.read(changed(tmp_path, longer)).spec.samples == 200
     assert "more samples than it states" in caplog.text
 
     def far(data: Dataset) -> None:
-        data.WaveformSequence.append(data.WaveformSequence[0])
+        data.WaveformSequence.append(copy.deepcopy(data.WaveformSequence[0]))
         data.WaveformSequence[1].MultiplexGroupTimeOffset = "1e9"
 
     path = changed(tmp_path, far)

@@ -180,11 +180,11 @@ def record_files(path: str | Path) -> list[Path]:
     """The file of one record at a path, or all such in a folder of them, in the order of their
     names; none where it is something else."""
     path = Path(path)
-    known = contract.by_ending()
+    usual = contract.by_ending()["/"].endings
     with suppress(OSError):
-        files = sorted(path.iterdir()) if path.is_dir() else [path] * path.is_file()
-        kinds = [known.get(file.suffix.lower()) for file in files]
-        if not path.is_dir() or {*known["/"].endings}.isdisjoint(f.suffix.lower() for f in files):
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        if not path.is_dir() or {*usual}.isdisjoint(f.suffix.lower() for f in files):
+            kinds = [contract.kind_at(file) for file in files]
             pairs = zip(files, kinds, strict=True)
             return [file for file, kind in pairs if kind is not None and kind.one_record]
     return []
@@ -192,11 +192,11 @@ def record_files(path: str | Path) -> list[Path]:
 
 def record_of(path: Path) -> Path | None:
     """The file of one record that a path is, or beside which it lies; None where it is neither."""
-    ending = path.suffix.lower()
+    found = contract.kind_of_file(path.name) or contract.kind_at(path)
+    if found is not None and found.one_record:
+        return path
     for kind in contract.every().values():
-        if kind.one_record and ending in kind.endings:
-            return path
-        if ending in kind.companions:
+        if path.suffix.lower() in kind.companions:
             return next((f for f in map(path.with_suffix, kind.endings) if f.is_file()), None)
     return None
 
@@ -210,7 +210,7 @@ def open_record(path: Path) -> Recording:
     EcgsynthError: it is damaged, or holds no ECG.
     """
     with describe_read_errors(path), naming(path):
-        return format_for(str(path)).open(path)
+        return _format_at(path).open(path)
 
 
 @contextmanager

@@ -97,7 +97,8 @@ def _derive_limb_leads(
     if mask is not None:
         for name, exact in derived().items():
             k = leads.index(name)
-            steps[:, k] = np.where(mask[:, k], np.round(exact), steps[:, k])
+            made = mask[:, k] & ~np.isnan(exact)
+            steps[:, k] = np.where(made, np.round(exact), steps[:, k])
         return
     agree = []
     for name, exact in derived().items():
