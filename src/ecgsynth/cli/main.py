@@ -20,6 +20,7 @@ from ecgsynth.cli import (
     augment,
     classify,
     complete,
+    convert,
     data,
     demo,
     evaluate,
@@ -62,6 +63,7 @@ app.command()(join.join)
 app.command()(transplant.transplant)
 app.command(cls=WritesEcg)(generate.generate)
 app.command(cls=WritesEcg)(complete.complete)
+app.command(cls=WritesEcg)(convert.convert)
 app.command(cls=WritesEcg)(augment.augment)
 app.command()(evaluate.evaluate)
 app.add_typer(classify.app, name="classify")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import cells, stream
 from ecgsynth.formats.contract import Format
+from ecgsynth.formats.recording_pieces import marks_of_recording
 from ecgsynth.formats.wfdb.annotations import read_annotations
 from ecgsynth.formats.wfdb.folder import record_names, summarise
 from ecgsynth.formats.wfdb.pieces import heads_of, write_record_pieces
-from ecgsynth.formats.wfdb.reader import read_recording
+from ecgsynth.formats.wfdb.reader import open_recording, read_recording
 from ecgsynth.formats.wfdb.records import CARD, new_folder
 from ecgsynth.formats.wfdb.uploads import check as check_records
 from ecgsynth.formats.wfdb.writer import (
@@ -40,7 +42,8 @@ from ecgsynth.formats.wfdb.writer import (
     write_record,
 )
 from ecgsynth.registry import FORMATS
-from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.acquisition import person_of_comments
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.leads import are_same_leads, lead_rows, standard_leads
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.recording import Recording
@@ -111,6 +114,15 @@ class Wfdb(Format):
                         "the recordings differ in leads, rate or length; complete them one by one."
                     )
                 write_record_pieces(folder, one)
+
+    @classmethod
+    def open(cls, path: Path) -> Recording:
+        """The recording of a header, whose samples stay on the disk."""
+        name = path.with_suffix("")
+        notes = BEATS if path.with_suffix(f".{BEATS}").is_file() else None
+        found = open_recording(name, annotations=notes)
+        synthetic = any("SYNTHETIC" in line for line in found.comments)
+        return replace(found, source=(SYNTHETIC if synthetic else "") + found.source)
 
     @staticmethod
     def check(ecg: Ecg) -> None:
@@ -265,20 +277,22 @@ def _foreign(recordings: dict[str, Recording], path: Path) -> Ecg:
                     f"the records of {path} differ in {what} ({first_name}: {expected}, {name}: "
                     f"{actual}); read them with the data set `folder`, which cuts them to one size."
                 )
-    spec = Spec(standard_leads(first.leads), first.fs, first.signal.shape[1])
     signal = np.stack([recording.signal[rows[name]] for name, recording in recordings.items()])
-    marks = [
-        Marks(np.zeros(len(r), np.int64), np.full(len(r), -1), r.sample, r.symbol)
-        for r in (recording.annotations for recording in recordings.values())
-    ]
+    marks = [marks_of_recording(one.annotations, one.samples) for one in recordings.values()]
+    people = [person_of_comments(" \n".join(one.comments)) for one in recordings.values()]
+    person = [[age, {"M": 0.0, "F": 1.0}.get(sex or "")] for age, sex in people]
+    known = any(value is not None for row in person for value in row)
     comments = " ".join(comment for r in recordings.values() for comment in r.comments)
+    spec = Spec(standard_leads(first.leads), first.fs, first.signal.shape[1],
+                context=("age", "sex") if known else ())  # fmt: skip
     return Ecg(
         signal,
         spec,
+        context=np.array(person, np.float32) if known else None,
         record=np.array([*recordings]),
         start=np.array([r.start.isoformat() if r.start else "" for r in recordings.values()])
         if any(recording.start for recording in recordings.values())
         else None,
-        marks=Marks.join(marks, [1] * len(marks)) if any(len(mark) for mark in marks) else None,
+        marks=Marks.join(marks, [1] * len(marks)) if any(map(len, marks)) else None,
         source=("synthetic:" if "SYNTHETIC" in comments else "") + path.name,
     )

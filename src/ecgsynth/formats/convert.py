@@ -1,0 +1,370 @@
+"""Files of one format in another: a file, or all recordings of a folder, and what each loses."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import astuple, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecgsynth.arguments import check_path
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import atomic_write, describe_read_errors
+from ecgsynth.formats import check_target, contract, format_for, naming, open_record, stream
+from ecgsynth.formats import read as read_set
+from ecgsynth.formats.cells import column_names, guarded
+from ecgsynth.formats.contract import Format
+from ecgsynth.formats.digitise import AUGMENTED
+from ecgsynth.formats.folders import INDEX
+from ecgsynth.formats.recording_pieces import pieces_of
+from ecgsynth.formats.wfdb.folder import record_names
+from ecgsynth.progress import recordings
+from ecgsynth.signals.columns import start_of
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.leads import rename_leads, standard_leads
+from ecgsynth.signals.marks import Marks
+
+log = logging.getLogger("ecgsynth")
+
+LONG = 5_000_000
+"""Samples of a recording, in all leads, from which it is converted piece by piece."""
+
+MANIFEST = "manifest.csv"
+"""In the folder that files are converted to: a row a recording."""
+
+Rename = Mapping[str, str] | None
+
+
+@dataclass
+class Row:
+    """What became of an item, for the manifest.
+
+    source: its file. file: what was written. rounds: whether amplitudes are rounded. lost: what
+    the format does not keep, of `contract.KEEPABLE`. problem: why it was not converted.
+    """
+
+    source: str
+    file: str = ""
+    leads: str = ""
+    fs: float = 0.0
+    seconds: float = 0.0
+    annotations: int = 0
+    start: str = ""
+    synthetic: bool = False
+    rounds: bool = False
+    lost: tuple[str, ...] = ()
+    problem: str = ""
+
+    def describe(self, ecg: Ecg, kind: type[Format]) -> None:
+        """Fill in what the items are, and what the format loses of them."""
+        spec, start = ecg.spec, start_of(ecg)
+        self.leads, self.fs, self.seconds = " ".join(spec.leads), spec.fs, spec.seconds
+        self.annotations = 0 if ecg.marks is None else len(ecg.marks)
+        self.start = start.isoformat() if start else ""
+        self.synthetic = ecg.synthetic
+        self.lost = tuple(contract.lost(kind, ecg))
+        if kind.step_mv:
+            halves = np.array([2 if lead in AUGMENTED and kind.bits else 1 for lead in spec.leads])
+            steps = ecg.signal.astype(np.float64) * halves[:, None] / kind.step_mv
+            self.rounds = bool((np.abs(steps - np.round(steps)) > 0.01).any())
+
+
+@dataclass
+class Conversion:
+    """What was converted, or would be: a row a recording or set, in the order of the sources."""
+
+    target: str
+    kind: type[Format]
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def done(self) -> list[Row]:
+        """The rows of what could be converted."""
+        return [row for row in self.rows if not row.problem]
+
+    def losses(self) -> Iterator[str]:
+        """A sentence for each kind of loss."""
+        if any(row.rounds for row in self.done):
+            step_uv = 1000 * (self.kind.step_mv or 0)
+            yield f"{self.target} has amplitudes in whole steps of {step_uv:g} uV."
+        lost = {name for row in self.done for name in row.lost}
+        names = [name for name in contract.KEEPABLE if name in lost]
+        yield from contract.loss_sentences(names, self.target)
+
+
+def convert(
+    source: str | Path, target: str, rename: Rename = None, dry_run: bool = False
+) -> Conversion:
+    """Convert a file, or the recordings of a folder and the folders in it.
+
+    A format whose file holds one record gives a folder of files with the names of the sources;
+    other formats one set of all items. What cannot be read, or written so, is left out, with the
+    reason in the manifest. A long recording is converted piece by piece.
+
+    Parameters
+    ----------
+    rename: name of a lead in the files -> name in the result. dry_run: read all, write nothing.
+
+    Raises
+    ------
+    EcgsynthError: there is nothing that can be converted, or the target cannot be written.
+    """
+    path, place = check_path(source), Path(target)
+    check_target(target)
+    kind = format_for(target)
+    contract.refuse_place(kind, place.resolve())
+    with describe_read_errors(path):
+        sources = sources_of(path)
+    of_file = contract.kind_of_file(place.name)
+    conversion = Conversion(target, kind)
+    if of_file is not None and of_file.one_record and kind.container == "folder":
+        conversion.kind = of_file
+        _write_files(sources, conversion, rename, dry_run)
+    else:
+        _write_set(sources, conversion, rename, dry_run)
+    _check_done(conversion)
+    return conversion
+
+
+def sources_of(path: Path) -> dict[str, Path]:
+    """Name -> file of every recording or set in a folder and those below it, or of the one file.
+
+    Raises
+    ------
+    EcgsynthError: there is none.
+    """
+    if not path.is_dir():
+        return {_name(path, path.parent): path}
+    usual = contract.by_ending()["/"]
+    if (path / usual.own_file).is_file():  # a set of ours is one
+        return {path.resolve().name: path}
+    files = {name: path / f"{name}{usual.endings[-1]}" for name in record_names(path)[0]}
+    for file in sorted(path.rglob("*")):
+        kind = contract.kind_at(file)
+        if kind is not None and kind is not usual and file.name != MANIFEST:
+            files.setdefault(_name(file, path), file)
+    if not files:
+        raise EcgsynthError(f"{path} holds no file of a format that is read; name another folder.")
+    return files
+
+
+def _name(file: Path, folder: Path) -> str:
+    """A file's name below a folder without the ending of its format."""
+    kind, name = contract.kind_at(file), file.relative_to(folder).as_posix()
+    endings = () if kind is None else (*kind.endings, *kind.shared_endings)
+    known = [ending for ending in endings if name.lower().endswith(ending)]
+    return name[: -len(max(known, key=len))] if known else name
+
+
+def _write_files(
+    sources: Mapping[str, Path], conversion: Conversion, rename: Rename, dry_run: bool
+) -> None:
+    """A file for each item, in a folder."""
+    kind, target = conversion.kind, Path(conversion.target).resolve()
+    plain = column_names([name.replace("/", "_") for name in sources], ())
+    place: Any = nullcontext(target) if dry_run else atomic_write(target)
+    with place as folder:
+        if not dry_run:
+            folder.mkdir()
+        for name, file in recordings(zip(plain, sources.values(), strict=True), len(sources)):
+            conversion.rows += _convert_source(file, name, kind, folder, rename, dry_run)
+        _check_done(conversion)
+        if not dry_run:
+            made = {row.synthetic for row in conversion.done}
+            whose = {True: "SYNTHETIC ECG", False: "ECG, some of it SYNTHETIC"}[all(made)]
+            whose = whose if any(made) else "ECG"
+            index = {
+                "statement": f"{whose}: converted by ecgsynth; not for diagnosis.",
+                "format": kind.title, "files": [row.file for row in conversion.done],
+            }  # fmt: skip
+            (folder / INDEX).write_text(json.dumps(index) + "\n", encoding="utf-8")
+            _write_manifest(conversion.rows, folder / MANIFEST)
+
+
+def _check_done(conversion: Conversion) -> None:
+    """Check that anything could be converted.
+
+    Raises
+    ------
+    EcgsynthError: nothing could.
+    """
+    if not conversion.done:
+        reason = next((row.problem for row in conversion.rows), "it holds no recording.")
+        raise EcgsynthError(f"nothing was converted to {conversion.target}: {reason}")
+
+
+def _convert_source(
+    file: Path, name: str, kind: type[Format], folder: Path, rename: Rename, dry_run: bool
+) -> list[Row]:
+    """The items of a file, each in a file of its own."""
+    rows: list[Row] = []
+    try:
+        with describe_read_errors(file):
+            whole = None if kind.in_pieces and _is_long(file) else _read(file, rename)
+        count = 1 if whole is None else len(whole)
+        for k in range(count):
+            row = Row(str(file), f"{name}{f'_{k:06d}' if count > 1 else ''}{kind.endings[0]}")
+            rows.append(row)
+            if whole is None:
+                _convert_long(file, row, kind, folder / row.file, rename, dry_run)
+            else:
+                _write_item(whole[k : k + 1], row, kind, folder / row.file, dry_run)
+    except EcgsynthError as problem:
+        rows.append(Row(str(file), problem=str(problem)))
+    return rows
+
+
+def _write_item(ecg: Ecg, row: Row, kind: type[Format], place: Path, dry_run: bool) -> None:
+    try:
+        contract.refuse(kind, ecg.spec, 1)
+        kind.check(ecg)
+        row.describe(ecg, kind)
+        if not dry_run:
+            kind.write([stream.without(ecg, row.lost)], place)
+    except EcgsynthError as problem:
+        row.problem, row.file = str(problem), ""
+        log.warning("%s is left out: %s", row.source, problem)
+
+
+def _is_long(file: Path) -> bool:
+    try:
+        recording = open_record(file)
+    except EcgsynthError:  # whoever reads it hears the reason
+        return False
+    return recording.samples * len(recording.leads) > LONG
+
+
+def _convert_long(
+    file: Path, row: Row, kind: type[Format], place: Path, rename: Rename, dry_run: bool
+) -> None:
+    """A recording that is read and written piece by piece."""
+    recording = open_record(file)
+    recording = replace(recording, leads=standard_leads(recording.leads, rename))
+    pieces = pieces_of(recording)
+    contract.refuse(kind, pieces.head.spec, 1)
+    row.describe(pieces.head, kind)
+    if not dry_run:
+        kind.write_pieces([pieces], place)
+
+
+def _read(file: Path, rename: Rename) -> Ecg:
+    ecg = read_set(file)
+    return rename_leads(ecg, rename) if rename else ecg
+
+
+def _write_set(
+    sources: Mapping[str, Path], conversion: Conversion, rename: Rename, dry_run: bool
+) -> None:
+    """One set of all items."""
+    kind, target = conversion.kind, Path(conversion.target)
+    first_file = next(iter(sources.values()))
+    if len(sources) == 1 and kind.in_pieces and _is_long(first_file):
+        row = Row(str(first_file), target.name)
+        conversion.rows.append(row)
+        _convert_long(first_file, row, kind, target, rename, dry_run)
+        return
+    chunks = _alike(sources, conversion, rename)
+    if dry_run:
+        for _ in chunks:
+            pass
+        return
+    first = next(chunks, None)
+    if first is not None:
+        with naming(target):
+            kind.write(_chained(first, chunks), target)
+        if kind.container == "folder" and len(sources) > 1:
+            _write_manifest(conversion.rows, target / MANIFEST)
+
+
+def _chained(first: Ecg, rest: Iterable[Ecg]) -> Iterator[Ecg]:
+    yield first
+    yield from rest
+
+
+def _alike(sources: Mapping[str, Path], conversion: Conversion, rename: Rename) -> Iterator[Ecg]:
+    """The sets of all files as parts of one: with the columns, the contexts and the source of the
+    first.
+
+    Raises
+    ------
+    EcgsynthError: they differ in leads, rate or length, or some are synthetic and others not.
+    """
+    kind, first, count = conversion.kind, None, 0
+    for file in recordings(sources.values(), len(sources)):
+        row = Row(str(file), Path(conversion.target).name)
+        conversion.rows.append(row)
+        try:
+            with describe_read_errors(file):
+                ecg = _read(file, rename)
+        except EcgsynthError as problem:
+            row.problem, row.file = str(problem), ""
+            log.warning("%s is left out: %s", file, problem)
+            continue
+        count += len(ecg)
+        contract.refuse(kind, ecg.spec, count)
+        if first is None:
+            first = ecg
+            kind.check(ecg)
+        ecg = _like(first, ecg, file)
+        row.describe(ecg, kind)
+        yield stream.without(ecg, row.lost)
+
+
+def _like(first: Ecg, ecg: Ecg, file: Path) -> Ecg:
+    """A set as a part of what the first one begins."""
+    if ecg is first:
+        return ecg
+    for what in ("leads", "fs", "samples", "unit", "classes"):
+        one, other = getattr(first.spec, what), getattr(ecg.spec, what)
+        if one != other:
+            raise EcgsynthError(
+                f"{file} differs from the files before it in {what} ({_shown(other)} against "
+                f"{_shown(one)}), so they are no set; name a folder of a format of one record a "
+                f"file ({contract.titles(lambda kind: kind.one_record)})."
+            )
+    if first.synthetic != ecg.synthetic:
+        raise EcgsynthError(
+            f"{file} is {'' if ecg.synthetic else 'not '}synthetic, as the files before it are "
+            f"{'not' if ecg.synthetic else ''}; convert them to sets of their own."
+        )
+    assert ecg.context is not None
+    names, count = ecg.spec.context, len(ecg)
+    columns = [
+        ecg.context[:, names.index(name)] if name in names else np.full(count, np.nan)
+        for name in first.spec.context
+    ]
+    none = np.zeros(0, np.int64)
+    usual: dict[str, Any] = {
+        "patient": np.full(count, ""), "record": np.full(count, ""), "start": np.full(count, ""),
+        "onset_s": np.full(count, np.nan), "valid": np.full(count, ecg.spec.samples),
+        "marks": Marks(none, none.astype(np.int16), none, none.astype(np.str_)),
+        "synthetic_mask": np.full(ecg.signal.shape, ecg.synthetic),
+    }  # fmt: skip
+    absent = {
+        name: value for name, value in usual.items()
+        if getattr(first, name) is not None and getattr(ecg, name) is None
+    }  # fmt: skip
+    context = np.array(columns, np.float32).reshape(len(columns), count).T
+    spec = replace(ecg.spec, context=first.spec.context, band=first.spec.band)
+    spec = replace(spec, r_sample=first.spec.r_sample)
+    return replace(ecg, spec=spec, context=context, source=first.source, **absent)
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(value) or "none" if isinstance(value, tuple) else str(value)
+
+
+def _write_manifest(rows: list[Row], place: Path) -> None:
+    """A row for each recording, with what it lost or why it was left out."""
+    with atomic_write(place) as temporary, open(temporary, "w", newline="", encoding="utf-8") as f:
+        table = csv.writer(f)
+        table.writerow([one.name for one in fields(Row)])
+        for row in rows:
+            values = ["; ".join(v) if isinstance(v, tuple) else v for v in astuple(row)]
+            table.writerow([guarded(v) if isinstance(v, str) else v for v in values])
