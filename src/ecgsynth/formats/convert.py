@@ -324,8 +324,8 @@ def _like(first: Ecg, ecg: Ecg, file: Path) -> Ecg:
         one, other = getattr(first.spec, what), getattr(ecg.spec, what)
         if one != other:
             raise EcgsynthError(
-                f"{file} differs from the files before it in {what} ({_shown(other)} against "
-                f"{_shown(one)}), so they are no set; name a folder of a format of one record a "
+                f"{file} differs from the files before it in {what} ({_in_words(other)} against "
+                f"{_in_words(one)}), so they are no set; name a folder of a format of one record a "
                 f"file ({contract.titles(lambda kind: kind.one_record)})."
             )
     if first.synthetic != ecg.synthetic:
@@ -356,7 +356,7 @@ def _like(first: Ecg, ecg: Ecg, file: Path) -> Ecg:
     return replace(ecg, spec=spec, context=context, source=first.source, **absent)
 
 
-def _shown(value: Any) -> str:
+def _in_words(value: Any) -> str:
     return ", ".join(value) or "none" if isinstance(value, tuple) else str(value)
 
 
