@@ -64,15 +64,20 @@ def given_beats() -> Iterator[Beats]:
             person = person_of(database, record)
             if not may_train(person):
                 continue
-            notes = read_annotations(data_root() / database / f"{record}.atr")
-            kind = np.array([AAMI_OF_SYMBOL.get(str(one), "") for one in notes.symbol])
-            beat = kind != ""
-            at = notes.tick[beat] / fs
-            code = np.full(len(at), NORMAL[0], "<U8")
-            for tick, symbol, note in zip(notes.tick, notes.symbol, notes.note, strict=True):
-                if symbol == "+":
-                    code[at >= tick / fs] = str(note).strip("\0")
-            yield Beats(person, at, kind[beat], np.isin(code, NORMAL))
+            yield read_beats(person, data_root() / database / f"{record}.atr", fs)
+
+
+def read_beats(person: str, path: Path, fs: float) -> Beats:
+    """The beats of an annotation file; fs: ticks a second."""
+    notes = read_annotations(path)
+    kind = np.array([AAMI_OF_SYMBOL.get(str(one), "") for one in notes.symbol])
+    beat = kind != ""
+    at = notes.tick[beat] / fs
+    code = np.full(len(at), NORMAL[0], "<U8")
+    for tick, symbol, note in zip(notes.tick, notes.symbol, notes.note, strict=True):
+        if symbol == "+":
+            code[at >= tick / fs] = str(note).strip("\0")
+    return Beats(person, at, kind[beat], np.isin(code, NORMAL))
 
 
 def variability_of(one: Beats) -> Table | None:

@@ -17,11 +17,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import delineator_tables, people_tables, record_steps
+from benchmarks import delineator_tables, people_tables, record_steps, recording_tables
 from benchmarks.claims import estimate, number
 from benchmarks.classifier import rendering
 from benchmarks.complete_table import completed
 from benchmarks.delineator_tables import table
+from benchmarks.detectors import rendering as detectors
 from benchmarks.records import rendering as records
 from ecgsynth.files import atomic_write
 
@@ -180,16 +181,6 @@ def busy(content: Mapping[str, Any]) -> Table:
     return [*lines, "", f"{cores} cores; CPU time busy over quiet: {ratio:.2f} (at most {most:g})."]
 
 
-def beat_variation(content: Mapping[str, Any]) -> Table:
-    """Variation of the QRS of normal beats within a record, by system and lead."""
-    rows = content["rows"]
-    leads = list(next(iter(rows.values())))
-    return table(
-        ["records", *leads],
-        [[name, *(f"{100 * row[lead]:.1f} %" for lead in leads)] for name, row in rows.items()],
-    )
-
-
 def match(report: Mapping[str, Any]) -> Table:
     """Figures of likeness, class by class, with floor and ceiling."""
     rows = by_name(report)
@@ -266,11 +257,8 @@ def known(rows: Mapping[tuple[str, str], dict[str, Any]], name: str, group: str)
 
 
 def controls(row: Mapping[str, Any]) -> list[str]:
-    """Baseline and ceiling of a row; "" where there is none.
-
-    The ceiling is the median of real samples at the size of the set, with the range that they
-    reach; else one sample of real items.
-    """
+    """Baseline and ceiling of a row; "" where there is none. The ceiling is the median of real
+    samples at the size of the set, with the range that they reach; else one sample."""
     baseline, real = (number(row["controls"].get(name)) for name in ("gaussian", "real"))
     samples = row.get("real")
     if samples:
@@ -283,36 +271,20 @@ def interval(row: Mapping[str, Any] | None) -> str:
     return "" if row is None else estimate(row.get("value"), row.get("low"), row.get("high"))
 
 
-def variability(content: Mapping[str, Any]) -> Table:
-    """Medians and quartiles of real and made people, and the ratio of their ranges."""
-    names = {
-        "rr_s": ("mean RR, ms", 1000), "sdnn_s": ("SDNN, ms", 1000),
-        "rmssd_s": ("RMSSD, ms", 1000), "pnn50": ("pNN50, %", 100), "lf_hf": ("LF/HF", 1),
-    }  # fmt: skip
-    rows = []
-    for key, (name, scale) in names.items():
-        row = content["figures"][key]
-        shown = []
-        for low, middle, high in (row["real"], row["made"]):
-            a, b, c = (f"{scale * one:.{1 if scale == 1 else 0}f}" for one in (low, middle, high))
-            shown.append(f"{b} ({a}-{c})")
-        inside = "yes" if row["median_inside"] else "no"
-        rows.append([name, *shown, inside, f"{row['range_ratio']:.2f}"])
-    head = [
-        "figure", f"{content['people']} given people", f"{content['made']} made people",
-        "median within real quartiles", "ratio of interquartile ranges",
-    ]  # fmt: skip
-    return table(head, rows)
-
-
 TABLES: dict[str, tuple[str, Callable[[Any], Table | None]]] = {
     "linkability": ("linkability.json", linkability),
     "copies": ("adversarial.json", copies),
     "copies-least": ("adversarial.json", limits),
     "real-samples": ("adversarial.json", real_samples),
     "busy": ("busy.json", busy),
-    "variability": ("rhythms.json", variability),
-    "beat-variation": ("beat-variation.json", beat_variation),
+    "variability": ("rhythms.json", recording_tables.variability),
+    "scoring": ("scoring.json", recording_tables.scoring),
+    "strips-two-sample": ("strips.json", recording_tables.two_sample),
+    "strips-coupling": ("strips.json", recording_tables.coupling),
+    "detectors-agreement": ("detectors.json", detectors.agreement),
+    "detectors-ratios": ("detectors.json", detectors.by_ratio),
+    "detectors-scores": ("detectors.json", detectors.scores),
+    "beat-variation": ("beat-variation.json", recording_tables.beat_variation),
     "beats-match": ("mitbih-beats.json", match),
     "beats-utility": ("mitbih-beats.json", utility),
     "beats-memorisation": ("mitbih-beats.json", memorisation),

@@ -96,6 +96,12 @@ def test_of_two_works_in_each_other_the_inner_one_writes(monkeypatch: pytest.Mon
     assert {line.partition(":")[0] for line in sys.stderr.lines} == {"reading recordings"}
 
 
+def test_recordings_count_as_they_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", Watched(threading.Event()))
+    read = progress.recordings(iter("abc"), 3)
+    assert [progress._SHOWN[-1].tasks[-1].completed for _ in read] == [0, 1, 2]
+
+
 def test_what_is_hidden_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", Watched(threading.Event()))
     monkeypatch.setattr(progress, "FIRST_S", 0.001)

@@ -119,7 +119,10 @@ def byte_bar(console: Console | None = None) -> Iterator[Progress]:
 def recordings(items: Iterable[Item], total: int) -> Iterator[Item]:
     """The recordings as they are read, with their progress."""
     with count_bar("recordings") as progress:
-        yield from progress.track(items, total, description="reading recordings")
+        task = progress.add_task("reading recordings", total=total)
+        for item in items:  # Progress.track counts nothing where no bar is drawn
+            yield item
+            progress.advance(task)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from ecgsynth.rhythm.makers import (
     sinus,
 )
 from ecgsynth.rhythm.parameters import measure_coupling, measure_rhythms
+from ecgsynth.rhythm.person import figures
 from ecgsynth.rhythm.prior import RecordPrior
 from ecgsynth.rhythm.t_waves import t_peaks
 from ecgsynth.signals.anonymity import PEOPLE
@@ -321,3 +323,10 @@ def test_single_beats_have_no_rhythm_to_learn() -> None:
     ecg, events = training()
     with pytest.raises(EcgsynthError, match="holds 4 beats"):
         RecordPrior.fit(ecg, events[:, :1])
+
+
+@pytest.mark.parametrize("name", sorted(figures()))
+def test_a_figure_has_people_or_a_publication_or_is_own_choice(name: str) -> None:
+    one = figures()[name]
+    published = re.search(r"\b(19|20)\d\d\b", one.source)
+    assert one.people >= 5 or published or "own choice" in one.source

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from typer.testing import CliRunner
 
 import ecgsynth as es
 from ecgsynth.cli.main import app
+from ecgsynth.datasets.store import find_folder
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb.annotations import read_annotations
+from ecgsynth.scoring.rules import N, V
+from ecgsynth.scoring.runs import GROUPS
 from ecgsynth.scoring.sums import report_lines
 
 BEATS = "N1000 V2000 N3000 S4000 N5000"
@@ -273,3 +277,20 @@ def test_the_command_refuses_before_it_works_and_overwrites_nothing(tmp_path: Pa
         done = CliRunner().invoke(app, ["score", *map(str, (*pair, *extra))])
         assert isinstance(done.exception, EcgsynthError)
     assert (tmp_path / "r.json").read_text() == "kept"
+
+
+@pytest.mark.data("mitbih")
+def test_annotations_of_mitbih_beside_themselves_are_counted_as_wfdb_counts_them(
+    tmp_path: Path,
+) -> None:
+    found = {}
+    for name in ("201", "221"):  # without a header, at the rate that WFDB then assumes
+        file = shutil.copy(find_folder("mitbih", "100.hea") / f"{name}.atr", tmp_path)
+        found[name] = es.score(file, file, fs=250).records[0]
+    beats = found["221"].beats.table
+    assert (beats[N, N], beats[V, V], beats.sum()) == (1806, 345, 2151)
+    sve = [f"SVE {group}" for group in GROUPS]
+    assert [found["221"].fractions[group]["sensitivity"][1] for group in sve] == [45, 166, 103]
+    assert [found["201"].fractions[group]["sensitivity"] for group in sve] == [
+        (21, 21), (3, 3), (3, 4)
+    ]  # fmt: skip

@@ -153,3 +153,25 @@ def test_14_measurements_meet_the_nearest_in_time() -> None:
         whole = score(notes(test), notes(ref), fs=1000, stop_s=1800, quirks=quirks)
         rate = whole.records[0].measurements[0]
         assert rate.error_percent == pytest.approx(expected, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("ref", "test", "end", "expected"),
+    [
+        ("110:72 120:80 130:90", "110:70 120:80 130:88", 125, (2.0244, 80.6667)),
+        ("110:72 120:80 130:90", "131:88 140:77", 125, (3.1427, 45.0)),
+        ("110:72 120:80 130:90 140:95", "110:70 120:80", 135, (8.6643, 123.5)),
+        ("300:72 310:60", "110:70 305:61", 400, (82.5126, 60.0)),
+    ],
+)
+def test_measurements_past_the_end_and_before_the_truth_count_as_in_mxm(
+    ref: str, test: str, end: int, expected: tuple[float, float]
+) -> None:
+    def values(text: str) -> str:
+        return " ".join(f"={{{v}}}{t}000" for t, v in (pair.split(":") for pair in text.split()))
+
+    whole = score(
+        notes(values(test)), notes(values(ref)), fs=1000, start_s=108, stop_s=end
+    ).records[0]
+    rate = whole.measurements[0]
+    assert (rate.error_percent, rate.mean) == pytest.approx(expected, abs=5e-5)

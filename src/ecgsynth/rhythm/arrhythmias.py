@@ -25,19 +25,19 @@ ms less the 40 ms from the onset of QRS to R."""
 PR_JITTER_S = 0.003
 
 SLOW_SHARE = 0.10
-"""How much the mean RR of atrial fibrillation drifts over minutes, as a share."""
+"""How much the mean RR of atrial fibrillation drifts over minutes, as a share; own choice."""
 
 RUN_JITTER = 0.02
-"""SD of the RR intervals of a tachycardia, as a share: its rate is nearly constant (Pedersen et
-al., Europace 16:1257, 2014)."""
+"""SD of the RR intervals of a tachycardia, as a share. Its rate is nearly constant; the number is
+the project's own choice."""
 
 RATIOS = np.array([2, 3, 4])
 SHARES = np.array([0.6, 0.15, 0.25])
-"""Flutter waves for each beat where conduction varies; 2:1 and 4:1 prevail (Saoudi et al., Eur
-Heart J 22:1162, 2001)."""
+"""Flutter waves for each beat where conduction varies; 2:1 and 4:1 prevail in textbooks, and the
+shares are the project's own choice."""
 
 GROUPS = np.array([3, 4, 5])
-"""P waves in a group of Wenckebach, the last one blocked: 3:2, 4:3 or 5:4."""
+"""P waves in a group of Wenckebach, the last one blocked: 3:2, 4:3 or 5:4; own choice."""
 
 
 def sinus(person: Person, random: np.random.Generator, seconds: float, asked: Asked) -> Series:

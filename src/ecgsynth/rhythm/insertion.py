@@ -14,7 +14,8 @@ from ecgsynth.rhythm.series import Series
 Times = NDArray[np.float64]
 
 GUARD_S = 0.30
-"""A sinus beat that comes sooner after a ventricular one finds the ventricle still refractory."""
+"""A sinus beat that comes sooner after a ventricular one finds the ventricle still refractory; the
+number is the project's own choice."""
 
 SPACE = 2
 """Beats of the base rhythm, at least, between two insertions."""

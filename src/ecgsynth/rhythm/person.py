@@ -26,7 +26,7 @@ class Figure:
     """One row of the tables: how a number is distributed over people.
 
     typical: median. spread: SD, of the logarithm where log. people: whose recordings it was fitted
-    on; 0 where it is published. source: where it is from.
+    on; 0 where it is published, or the project's own choice. source: where it is from.
     """
 
     name: str

@@ -12,7 +12,7 @@ from ecgsynth.rhythm.variability import WINDOW_S
 Times = NDArray[np.float64]
 
 WAVE_HZ = 0.095
-"""Centre of the slow waves of blood pressure (Task Force, Circulation 93:1043, 1996)."""
+"""Centre of the slow waves of blood pressure: the middle of their band."""
 
 WIDTH_HZ = 0.02
 """SD of the peaks of respiration and of slow waves in the spectrum."""
@@ -24,9 +24,10 @@ SLEEP_FROM_S, DAY_S = 14 * 3600.0, 86400.0
 """A recording begins at nine, and sleep at eleven in the evening."""
 
 CYCLE_S = 5400.0
-"""A cycle of sleep, from one dream to the next."""
+"""A cycle of sleep, from one dream to the next; 90 minutes, the project's own choice."""
 
 FALL_ASLEEP_S = 900.0
+"""Within which the rate falls; the project's own choice."""
 
 
 def sinus_intervals(

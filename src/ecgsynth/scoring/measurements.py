@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ecgsynth.scoring.rules import Period, Rules
+from ecgsynth.scoring.rules import ENDLESS, Period, Rules
 from ecgsynth.signals.recording import Annotations
 
 MEASURE = "="
 NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
+
+
+Values = list[tuple[int, float]]
+"""Sample and value of each measurement."""
 
 
 @dataclass
@@ -49,15 +53,17 @@ def compare_measurements(
     """Type -> comparison, for the types that both files have.
 
     Every value of the test file meets that of the truth which is nearest in time, the later one in
-    a tie.
+    a tie. In a record of unknown length the truth's last annotation is the end.
     """
+    if period.end == ENDLESS and len(truth):
+        period = replace(period, end=int(truth.sample.max()))
     ref, alg = _measurements(truth), _measurements(test)
     return {kind: _compare(alg[kind], ref[kind], period, rules) for kind in sorted({*ref} & {*alg})}
 
 
-def _measurements(notes: Annotations) -> dict[int, list[tuple[int, float]]]:
+def _measurements(notes: Annotations) -> dict[int, Values]:
     """Type -> (sample, value) of the measurements that have a number in their text."""
-    found: dict[int, list[tuple[int, float]]] = {}
+    found: dict[int, Values] = {}
     if not notes.note:
         return found
     subtypes = notes.subtype.tolist() or [0] * len(notes)
@@ -68,27 +74,42 @@ def _measurements(notes: Annotations) -> dict[int, list[tuple[int, float]]]:
     return found
 
 
-def _compare(
-    alg: list[tuple[int, float]], ref: list[tuple[int, float]], period: Period, rules: Rules
-) -> MeasurementComparison:
-    found = MeasurementComparison()
-    at = 0
+def _compare(alg: Values, ref: Values, period: Period, rules: Rules) -> MeasurementComparison:
+    if rules.quirks:
+        return _compare_as_mxm(alg, ref, period)
+    found, after = MeasurementComparison(), 0
     for time, value in alg:
-        if time > period.end:
-            break
-        while at + 1 < len(ref) and abs(ref[at + 1][0] - time) <= abs(ref[at][0] - time):
-            at += 1
-        if time >= period.start:
-            _tally(found, value, ref[at][1])
-        elif rules.quirks:
+        while after < len(ref) and ref[after][0] < time:
+            after += 1
+        if period.start <= time <= period.end:
+            _tally(found, value, _nearest(ref, after, time))
             found.count += 1
-    if rules.quirks and alg and alg[-1][0] <= ref[-1][0] <= period.end:
-        _tally(found, alg[-1][1], ref[-1][1])
-        found.count -= 1
     return found
 
 
+def _compare_as_mxm(alg: Values, ref: Values, period: Period) -> MeasurementComparison:
+    """As mxm has it: a value of 0 precedes the truth; the first value after the end is compared if
+    the truth's next one is not; after the last value it comes again. All that were read count."""
+    found, after, at, end = MeasurementComparison(), 0, 0, period.end
+    ref, alg = [(0, 0.0), *ref], [*alg, (ENDLESS, alg[-1][1])]
+    while alg[at][0] < period.start:
+        at += 1
+    while alg[at][0] <= end or (after < len(ref) and ref[after][0] <= end):
+        time, value = alg[at]
+        while after < len(ref) and ref[after][0] < time:
+            after += 1
+        _tally(found, value, _nearest(ref, after, time))
+        at = min(at + 1, len(alg) - 1)
+    found.count = min(at + 1, len(alg) - 1)
+    return found
+
+
+def _nearest(ref: Values, after: int, time: int) -> float:
+    """The value nearest in time, of the one before and the one after; the later one in a tie."""
+    near = ref[max(after - 1, 0) : after + 1]
+    return min(reversed(near), key=lambda one: abs(one[0] - time))[1]
+
+
 def _tally(sums: MeasurementComparison, value: float, truth: float) -> None:
-    sums.count += 1
     sums.squares += (value - truth) ** 2
     sums.total += truth

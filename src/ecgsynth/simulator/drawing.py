@@ -28,8 +28,8 @@ REACH_S = 1.5
 """No wave of a beat is farther from its R."""
 
 MEMORY = 20
-"""Beats whose mean RR decides QT, which follows the rate slowly (Pueyo et al., Physiol Meas
-25:1083, 2004, find that most of it comes within some minutes)."""
+"""Beats whose mean RR decides QT, which follows the rate slowly. The number is the project's own
+choice; Razak et al., Ann Noninvasive Electrocardiol 16:148, 2011, fit a memory of a minute."""
 
 REST_S = 0.08
 """Between the end of T and the next R, at least."""

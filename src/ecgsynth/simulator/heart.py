@@ -96,7 +96,7 @@ def rhythm(
     time = np.arange(len(kind)) * mean
     phase = rng.uniform(0, 2 * np.pi, 2)
     drift = np.cumsum(rng.normal(0, 0.15, len(kind)))
-    # Breathing at 0.25 Hz and the pressure wave at 0.1 Hz carry equal power (Task Force 1996).
+    # Breathing at 0.25 Hz and the pressure wave at 0.1 Hz, with equal power: own choice.
     swing = np.sin(2 * np.pi * 0.25 * time + phase[0]) + np.sin(
         2 * np.pi * 0.1 * time + phase[1] + drift
     )

@@ -1,7 +1,7 @@
 """QRS detectors that nobody of this project wrote, behind one function.
 
-They come from PyPI (`pip install -r benchmarks/detectors.txt`) and are looked at as black boxes:
-each gets one lead and its rate, and gives the samples of the beats.
+They come from PyPI (`pip install -r benchmarks/detectors/requirements.txt`) and are looked at as
+black boxes: each gets one lead and its rate, and gives the samples of the beats.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ DETECTORS: dict[str, Detector] = {
     "ecgdetectors-hamilton": partial(_ecgdetectors, "hamilton"),
     "ecgdetectors-pantompkins": partial(_ecgdetectors, "pan_tompkins"),
     "ecgdetectors-swt": partial(_ecgdetectors, "swt"),
-    "ecgdetectors-two-average": partial(_ecgdetectors, "two_average"),
 }
-"""Name -> detector. `neurokit2` methods get the signal cleaned as its own `ecg_process` does."""
+"""Name -> detector, each by another method. Those of `neurokit2` get the signal cleaned as its own
+`ecg_process` does."""
 
 
 def detect(name: str, signal: NDArray[np.floating], fs: float) -> NDArray[np.int64]:
@@ -83,7 +83,8 @@ def detect(name: str, signal: NDArray[np.floating], fs: float) -> NDArray[np.int
             beats = np.asarray(DETECTORS[name](wave, fs), np.float64).reshape(-1)
     except ImportError as problem:
         raise EcgsynthError(
-            f"{name} is not installed ({problem}); pip install -r benchmarks/detectors.txt."
+            f"{name} is not installed ({problem}); pip install -r "
+            "benchmarks/detectors/requirements.txt."
         ) from None
     except (ValueError, IndexError, ZeroDivisionError, RuntimeError):
         beats = np.zeros(0)

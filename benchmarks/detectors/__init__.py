@@ -1,0 +1,1 @@
+"""Agreement of QRS detectors on real recordings with synthetic ones of the same rhythms."""
