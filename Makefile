@@ -4,12 +4,12 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check chromium coverage docs bench clean
+.PHONY: demo test check chromium dciodvfy coverage docs bench clean
 
 demo: $(VENV)/core.stamp  ## generate, judge and train, on real recordings where they are found
 	$(BIN)/ecgsynth demo --force
 
-test: check chromium  ## every check and the whole suite, on two cores
+test: check chromium dciodvfy  ## every check and the whole suite, on two cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(VENV)/dev.stamp  ## style and types
@@ -25,6 +25,16 @@ chromium:  ## the browser in which the page is tested; without one these tests a
 		{ apt-get update && apt-get install -y --no-install-recommends chromium; } 2>&1 || \
 			echo "Chromium could not be installed: the tests of the page are skipped" >&2; \
 	else echo "no Chromium here (apt-get install chromium): the tests of the page are skipped" >&2; \
+	fi >/dev/null
+
+dciodvfy:  ## what checks DICOM files; without it that test is skipped
+	@if command -v dciodvfy; then :; \
+	elif command -v apt-get && [ "$$(id -u)" = 0 ]; then \
+		echo "installing dicom3tools, by which DICOM files are checked" >&2; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		{ apt-get update && apt-get install -y --no-install-recommends dicom3tools; } 2>&1 || \
+			echo "dicom3tools could not be installed: the check of DICOM files is skipped" >&2; \
+	else echo "no dciodvfy here (apt-get install dicom3tools): its test is skipped" >&2; \
 	fi >/dev/null
 
 coverage: $(VENV)/dev.stamp  ## lines of each package that its own tests run, against the kept floors
