@@ -47,7 +47,7 @@ def mutations(content: bytes, count: int, head: int) -> Iterator[bytes]:
     rng = np.random.default_rng(0)
     for k in range(count):
         changed = bytearray(content)
-        top = head if k % 4 else len(content)
+        top = min(head, len(content)) if k % 4 else len(content)
         for at in rng.integers(0, top, rng.integers(1, 6)).tolist():
             changed[at] = int(rng.integers(256)) if k % 3 else ord("0123456789 -.~+"[at % 15])
         if k % 7 == 0:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.contract import titles
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.synthetic_parts import SyntheticMask
 from ecgsynth.signals.vocabulary import limb_leads
 
@@ -71,6 +72,16 @@ def digitise(
             f"{most / gain[k]:.1f} mV; leave such items out, or write {_others()}."
         )
     return np.where(gone, missing or 0, steps).astype(np.int64)
+
+
+def time_slice(ecg: Ecg, start: int, stop: int) -> Ecg:
+    """One item's samples from one up to another, without what is annotated in them."""
+    mask = ecg.synthetic_mask
+    return Ecg(
+        ecg.signal[..., start:stop],
+        Spec(ecg.spec.leads, ecg.spec.fs, stop - start),
+        synthetic_mask=None if mask is None else mask[..., start:stop],
+    )
 
 
 def _derive_limb_leads(

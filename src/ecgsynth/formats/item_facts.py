@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from math import isnan
@@ -18,6 +19,8 @@ from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.recording import Annotations, Recording
 from ecgsynth.signals.synthetic_parts import text_of
 from ecgsynth.signals.vocabulary import is_rhythm
+
+log = logging.getLogger("ecgsynth")
 
 OF_CARD = ("completed", "mixed")
 """Entries of the card that state what is real in the item; the others stay in the card."""
@@ -95,6 +98,17 @@ def recording_of(ecg: Ecg) -> Recording:
     """The first item as a recording, with its rhythms as WFDB has them."""
     found, marks = Recording.of(ecg), ecg[0].marks
     return found if marks is None else replace(found, annotations=annotations_of(marks))
+
+
+def marks_inside(ecg: Ecg) -> Marks | None:
+    """The marks of one item, or its beat at R; the log counts those outside of it."""
+    marks = stream.marks_of(ecg)
+    if marks is None:
+        return None
+    inside = (marks.sample >= 0) & (marks.sample < ecg.spec.samples)
+    if outside := int((~inside).sum()):
+        log.warning("%d marks outside of their items are left out.", outside)
+    return Marks(marks.item[inside], marks.lead[inside], marks.sample[inside], marks.symbol[inside])
 
 
 def annotations_of(marks: Marks) -> Annotations:

@@ -12,16 +12,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.formats import cells, stream
-from ecgsynth.formats.digitise import digitise, gains
+from ecgsynth.formats import cells
+from ecgsynth.formats.digitise import digitise, gains, time_slice
 from ecgsynth.formats.edf.annotations import encode, pack, time_text
 from ecgsynth.formats.edf.header import Channel, Header, fit, recording_field
 from ecgsynth.formats.edf.layout import Layout, layout_of, range_of
-from ecgsynth.formats.item_facts import item_facts
+from ecgsynth.formats.item_facts import item_facts, marks_inside
 from ecgsynth.formats.stream import Steps
 from ecgsynth.signals.acquisition import Acquisition, acquisition
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.synthetic_parts import (
     Stretch,
     leads_by_stretch,
@@ -146,7 +145,9 @@ def whole_item(ecg: Ecg, width: int, title: str, step_mv: float) -> Content:
     steps = [Steps(float(gain), 0, 8 * width) for gain in gains(leads, step_mv)]
     highest = (1 << (8 * width - 1)) - 1
     gain = [one.gain for one in steps]
-    peak = np.nanmax(np.abs(signal), axis=1, initial=0.0)
+    peak = np.fmax(
+        np.fmax.reduce(signal, axis=1, initial=0), -np.fmin.reduce(signal, axis=1, initial=0)
+    )
     largest = [int(min(np.ceil(p * g), highest)) for p, g in zip(peak, gain, strict=True)]
     lowest = np.array(
         [
@@ -164,16 +165,6 @@ def whole_item(ecg: Ecg, width: int, title: str, step_mv: float) -> Content:
     made = [] if mask is None else stretches_of(mask)
     missing = stretches_of(np.isnan(signal))
     return Content(ecg, acquisition(ecg), item_facts(ecg), steps, largest, made, missing, read)
-
-
-def time_slice(ecg: Ecg, start: int, stop: int) -> Ecg:
-    """One item's samples from one up to another, without what is annotated in them."""
-    mask = ecg.synthetic_mask
-    return Ecg(
-        ecg.signal[..., start:stop],
-        Spec(ecg.spec.leads, ecg.spec.fs, stop - start),
-        synthetic_mask=None if mask is None else mask[..., start:stop],
-    )
 
 
 def labels_of(leads: Sequence[str]) -> list[str]:
@@ -218,14 +209,11 @@ def _entries(
 
 
 def _marks(ecg: Ecg, fs: float) -> Iterator[tuple[float, str, None]]:
-    marks, spec = stream.marks_of(ecg), ecg.spec
+    spec, marks = ecg.spec, marks_inside(ecg)
     if marks is None:
         return
-    inside = (marks.sample >= 0) & (marks.sample < spec.samples)
-    if outside := int((~inside).sum()):
-        log.warning("%d marks outside of their items are left out.", outside)
     labels = labels_of(spec.leads)
-    columns = (marks.lead[inside], marks.sample[inside] / fs, marks.symbol[inside])
+    columns = (marks.lead, marks.sample / fs, marks.symbol)
     for lead, at, symbol in zip(*(column.tolist() for column in columns), strict=True):
         ambiguous = not symbol.strip() or symbol.startswith((NOTE[0], MARK)) or OF_LEAD in symbol
         text = f"{MARK}{symbol}|" if ambiguous or symbol != symbol.strip() else symbol

@@ -1,0 +1,189 @@
+"""ISHNE (Badilini 1998): Holter recordings, with beats in a file beside them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ecgsynth.errors import EcgsynthError
+from ecgsynth.files import atomic_write
+from ecgsynth.formats import cells, stream
+from ecgsynth.formats.contract import Format
+from ecgsynth.formats.digitise import digitise, gains, time_slice
+from ecgsynth.formats.ishne.beats import encode_beats
+from ecgsynth.formats.ishne.header import (
+    BIPOLAR,
+    CODES,
+    MOST_LEADS,
+    SIGNAL,
+    SIZE,
+    Header,
+    read_header,
+)
+from ecgsynth.formats.ishne.reader import (
+    ANNOTATIONS,
+    FACTS,
+    MARKS,
+    Opened,
+    marks_line,
+    open_file,
+)
+from ecgsynth.formats.item_facts import annotations_of, item_facts, marks_inside, read_item
+from ecgsynth.registry import FORMATS
+from ecgsynth.signals.acquisition import acquisition, comments_of_person
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg
+from ecgsynth.signals.marks import Marks
+from ecgsynth.signals.recording import Recording
+from ecgsynth.signals.spec import Spec
+
+log = logging.getLogger("ecgsynth")
+
+BLOCK = 1 << 18
+"""Samples that are written at a time."""
+
+MOST_RATE, MOST_SAMPLES = 32_767, 2**31 - 1
+MISSING = -32768
+
+
+@FORMATS.register("ishne")
+class Ishne(Format):
+    """ISHNE Holter: one recording a file, 16 bits in steps of 1 uV, beats in a file .ann beside it.
+
+    Up to 12 leads, at a whole number of Hz. The file of beats has a label for each (N, S, V, B of
+    bundle branch block, P paced; fusions as V) and its symbol of WFDB as the internal label. The
+    block of text in the header states that the file is synthetic; it has all marks, rhythms and
+    fiducials too, and the facts by which the item comes back. A sample without a value is the
+    lowest number. Where I and II are there, III, aVR, aVL and aVF follow from them exactly.
+    """
+
+    title = "ISHNE"
+    endings = (".ishne", ".ecg")
+    media_type = "application/x-ishne"
+    units = ("mV",)
+    bits = 16
+    step_mv = 0.001
+    one_record = True
+    uploads = True
+    companions = (ANNOTATIONS,)
+
+    @staticmethod
+    def check(ecg: Ecg) -> None:
+        """Refuse more leads, and other rates, than the header can state."""
+        if len(ecg.spec.leads) > MOST_LEADS:
+            raise EcgsynthError(
+                f"ISHNE has up to {MOST_LEADS} leads, and here are {len(ecg.spec.leads)}; leave "
+                "some out, or write EDF+ or WFDB."
+            )
+        if not ecg.spec.fs.is_integer() or ecg.spec.fs > MOST_RATE:
+            raise EcgsynthError(
+                f"ISHNE has a whole rate of up to {MOST_RATE:,} Hz, and this is {ecg.spec.fs:g} "
+                "Hz; resample it, or write EDF+ or WFDB."
+            )
+        if ecg.spec.samples > MOST_SAMPLES:
+            raise EcgsynthError("ISHNE has up to 2^31 samples a lead; write EDF+ or WFDB.")
+
+    @classmethod
+    def write(cls, chunks: Iterable[Ecg], target: Path) -> None:  # type: ignore[override]
+        """Write one item, and the file of its beats.
+
+        Raises
+        ------
+        EcgsynthError: an amplitude is beyond the range.
+        """
+        ecg, _ = stream.begin(chunks)
+        cls.check(ecg)
+        marks = marks_inside(ecg)
+        header, gain = _header(ecg, marks), gains(ecg.spec.leads, cls.step_mv)
+        beats = b"" if marks is None else encode_beats(header, marks)
+        notes = target.with_suffix(ANNOTATIONS)
+        with atomic_write(target) as temporary:
+            with open(temporary, "wb") as file:
+                file.write(header.to_bytes())
+                for start in range(0, ecg.spec.samples, BLOCK):
+                    part = time_slice(ecg, start, min(start + BLOCK, ecg.spec.samples))
+                    steps = digitise(part, gain, 16, cls.title, missing=MISSING)[0]
+                    file.write(steps.T.astype("<i2").tobytes())
+            if beats:
+                with atomic_write(notes) as place:
+                    place.write_bytes(beats)
+            else:  # of the recording that had this name before
+                notes.unlink(missing_ok=True)
+
+    @staticmethod
+    def check_upload(file: BinaryIO, *_: int) -> None:
+        """Refuse what has no header, or states more samples than it holds."""
+        file.seek(0)
+        raw = file.read(SIZE)
+        header, data, _ = read_header(raw, Path("the file"))
+        if header.samples * 2 > file.seek(0, 2) - data:
+            raise EcgsynthError(
+                "the file is damaged or cut short: its header states more than it holds; send it "
+                "again."
+            )
+
+    @staticmethod
+    def read(path: Path) -> Ecg:
+        """The item of a file that `write` wrote; a file of others as one item.
+
+        Raises
+        ------
+        EcgsynthError: it, or the file of its beats, is damaged.
+        """
+        record = open_file(path)
+        for sentence in record.assumptions:
+            log.warning("%s: %s", path.name, sentence)
+        if record.facts:
+            return read_item(
+                record.facts, path, lambda samples: record.signal[:, 0:samples], record.marks
+            )
+        header, samples = record.header, record.signal.shape[1]
+        return Ecg(
+            record.signal[:, 0:samples][None],
+            Spec(record.leads, float(header.fs), samples),
+            patient=np.array([header.code]) if header.code else None,
+            record=np.array([path.stem]),
+            start=None if header.start is None else np.array([header.start.isoformat()]),
+            marks=record.marks if len(record.marks) else None,
+            source=(SYNTHETIC if record.synthetic else "") + path.name,
+        )
+
+    @classmethod
+    def open(cls, path: Path) -> Recording:
+        """The recording of a file, whose samples stay on the disk."""
+        record = open_file(path)
+        header = record.header
+        return Recording(
+            record.signal, float(header.fs), _names(record, path), annotations_of(record.marks),
+            record.comments, record.assumptions, name=path.stem, person=header.code,
+            start=header.start, device=header.recorder,
+            source=(SYNTHETIC if record.synthetic else "") + path.stem,
+        )  # fmt: skip
+
+
+def _names(record: Opened, path: Path) -> tuple[str, ...]:
+    """Names of leads that ISHNE has no number for are in the facts."""
+    if record.facts:
+        leads = stream.read_facts(record.facts, path)[0].leads
+        if len(leads) == len(record.leads):
+            return leads
+    return record.leads
+
+
+def _header(ecg: Ecg, marks: Marks | None) -> Header:
+    about, spec = acquisition(ecg), ecg.spec
+    person = "" if ecg.patient is None else str(ecg.patient[0])
+    lines = [cells.one_line(about.statement), *comments_of_person(about), FACTS + item_facts(ecg)]
+    lines += [] if marks is None else [MARKS + marks_line(marks)]
+    return Header(
+        SIGNAL, spec.samples, tuple(CODES.get(lead, BIPOLAR) for lead in spec.leads),
+        tuple(round(1e6 / gain) for gain in gains(spec.leads, Ishne.step_mv)), int(spec.fs),
+        about.start, about.mark, about.mark, person or about.mark, {"M": 1, "F": 2}.get(
+            about.sex or "", 0
+        ),
+        recorder=f"{about.mark} {about.device}".strip(), text=cells.one_line(about.statement),
+        block=("\n".join(lines) + "\n").encode("ascii", "replace"),
+    )  # fmt: skip
