@@ -3,7 +3,8 @@
 `python -m benchmarks.formats --to benchmarks/results/formats.json` makes 24 h of two leads at
 250 Hz with 100,000 annotations, writes and reads them in each format in a process of its own, and
 keeps seconds (of the clock, and of the processor), MB of the file, and MB of memory beyond those
-of the recording itself (the largest resident set less that before). `open` reads the annotations and a minute of the samples alone.
+of the recording itself (the largest resident set less that before). `open` reads the
+annotations and a minute of the samples alone.
 """
 
 from __future__ import annotations

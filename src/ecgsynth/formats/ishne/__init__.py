@@ -118,7 +118,7 @@ class Ishne(Format):
         """Refuse what has no header, or states more samples than it holds."""
         file.seek(0)
         raw = file.read(SIZE)
-        header, data, _ = read_header(raw, Path("the file"))
+        header, data = read_header(raw, Path("the file"))[:2]
         if header.samples * 2 > file.seek(0, 2) - data:
             raise EcgsynthError(
                 "the file is damaged or cut short: its header states more than it holds; send it "

@@ -123,7 +123,7 @@ def read_header(raw: bytes, path: Path, magic: bytes = SIGNAL) -> tuple[Header, 
     right = struct.unpack("<H", raw[8:10])[0] == binascii.crc_hqx(raw[BEGIN:data], 0xFFFF)
     header = Header(
         magic, samples, leads[:count], step_nv[:count], fs, _start(fields[13:16], fields[19:22]),
-        *texts[:3], fields[8], pacemaker, texts[3], texts[4], raw[SIZE:data],
+        texts[0], texts[1], texts[2], fields[8], pacemaker, texts[3], texts[4], raw[SIZE:data],
     )  # fmt: skip
     return header, data, right
 
@@ -135,5 +135,5 @@ def _text(field: bytes) -> str:
 
 def _start(date: Sequence[int], time: Sequence[int]) -> datetime | None:
     with suppress(ValueError):
-        return datetime(date[2], date[1], date[0], *time)
+        return datetime(date[2], date[1], date[0], time[0], time[1], time[2])
     return None

@@ -151,9 +151,9 @@ def _block(header: Header, path: Path) -> tuple[str, Marks | None]:
         columns = json.loads(text)
         names = np.array([str(one) for one in columns["names"]] or [""], np.str_)
         sample = np.cumsum(np.array(columns["steps"], np.int64))
-        lead = np.array(columns["lead"], np.int64)
+        lead = np.array(columns["lead"], np.int16)
         symbol = names[np.array(columns["symbol"], np.int64)]
-        lead = np.full(len(sample), lead[0]) if len(lead) == 1 else lead
+        lead = np.full(len(sample), lead[0], np.int16) if len(lead) == 1 else lead
         return facts, Marks(np.zeros(len(sample), np.int64), lead, sample, symbol)
     except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as problem:
         raise stream.damaged(path, problem) from None
