@@ -34,6 +34,7 @@ _HOME = {
     "draw_rhythm": "simulator.drawing",
     "pretrained": "synthesizer",
     "read": "formats",
+    "record": "completion.record",
     "replay": "rhythm.replay",
     "Rhythm": "rhythm",
     "score": "scoring",
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from ecgsynth.augmentation.mixed_dataset import MixedDataset as MixedDataset
     from ecgsynth.augmentation.sampler import SyntheticSampler as SyntheticSampler
     from ecgsynth.completion.complete import complete as complete
+    from ecgsynth.completion.record import record as record
     from ecgsynth.config import Run as Run
     from ecgsynth.datasets import load as load
     from ecgsynth.errors import EcgsynthError as EcgsynthError

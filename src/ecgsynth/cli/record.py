@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecgsynth.cli.options import Seed, names_of
+from ecgsynth.cli.options import Seed, complete_model, names_of
 from ecgsynth.cli.rhythm import Hours, Replay, rhythm_of
 from ecgsynth.cli.targets import Force, check_targets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ecgsynth.rhythm import Rhythm
     from ecgsynth.signals.ecg import Ecg
 
 SIMULATOR = "simulator"
@@ -19,8 +22,8 @@ SIMULATOR = "simulator"
 def record(
     text: Annotated[str, typer.Argument(metavar="RHYTHM", help="As of `ecgsynth rhythm`: 'sinus 60 "
                                         "s; af 30 s'.")] = "",
-    model: Annotated[str, typer.Option("--model", help="What draws the beats: simulator.")]
-    = SIMULATOR,
+    model: Annotated[str, typer.Option("--model", help="What draws the beats: simulator, or a "
+                     "model of recordings.", autocompletion=complete_model)] = SIMULATOR,
     hours: Hours = None,
     leads: Annotated[list[str] | None, typer.Option("--leads", metavar="NAMES", help="1, 2 or 12, "
                      "or names, as in I,II,V5 [2].")] = None,
@@ -38,6 +41,12 @@ def record(
     step_mv: Annotated[float | None, typer.Option("--step-mv", help="Of the converter.")] = None,
     clean: Annotated[str, typer.Option("--clean", help="The same without noise: a {formats}.")]
     = "",
+    like: Annotated[str, typer.Option("--like", metavar="FILE", help="With a model: a recording of "
+                    "the person in whose manner it is made.")] = "",
+    label: Annotated[list[str] | None, typer.Option("--label", metavar="NAMES", help="With a "
+                     "model: labels of the person, as in CRBBB.")] = None,
+    context: Annotated[list[str] | None, typer.Option("--context", metavar="NAME=VALUE",
+                       help="With a model: age, sex and others.")] = None,
     seed: Seed = 0,
     replay: Replay = None,
     to: Annotated[str, typer.Option("--to", help="A {formats}.")] = "recording/",
@@ -48,31 +57,73 @@ def record(
     Example: ecgsynth record 'sinus with pvc 2 %' --hours 1 --to holter/
 
     With noise: ecgsynth record 'sinus' --hours 1 --snr 12 --to h/ --clean h0/
+
+    Learned: ecgsynth record 'sinus 60 s; af 30 s' --model mitbih-strips --to h/
     """
-    from ecgsynth.errors import EcgsynthError, did_you_mean
+    from ecgsynth.errors import EcgsynthError
     from ecgsynth.formats import check_target, write
-    from ecgsynth.rhythm.output import statement
     from ecgsynth.simulator.drawing import check_leads, draw_rhythm
 
-    if model != SIMULATOR:
-        raise EcgsynthError(f"'{model}' draws no rhythm.{did_you_mean(model, [SIMULATOR])}")
     asked = names_of(leads) or ["2"]
-    names = check_leads(int(asked[0]) if asked[0].isdecimal() and len(asked) == 1 else asked)
+    wanted = int(asked[0]) if asked[0].isdecimal() and len(asked) == 1 else asked
+    names: int | Sequence[str] = check_leads(wanted) if model == SIMULATOR else wanted
     targets = [one for one in (to, clean) if one]
     for target in targets:
         check_target(target)
     if clean.rstrip("/") == to.rstrip("/"):
         raise EcgsynthError(f"--to and --clean both name {to}; choose another place for one.")
     check_targets(*targets, force=force)
+    if model == SIMULATOR and (like or label or context):
+        raise EcgsynthError(
+            "--like, --label and --context are for a model; name one, as in --model mitbih-strips."
+        )
     rhythm = rhythm_of(text, hours, seed, replay)
-    ecg = draw_rhythm(rhythm, names, fs, waves=waves, seed=seed)
+    faults = (names_of(noise), snr, lead_off, range_mv, step_mv, seed)
+    if model == SIMULATOR:
+        ecg = draw_rhythm(rhythm, names, fs, waves=waves, seed=seed)
+    else:
+        from ecgsynth.cli.generate import contexts_of
+        from ecgsynth.completion.files import recordings_of, write_draft
+        from ecgsynth.completion.record import draft
+
+        check_model(model)
+        one = draft(
+            rhythm, model, leads=names, fs=fs, like=next(recordings_of(like)) if like else None,
+            label="+".join(names_of(label)), context=contexts_of(context), seed=seed,
+        )  # fmt: skip
+        ecg = one.head
+        if not clean and not any(faults[:-1]):
+            write_draft(one, to)
+            _state(ecg, rhythm, to)
+            return
+        ecg = one.ecg()
     for target in targets:
         check_target(target, ecg.spec, 1)
-    noisy = _noisy(ecg, names_of(noise), snr, lead_off, range_mv, step_mv, seed)
+    noisy = _noisy(ecg, *faults)
     if clean:
         write(ecg, clean)
     write(noisy, to)
-    typer.echo(f"{ecg.spec.seconds:,.0f} s, {', '.join(names)}, {len(rhythm):,} beats in {to}")
+    _state(ecg, rhythm, to)
+
+
+def check_model(model: str) -> None:
+    """Refuse a model that is not there; the simulator is among the names that may be meant."""
+    from ecgsynth.errors import EcgsynthError, did_you_mean
+    from ecgsynth.synthesizer.find import find_model
+
+    try:
+        find_model(model)
+    except EcgsynthError:
+        if "Did you mean" in (meant := did_you_mean(model, [SIMULATOR])):
+            raise EcgsynthError(f"no model named '{model}'.{meant}") from None
+        raise
+
+
+def _state(ecg: Ecg, rhythm: Rhythm, to: str) -> None:
+    from ecgsynth.rhythm.output import statement
+
+    leads = ", ".join(ecg.spec.leads)
+    typer.echo(f"{ecg.spec.seconds:,.0f} s, {leads}, {len(rhythm):,} beats in {to}")
     typer.echo(statement(rhythm))
 
 

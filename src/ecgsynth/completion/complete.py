@@ -16,6 +16,7 @@ from ecgsynth.arguments import check_choice, check_integer, check_positive, chec
 from ecgsynth.completion.beats import BeatSource
 from ecgsynth.completion.known import KnownPart
 from ecgsynth.completion.pieces import DRAWS, Completer, Piece
+from ecgsynth.completion.windows import find_sampler
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.rhythm.prior import HEART_RATE
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
@@ -195,7 +196,7 @@ def plan(
     from ecgsynth.synthesizer import Synthesizer
 
     synthesizer = model if isinstance(model, Synthesizer) else Synthesizer.load(model)
-    sampler = _sampler(synthesizer)
+    sampler = find_sampler(synthesizer)
     seed, label_row = check_seed(seed), _label(sampler, label)
     fixed = check_context(sampler, context)
     rate = fixed.get(HEART_RATE)
@@ -247,17 +248,6 @@ def _recordings(recording: Any) -> Iterator[Recording]:
         raise EcgsynthError("an empty set has nothing to complete; give one with items.")
     for item in range(len(recording)):
         yield Recording.of(recording, item)
-
-
-def _sampler(synthesizer: Synthesizer) -> NetworkSampler:
-    sampler = synthesizer.sampler
-    takes = getattr(getattr(sampler, "family", None), "takes", ())
-    if not isinstance(sampler, NetworkSampler) or not {"known", "mask", "events"} <= {*takes}:
-        raise EcgsynthError(
-            f"{synthesizer.card.name} takes no known part of a recording; a model of the family "
-            "renderer does, such as ptbxl-12lead-flow."
-        )
-    return sampler
 
 
 def _label(sampler: NetworkSampler, label: str) -> NDArray[np.float32]:

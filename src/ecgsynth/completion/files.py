@@ -12,6 +12,7 @@ import numpy as np
 
 from ecgsynth.classification.recordings import recordings_at
 from ecgsynth.completion.complete import Completion
+from ecgsynth.completion.record import Draft
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import contract, format_for, write
 from ecgsynth.formats.stream import InPieces, Steps
@@ -82,6 +83,22 @@ def write_completed(completions: Iterable[Completion], draws: int, target: str) 
     _warn_of_steps(first[0], kind, target)
     write((one.ecg(draw) for one, draw in counted()), target)
     return count
+
+
+def write_draft(one: Draft, target: str) -> None:
+    """Write a recording that is about to be made; piece by piece where the format takes it.
+
+    Raises
+    ------
+    EcgsynthError: the format cannot hold it, or it is too long for one that takes it whole.
+    """
+    kind = format_for(target)
+    contract.refuse(kind, one.head.spec, None)
+    if not kind.in_pieces:
+        write(one.ecg(), target)
+        return
+    pieces = ((signal, np.broadcast_to(np.True_, signal.shape)) for signal in one.pieces())
+    kind.write_pieces([InPieces(one.head, "", pieces, {})], Path(target))
 
 
 def in_pieces(one: Completion, draw: int) -> InPieces:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,11 @@ from numpy.typing import NDArray
 from ecgsynth.completion.baseline import Baseline
 from ecgsynth.completion.beats import BeatSource
 from ecgsynth.completion.known import OF_PAIR, KnownPart, derive_limb_leads
-from ecgsynth.signals.events import P, R, T, stack_events
+from ecgsynth.completion.windows import beats_from, bridged, draw_windows, drawn_leads, normal_noise
 from ecgsynth.signals.filters import bandpass
-from ecgsynth.signals.prior import Drawn
-from ecgsynth.signals.vocabulary import INDEPENDENT_LEADS, LEADS_12, limb_leads
-from ecgsynth.synthesizer.inputs import Inputs, counter_uniform
+from ecgsynth.signals.vocabulary import LEADS_12, limb_leads
 
 if TYPE_CHECKING:
-    from ecgsynth.models.renderer import RendererNet
     from ecgsynth.synthesizer.sampler import NetworkSampler
 
 OVERLAP_S = 2.0
@@ -70,8 +67,7 @@ class Completer:
         seconds = sampler.spec.seconds
         self.overlap = round(min(OVERLAP_S, seconds / 4) * self.fs)
         self.edge = round(min(EDGE_S, seconds / 20) * self.fs)
-        own = INDEPENDENT_LEADS if self.leads == LEADS_12 else self.leads
-        self.drawn = [self.leads.index(lead) for lead in own]
+        self.drawn = drawn_leads(self.leads)
 
     def pieces(self, draw: int = 0) -> Iterator[Piece]:
         """The whole recording, stretch by stretch."""
@@ -120,7 +116,7 @@ class Completer:
 
     def _clean(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
         """As the model knows signals: of its band, without NaN."""
-        filled = np.array([_bridged(row) for row in raw])
+        filled = np.array([bridged(row) for row in raw])
         short = max(0, self.width - filled.shape[1])
         wide = np.pad(filled, [(0, 0), (short, short)], mode="edge")
         band = self.sampler.spec.band
@@ -172,28 +168,16 @@ class Completer:
         at: tuple[int, int],
     ) -> NDArray[np.float32]:  # fmt: skip
         """[drawn lead, sample] mV of one window as the model makes it."""
-        import torch
-
-        sampler, generator = self.sampler, cast("RendererNet", self.sampler.generator)
-        beats = self.beats.between(start / self.fs, (start + self.width) / self.fs).copy()
-        beats[:, [R, P, T]] -= start / self.fs
-        beats[~(beats[:, P] >= 0), P] = np.nan
-        mask = _frames_known(there, generator.frames)
-        filled = np.where(there, clean, np.nan)
-        shown = np.zeros((1, len(self.leads), self.width), np.float32)
-        shown[0, self.drawn] = [_bridged(row) for row in filled]
-        framed = generator.framed(torch.from_numpy(sampler.scaler.forward(shown, {})))
-        more = {
-            "events": stack_events([beats], 1),  # a row at least, also without a beat
-            "known": (framed.numpy()[0] * mask)[None].astype(np.float32),
-            "mask": mask[None].astype(np.float32),
-        }
-        drawn = Drawn(self.label[None], np.zeros(1, np.int64), self.context[None], more)
+        beats = beats_from(self.beats.between(start / self.fs, (start + self.width) / self.fs),
+                           start / self.fs)  # fmt: skip
         draw, window = at
         counter = (self.number * DRAWS + draw) * WINDOWS + window
-        inputs = Inputs(drawn, _noise(self.seed, counter, generator.latent))
-        made = sampler.scaler.inverse(sampler.scaled(inputs), {})
-        return made[0][self.drawn]
+        noise = normal_noise(self.seed, counter, 1, self.sampler.generator)
+        made = draw_windows(
+            self.sampler, self.drawn, clean[None], there[None], [beats], self.label[None],
+            self.context[None], noise,
+        )  # fmt: skip
+        return made[0]
 
     def _assembled(
         self, signal: NDArray[np.float32], independent: NDArray[np.float32],
@@ -214,13 +198,6 @@ class Completer:
         return Piece(whole, mask)
 
 
-def _noise(seed: int, counter: int, width: int) -> NDArray[np.float32]:
-    from scipy.special import ndtri
-
-    noise: NDArray[np.float32] = ndtri(counter_uniform(seed, counter, 1, width)).astype(np.float32)
-    return noise
-
-
 def _agreeing(pair: NDArray[np.float64], limb: NDArray[np.float32]) -> NDArray[np.float64]:
     """I and II that agree with a limb lead that alone is known; [2, sample] and [6, sample]."""
     there = np.isfinite(limb)
@@ -232,21 +209,3 @@ def _agreeing(pair: NDArray[np.float64], limb: NDArray[np.float32]) -> NDArray[n
             error = limb[k, rows] - a @ pair[:, rows]
             pair[:, rows] += np.round(np.outer(a, error) / (a @ a), 6)
     return pair
-
-
-def _frames_known(there: NDArray[np.bool_], frames: int) -> NDArray[np.bool_]:
-    """[lead, frame]: whether all samples of a frame are known; there: [lead, sample]."""
-    edges = np.arange(frames + 1) * there.shape[1] / frames
-    unknown = np.concatenate([np.zeros((len(there), 1)), np.cumsum(~there, 1)], 1)
-    first, last = np.floor(edges[:-1]).astype(int), np.ceil(edges[1:] - 1e-9).astype(int)
-    known: NDArray[np.bool_] = unknown[:, last] == unknown[:, first]
-    return known
-
-
-def _bridged(row: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A lead whose missing samples lie on lines between their neighbours."""
-    there = np.isfinite(row)
-    if not there.any():
-        return np.zeros_like(row)
-    at = np.arange(len(row))
-    return np.interp(at, at[there], row[there]).astype(np.float32)

@@ -42,9 +42,10 @@ class Steps(NamedTuple):
 
 @dataclass(frozen=True)
 class InPieces:
-    """A partly real recording that is written piece by piece.
+    """A synthetic or partly real recording that is written piece by piece.
 
-    head: the one item without its samples: signal and synthetic mask are placeholders. real: what
+    head: the one item without its samples: signal and synthetic mask are placeholders; without a
+    mask all of it is synthetic. real: what
     its known samples are from; "" where these are synthetic too. pieces: signal [lead, sample],
     mV, and mask of what was made. own: steps of the leads of a digital recording.
     """

@@ -18,6 +18,12 @@ from ecgsynth.datasets.fetching.checksums import first_names
 from ecgsynth.datasets.joined_beats import DATABASES, records_of
 from ecgsynth.datasets.leads import MAIN, SECOND
 from ecgsynth.datasets.ptbxl.files import SECONDS
+from ecgsynth.datasets.strips.counts import (
+    AFIB,
+    label_owners,
+    people_of_kinds,
+    people_of_rhythms,
+)
 from ecgsynth.datasets.strips.cutting import Cut, cut_strips
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.progress import recordings
@@ -27,17 +33,10 @@ from ecgsynth.signals.anonymity import PEOPLE
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
-from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
 
 log = logging.getLogger("ecgsynth")
 
 SPLITS = ("train", "heldout", "heldout-people", "validation", "test")
-
-AFIB = "AFIB"
-"""Label of strips half of which or more is atrial fibrillation."""
-
-PACED = ("/", "f")
-"""Symbols of paced beats; Q and ? are beats that nobody could classify."""
 
 LEADS_OF_PTBXL = {MAIN: "II", SECOND: "V1"}
 SPLIT_OF_PTBXL = {"train": "train", "validation": "validation", "test": "test"}
@@ -154,12 +153,12 @@ class Strips:
     def facts(settings: Settings) -> dict[str, Any]:
         """How many people show each label, kind of beat and annotated rhythm."""
         arrays, facts = _strips("train", settings)
-        owners, everybody = _owners(arrays, facts)
+        owners, everybody = label_owners(arrays, facts)
         return {
             "people": len(everybody),
             "people_of": {name: len(who) for name, who in owners.items() if len(who) >= PEOPLE},
-            "people_of_kind": _people_of_kinds(arrays, facts),
-            "people_of_rhythm": _people_of_rhythms(facts),
+            "people_of_kind": people_of_kinds(arrays, facts),
+            "people_of_rhythm": people_of_rhythms(facts),
         }
 
     @staticmethod
@@ -301,42 +300,14 @@ def _of_ptbxl(split: str, settings: Strips.Settings) -> list[_Record]:
     ]  # fmt: skip
 
 
-def _owners(
-    arrays: dict[str, NDArray], facts: dict[str, Any]
-) -> tuple[dict[str, set[str]], set[str]]:
-    """The training people who have each label, and all of them."""
-    owners: dict[str, set[str]] = {}
-    af = set(np.asarray(arrays["record"])[np.asarray(arrays["fibrillates"])].tolist())
-    for number, one in enumerate(facts["records"]):
-        for name in [AFIB] * (number in af) + one["labels"]:
-            owners.setdefault(name, set()).add(one["person"])
-    return owners, {one["person"] for one in facts["records"]}
-
-
 def _classes(settings: Strips.Settings) -> tuple[str, ...]:
     """The labels that at least PEOPLE training people have, and as many have not."""
-    owners, everybody = _owners(*_strips("train", settings))
+    owners, everybody = label_owners(*_strips("train", settings))
     order = {kind: k for k, kind in enumerate((AFIB, "database", MAIN, SECOND, "gain"))}
     return tuple(sorted(
         (name for name, who in owners.items() if PEOPLE <= len(who) <= len(everybody) - PEOPLE),
         key=lambda name: (order[name.partition(":")[0]], -len(owners[name]), name),
     ))  # fmt: skip
-
-
-def _people_of_kinds(arrays: dict[str, NDArray], facts: dict[str, Any]) -> dict[str, int]:
-    """By kind of beat the training people who have some; of Q those with paced beats alone."""
-    who = np.array([one["person"] for one in facts["records"]])
-    of_beat = who[np.asarray(arrays["record"])[np.asarray(arrays["item"])]]
-    symbol = np.asarray(arrays["symbol"])
-    kind = np.array([AAMI_OF_SYMBOL[str(one)] for one in symbol])
-    kind[(kind == "Q") & ~np.isin(symbol, PACED)] = ""
-    return {name: len(np.unique(of_beat[kind == name])) for name in AAMI_CLASSES}
-
-
-def _people_of_rhythms(facts: dict[str, Any]) -> dict[str, int]:
-    """By code of WFDB the training people in whose recordings the rhythm is annotated."""
-    pairs = {(code, one["person"]) for one in facts["records"] for code in one["rhythms"]}
-    return dict(sorted(Counter(code for code, _ in pairs).items()))
 
 
 def _people(ecg: Ecg) -> int:

@@ -22,7 +22,7 @@ from ecgsynth.signals.synthetic_parts import text_of_stretches
 
 
 def write_record_pieces(folder: NewFolder, recording: InPieces) -> None:
-    """One partly real record, with its header, annotations and row of items.csv.
+    """One synthetic or partly real record, with its header, annotations and row of items.csv.
 
     Its own leads keep their steps; others have 1 uV, limb leads those of I and II.
 
@@ -36,7 +36,8 @@ def write_record_pieces(folder: NewFolder, recording: InPieces) -> None:
     bits = max(one.bits for one in steps)
     with open(folder.path / f"{name}.dat", "wb") as file:
         written = write_steps(recording, steps, bits, file, "WFDB")
-    notes = beat_notes(head) + made_notes(written.made, head.spec)
+    partly = head.synthetic_mask is not None
+    notes = beat_notes(head) + (made_notes(written.made, head.spec) if partly else [])
     write_annotations(folder.path / f"{name}.{BEATS}", notes)
     comments = comment_lines(head, partly_synthetic(head, recording.real, written.made))
     lines = [f"{name} {len(steps)} {head.spec.fs:.17g} {written.samples}"]
@@ -51,9 +52,10 @@ def write_record_pieces(folder: NewFolder, recording: InPieces) -> None:
     lines += [f"# {line}" for line in comments]
     (folder.path / f"{name}.hea").write_text("\n".join(lines) + "\n", encoding="utf-8")
     row = rows_of(stream.without(head, ["synthetic_mask"]), name)[1][0]
-    folder.table.writerow([*row, text_of_stretches(written.made)])
+    folder.table.writerow([*row, text_of_stretches(written.made)] if partly else row)
 
 
 def heads_of(head: Ecg) -> list[str]:
     """Columns of items.csv."""
-    return [*rows_of(stream.without(head, ["synthetic_mask"])[:0], "")[0], "synthetic_mask"]
+    mask = [] if head.synthetic_mask is None else ["synthetic_mask"]
+    return [*rows_of(stream.without(head, mask)[:0], "")[0], *mask]
