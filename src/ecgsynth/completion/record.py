@@ -14,7 +14,7 @@ from ecgsynth.arguments import check_instance, check_names, check_rate, check_te
 from ecgsynth.completion.complete import FASTEST, GATHERED
 from ecgsynth.completion.manner import find_strip
 from ecgsynth.completion.recorder import Recorder
-from ecgsynth.completion.shown import AFIB, check_shown
+from ecgsynth.completion.refusals import AFIB, check_shown
 from ecgsynth.completion.windows import find_sampler
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.rhythm import Rhythm

@@ -85,7 +85,8 @@ def write_steps(
             written.first[:] = digital[:, 0]
         written.total += digital.sum(1)
         written.largest[:] = np.maximum(written.largest, np.abs(digital).max(1, initial=0))
-        for number, start, stop in stretches_of(made):
+        partly = recording.head.synthetic_mask is not None
+        for number, start, stop in stretches_of(made) if partly else ():
             _extend(written.made, (number, start + written.samples, stop + written.samples))
         written.samples += digital.shape[1]
         file.write(digital.T.astype(stored(bits)).tobytes())

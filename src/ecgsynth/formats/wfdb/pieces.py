@@ -36,8 +36,7 @@ def write_record_pieces(folder: NewFolder, recording: InPieces) -> None:
     bits = max(one.bits for one in steps)
     with open(folder.path / f"{name}.dat", "wb") as file:
         written = write_steps(recording, steps, bits, file, "WFDB")
-    partly = head.synthetic_mask is not None
-    notes = beat_notes(head) + (made_notes(written.made, head.spec) if partly else [])
+    notes = beat_notes(head) + made_notes(written.made, head.spec)
     write_annotations(folder.path / f"{name}.{BEATS}", notes)
     comments = comment_lines(head, partly_synthetic(head, recording.real, written.made))
     lines = [f"{name} {len(steps)} {head.spec.fs:.17g} {written.samples}"]
@@ -52,7 +51,9 @@ def write_record_pieces(folder: NewFolder, recording: InPieces) -> None:
     lines += [f"# {line}" for line in comments]
     (folder.path / f"{name}.hea").write_text("\n".join(lines) + "\n", encoding="utf-8")
     row = rows_of(stream.without(head, ["synthetic_mask"]), name)[1][0]
-    folder.table.writerow([*row, text_of_stretches(written.made)] if partly else row)
+    folder.table.writerow(
+        row if head.synthetic_mask is None else [*row, text_of_stretches(written.made)]
+    )
 
 
 def heads_of(head: Ecg) -> list[str]:
