@@ -5,7 +5,7 @@
 prints `roll_off: [...]` for `model:` of its recipe. Filters leave a millionth of the power just
 below half the rate, where a network leaves its error: a classifier would separate the two by that
 alone. The gain of each Hz is the root of the ratio of mean powers, in training records (PTB-XL,
-folds 1-8) and in records of the model; 1 is the most.
+folds 1-8) and in records of the model.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from scipy.fft import dct
 import ecgsynth as es
 from benchmarks.records.systems import FS, generated, real_records
 
-LEAST = 1e-3
-"""Least gain."""
+LEAST, MOST = 1e-3, 1.5
+"""Least and largest gain."""
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -29,7 +29,7 @@ def main(words: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model", help="name or file, whose own roll_off is counted in")
-    parser.add_argument("--from", dest="first", type=int, default=43, metavar="HZ")
+    parser.add_argument("--from", dest="first", type=int, default=34, metavar="HZ")
     parser.add_argument("--count", type=int, default=512, metavar="RECORDS")
     asked = parser.parse_args(words)
     model = es.Synthesizer.load(asked.model)
@@ -52,7 +52,7 @@ def gains(real: NDArray, made: NDArray, first: int, own: Sequence[float] = ()) -
         near = np.abs(hz - at) <= 0.25
         before = own[at - int(FS / 2) - 1] if int(FS / 2) - at < len(own) else 1.0
         gain = before * np.exp(ratio[near][-3:].mean() if at == int(FS / 2) else ratio[near].mean())
-        found.append(round(float(np.clip(gain, LEAST, 1)), 3))
+        found.append(round(float(np.clip(gain, LEAST, MOST)), 3))
     return found
 
 

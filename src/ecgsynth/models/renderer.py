@@ -68,7 +68,7 @@ class Renderer(WithoutCritic):
         Hz, whatever the rate of the signals. steps: from noise to signal; 1 is a single pass.
         bend: above 1 the steps are shorter towards the end. shared: share of the noise that the
         beats of a record have in common. roll_off: gains of the last so many Hz below half of
-        frames_per_s, one a Hz, where the filters of the recordings leave next to nothing.
+        frames_per_s, one a Hz: there the filters of the recordings leave next to nothing.
         guidance: how far labels and contexts are followed, 1 = as learned (Ho and Salimans 2022),
         in the first half of the steps, which decides the size (Kynkaanniemi et al. 2024).
         """
@@ -81,7 +81,7 @@ class Renderer(WithoutCritic):
         bend: float = Field(1.0, gt=0)
         shared: float = Field(0.9, ge=0, le=1)
         guidance: float = Field(1.0, ge=1, le=4)
-        roll_off: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field((), max_length=20)
+        roll_off: tuple[Annotated[float, Field(gt=0, le=2)], ...] = Field((), max_length=20)
 
     @staticmethod
     def generator(settings: Settings, spec: Spec) -> RendererNet:
