@@ -147,6 +147,20 @@ def check_flag(value: Any, name: str) -> bool:
     return bool(value)
 
 
+def check_once(names: Iterable[str], what: str) -> None:
+    """Refuse a name that is set twice, as nobody knows which of its values was meant.
+
+    Raises
+    ------
+    EcgsynthError: there is one.
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise EcgsynthError(f"{what} {quote(name)} is set twice; leave one of them out.")
+        seen.add(name)
+
+
 def has_unprintable(word: str) -> bool:
     """Whether a word holds what no name holds: control characters, halves of characters."""
     return not word.isprintable() and any(unicodedata.category(c) in BREAKING for c in word)

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from urllib.parse import unquote
 
-_OF_WEB = re.compile(r"(https?://)[^\s/?#]*@", re.IGNORECASE)
-"""Who asks a web server; a name alone is often a token."""
+_OF_WEB = re.compile(r"(https?:/{1,2})[^\s/?#]*@", re.IGNORECASE)
+"""Who asks a web server; a name alone is often a token. A path has one slash of the two."""
 _OF_STORE = re.compile(
-    r"(?<![a-z\d+.-])((?!https?:)[a-z][a-z\d+.-]*://[^\s:/@]*:)\S*@", re.IGNORECASE
+    r"(?<![a-z\d+.-])((?!https?:)[a-z][a-z\d+.-]*:/{1,2}[^\s:/@]*:)\S*@", re.IGNORECASE
 )
 """Who opens a database; a password that holds / or @ as they are ends at the last @."""
 _OF_QUERY = re.compile(
@@ -43,7 +43,7 @@ def mask_passwords(text: str, uri: str = "") -> str:
 
 def _password_of(uri: str) -> str:
     """What stands between user and host, as it is written."""
-    match = re.match(r"[a-z][a-z\d+.-]*://[^:/@]*:(.*)@", uri, re.IGNORECASE | re.DOTALL)
+    match = re.match(r"[a-z][a-z\d+.-]*:/{1,2}[^:/@]*:(.*)@", uri, re.IGNORECASE | re.DOTALL)
     return match[1] if match else ""
 
 

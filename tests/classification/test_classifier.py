@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from outcome import Command
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+import ecgsynth as es
 from ecgsynth.classification.calibration import (
     best_offset,
     calibration_error,
@@ -476,6 +477,17 @@ def test_synthetic_recordings_are_named_so_and_windows_of_beats_are_refused(
     done = command("classify", "run", f"{tmp_path}/windows.npz")
     assert done.code == 2
     assert "in which a beat has neighbours" in done.err
+
+
+def test_recordings_of_an_own_folder_are_named_as_its_files(tmp_path: Path) -> None:
+    one = simulate_record(5, FS, heart_rate=70, leads=("II",), seed=5)
+    same_name = replace(one, record=np.array(["r"]))
+    write(es.concatenate([same_name, same_name]), f"{tmp_path}/own/")
+    names = [recording.name for recording in recordings_at(tmp_path / "own")]
+    assert names == [path.stem for path in sorted((tmp_path / "own").glob("*.atr"))]
+    assert len(set(names)) == 2
+    write(es.concatenate([same_name, same_name]), f"{tmp_path}/own.npz")
+    assert [recording.name for recording in recordings_at(tmp_path / "own.npz")] == ["r", "r"]
 
 
 def test_ec57_of_confusion_matrices_leaves_out_what_the_rules_leave_out() -> None:

@@ -73,3 +73,16 @@ def test_a_parquet_column_of_another_type_is_called_damaged(tmp_path: Path) -> N
     write_table(table.set_column(at, "MLII", words), tmp_path / "set.parquet")
     with pytest.raises(EcgsynthError, match="damaged"):
         formats.read(tmp_path / "set.parquet")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_table_of_others_with_lines_longer_than_a_block_is_read(
+    tmp_path: Path, separator: str
+) -> None:
+    names = ["fs", *(f"ecg_{k}" for k in range(40_000))]
+    rows = [["360", *["0.125"] * 40_000], ["360", *["-0.00000000000000000000000001"] * 40_000]]
+    text = "".join(separator.join(row) + "\n" for row in (names, *rows))
+    (tmp_path / "long.csv").write_text(text)
+    ecg = formats.read(tmp_path / "long.csv")
+    assert ecg.signal.shape == (2, 1, 40_000)
+    assert (ecg.signal[0] == 0.125).all()

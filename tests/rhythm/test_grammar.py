@@ -154,3 +154,10 @@ def test_whatever_is_written_is_a_rhythm_or_a_sentence(words: list[str]) -> None
         sentence = str(problem)
     assert not sentence or sentence.endswith((".", "?"))
     assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("text", ["sinus with pvc 5 % with pac 5 %", "sinus 60 s ; sinus x"])
+def test_a_word_is_not_suggested_in_its_own_place(text: str) -> None:
+    with pytest.raises(EcgsynthError) as caught:
+        make_rhythm(text, seconds=40)
+    assert "did you mean" not in str(caught.value)

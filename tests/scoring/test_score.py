@@ -294,3 +294,34 @@ def test_annotations_of_mitbih_beside_themselves_are_counted_as_wfdb_counts_them
     assert [found["201"].fractions[group]["sensitivity"] for group in sve] == [
         (21, 21), (3, 3), (3, 4)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["folders", "mappings", "tables"])
+def test_two_records_with_names_of_their_own_are_not_compared(tmp_path: Path, kind: str) -> None:
+    test, truth = {"a": [1000]}, {"b": [1000]}
+    records = folder_of(tmp_path / "y", "atr", b=BEATS)
+    paths = {
+        "folders": (folder_of(tmp_path / "x", "qrs", a=BEATS), records),
+        "mappings": (test, truth),
+        "tables": (tmp_path / "t.csv", records),
+    }  # fmt: skip
+    (tmp_path / "t.csv").write_text("record,sample\na,1000\n")
+    with pytest.raises(EcgsynthError, match="no record has both: b in the truth, a in what"):
+        es.score(*paths[kind], fs=360, start_s=0)
+
+
+def test_files_of_two_names_are_compared_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder_of(tmp_path, "atr", a=BEATS, b=BEATS)
+    assert qrs(es.score(tmp_path / "a.atr", tmp_path / "b.atr", start_s=0)) == (1, 1)
+    assert "a is compared with b; if these are two records" in caplog.text
+
+
+def test_beats_out_of_order_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    result = es.score([300, 100, 200], [100, 200, 300], fs=360, start_s=0)
+    assert qrs(result)[0] < 1
+    assert "the detected annotations are not in order of time" in caplog.text
+    caplog.clear()
+    assert qrs(es.score([300, 100, 200], [100, 200, 300], fs=360, start_s=0, quirks=False))[0] == 1
+    assert not caplog.text

@@ -108,3 +108,18 @@ def test_pieces_of_real_records_are_those_of_the_whole(name: str) -> None:
     assert lazy.annotations == whole.annotations and len(lazy.annotations) > 1000
     for start, stop in ((0, 1), (1, 2), (12_345, 12_350), (649_999, 650_000), (333, 99_998)):
         np.testing.assert_array_equal(lazy.read(start, stop), whole.signal[:, start:stop])
+
+
+@pytest.mark.parametrize("piece", [("x", 5), (0.5, 2), (0, 1e3), (True, 5), (5, [7])])
+def test_piece_that_no_whole_numbers_bound_is_refused(recording: Recording, piece: tuple) -> None:
+    for read in (recording.read, recording.piece, recording.annotations.between):
+        with pytest.raises(EcgsynthError, match="sample must be a whole number"):
+            read(*piece)
+
+
+@pytest.mark.parametrize("rows", [[0, 99], "x", [0.5], [True], None])
+def test_annotations_that_are_not_there_are_refused(recording: Recording, rows: object) -> None:
+    if rows is None:
+        rows = {"a": 1}
+    with pytest.raises(EcgsynthError, match="there are 4 annotations"):
+        recording.annotations.select(rows)  # type: ignore[arg-type]

@@ -70,3 +70,13 @@ def test_plot_says_what_is_doubtful_of_a_record(
     assert done.code == 0, done.err
     assert words in caplog.text
     assert bool(caplog.messages) == bool(words)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan])
+def test_infinite_samples_have_no_height(odd: float) -> None:
+    signal = np.array(RECORD.signal)
+    signal[:, 0, ::7] = odd
+    assert unit_problem(replace(RECORD, signal=signal)) == ""
+    signal[:] = odd
+    assert unit_problem(replace(RECORD, signal=signal)) == ""

@@ -15,6 +15,7 @@ from ecgsynth.classification.classifier import BeatClassifier, usable_leads
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.reference_models.voting import delineate_together
 from ecgsynth.formats import open_record, read, record_files
+from ecgsynth.formats.wfdb import LONG_S
 from ecgsynth.formats.wfdb.folder import record_names
 from ecgsynth.formats.wfdb.reader import open_recording
 from ecgsynth.signals.leads import standard_leads
@@ -93,8 +94,11 @@ def recordings_at(
         return
     ecg = read(path)
     _check_length(path, ecg.spec.seconds, shortest_s)
+    # A folder of ecgsynth has a record for each long item: annotations are named as its files.
+    named = names if len(names) == len(ecg) and ecg.spec.seconds >= LONG_S else []
     for item in range(len(ecg)):
-        yield Recording.of(ecg, item)
+        one = Recording.of(ecg, item)
+        yield replace(one, name=named[item]) if named else one
 
 
 def _check_length(path: Path, seconds: float, shortest_s: float) -> None:

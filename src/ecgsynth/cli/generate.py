@@ -78,10 +78,13 @@ def contexts_of(values: list[str] | None) -> dict[str, float | str]:
     ------
     EcgsynthError: a word is no name with a value.
     """
+    from ecgsynth.arguments import check_once
     from ecgsynth.errors import EcgsynthError
 
+    pairs = [part.strip() for value in values or () for part in value.split(",") if part.strip()]
+    check_once((pair.partition("=")[0] for pair in pairs), "the context")
     fixed: dict[str, float | str] = {}
-    for pair in names_of(values):
+    for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not value:
             raise EcgsynthError(

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import check_mapping, check_names, quote
+from ecgsynth.arguments import check_mapping, check_names, check_once, quote
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.recording import Recording
@@ -193,8 +193,10 @@ def _pairs(wanted: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
         given = check_mapping(wanted, "leads", "{'II': 'MLII'}")
         names = check_names([*given], "leads")
         return dict(zip(names, check_names([*given.values()], "leads"), strict=True))
+    texts = check_names([wanted] if isinstance(wanted, str) else wanted, "leads")
+    check_once((text.partition("=")[0].strip() for text in texts), "the lead")
     found: dict[str, str] = {}
-    for text in check_names([wanted] if isinstance(wanted, str) else wanted, "leads"):
+    for text in texts:
         lead, _, its = text.partition("=")
         found[lead.strip()] = (its or lead).strip()
     return found

@@ -104,7 +104,8 @@ class Csv(Format):
             with open(path, encoding="utf-8", newline="") as file:
                 for line in file:
                     if not line.startswith("#"):
-                        header = next(csv.reader(chain([line], file)))
+                        if any(text.startswith(FACTS) for text in head):
+                            header = next(csv.reader(chain([line], file)))
                         break
                     head.append(line.rstrip("\r\n"))
         except (OSError, UnicodeDecodeError, csv.Error) as problem:

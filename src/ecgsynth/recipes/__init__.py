@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -128,6 +129,9 @@ def _unfolded_size(node: Any, known: dict[int, float]) -> float:
         known[id(node)] = math.inf  # of a node that stands in itself
         parts: list[Any] = []
         if isinstance(node.value, list):
+            keys = Counter(str(part[0].value) for part in node.value if isinstance(part, tuple))
+            if twice := [key for key, count in keys.items() if count > 1]:
+                raise ValueError(f"the key {quote(twice[0])} is there twice")
             for part in node.value:  # a mapping has pairs
                 parts += part if isinstance(part, tuple) else [part]
         known[id(node)] = 1 + sum(_unfolded_size(part, known) for part in parts)

@@ -56,7 +56,7 @@ class Place:
         if token is None:
             return fault(len(self.text.rstrip()) + 1, f"the text ends, and {what} is expected")
         close = get_close_matches(token.text.lower(), list(known), n=1, cutoff=0.6)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
+        hint = f"; did you mean '{close[0]}'?" if close and close[0] != token.text.lower() else ""
         return fault(token.column, f"'{token.text}' stands where {what} is expected{hint}")
 
 

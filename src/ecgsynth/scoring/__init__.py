@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import numpy as np
+
 from ecgsynth.arguments import check_names, check_rate, check_text
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.scoring.beats import compare_beats
@@ -58,10 +60,7 @@ def score(
     refs = sides_of(truth, wanted, TRUTH)
     named = check_text(annotator, "the annotator").removeprefix(".")
     tests = sides_of(detected, named, truth=truth)
-    if len(refs) == len(tests) == 1:  # files of one record may have two names
-        (ref,), (test,) = refs.values(), tests.values()
-        name = ref.record or test.record
-        refs, tests = {name: ref}, {name: test}
+    refs, tests = _one_record(refs, tests)
     both = sorted({*refs} & {*tests} - {*excluded})
     left_out = {
         NO_TEST: sorted({*refs} - {*tests} - {*excluded}),
@@ -80,6 +79,25 @@ def score(
     return Performance(records, rules, {why: names for why, names in left_out.items() if names})
 
 
+def _one_record(
+    refs: dict[str, Side], tests: dict[str, Side]
+) -> tuple[dict[str, Side], dict[str, Side]]:
+    """The truth and the test of one record under one name, also where files have two names."""
+    if not len(refs) == len(tests) == 1:
+        return refs, tests
+    (ref,), (test,) = refs.values(), tests.values()
+    differ = bool(ref.record and test.record) and ref.record != test.record
+    if differ and ref.named and test.named:
+        return refs, tests
+    if differ:
+        log.warning(
+            "%s is compared with %s; if these are two records, the figures mean nothing.",
+            test.record, ref.record,
+        )  # fmt: skip
+    name = ref.record or test.record
+    return {name: ref}, {name: test}
+
+
 def _compare(
     name: str, test: Side, truth: Side, stated: float | None, rules: Rules
 ) -> RecordPerformance:
@@ -93,6 +111,13 @@ def _compare(
     alg, ref = test.read(fs), truth.read(fs)
     if not rules.quirks:
         alg, ref = in_order(alg), in_order(ref)
+    for what, notes in (("detected", alg), ("true", ref)):
+        if (np.diff(notes.sample) < 0).any():
+            log.warning(
+                "%s: the %s annotations are not in order of time, and as in WFDB's programs some "
+                "are lost; sort them, or add --no-quirks (quirks=False).",
+                name or "the record", what,
+            )  # fmt: skip
     return RecordPerformance(
         name, fs, compare_beats(alg, ref, period, rules), compare_runs(alg, ref, period, rules),
         compare_episodes(alg, ref, period, rules), compare_measurements(alg, ref, period, rules),

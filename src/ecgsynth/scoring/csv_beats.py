@@ -19,8 +19,8 @@ NORMAL = "N"
 Rows = list[tuple[float, str]]
 
 
-def read_table(path: Path) -> tuple[dict[str, Rows], bool]:
-    """Record -> (position, label) of its beats, and whether positions are in seconds.
+def read_table(path: Path) -> tuple[dict[str, Rows], bool, bool]:
+    """Record -> (position, label) of its beats; whether these are in s; whether it names records.
 
     A table without `record` is one record, named as the file. Lines that begin with # are comments.
 
@@ -38,7 +38,7 @@ def read_table(path: Path) -> tuple[dict[str, Rows], bool]:
         ) from None
 
 
-def _parse(reader: csv.DictReader[str], path: Path) -> tuple[dict[str, Rows], bool]:
+def _parse(reader: csv.DictReader[str], path: Path) -> tuple[dict[str, Rows], bool, bool]:
     columns = reader.fieldnames or []
     place = next((name for name in ("sample", "time_s") if name in columns), None)
     if place is None:
@@ -61,7 +61,7 @@ def _parse(reader: csv.DictReader[str], path: Path) -> tuple[dict[str, Rows], bo
         label = bare((row.get("label") or "").strip()) or NORMAL
         name = bare(row["record"] or "") if "record" in columns else path.stem
         found.setdefault(name, []).append((at, label))
-    return found, place == "time_s"
+    return found, place == "time_s", "record" in columns
 
 
 def to_annotations(rows: Rows, fs: float | None) -> Annotations:

@@ -33,7 +33,8 @@ class Side:
 
     read: gives them at a rate, Hz, as they stand in the file. rate: Hz, of the ticks; None where it
     is not stated. folder: where a header may lie; None for objects of Python. fs, length: of the
-    record, where they are known; Hz and samples.
+    record, where they are known; Hz and samples. named: whether `record` is its name for sure, as
+    in a folder, a mapping or a column; a single file may be called anything.
     """
 
     record: str
@@ -42,6 +43,7 @@ class Side:
     folder: Path | None = None
     fs: float | None = None
     length: int = 0
+    named: bool = False
 
 
 def sides_of(
@@ -57,7 +59,10 @@ def sides_of(
     EcgsynthError: there are no annotations, or several annotators to choose from.
     """
     if isinstance(source, Mapping):
-        return {str(name): replace(_object(one), record=str(name)) for name, one in source.items()}
+        return {
+            str(name): replace(_object(one), record=str(name), named=True)
+            for name, one in source.items()
+        }
     if not isinstance(source, str | Path):
         return {"": _object(source)}
     path = check_path(source, "what is compared")
@@ -124,13 +129,14 @@ def _annotations(path: Path, record: str) -> Side:
 
 
 def _table(path: Path) -> dict[str, Side]:
-    records, seconds = read_table(path)
+    records, seconds, named = read_table(path)
 
     def side(name: str) -> Side:
         rows = records[name]
         return Side(
-            name, lambda fs: to_annotations(rows, fs if seconds else None), None, path.parent
-        )
+            name, lambda fs: to_annotations(rows, fs if seconds else None), None, path.parent,
+            named=named,
+        )  # fmt: skip
 
     return {name: side(name) for name in records}
 
@@ -181,7 +187,7 @@ def _folder(folder: Path, annotator: str) -> dict[str, Side]:
         name = path.relative_to(folder).as_posix().removesuffix(f".{annotator}")
         record = record_of(path)
         found[name] = _annotations(path, name) if record is None else _recording(record, name)
-    return found
+    return {name: replace(one, named=True) for name, one in found.items()}
 
 
 def rate_of(truth: Side, test: Side, fs: float | None) -> tuple[float, int]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.arguments import (
+    MOST,
     check_instance,
     check_integer,
     check_names,
@@ -112,8 +113,19 @@ class Annotations:
     __hash__ = None  # type: ignore[assignment]
 
     def select(self, rows: NDArray[Any]) -> Annotations:
-        """These annotations alone; rows: numbers or a mask."""
-        rows = np.arange(len(self))[rows]
+        """These annotations alone; rows: numbers or a mask.
+
+        Raises
+        ------
+        EcgsynthError: rows are neither, or one is not there.
+        """
+        try:
+            rows = np.atleast_1d(np.arange(len(self))[rows])
+        except (IndexError, TypeError, ValueError):
+            raise EcgsynthError(
+                f"there are {len(self):,} annotations, numbered from 0; choose some by numbers or "
+                f"a mask of all, not by {quote(rows)}."
+            ) from None
         columns: dict[str, Any] = {
             name: getattr(self, name)[rows] if len(getattr(self, name)) else _empty()
             for name in ("sample", "symbol", "channel", "subtype", "number")
@@ -122,7 +134,9 @@ class Annotations:
         return Annotations(**columns, note=note)
 
     def between(self, start: int, stop: int) -> Annotations:
-        """Those from one sample up to another, counted from `start`."""
+        """Those from one sample up to another, whole numbers, counted from `start`."""
+        start = check_integer(start, "the first sample", -MOST)
+        stop = check_integer(stop, "the last sample", -MOST)
         part = self.select((self.sample >= start) & (self.sample < stop))
         return replace(part, sample=part.sample - start)
 
@@ -214,7 +228,8 @@ class Recording:
         ------
         EcgsynthError: the piece does not lie within the recording, or a file is damaged.
         """
-        stop = self.samples if stop is None else stop
+        start = check_integer(start, "the first sample", -MOST)
+        stop = self.samples if stop is None else check_integer(stop, "the last sample", -MOST)
         if not 0 <= start <= stop <= self.samples:
             raise EcgsynthError(
                 f"samples {start} to {stop} do not lie within {self.name or 'the recording'}, "
@@ -223,12 +238,11 @@ class Recording:
         return np.ascontiguousarray(self.data[:, start:stop], np.float32)
 
     def piece(self, start: int, stop: int) -> Recording:
-        """A part of the time as a recording of its own, with its annotations."""
+        """A part of the time as a recording of its own, with its annotations; see `read`."""
+        data = self.read(start, stop)
         began = None if self.start is None else self.start + timedelta(seconds=start / self.fs)
-        return replace(
-            self, data=self.read(start, stop), annotations=self.annotations.between(start, stop),
-            start=began,
-        )  # fmt: skip
+        notes = self.annotations.between(start, start + data.shape[1])
+        return replace(self, data=data, annotations=notes, start=began)
 
     def chunks(self, seconds: float) -> Iterator[Recording]:
         """The recording in pieces of so many seconds along time, the last one shorter."""

@@ -64,7 +64,7 @@ def unit_problem(ecg: Ecg) -> str:
     if ecg.spec.unit != "mV" or not len(ecg):
         return ""
     some = ecg.signal[:: len(ecg) // LOOKED_AT + 1]
-    missing = np.isnan(some)
+    missing = ~np.isfinite(some)
     spans = np.where(missing, -np.inf, some).max(2) - np.where(missing, np.inf, some).min(2)
     heights = spans.max(1)
     if not (heights >= 0).any():  # an item without any sample has no height

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 SEPARATORS = (",", ";", "\t")
 
+CELL = 32
+"""Most bytes of a cell, on the average."""
+
 WITH_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 """A number as many countries write it."""
 
@@ -51,6 +54,7 @@ class CsvCells:
         if not any(names):
             raise damaged(path, "it holds no line of names")
         self.rows = first is not None
+        self._block = max(1 << 20, CELL * len(names), 2 * len(line))  # holds the longest line
         if first is not None and len(first) == len(names) + 1:
             names = [*names, ""] if not first[-1].strip() else ["", *names]
         self.names = names
@@ -77,7 +81,8 @@ class CsvCells:
         import pyarrow as pa
         from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
 
-        places = [str(self.names.index(name)) for name in names]
+        place = {name: str(k) for k, name in reversed([*enumerate(self.names)])}  # the first one
+        places = [place[name] for name in names]
         if not self.rows:
             return pa.table({place: pa.array([], kind) for place in places})
         nothing = [*ConvertOptions().null_values, "None", "none"]
@@ -85,7 +90,9 @@ class CsvCells:
             return read_csv(
                 self.path,
                 ReadOptions(
-                    skip_rows=self._skipped, column_names=[str(k) for k in range(len(self.names))]
+                    skip_rows=self._skipped,
+                    column_names=[str(k) for k in range(len(self.names))],
+                    block_size=self._block,
                 ),
                 ParseOptions(
                     delimiter=self.separator,

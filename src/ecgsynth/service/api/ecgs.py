@@ -13,12 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import contract
 from ecgsynth.service.api import prometheus, responses
+from ecgsynth.service.api.json_body import JsonRoute
 from ecgsynth.service.api.problems import Problem
 from ecgsynth.service.middleware.logs import collect_warnings
 from ecgsynth.service.models.store import Loaded
 from ecgsynth.signals.ecg import Ecg
 
-router = APIRouter(prefix="/v1", tags=["ecgs"])
+router = APIRouter(prefix="/v1", tags=["ecgs"], route_class=JsonRoute)
 
 STEP = 1024
 """Items per step of a large request."""
