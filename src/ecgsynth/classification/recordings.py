@@ -15,9 +15,9 @@ from ecgsynth.classification.classifier import BeatClassifier, usable_leads
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.reference_models.voting import delineate_together
 from ecgsynth.formats import open_record, read, record_files
-from ecgsynth.formats.wfdb import LONG_S
 from ecgsynth.formats.wfdb.folder import record_names
 from ecgsynth.formats.wfdb.reader import open_recording
+from ecgsynth.formats.wfdb.writer import LONG_S
 from ecgsynth.signals.leads import standard_leads
 from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
