@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgsynth.formats.wfdb.annotations import SKIP, SUBTYPE, SYMBOLS, TEXT
-from ecgsynth.signals.recording import Annotations
+from ecgsynth.signals.annotations import Annotations
 
 CODES = {symbol: code for code, symbol in SYMBOLS.items()}
 

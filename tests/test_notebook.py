@@ -14,7 +14,8 @@ from tiny import tiny_run
 import ecgsynth as es
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.judge import evaluate
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.annotations import Annotations
+from ecgsynth.signals.recording import Recording
 from ecgsynth.synthesizer import Synthesizer, shipped_models
 
 LONGEST = 300

@@ -36,8 +36,8 @@ from ecgsynth.noise import add_recording_noise
 from ecgsynth.noise.sources import Recorded
 from ecgsynth.progress import recordings
 from ecgsynth.scoring import score
+from ecgsynth.signals.annotations import Annotations
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.recording import Annotations
 
 KEPT = Path(__file__).resolve().parents[1] / "results" / "detectors.json"
 

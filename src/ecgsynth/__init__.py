@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "Annotations": "signals.recording",
+    "Annotations": "signals.annotations",
     "Card": "synthesizer",
     "Ecg": "signals.ecg",
     "EcgsynthError": "errors",
@@ -62,11 +62,11 @@ if TYPE_CHECKING:
     from ecgsynth.rhythm.replay import replay as replay
     from ecgsynth.scoring import Performance as Performance
     from ecgsynth.scoring import score as score
+    from ecgsynth.signals.annotations import Annotations as Annotations
     from ecgsynth.signals.ecg import Ecg as Ecg
     from ecgsynth.signals.ecg import concatenate as concatenate
     from ecgsynth.signals.marks import Marks as Marks
     from ecgsynth.signals.paper import draw as draw
-    from ecgsynth.signals.recording import Annotations as Annotations
     from ecgsynth.signals.recording import Recording as Recording
     from ecgsynth.signals.spec import Spec as Spec
     from ecgsynth.simulator.drawing import draw_rhythm as draw_rhythm

@@ -38,7 +38,8 @@ from ecgsynth.datasets import store
 from ecgsynth.errors import DamagedFileError, EcgsynthError
 from ecgsynth.formats import write
 from ecgsynth.scoring.figures import ectopic_of
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.annotations import Annotations
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.vocabulary import AAMI_CLASSES
 from ecgsynth.simulator.records import Noise, simulate_record
 

@@ -20,10 +20,11 @@ from ecgsynth.completion.complete import plan
 from ecgsynth.completion.known import KnownPart
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.acquisition import acquisition
+from ecgsynth.signals.annotations import Annotations
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.events import R
 from ecgsynth.signals.rates import at_rate
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.synthetic_parts import mask_of, read_text, stretches_of, text_of
 from ecgsynth.signals.vocabulary import LEADS_12, limb_leads

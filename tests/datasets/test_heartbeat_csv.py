@@ -15,8 +15,9 @@ from ecgsynth.datasets import load
 from ecgsynth.datasets.heartbeat_csv import PUBLISHED, HeartbeatCsv, parts
 from ecgsynth.datasets.heartbeat_csv.parts import parts_of
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.annotations import Annotations
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.recording import Recording
 
 RECORDS = (100, 101, 102, 124, 201, 202)
 """The phantom's: of train, validation and test, one paced without MLII, and one man's two."""

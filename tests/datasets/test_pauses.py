@@ -11,7 +11,8 @@ from wfdb_files import annotated, write_record
 
 from ecgsynth.datasets import load, store
 from ecgsynth.datasets.rr import GAP_S, LONGEST_S, rr_at
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.annotations import Annotations
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 
 FS = 100.0

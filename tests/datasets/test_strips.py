@@ -15,7 +15,8 @@ from ecgsynth.datasets.strips import Strips
 from ecgsynth.datasets.strips.cutting import FLAT, MISSING, SILENT, cut_strips
 from ecgsynth.datasets.svdb import SPLITS as SVDB
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.annotations import Annotations
+from ecgsynth.signals.recording import Recording
 from ecgsynth.training.data.checks import check_training_set
 from ecgsynth.training.data.events import known_events
 

@@ -13,8 +13,9 @@ from ecgsynth.datasets import store
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import write
 from ecgsynth.formats.wfdb.reader import open_recording, read_recording
+from ecgsynth.signals.annotations import Annotations
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.spec import Spec
 
 LEADS = ("I", "II")

@@ -12,7 +12,8 @@ from ecgsynth.cli.options import Seed, complete_model, names_of
 from ecgsynth.cli.targets import Force, check_targets
 
 if TYPE_CHECKING:
-    from ecgsynth.signals.recording import Annotations, Recording
+    from ecgsynth.signals.annotations import Annotations
+    from ecgsynth.signals.recording import Recording
 
 
 def complete(

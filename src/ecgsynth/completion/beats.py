@@ -13,6 +13,7 @@ from ecgsynth.evaluation.reference_models.delineation import SHORTEST_S
 from ecgsynth.evaluation.reference_models.events import IRREGULAR, find_events
 from ecgsynth.rhythm.makers import fibrillation, sinus
 from ecgsynth.rhythm.parameters import measure_rhythms
+from ecgsynth.signals.annotations import Annotations
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.events import (
     EVENT,
@@ -26,7 +27,6 @@ from ecgsynth.signals.events import (
     events_of,
 )
 from ecgsynth.signals.marks import Marks
-from ecgsynth.signals.recording import Annotations
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 

@@ -19,10 +19,11 @@ from ecgsynth.completion.pieces import DRAWS, Completer, Piece
 from ecgsynth.completion.windows import find_sampler
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.rhythm.prior import HEART_RATE
+from ecgsynth.signals.annotations import Annotations
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
 from ecgsynth.signals.events import marks_of
 from ecgsynth.signals.marks import Marks
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 from ecgsynth.synthesizer.rates import with_rate

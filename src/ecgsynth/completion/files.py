@@ -17,8 +17,9 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import contract, format_for, write
 from ecgsynth.formats.stream import InPieces, Steps
 from ecgsynth.formats.wfdb.annotations import read_annotations
+from ecgsynth.signals.annotations import Annotations
 from ecgsynth.signals.ecg import SYNTHETIC
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.recording import Recording
 
 log = logging.getLogger("ecgsynth")
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ecgsynth.datasets import ludb, people
 from ecgsynth.datasets.qtdb import files as qtdb_files
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.annotations import Annotations
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.vocabulary import FIDUCIALS
 
 log = logging.getLogger("ecgsynth")

@@ -15,9 +15,10 @@ from ecgsynth.datasets.mitbih import MitBih
 from ecgsynth.datasets.mitbih.files import FS
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import DATASETS
+from ecgsynth.signals.annotations import Annotations
 from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
 from ecgsynth.signals.noise import add_noise
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.rr import with_partial_mean
 from ecgsynth.signals.spec import Spec
 from ecgsynth.simulator import records

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.formats import cells, stream
+from ecgsynth.signals.annotations import Annotations
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.synthetic_parts import text_of
 from ecgsynth.signals.vocabulary import is_rhythm
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.stream import InPieces, Steps
 from ecgsynth.signals.acquisition import acquisition
+from ecgsynth.signals.annotations import Annotations
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import is_rhythm
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.scoring.rules import CLASSES, ENDLESS, O, Period, Rules, X
 from ecgsynth.scoring.track import Track, read_track
-from ecgsynth.signals.recording import Annotations
+from ecgsynth.signals.annotations import Annotations
 
 
 @dataclass

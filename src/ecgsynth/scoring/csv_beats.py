@@ -11,7 +11,7 @@ import numpy as np
 from ecgsynth.errors import DamagedFileError, EcgsynthError
 from ecgsynth.formats.cells import bare
 from ecgsynth.scoring.rules import ENDLESS
-from ecgsynth.signals.recording import Annotations
+from ecgsynth.signals.annotations import Annotations
 
 NORMAL = "N"
 """The label of beats in a table without labels."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ecgsynth.scoring.rules import ENDLESS, Period, Rules
 from ecgsynth.scoring.track import VF_OFF, VF_ON
-from ecgsynth.signals.recording import Annotations
+from ecgsynth.signals.annotations import Annotations
 
 KINDS = ("AF", "VF", "ST")
 

@@ -15,8 +15,9 @@ from ecgsynth.formats import open_record, record_of
 from ecgsynth.formats.wfdb.annotations import read_annotations
 from ecgsynth.formats.wfdb.header import Header, read_header
 from ecgsynth.scoring.csv_beats import read_table, to_annotations
+from ecgsynth.signals.annotations import Annotations
 from ecgsynth.signals.columns import number_array
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.recording import Recording
 
 TRUTH = "atr"
 """The annotator of the truth, where none is named."""

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 
 from ecgsynth.scoring.rules import ENDLESS, Period, Rules
-from ecgsynth.signals.recording import Annotations
+from ecgsynth.signals.annotations import Annotations
 
 MEASURE = "="
 NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ecgsynth.arguments import check_flag, check_number, check_text
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.recording import Annotations
+from ecgsynth.signals.annotations import Annotations
 
 CLASSES = "NSVFQOX"
 """Rows of a table of beats; its columns are the same letters, small. O: no beat in the other file.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.scoring.rules import ENDLESS, ESCAPE, F, N, Period, Q, Rules, S, V
 from ecgsynth.scoring.track import NOISE, UNREADABLE, VF_OFF, VF_ON
-from ecgsynth.signals.recording import Annotations
+from ecgsynth.signals.annotations import Annotations
 
 LONGEST = 6
 """Longer runs count as this long; so do episodes of fibrillation."""

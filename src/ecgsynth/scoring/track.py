@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ecgsynth.scoring.rules import ENDLESS, Rules
-from ecgsynth.signals.recording import Annotations
+from ecgsynth.signals.annotations import Annotations
 
 NOISE, VF_ON, VF_OFF = "~", "[", "]"
 

@@ -9,7 +9,8 @@ import numpy as np
 from ecgsynth.datasets import store
 from ecgsynth.datasets.leads import choose_leads, read_annotated
 from ecgsynth.errors import DamagedFileError, EcgsynthError
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.annotations import Annotations
+from ecgsynth.signals.recording import Recording
 
 FS = 360.0
 

@@ -23,8 +23,9 @@ from ecgsynth.formats.wfdb.header import (
     read_header,
 )
 from ecgsynth.formats.wfdb.samples import frames_held, frames_of, read_samples
+from ecgsynth.signals.annotations import Annotations
 from ecgsynth.signals.filters import resample
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.units import per_mv
 
 MOST_EMPTY = 250_000_000
