@@ -17,9 +17,13 @@ from ecgsynth.registry import DATASETS
 from ecgsynth.settings import Settings, TopLevelSettings
 from ecgsynth.signals.ecg import Ecg
 
+OF_A_FILE = {"fs", "leads", "unit"}
+"""Settings of a file, as of `ecgsynth.read`."""
+
 
 class Real(Data):
-    """The real set: a data set's `name` and `split` with its settings, or a `file`."""
+    """The real set: a data set's `name` and `split` with its settings, or a `file`, with `fs`,
+    `leads` and `unit` where it leaves them open."""
 
     name: str = ""
     file: str = ""
@@ -28,8 +32,8 @@ class Real(Data):
     def _check_one_source(self) -> Real:
         if bool(self.name) == bool(self.file):
             raise ValueError("takes either the name of a data set or a file")
-        if self.file and self.settings:
-            raise ValueError(f"of a file has no setting {', '.join(self.settings)}")
+        if self.file and (other := self.settings.keys() - OF_A_FILE):
+            raise ValueError(f"of a file has no setting {', '.join(sorted(other))}")
         return self
 
     def load(self) -> Ecg:
@@ -39,7 +43,9 @@ class Real(Data):
         ------
         EcgsynthError: there is no such file, data set or split, or its recordings are not here.
         """
-        return read(self.file) if self.file else load(self.name, self.split, **self.settings)
+        if self.file:
+            return read(self.file, **self.settings)
+        return load(self.name, self.split, **self.settings)
 
 
 class Share(Settings):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecgsynth.cli.options import Overrides, complete_recipe
+from ecgsynth.cli.options import Fs, Overrides, Unit, complete_recipe
 from ecgsynth.cli.targets import Force, check_targets
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ def augment(
     to: Annotated[str, typer.Option("--to", help="A {formats} [named after RECIPE].")] = "",
     source: Annotated[str, typer.Option("--from", help="Real items: a file or folder, instead of "
                                         "the plan's data.")] = "",
+    fs: Fs = None,
+    unit: Unit = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, make nothing.")]
     = False,
     force: Force = False,
@@ -49,7 +51,8 @@ def augment(
         )
     content = read_recipe(recipe, overrides or [], "augmentation")
     if source:
-        content["data"] = {"file": source}
+        stated = {"fs": fs, "unit": unit}
+        content["data"] = {"file": source} | {k: v for k, v in stated.items() if v is not None}
     plan = Plan.from_dict(content)
     if plan.data is None:
         raise EcgsynthError(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ecgsynth.cli.options import names_of
+from ecgsynth.cli.options import Fs, Unit, names_of
 from ecgsynth.cli.targets import Force, check_targets
 
 
@@ -19,6 +19,8 @@ def convert(
                       "lead of the file is, as in ECG1=MLII.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read everything, name what would be "
                        "lost, and write nothing.")] = False,
+    fs: Fs = None,
+    unit: Unit = None,
     force: Force = False,
 ) -> None:  # fmt: skip
     """Convert ECG from any format to any other.
@@ -34,7 +36,7 @@ def convert(
     from ecgsynth.formats.convert import convert as convert_files
 
     check_targets(to, force=force)
-    found = convert_files(source, to, _pairs(rename), dry_run)
+    found = convert_files(source, to, _pairs(rename), dry_run, fs=fs, unit=unit)
     for sentence in found.losses():
         typer.echo(sentence)
     for row in found.rows:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecgsynth.cli.options import Seed, complete_metrics, names_of
+from ecgsynth.cli.options import Fs, Seed, Unit, complete_metrics, names_of
 from ecgsynth.cli.targets import Force, check_targets
 
 if TYPE_CHECKING:
     from ecgsynth.evaluation.report import Report
+    from ecgsynth.signals.ecg import Ecg
 
 
 def evaluate(
@@ -35,6 +36,8 @@ def evaluate(
                          "for all later evaluations; 10 to 20 minutes.")] = None,
     show_real: Annotated[bool, typer.Option("--show-real", help="Draw real traces of a private "
                          "source too.")] = False,
+    fs: Fs = None,
+    unit: Unit = None,
     seed: Seed = 0,
     to: Annotated[Path, typer.Option("--to", help="Report, .html (and .json) or .json.")]
     = Path("report.html"),
@@ -59,15 +62,25 @@ def evaluate(
     from ecgsynth.formats import read_silently
 
     check_targets(*files_of(to), force=force or bool(calibrate))
-    ecg = read_silently(synthetic)  # `evaluate` warns of a doubtful unit
+    # `evaluate` warns of a doubtful unit
+    ecg = read_silently(synthetic, fs=fs, unit=unit)
+
+    def real(name: str) -> Ecg | str:
+        """The set in a file whose rate or unit was named; other names as they are."""
+        named = (fs or unit) and Path(name).is_file()
+        return read_silently(name, fs=fs, unit=unit) if named else name
+
     if calibrate:
-        learned = training_set(ecg, train)
+        learned = training_set(ecg, real(train))
         typer.echo(learned.why)
         if learned.items is None:
             raise EcgsynthError("floors and ceilings need a training set; name it with --train.")
         source, settings = (against, {}) if against else check_heldout(ecg.card)
-        real = load_real(source, ecg.spec, settings)
-        _, done = measure_controls(real, learned.items, ecg.spec, calibrate, quick=quick, seed=seed)
+        found = real(source)
+        items = load_real(found, ecg.spec, settings) if isinstance(found, str) else found
+        _, done = measure_controls(
+            items, learned.items, ecg.spec, calibrate, quick=quick, seed=seed
+        )
         sizes = ", ".join(f"{name} {count}" for name, count in done.counts.items())
         typer.echo(f"floors and ceilings of {source} at {sizes} items are in the cache")
         return
@@ -75,7 +88,14 @@ def evaluate(
         check_heldout(ecg.card)
     names = names_of(metrics) or None
     report = judge(
-        ecg, against, train, new_patients or None, names, quick=quick, full=full, seed=seed
+        ecg,
+        real(against),
+        real(train),
+        real(new_patients) or None,
+        names,
+        quick=quick,
+        full=full,
+        seed=seed,
     )
     if not report.rows:
         reasons = "; ".join(dict.fromkeys(report.left_out.values()))

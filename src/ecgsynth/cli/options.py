@@ -25,6 +25,18 @@ Window = Annotated[
     str,
     typer.Option("--window", metavar="SAMPLES", help="The setting `window`, as in 90,110."),
 ]
+Leads = Annotated[
+    list[str] | None,
+    typer.Option("--leads", metavar="NAMES", help="Leads to take, as in II,V5 [all]."),
+]
+Fs = Annotated[
+    float | None,
+    typer.Option("--fs", metavar="HZ", help="The rate of a table that states none, as in 360."),
+]
+Unit = Annotated[
+    str | None,
+    typer.Option("--unit", metavar="UNIT", help="The unit of a table's numbers: mV, uV, V [mV]."),
+]
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Other settings.")]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ecgsynth.cli.options import names_of
+from ecgsynth.cli.options import Fs, Leads, Unit, names_of
 from ecgsynth.cli.targets import Force, check_targets
 
 
@@ -18,6 +18,9 @@ def plot(
     item: Annotated[list[str] | None, typer.Option("--item", metavar="NUMBERS", help="Items, as in "
                     "0,3.")] = None,
     title: Annotated[str, typer.Option("--title", help="The heading [the set's source].")] = "",
+    leads: Leads = None,
+    fs: Fs = None,
+    unit: Unit = None,
     force: Force = False,
 ) -> None:  # fmt: skip
     """Draw ECG on ECG paper, or the curves of a run.
@@ -36,7 +39,7 @@ def plot(
 
         draw_run(Path(what), to)
     else:
-        ecg = read(what)
+        ecg = read(what, leads=names_of(leads) or None, fs=fs, unit=unit)
         items = _numbers(item)
         draw(ecg, to, items=items, title=title or None)
         if fills_sheet(ecg.spec) and items is None and len(ecg) > 1:

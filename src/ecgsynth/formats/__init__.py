@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ecgsynth.arguments import check_instance, check_path, quote
+from ecgsynth.arguments import (
+    check_instance,
+    check_names,
+    check_path,
+    check_rate,
+    check_text,
+    quote,
+)
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import check_writable, describe_read_errors
 from ecgsynth.formats import contract, stream
 from ecgsynth.formats.contract import Format as Format
 from ecgsynth.formats.folders import folder_of
+from ecgsynth.formats.foreign.items import TableOptions
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.leads import choose_leads
 from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.spec import Spec
-from ecgsynth.signals.units import scale_problem, unit_problem
+from ecgsynth.signals.units import NORMALISED, scale_problem, standard_unit, unit_problem
 
 log = logging.getLogger("ecgsynth")
 
@@ -118,6 +127,14 @@ def _format_at(path: Path) -> type[Format]:
                 kind = contract.kind_at(file)
                 if kind is not None and kind.one_record:
                     return folder_of(kind)
+    sharing = [
+        k.title for k in contract.every().values() if path.suffix.lower() in k.shared_endings
+    ]
+    if sharing and path.is_file():
+        raise EcgsynthError(
+            f"{path} holds no {contract.listed(sharing)} that is known by how it begins; name a "
+            "file of ECG."
+        )
     return format_for(str(path))
 
 
@@ -139,41 +156,60 @@ def check_target(target: str | Path, spec: Spec | None = None, count: int | None
     check_writable(path / kind.own_file if kind.container == "folder" else path)
 
 
-def read(path: str | Path, format: str | None = None) -> Ecg:
+def read(
+    path: str | Path, format: str | None = None, *, leads: Sequence[str] | None = None,
+    fs: float | None = None, unit: str | None = None,
+) -> Ecg:  # fmt: skip
     """Read a file or folder of any registered format.
 
     A unit that is doubtful, by the amplitudes or in a WFDB header, is named in the log.
 
+    Parameters
+    ----------
+    leads: those to take, in this order, by any of their names; of a table without names, the names
+        of all. fs: rate of a table that states none, Hz. unit: of its numbers: mV, uV or V.
+
     Raises
     ------
-    EcgsynthError: it is not there, of an unknown ending, or damaged.
+    EcgsynthError: it is not there, of an unknown ending, or damaged; it has no such lead.
     """
-    ecg = read_silently(path, format)
+    ecg = read_silently(path, format, leads=leads, fs=fs, unit=unit)
     if problem := unit_problem(ecg) or scale_problem(ecg):
         log.warning("THE UNIT IS DOUBTFUL: of %s the %s.", path, problem)
     return ecg
 
 
-def read_silently(path: str | Path, format: str | None = None) -> Ecg:
+def read_silently(
+    path: str | Path, format: str | None = None, *, leads: Sequence[str] | None = None,
+    fs: float | None = None, unit: str | None = None,
+) -> Ecg:  # fmt: skip
     """As `read`, for a caller who names a doubtful unit himself.
 
     Raises
     ------
     EcgsynthError: as there.
     """
+    fs = None if fs is None else check_rate(fs)
+    names = None if leads is None else check_names(leads, "leads")
+    if unit is not None:
+        unit = standard_unit(check_text(unit, "the unit of a table"))
+        if unit not in ("mV", "uV", "V", NORMALISED):
+            raise EcgsynthError(f"the unit is mV, uV, V or normalised; got {quote(unit)}.")
     with describe_read_errors(path):
-        return _read(path, format)
+        return _read(path, format, TableOptions(fs=fs, leads=names or None, unit=unit))
 
 
-def _read(path: str | Path, format: str | None) -> Ecg:
+def _read(path: str | Path, format: str | None, asked: TableOptions) -> Ecg:
     if not check_path(path).exists():
         header = Path(f"{path}.hea")  # a WFDB record is known by its name without an ending
         if not header.is_file():
             raise EcgsynthError(f"there is no file or folder {path}.")
         path = header
-    kind = _format_at(Path(path)) if format is None else format_for(str(path), format)
-    with naming(Path(path)):
-        return kind.read(Path(path))
+    path = Path(path)
+    kind = _format_at(path) if format is None else format_for(str(path), format)
+    with naming(path):
+        ecg = kind.read(path, asked) if kind.any_layout else kind.read(path)  # type: ignore[call-arg]
+        return ecg if asked.leads is None else choose_leads(ecg, asked.leads, path.name)
 
 
 def record_files(path: str | Path) -> list[Path]:

@@ -57,6 +57,8 @@ class Format(Protocol):
     uploads: whether the service reads it: a file as it is, a folder as a zip.
     own_file: of a folder, the file by which one that ecgsynth wrote is known.
     companions: endings of further files of one record, as of annotations.
+    any_layout: whether a file of others may leave open what a caller states; `read` then takes
+        `TableOptions` too.
     """
 
     title: str
@@ -76,6 +78,7 @@ class Format(Protocol):
     uploads: bool = False
     own_file: str = ""
     companions: tuple[str, ...] = ()
+    any_layout: bool = False
 
     @staticmethod
     def write(chunks: Iterable[Ecg], target: Path) -> None:

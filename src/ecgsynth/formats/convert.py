@@ -41,6 +41,15 @@ MANIFEST = "manifest.csv"
 Rename = Mapping[str, str] | None
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How files are read: names of leads, and what tables of others leave open."""
+
+    rename: Rename = None
+    fs: float | None = None
+    unit: str | None = None
+
+
 @dataclass
 class Row:
     """What became of an item, for the manifest.
@@ -99,8 +108,9 @@ class Conversion:
 
 
 def convert(
-    source: str | Path, target: str, rename: Rename = None, dry_run: bool = False
-) -> Conversion:
+    source: str | Path, target: str, rename: Rename = None, dry_run: bool = False, *,
+    fs: float | None = None, unit: str | None = None,
+) -> Conversion:  # fmt: skip
     """Convert a file, or the recordings of a folder and the folders in it.
 
     A format whose file holds one record gives a folder of files with the names of the sources;
@@ -110,6 +120,7 @@ def convert(
     Parameters
     ----------
     rename: name of a lead in the files -> name in the result. dry_run: read all, write nothing.
+    fs, unit: of tables that do not state them, as in `ecgsynth.read`.
 
     Raises
     ------
@@ -122,12 +133,12 @@ def convert(
     with describe_read_errors(path):
         sources = sources_of(path)
     of_file = contract.kind_of_file(place.name)
-    conversion = Conversion(target, kind)
+    conversion, asked = Conversion(target, kind), Reading(rename, fs, unit)
     if of_file is not None and of_file.one_record and kind.container == "folder":
         conversion.kind = of_file
-        _write_files(sources, conversion, rename, dry_run)
+        _write_files(sources, conversion, asked, dry_run)
     else:
-        _write_set(sources, conversion, rename, dry_run)
+        _write_set(sources, conversion, asked, dry_run)
     _check_done(conversion)
     return conversion
 
@@ -163,7 +174,7 @@ def _name(file: Path, folder: Path) -> str:
 
 
 def _write_files(
-    sources: Mapping[str, Path], conversion: Conversion, rename: Rename, dry_run: bool
+    sources: Mapping[str, Path], conversion: Conversion, asked: Reading, dry_run: bool
 ) -> None:
     """A file for each item, in a folder."""
     kind, target = conversion.kind, Path(conversion.target).resolve()
@@ -173,7 +184,7 @@ def _write_files(
         if not dry_run:
             folder.mkdir()
         for name, file in recordings(zip(plain, sources.values(), strict=True), len(sources)):
-            conversion.rows += _convert_source(file, name, kind, folder, rename, dry_run)
+            conversion.rows += _convert_source(file, name, kind, folder, asked, dry_run)
         _check_done(conversion)
         if not dry_run:
             made = {row.synthetic for row in conversion.done}
@@ -200,19 +211,19 @@ def _check_done(conversion: Conversion) -> None:
 
 
 def _convert_source(
-    file: Path, name: str, kind: type[Format], folder: Path, rename: Rename, dry_run: bool
+    file: Path, name: str, kind: type[Format], folder: Path, asked: Reading, dry_run: bool
 ) -> list[Row]:
     """The items of a file, each in a file of its own."""
     rows: list[Row] = []
     try:
         with describe_read_errors(file):
-            whole = None if kind.in_pieces and _is_long(file) else _read(file, rename)
+            whole = None if kind.in_pieces and _is_long(file) else _read(file, asked)
         count = 1 if whole is None else len(whole)
         for k in range(count):
             row = Row(str(file), f"{name}{f'_{k:06d}' if count > 1 else ''}{kind.endings[0]}")
             rows.append(row)
             if whole is None:
-                _convert_long(file, row, kind, folder / row.file, rename, dry_run)
+                _convert_long(file, row, kind, folder / row.file, asked, dry_run)
             else:
                 _write_item(whole[k : k + 1], row, kind, folder / row.file, dry_run)
     except EcgsynthError as problem:
@@ -241,11 +252,11 @@ def _is_long(file: Path) -> bool:
 
 
 def _convert_long(
-    file: Path, row: Row, kind: type[Format], place: Path, rename: Rename, dry_run: bool
+    file: Path, row: Row, kind: type[Format], place: Path, asked: Reading, dry_run: bool
 ) -> None:
     """A recording that is read and written piece by piece."""
     recording = open_record(file)
-    recording = replace(recording, leads=standard_leads(recording.leads, rename))
+    recording = replace(recording, leads=standard_leads(recording.leads, asked.rename))
     pieces = pieces_of(recording)
     contract.refuse(kind, pieces.head.spec, 1)
     row.describe(pieces.head, kind)
@@ -253,13 +264,13 @@ def _convert_long(
         kind.write_pieces([pieces], place)
 
 
-def _read(file: Path, rename: Rename) -> Ecg:
-    ecg = read_set(file)
-    return rename_leads(ecg, rename) if rename else ecg
+def _read(file: Path, asked: Reading) -> Ecg:
+    ecg = read_set(file, fs=asked.fs, unit=asked.unit)
+    return rename_leads(ecg, asked.rename) if asked.rename else ecg
 
 
 def _write_set(
-    sources: Mapping[str, Path], conversion: Conversion, rename: Rename, dry_run: bool
+    sources: Mapping[str, Path], conversion: Conversion, asked: Reading, dry_run: bool
 ) -> None:
     """One set of all items."""
     kind, target = conversion.kind, Path(conversion.target)
@@ -267,9 +278,9 @@ def _write_set(
     if len(sources) == 1 and kind.in_pieces and _is_long(first_file):
         row = Row(str(first_file), target.name)
         conversion.rows.append(row)
-        _convert_long(first_file, row, kind, target, rename, dry_run)
+        _convert_long(first_file, row, kind, target, asked, dry_run)
         return
-    chunks = _alike(sources, conversion, rename)
+    chunks = _alike(sources, conversion, asked)
     if dry_run:
         for _ in chunks:
             pass
@@ -287,7 +298,7 @@ def _chained(first: Ecg, rest: Iterable[Ecg]) -> Iterator[Ecg]:
     yield from rest
 
 
-def _alike(sources: Mapping[str, Path], conversion: Conversion, rename: Rename) -> Iterator[Ecg]:
+def _alike(sources: Mapping[str, Path], conversion: Conversion, asked: Reading) -> Iterator[Ecg]:
     """The sets of all files as parts of one: with the columns, the contexts and the source of the
     first.
 
@@ -301,7 +312,7 @@ def _alike(sources: Mapping[str, Path], conversion: Conversion, rename: Rename) 
         conversion.rows.append(row)
         try:
             with describe_read_errors(file):
-                ecg = _read(file, rename)
+                ecg = _read(file, asked)
         except EcgsynthError as problem:
             row.problem, row.file = str(problem), ""
             log.warning("%s is left out: %s", file, problem)

@@ -17,7 +17,9 @@ from ecgsynth.files import atomic_write
 from ecgsynth.formats import cells, stream
 from ecgsynth.formats.contract import KEEPABLE, Format
 from ecgsynth.formats.foreign.columns import ColumnTable
-from ecgsynth.formats.foreign.items import read_items
+from ecgsynth.formats.foreign.items import TableOptions, read_items
+from ecgsynth.formats.foreign.sample_rows import are_samples, read_samples
+from ecgsynth.formats.foreign.sample_text import TextTable, holds_samples
 from ecgsynth.formats.foreign.tables import CsvCells
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.ecg import Ecg
@@ -55,6 +57,8 @@ class Csv(Format):
 
     title = "CSV"
     endings = (".csv",)
+    shared_endings = (".txt", ".tsv", ".asc", ".tab")
+    any_layout = True
     media_type = "text/csv"
     step_mv = 10.0**-DECIMALS
     keeps = frozenset(KEEPABLE) - {"marks"}
@@ -87,9 +91,13 @@ class Csv(Format):
             raise EcgsynthError("the file is no CSV: it holds bytes that are no text.")
 
     @staticmethod
-    def read(path: Path) -> Ecg:
-        """Read a file that `write` wrote, or one of others with a column `fs` (see
-        `ecgsynth.formats.foreign.items`).
+    def recognises(head: bytes) -> bool:
+        return holds_samples(head)
+
+    @staticmethod
+    def read(path: Path, asked: TableOptions | None = None) -> Ecg:
+        """Read a file that `write` wrote; one of others with a row an item (see
+        `ecgsynth.formats.foreign.items`) or a row a sample (`.sample_rows`).
 
         Raises
         ------
@@ -108,13 +116,17 @@ class Csv(Format):
                             header = next(csv.reader(chain([line], file)))
                         break
                     head.append(line.rstrip("\r\n"))
-        except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        except (UnicodeDecodeError, csv.Error) as problem:
+            if isinstance(problem, UnicodeDecodeError) and not head:
+                return _read_foreign(path, asked)
+            raise stream.damaged(path, problem) from None
+        except OSError as problem:
             raise stream.damaged(path, problem) from None
         stated = {
             key: "".join(x[len(key) :] for x in head if x.startswith(key)) for key in (FACTS, CARD)
         }
         if not stated[FACTS]:
-            return read_items(ColumnTable(path, CsvCells(path)))
+            return _read_foreign(path, asked)
         spec, source, columns = stream.read_facts(stated[FACTS], path)
         if spec.samples * len(spec.leads) > len(header):
             raise stream.damaged(path, "it has fewer columns than samples in its header")
@@ -159,6 +171,13 @@ class Csv(Format):
             )
         except (pa.ArrowException, KeyError, ValueError, TypeError) as problem:
             raise stream.damaged(path, problem) from None
+
+
+def _read_foreign(path: Path, asked: TableOptions | None) -> Ecg:
+    text = TextTable(path)
+    if text.table is not None and are_samples(text.table.names, len(text.text)):
+        return read_samples(text.table, asked)
+    return read_items(ColumnTable(path, CsvCells(path)), asked)
 
 
 def _judge(line: str) -> str:

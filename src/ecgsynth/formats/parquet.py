@@ -14,7 +14,8 @@ from ecgsynth.files import atomic_write
 from ecgsynth.formats import cells, stream
 from ecgsynth.formats.contract import Format
 from ecgsynth.formats.foreign.columns import ColumnTable
-from ecgsynth.formats.foreign.items import read_items
+from ecgsynth.formats.foreign.items import TableOptions, read_items
+from ecgsynth.formats.foreign.sample_rows import are_samples, read_samples
 from ecgsynth.formats.foreign.tables import ParquetCells
 from ecgsynth.formats.stream import ITEM_COLUMNS
 from ecgsynth.registry import FORMATS
@@ -46,6 +47,7 @@ class Parquet(Format):
     endings = (".parquet", ".pq")
     media_type = "application/vnd.apache.parquet"
     compressed = True
+    any_layout = True
 
     @staticmethod
     def write(chunks: Iterable[Ecg], target: Path) -> None:
@@ -71,9 +73,9 @@ class Parquet(Format):
                 writer.write_table(_table(group).replace_schema_metadata(metadata))
 
     @staticmethod
-    def read(path: Path) -> Ecg:
-        """Read a file that `write` wrote, or one of others with a column `fs` (see
-        `ecgsynth.formats.foreign.items`).
+    def read(path: Path, asked: TableOptions | None = None) -> Ecg:
+        """Read a file that `write` wrote; one of others with a row an item (see
+        `ecgsynth.formats.foreign.items`) or a row a sample (`.sample_rows`).
 
         Raises
         ------
@@ -85,7 +87,10 @@ class Parquet(Format):
         try:
             metadata = read_schema(path).metadata or {}
             if b"ecgsynth" not in metadata:
-                return read_items(ColumnTable(path, ParquetCells(path)))
+                cells_of_others = ParquetCells(path)
+                if are_samples(*cells_of_others.layout):
+                    return read_samples(cells_of_others.samples(), asked)
+                return read_items(ColumnTable(path, cells_of_others), asked)
             stated = {k.decode(): v.decode() for k, v in metadata.items()}
             table = read_table(path, partitioning=None)
         except (pa.ArrowException, OSError, ValueError) as problem:

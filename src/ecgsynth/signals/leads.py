@@ -78,14 +78,23 @@ def standard_leads(
             f"there is no lead '{absent[0]}' to rename; the leads are {', '.join(names)}."
             f"{did_you_mean(absent[0], names)}"
         )
-    found: list[str] = []
-    for place, name in enumerate(names, 1):
-        known = wanted.get(name) or standard_lead(" ".join(name.split())) or f"lead{place}"
-        count, free = 1, known
+    return distinct_names(
+        [
+            wanted.get(name) or standard_lead(" ".join(name.split())) or f"lead{place}"
+            for place, name in enumerate(names, 1)
+        ]
+    )
+
+
+def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, those that come again with a number: II, II_2, II_3."""
+    found: dict[str, None] = {}
+    for name in names:
+        count, free = 1, name
         while free in found:
             count += 1
-            free = f"{known}_{count}"
-        found.append(free)
+            free = f"{name}_{count}"
+        found[free] = None
     return tuple(found)
 
 

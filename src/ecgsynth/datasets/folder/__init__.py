@@ -20,7 +20,7 @@ from ecgsynth.datasets.folder.records import read_records
 from ecgsynth.datasets.folder.rows import read_rows
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import expand_home
-from ecgsynth.formats.contract import every
+from ecgsynth.formats.contract import every, kind_at
 from ecgsynth.formats.foreign.text import as_words
 from ecgsynth.registry import DATASETS
 from ecgsynth.settings import Rate
@@ -170,6 +170,8 @@ def _find(settings: Folder.Settings) -> FolderContents:
     if kind == "auto":
         kinds = {end: name for name, format in every().items() for end in format.endings}
         ending = "/" if path.is_dir() or not path.suffix else path.suffix.lower()
+        if ending not in kinds and (known := kind_at(path)) is not None:
+            ending = known.endings[0]
         if ending not in kinds:
             raise EcgsynthError(
                 f"'{path.suffix}' ({path.name}) is no ending of recordings; known are a folder, "

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from ecgsynth import formats
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.foreign.arrays import Archive, ArrayTable
-from ecgsynth.formats.foreign.columns import ColumnTable
-from ecgsynth.formats.foreign.items import TableOptions, read_items
-from ecgsynth.formats.foreign.tables import CsvCells, ParquetCells
+from ecgsynth.formats.contract import named
+from ecgsynth.formats.foreign.arrays import Archive
+from ecgsynth.formats.foreign.items import TableOptions
 from ecgsynth.formats.stream import damaged
 from ecgsynth.formats.wfdb.writer import FACTS, TABLE
 from ecgsynth.signals.ecg import Ecg
@@ -45,12 +44,8 @@ def read_table(path: Path, kind: str, settings: Folder.Settings) -> Ecg:
         **{name: getattr(settings, name) for name in TableOptions.__dataclass_fields__}
     )
     with formats.naming(path):
-        if kind == "npz":
-            with Archive(path) as archive:
-                return read_items(ArrayTable(archive), asked)
-        return read_items(
-            ColumnTable(path, (CsvCells if kind == "csv" else ParquetCells)(path)), asked
-        )
+        ecg = named(kind).read(path, asked)  # type: ignore[call-arg]
+    return rename_leads(ecg, settings.rename) if settings.rename else ecg
 
 
 def _check_all_rows(folder: Path, items: int) -> None:

@@ -97,7 +97,7 @@ class ColumnTable:
         columns = [name for name in self if name not in aside]
         pattern, leads = asked.signal, asked.leads
         if pattern is None and leads is None:
-            leads = _leads_in(columns)
+            leads = leads_in(columns)
             if not leads and sum(name.isdecimal() for name in columns) >= LEAST:
                 pattern = ""
             elif not leads:
@@ -125,7 +125,7 @@ class ColumnTable:
 
     def unread(self, used: Collection[str]) -> list[str]:
         """Names of other columns; of leads that were not asked for only where they are few."""
-        leads = _leads_in(self.source.names)
+        leads = leads_in(self.source.names)
         return [
             name for name in self.source.names
             if name not in used and name not in self._samples and name not in INDEX
@@ -194,7 +194,7 @@ class ColumnTable:
             )  # fmt: skip
 
 
-def _leads_in(columns: list[str]) -> tuple[str, ...]:
+def leads_in(columns: list[str]) -> tuple[str, ...]:
     """Names before `_0`, `_1`, ... of which there are many; in the order of the columns."""
     counts: dict[str, int] = {}
     for name in columns:

@@ -116,10 +116,7 @@ def _items(table: Table, asked: TableOptions) -> Ecg:
     fs = _constant_number(table, RATES)
     fs = asked.fs if fs is None else fs
     if fs is None:
-        raise EcgsynthError(
-            f"{path.name} states no sampling rate; save it with the signals as 'fs' (an array or "
-            "a column, in Hz), or give it to the data set `folder`, as in data.fs=360."
-        )
+        raise no_rate(path)
     if not 0 < fs < float("inf"):
         raise EcgsynthError(
             f"{path.name}: the sampling rate must be a positive number of Hz; got {fs:g}."
@@ -169,6 +166,14 @@ def _items(table: Table, asked: TableOptions) -> Ecg:
         patient=columns["patient"],
         record=columns["record"],
         source=(SYNTHETIC if synthetic else "") + path.name,
+    )
+
+
+def no_rate(path: Path) -> EcgsynthError:
+    """The error for a table that states no rate."""
+    return EcgsynthError(
+        f"{path.name} states no sampling rate; name it, in Hz, as in --fs 360, "
+        "es.read(FILE, fs=360) or data.fs=360, or save it with the signals as 'fs'."
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats.foreign.sample_rows import SampleTable
 from ecgsynth.formats.stream import damaged
 
 if TYPE_CHECKING:
@@ -130,6 +131,29 @@ class ParquetCells:
             self.names: list[str] = read_schema(path).names
         except (pa.ArrowException, OSError, ValueError) as problem:
             raise damaged(path, problem) from None
+
+    @property
+    def layout(self) -> tuple[list[str], int]:
+        """Names of the columns and number of the rows; no name where a cell may hold a list."""
+        import pyarrow as pa
+        from pyarrow.parquet import read_metadata, read_schema
+
+        lists = any(pa.types.is_nested(column.type) for column in read_schema(self.path))
+        return ([] if lists else self.names), read_metadata(self.path).num_rows
+
+    def samples(self) -> SampleTable:
+        """The columns as those of one recording."""
+        return SampleTable(self.path, self.names, self._column)
+
+    def _column(self, place: int) -> NDArray[np.float64] | None:
+        import pyarrow as pa
+
+        column = self._read([self.names[place]]).column(0)
+        if pa.types.is_timestamp(column.type):
+            return np.asarray(column.cast(pa.timestamp("ns")).cast(pa.int64()).to_numpy() * 1e-9)
+        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+            return column.to_numpy().astype(np.float64)
+        return None
 
     def texts(self, name: str) -> NDArray:
         import pyarrow as pa

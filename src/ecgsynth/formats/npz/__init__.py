@@ -17,7 +17,7 @@ from ecgsynth.files import atomic_write
 from ecgsynth.formats import stream
 from ecgsynth.formats.contract import Format
 from ecgsynth.formats.foreign.arrays import Archive, ArrayTable
-from ecgsynth.formats.foreign.items import read_items
+from ecgsynth.formats.foreign.items import TableOptions, read_items
 from ecgsynth.formats.npz.column import Column
 from ecgsynth.formats.npz.uploads import check
 from ecgsynth.registry import FORMATS
@@ -46,6 +46,7 @@ class Npz(Format):
     endings = (".npz",)
     media_type = "application/x-npz"
     uploads = True
+    any_layout = True
 
     @staticmethod
     def write(chunks: Iterable[Ecg], target: Path) -> None:
@@ -89,7 +90,7 @@ class Npz(Format):
         check(file, most_bytes, most_files)
 
     @staticmethod
-    def read(path: Path) -> Ecg:
+    def read(path: Path, asked: TableOptions | None = None) -> Ecg:
         """Files of ours come back exactly; of others see `ecgsynth.formats.foreign.items`.
 
         `data` (or signal, signals, X, x) is [item, lead, sample] or [item, sample], `fs` in Hz;
@@ -103,7 +104,7 @@ class Npz(Format):
             what is there can mean several things.
         """
         with Archive(path) as archive:
-            return _own(archive) if archive.own else read_items(ArrayTable(archive))
+            return _own(archive) if archive.own else read_items(ArrayTable(archive), asked)
 
 
 def _arrays(ecg: Ecg, start: int) -> dict[str, NDArray]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from ecgsynth.errors import DamagedFileError
+from ecgsynth.signals.leads import distinct_names
 
 DEFAULT_FS, DEFAULT_GAIN = 250.0, 200.0
 """What WFDB assumes where a header states no sampling rate (Hz), or no gain (steps per unit)."""
@@ -37,7 +38,8 @@ class Signal:
     frame. skew: samples that come before sample 0. offset: bytes before the first sample (samples
     in compressed formats). gain: steps per unit, 0 where none is stated. baseline: the step that
     stands for 0. initial: the sample before the first difference. checksum: of all samples, 16
-    bits; None where it is not stated. name: "signal 0", ... where none is given.
+    bits; None where it is not stated. name: "signal 0", ... where none is given; of several of one
+    name the later ones have a number, as ECG_2.
     """
 
     file: str
@@ -156,8 +158,10 @@ def _parse(path: Path, lines: list[str]) -> Header:
         raise ValueError(f"it states {wanted} {what} and has {len(rows)} lines of them")
     if segments:
         return replace(header, segments=tuple(_segment(row) for row in rows))
-    signals = tuple(_signal(row, k) for k, row in enumerate(rows))
-    return replace(header, signals=signals)
+    signals = [_signal(row, k) for k, row in enumerate(rows)]
+    names = distinct_names([signal.name for signal in signals])
+    named = (replace(signal, name=name) for signal, name in zip(signals, names, strict=True))
+    return replace(header, signals=tuple(named))
 
 
 def _start(words: list[str]) -> datetime | None:

@@ -53,7 +53,7 @@ class WfdbSignal:
         self._path, self._parts, self._wanted = path, parts, wanted
         self._per_frame, self._fs = per_frame, fs
         self.shape = (len(wanted), sum(frames for frames, _ in parts) * per_frame)
-        rates = {signal.per_frame for _, signal in _used(path, parts, wanted)}
+        rates = {signal.per_frame for _, signal in _used(parts, wanted)}
         self._alike = len(rates) <= 1
 
     def digitised(self) -> list[Steps | None]:
@@ -62,7 +62,7 @@ class WfdbSignal:
         for frames, part in self._parts:
             if part is None or not frames:
                 continue
-            for row, number in _numbers(self._path, part, self._wanted).items():
+            for row, number in _numbers(part, self._wanted).items():
                 one = part.signals[number]
                 gain = (one.gain or DEFAULT_GAIN) * (per_mv(one.unit) or 1.0)
                 found[row].add(Steps(gain, one.baseline, WIDE.get(one.format, 16)))
@@ -90,7 +90,7 @@ class WfdbSignal:
             if part is not None and start < stop:
                 at = (begin + start - first) * self._per_frame
                 length = (stop - start) * self._per_frame
-                numbers = _numbers(self._path, part, self._wanted)
+                numbers = _numbers(part, self._wanted)
                 for row, wave in _millivolts(part, numbers, self._fs, start, stop):
                     found[row, at : at + length] = wave
             begin += frames
@@ -149,7 +149,7 @@ def read_outline(path: Path, leads: tuple[str, ...] | None = None) -> tuple[tupl
     header = read_header(Path(path))
     parts = _segments(header)
     wanted = _chosen(header, parts, leads, [])
-    return wanted, _rate(header, _used(path, parts, wanted))
+    return wanted, _rate(header, _used(parts, wanted))
 
 
 def _recording(path: Path, leads: tuple[str, ...] | None, annotations: str | None) -> Recording:
@@ -157,7 +157,7 @@ def _recording(path: Path, leads: tuple[str, ...] | None, annotations: str | Non
     parts = _segments(header)
     warnings: list[str] = []
     wanted = _chosen(header, parts, leads, warnings)
-    used = _used(path, parts, wanted)
+    used = _used(parts, wanted)
     warnings += _assumed(header, [signal for _, signal in used])
     per_frame, fs = _per_frame(used), _rate(header, used)
     frames = sum(count for count, _ in parts)
@@ -182,14 +182,14 @@ def _recording(path: Path, leads: tuple[str, ...] | None, annotations: str | Non
 
 
 def _used(
-    path: Path, parts: list[tuple[int, Header | None]], wanted: tuple[str, ...]
+    parts: list[tuple[int, Header | None]], wanted: tuple[str, ...]
 ) -> list[tuple[Header, Signal]]:
     """The wanted signals of every part."""
     return [
         (part, part.signals[k])
         for frames, part in parts
         if part is not None and frames
-        for k in _numbers(path, part, wanted).values()
+        for k in _numbers(part, wanted).values()
     ]
 
 
@@ -292,20 +292,9 @@ def _chosen(
     return leads
 
 
-def _numbers(path: Path, part: Header, wanted: tuple[str, ...]) -> dict[int, int]:
-    """Row of a wanted lead -> number of its signal in a part.
-
-    Raises
-    ------
-    EcgsynthError: two signals have the name of a wanted lead.
-    """
+def _numbers(part: Header, wanted: tuple[str, ...]) -> dict[int, int]:
+    """Row of a wanted lead -> number of its signal in a part."""
     names = [signal.name for signal in part.signals]
-    twice = next((lead for lead in wanted if names.count(lead) > 1), None)
-    if twice is not None:
-        raise EcgsynthError(
-            f"{path.name} has {names.count(twice)} signals that are named {twice}; rename them in "
-            f"{part.path.name}.hea."
-        )
     return {row: names.index(lead) for row, lead in enumerate(wanted) if lead in names}
 
 
