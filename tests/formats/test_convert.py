@@ -139,6 +139,36 @@ def test_a_long_recording_is_converted_piece_by_piece(
         assert back.spec.leads == ("MLII", "V6") and not back.synthetic
 
 
+@pytest.mark.parametrize("name", ["edf", "bdf", "ishne"])
+def test_a_long_recording_keeps_its_labels_and_what_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    mask = np.zeros(ITEM.signal.shape, bool)
+    mask[:, 3, 50:90] = True
+    spec = replace(ITEM.spec, classes=("AFIB",))
+    item = replace(ITEM, spec=spec, label=np.ones((1, 1), np.float32), synthetic_mask=mask)
+    source = target_in(tmp_path, name)
+    formats.write(item, source)
+    monkeypatch.setattr("ecgsynth.formats.convert.LONG", 100)
+    for target in ("a.npz", "b.edf", "c.bdf/"):
+        convert(source, f"{tmp_path}/{target}")
+        back = formats.read(tmp_path / target)
+        assert back.labels_str.tolist() == ["AFIB"], target
+        assert back.synthetic_mask is not None
+        np.testing.assert_array_equal(back.synthetic_mask, mask)
+
+
+@pytest.mark.parametrize("ending", [".aecg.xml", ".muse.xml", ".edf"])
+def test_what_cannot_be_written_is_named_before(tmp_path: Path, ending: str) -> None:
+    signal = ITEM.signal.copy()
+    signal[0, 1, 7] = np.nan if ending != ".edf" else 1e6
+    formats.write([ITEM, replace(ITEM, signal=signal)], tmp_path / "two.npz")
+    found = convert(tmp_path / "two.npz", f"{tmp_path}/out{ending}/", dry_run=True)
+    expected = "samples of lead II are missing" if ending != ".edf" else "lead II reaches"
+    assert len(found.done) == 1 and expected in found.rows[1].problem
+    assert not (tmp_path / f"out{ending}").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

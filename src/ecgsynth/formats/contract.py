@@ -57,6 +57,7 @@ class Format(Protocol):
     uploads: whether the service reads it: a file as it is, a folder as a zip.
     own_file: of a folder, the file by which one that ecgsynth wrote is known.
     companions: endings of further files of one record, as of annotations.
+    on_disk: whether `open` leaves the samples on the disk.
     any_layout: whether a file of others may leave open what a caller states; `read` then takes
         `TableOptions` too.
     """
@@ -78,6 +79,7 @@ class Format(Protocol):
     uploads: bool = False
     own_file: str = ""
     companions: tuple[str, ...] = ()
+    on_disk: bool = False
     any_layout: bool = False
 
     @staticmethod
@@ -103,6 +105,12 @@ class Format(Protocol):
         from ecgsynth.formats.item_facts import recording_of
 
         return recording_of(cls.read(path))
+
+    @staticmethod
+    def facts(path: Path) -> str:
+        """What ecgsynth wrote of the items of a file that `open` leaves on the disk, as JSON of
+        `stream.facts`; "" of files of others."""
+        return ""
 
     @staticmethod
     def recognises(head: bytes) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import astuple, dataclass, field, fields, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -215,6 +216,7 @@ def _convert_source(
 ) -> list[Row]:
     """The items of a file, each in a file of its own."""
     rows: list[Row] = []
+    whole: Ecg | None = None
     try:
         with describe_read_errors(file):
             whole = None if kind.in_pieces and _is_long(file) else _read(file, asked)
@@ -227,6 +229,7 @@ def _convert_source(
             else:
                 _write_item(whole[k : k + 1], row, kind, folder / row.file, dry_run)
     except EcgsynthError as problem:
+        rows[:] = [row for row in rows if row.problem or whole is not None]
         rows.append(Row(str(file), problem=str(problem)))
     return rows
 
@@ -236,19 +239,32 @@ def _write_item(ecg: Ecg, row: Row, kind: type[Format], place: Path, dry_run: bo
         contract.refuse(kind, ecg.spec, 1)
         kind.check(ecg)
         row.describe(ecg, kind)
-        if not dry_run:
-            kind.write([stream.without(ecg, row.lost)], place)
+        # What is refused sample by sample, as one that is missing, only writing finds.
+        with TemporaryDirectory() if dry_run else nullcontext(place.parent) as folder:
+            kind.write([stream.without(ecg, row.lost)], Path(folder) / place.name)
     except EcgsynthError as problem:
         row.problem, row.file = str(problem), ""
         log.warning("%s is left out: %s", row.source, problem)
 
 
 def _is_long(file: Path) -> bool:
+    """Whether a file is read piece by piece: a long recording whose samples stay on the disk, and
+    that has nothing which only the whole item keeps: labels, contexts, a mask of what was made."""
+    kind = contract.kind_at(file)
+    if kind is None or not kind.on_disk:
+        return False
     try:
         recording = open_record(file)
+        if recording.samples * len(recording.leads) <= LONG:
+            return False
+        text = kind.facts(file)
+        spec, _, columns = stream.read_facts(text, file) if text else (None, "", [])
     except EcgsynthError:  # whoever reads it hears the reason
         return False
-    return recording.samples * len(recording.leads) > LONG
+    if spec is None:
+        return True
+    more = spec.classes or {*spec.context} - {"age", "sex"} or {*columns} & {"synthetic_mask"}
+    return not more
 
 
 def _convert_long(
@@ -262,6 +278,9 @@ def _convert_long(
     row.describe(pieces.head, kind)
     if not dry_run:
         kind.write_pieces([pieces], place)
+        return
+    for _ in pieces.pieces:  # names a sample that is missing
+        pass
 
 
 def _read(file: Path, asked: Reading) -> Ecg:

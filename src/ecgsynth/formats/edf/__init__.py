@@ -50,6 +50,7 @@ class Edf(Format):
     one_record = True
     in_pieces = True
     uploads = True
+    on_disk = True
     _width = 2
 
     @classmethod
@@ -137,6 +138,10 @@ class Edf(Format):
             marks=record.marks if len(record.marks) else None,
             source=(SYNTHETIC if record.synthetic else "") + path.name,
         )
+
+    @staticmethod
+    def facts(path: Path) -> str:
+        return open_file(path).facts
 
     @classmethod
     def open(cls, path: Path) -> Recording:

@@ -195,8 +195,8 @@ def _rate(step: float, unit: str, off: float, count: int, path: Path) -> float |
     fs = 1 / (step * SECONDS[unit or fitting[0]])
     if not unit and fitting[0] != "s":
         log.warning("%s: its times are taken for %s, so %g Hz.", path.name, fitting[0], fs)
-    doubt = fs * (2 * off / (step * (count - 1)) + 1e-6)
-    return float(round(fs)) if abs(fs - round(fs)) <= doubt else round(fs, 6)
+    tolerance = fs * (2 * off / (step * (count - 1)) + 1e-6)
+    return float(round(fs)) if abs(fs - round(fs)) <= tolerance else round(fs, 6)
 
 
 def _leads(

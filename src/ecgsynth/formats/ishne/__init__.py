@@ -68,6 +68,7 @@ class Ishne(Format):
     step_mv = 0.001
     one_record = True
     uploads = True
+    on_disk = True
     companions = (ANNOTATIONS,)
 
     @staticmethod
@@ -150,6 +151,10 @@ class Ishne(Format):
             marks=record.marks if len(record.marks) else None,
             source=(SYNTHETIC if record.synthetic else "") + path.name,
         )
+
+    @staticmethod
+    def facts(path: Path) -> str:
+        return open_file(path).facts
 
     @classmethod
     def open(cls, path: Path) -> Recording:

@@ -77,6 +77,7 @@ class Wfdb(Format):
     bits = BITS
     step_mv = STEP_MV
     uploads = True
+    on_disk = True
     in_pieces = True
     own_file = TABLE
 
@@ -114,6 +115,10 @@ class Wfdb(Format):
                         "the recordings differ in leads, rate or length; complete them one by one."
                     )
                 write_record_pieces(folder, one)
+
+    @staticmethod
+    def facts(path: Path) -> str:
+        return _stated(open_recording(path.with_suffix("")))
 
     @classmethod
     def open(cls, path: Path) -> Recording:
