@@ -289,3 +289,15 @@ def test_one_lead_in_microvolts_is_named(tmp_path):
     np.savez(tmp_path / "a.npz", data=signal, fs=100.0, leads=["II", "V1"])
     with pytest.raises(EcgsynthError, match=r"in some leads only \(V1 "):
         load("folder", "all", path=tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("ending", [".edf", ".dcm", ".ishne"])
+def test_a_folder_of_clinical_files_is_a_set(tmp_path: Path, ending: str) -> None:
+    signal, _ = beats(3, samples=200)
+    formats.write(
+        Ecg(signal[:, None], Spec(("II",), 125, 200), patient=np.array(["a", "b", "c"])),
+        f"{tmp_path}/people{ending}/",
+    )
+    ecg = everything(tmp_path / f"people{ending}")
+    assert ecg.patient.tolist() == ["a", "b", "c"]
+    np.testing.assert_allclose(ecg.signal[:, 0], signal, atol=0.003)

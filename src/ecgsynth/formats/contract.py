@@ -107,7 +107,7 @@ class Format(Protocol):
         return recording_of(cls.read(path))
 
     @staticmethod
-    def facts(path: Path) -> str:
+    def facts(_: Path) -> str:
         """What ecgsynth wrote of the items of a file that `open` leaves on the disk, as JSON of
         `stream.facts`; "" of files of others."""
         return ""

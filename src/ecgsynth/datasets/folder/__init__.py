@@ -20,6 +20,7 @@ from ecgsynth.datasets.folder.records import read_records
 from ecgsynth.datasets.folder.rows import read_rows
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import expand_home
+from ecgsynth.formats import record_files
 from ecgsynth.formats.contract import every, kind_at
 from ecgsynth.formats.foreign.text import as_words
 from ecgsynth.registry import DATASETS
@@ -61,8 +62,8 @@ class Folder:
     class Settings(Cutting):
         """Where the recordings are and what is what in them.
 
-        path: folder, record (.hea), table or file of another registered format. kind: of the
-        files; auto = by the ending. fs: rate of the items, Hz; by default that of the recordings,
+        path: folder, record (.hea), table, or file or folder of another registered format. kind:
+        of the files; auto = by the ending. fs: rate of the items, Hz; by default that of the recordings,
         and of a table that states none its own. leads: by default those that most records have.
         rename: name of a lead in the files -> the lead that it is, as in {ECG1: MLII}; usual other
         names of the standard leads (AVR, Lead II, MDC_ECG_LEAD_II) are known.
@@ -170,7 +171,8 @@ def _find(settings: Folder.Settings) -> FolderContents:
     if kind == "auto":
         kinds = {end: name for name, format in every().items() for end in format.endings}
         ending = "/" if path.is_dir() or not path.suffix else path.suffix.lower()
-        if ending not in kinds and (known := kind_at(path)) is not None:
+        files = record_files(path) if path.is_dir() or ending not in kinds else []
+        if (known := kind_at(files[0] if files else path)) is not None:
             ending = known.endings[0]
         if ending not in kinds:
             raise EcgsynthError(
