@@ -63,8 +63,9 @@ class Folder:
         """Where the recordings are and what is what in them.
 
         path: folder, record (.hea), table, or file or folder of another registered format. kind:
-        of the files; auto = by the ending. fs: rate of the items, Hz; by default that of the recordings,
-        and of a table that states none its own. leads: by default those that most records have.
+        of the files; auto = by the ending. fs: rate of the items, Hz; by default that of the
+        recordings, and of a table that states none its own. leads: by default those that most
+        records have.
         rename: name of a lead in the files -> the lead that it is, as in {ECG1: MLII}; usual other
         names of the standard leads (AVR, Lead II, MDC_ECG_LEAD_II) are known.
         classes: which to keep, in this order; by
