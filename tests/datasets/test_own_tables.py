@@ -301,3 +301,39 @@ def test_a_folder_of_clinical_files_is_a_set(tmp_path: Path, ending: str) -> Non
     ecg = everything(tmp_path / f"people{ending}")
     assert ecg.patient.tolist() == ["a", "b", "c"]
     np.testing.assert_allclose(ecg.signal[:, 0], signal, atol=0.003)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("map.csv", "code,class\nN,normal\nV,ectopic\n"),
+        ("map.txt", "# mine\nN;normal\nV;ectopic\n"),
+        ("map.yaml", "N: normal\nV: ectopic\n"),
+        ("map.json", '{"N": "normal", "V": "ectopic"}'),
+    ],
+)
+def test_own_labels_are_mapped_in_a_file(tmp_path: Path, name: str, text: str) -> None:
+    _, table = beats()
+    (tmp_path / name).write_text(text)
+    ecg = everything(saved(table, tmp_path / "own.csv"), fs=125, label_map=str(tmp_path / name))
+    assert ecg.spec.classes == ("normal", "ectopic")
+    assert ecg.counts() == {"normal": 20, "ectopic": 20}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("m.csv", "N,a\nN,b\n", "'N' is both a and b"),
+        ("m.csv", "N\n", "has no label and class"),
+        ("m.yaml", "[1, 2]", "holds no mapping"),
+        ("m.yaml", "a: [", "neither CSV nor YAML"),
+        ("m.csv", "", "holds no row"),
+    ],
+)
+def test_a_bad_file_of_labels_is_one_sentence(
+    tmp_path: Path, name: str, text: str, why: str
+) -> None:
+    _, table = beats()
+    (tmp_path / name).write_text(text)
+    with pytest.raises(EcgsynthError, match=why):
+        everything(saved(table, tmp_path / "own.csv"), fs=125, label_map=str(tmp_path / name))

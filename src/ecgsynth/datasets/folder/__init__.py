@@ -16,6 +16,7 @@ from ecgsynth.datasets import Inventory
 from ecgsynth.datasets.beats import Cutting, settings_like
 from ecgsynth.datasets.folder import splits as people
 from ecgsynth.datasets.folder.checks import FolderContents, people_of_items
+from ecgsynth.datasets.folder.label_file import mapping_of
 from ecgsynth.datasets.folder.records import read_records
 from ecgsynth.datasets.folder.rows import read_rows
 from ecgsynth.errors import EcgsynthError
@@ -69,7 +70,8 @@ class Folder:
         rename: name of a lead in the files -> the lead that it is, as in {ECG1: MLII}; usual other
         names of the standard leads (AVR, Lead II, MDC_ECG_LEAD_II) are known.
         classes: which to keep, in this order; by
-        default all that occur. label_map: annotation symbol or label -> class; what is not in it
+        default all that occur. label_map: annotation symbol or label -> class, or a CSV of the
+        two, or a YAML or JSON file of them; what is not in it
         is dropped (default for WFDB: AAMI; RR is taken between all beats). annotations: ending of
         the WFDB annotations.
         patients: record -> person, where one gave several records. label, patient: their columns
@@ -88,7 +90,7 @@ class Folder:
         leads: tuple[Word, ...] | None = None
         rename: dict[Word, Word] = Field(default_factory=dict)
         classes: tuple[Word, ...] | None = None
-        label_map: dict[Word, Word] | None = None
+        label_map: Annotated[dict[Word, Word] | None, BeforeValidator(mapping_of)] = None
         annotations: str = "atr"
         patients: dict[Word, Word] = Field(default_factory=dict)
         label: Word | None = None
