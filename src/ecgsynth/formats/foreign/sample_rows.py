@@ -154,7 +154,8 @@ def _rate_and_times(
     ------
     EcgsynthError: times have steps that differ.
     """
-    fs, aside = None, set()
+    fs: float | None = None
+    aside: set[int] = set()
     for k, values in columns.items():
         if values is None:
             continue
