@@ -106,7 +106,10 @@ LINES = {
         "turing", words, "--against", words, option("--count", few), option("--label"), to, force,
         option("--score"), option("--seed"),
     ),
-    "plot": line("plot", words, to, option("--item"), option("--title"), force),
+    "plot": line(
+        "plot", words, to, option("--item"), option("--title"), force, option("--layout"),
+        option("--speed"), option("--seconds"), option("--annotations"), flag("--measure"),
+    ),
     "rhythm": line(
         "rhythm", st.sampled_from(["sinus 5 s", "af; vt 3 s"]) | words, option("--hours"), to,
         option("--seed"), option("--replay"), option("--plot"), flag("--list"), force,

@@ -14,8 +14,10 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals import paper
 from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.marks import Marks
+from ecgsynth.signals.paper.clinical import clinical_sheet
+from ecgsynth.signals.paper.page import Page
 from ecgsynth.signals.paper.sheet import MAJOR, SYNTHETIC_INK, SYNTHETIC_MARK, Sheet, panel_limits
-from ecgsynth.signals.paper.strips import strips_sheet, twelve_leads_sheet
+from ecgsynth.signals.paper.strips import strips_sheet
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import LEADS_12
 
@@ -129,7 +131,7 @@ def test_real_and_synthetic_rows_stand_in_one_band_on_one_axis(tmp_path: Path) -
 
 def test_twelve_leads_are_all_named_and_lead_ii_runs_beneath() -> None:
     ecg = strip(10, LEADS_12)
-    sheet = twelve_leads_sheet(ecg, 0, "", 25, 10)
+    sheet = clinical_sheet(ecg, 0, "", Page())
     words = [text.get_text() for text in sheet.axes.texts]
     assert [words.count(lead) for lead in LEADS_12] == [1, 2, *[1] * 10]
     assert max(np.ptp(line[:, 0]) for line in traces(sheet)) == pytest.approx(249.75)
@@ -139,7 +141,7 @@ def test_twelve_leads_are_all_named_and_lead_ii_runs_beneath() -> None:
 def test_a_long_strip_is_broken_into_rows_of_ten_seconds() -> None:
     ecg = strip(25)
     ecg = replace(ecg, marks=Marks([0, 0], [-1, -1], [150, 2450], ["V", "S"]))  # type: ignore[arg-type]
-    sheet = strips_sheet(ecg, [0], "", 25, 10)
+    sheet = strips_sheet(ecg, [0], "", Page())
     waves = [line for line in traces(sheet) if len(line) > 6]
     assert [len(line) for line in waves] == [1000, 1000, 500]
     assert len({line[0, 0] for line in waves}) == 1
@@ -150,7 +152,7 @@ def test_a_long_strip_is_broken_into_rows_of_ten_seconds() -> None:
 
 def test_padding_is_not_drawn() -> None:
     ecg = replace(strip(10), valid=np.array([400]))
-    wave = max(traces(strips_sheet(ecg, [0], "", 25, 10)), key=len)
+    wave = max(traces(strips_sheet(ecg, [0], "", Page())), key=len)
     assert np.isfinite(wave[:, 1]).sum() == 400
 
 

@@ -13,8 +13,10 @@ from markupsafe import Markup
 from ecgsynth.evaluation.report.html.svg import Paper
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.paper import LONG_S
+from ecgsynth.signals.paper.clinical import clinical_sheet
+from ecgsynth.signals.paper.page import Page
 from ecgsynth.signals.paper.sheet import Sheet, panel_limits, plain_gain, wave_of
-from ecgsynth.signals.paper.strips import STRIP_S, strips_sheet, twelve_leads_sheet
+from ecgsynth.signals.paper.strips import STRIP_S, strips_sheet
 from ecgsynth.signals.vocabulary import LEADS_12
 
 SPEED, GAIN = 25.0, 10.0
@@ -56,9 +58,9 @@ def _sheet(one: Ecg, name: str, clinical: bool) -> tuple[Markup, float]:
     spec = replace(one.spec, classes=("ECG",))
     one = replace(one, spec=spec, label=np.ones((1, 1), np.float32))
     if clinical:
-        sheet = twelve_leads_sheet(one, 0, "", SPEED, GAIN)
+        sheet = clinical_sheet(one, 0, "", Page(speed=SPEED, gain=GAIN))
     else:
-        sheet = strips_sheet(one, [0], "", SPEED, GAIN)
+        sheet = strips_sheet(one, [0], "", Page(speed=SPEED, gain=GAIN))
     return Markup(_svg(sheet, name)), sheet.height  # our own drawing, escaped by matplotlib
 
 

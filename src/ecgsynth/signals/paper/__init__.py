@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ecgsynth.arguments import check_instance, check_number, check_text
+import numpy as np
+
+from ecgsynth.arguments import check_callback, check_instance, check_text
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.paper.beats import bands_of_classes, panels_sheet
-from ecgsynth.signals.paper.sheet import check_picture_path, save
+from ecgsynth.signals.paper.clinical import span_of
+from ecgsynth.signals.paper.full import Disclosure, disclosure
+from ecgsynth.signals.paper.page import DISCLOSED_S, FULL, LONG_S, WIDE_MM, Page, check_page
+from ecgsynth.signals.paper.sheet import check_picture_path, mark_of, save
 from ecgsynth.signals.paper.sheets import (
     BEATS_PER_ROW,
-    LONG_S,
     check_items,
     fills_sheet,
     first_of_each_class,
     sheets_of,
 )
+from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.vocabulary import is_rhythm
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from ecgsynth.signals.spec import Spec
+
+log = logging.getLogger("ecgsynth")
 
 __all__ = ["LONG_S", "beats_sheet", "draw", "fills_sheet", "first_of_each_class"]
 
 
 def draw(
-    ecg: Ecg,
+    ecg: Ecg | Recording,
     target: str | Path | None = None,
     items: Sequence[int] | None = None,
     title: str | None = None,
-    speed: float = 25.0,
-    gain: float = 10.0,
+    speed: float | None = None,
+    gain: float | None = None,
+    *,
+    layout: str = "",
+    lead: str = "",
+    start_s: float = 0.0,
+    seconds: float | None = None,
+    line_s: float | None = None,
+    annotations: str = "beats",
+    measure: Callable[[Ecg], str] | None = None,
 ) -> Figure:
     """Draw items on ECG paper; printed at 100 % it measures right with a ruler.
 
@@ -40,37 +60,125 @@ def draw(
 
     Beats of one lead become small papers, a row per class. With two or three leads there is a row
     per class and lead. With more leads, or where items are named, there is a row per item. Strips
-    become rows of 10 s; a 12-lead item becomes the 3 x 4 sheet with lead II beneath. Normalised
+    become rows of 10 s; a 12-lead item becomes the 3 x 4 sheet with lead II beneath. A recording of
+    more than a minute becomes lines of 60 s of one lead, and is read page by page. Normalised
     signals have no mV, so they get neither paper nor calibration pulse.
 
     Parameters
     ----------
-    target: file; its ending, svg, png or pdf, is the kind (12-lead items get a page each in a PDF).
+    ecg: a set, or a recording, whose samples may lie on the disk.
+    target: file; its ending, svg, png or pdf, is the kind (only a PDF has several pages).
         None: no file.
     items: which ones; when left out, beats of every class, or the first long item of each class.
     title: the heading; the set's source when left out.
-    speed: paper speed, mm/s. gain: mm per mV.
+    speed: paper speed, mm/s [25; lines of 60 s: 4]. gain: mm per mV [10; lines of 60 s: 5].
+    layout: "3x4" with a rhythm strip, "6x2", "12x1" (any leads), or "full", lines of one lead.
+    lead: of the rhythm strip or the lines [II, MLII or the first].
+    start_s, seconds: the part that is drawn [as much as fits on A4; full: all].
+    line_s: seconds of a line of "full".
+    annotations: "none", "beats", or "all", with rhythms and waves.
+    measure: gives the line of measurements of an item, as
+        `ecgsynth.evaluation.reference_models.measurements.measurement_line` does.
 
     Raises
     ------
-    EcgsynthError: unknown ending, no items, an item that is not there, the file cannot be written.
+    EcgsynthError: unknown ending, no items, an item, lead or time that is not there, a layout that
+        does not suit the items; the file cannot be written.
     """
-    check_instance(ecg, Ecg, "what is drawn is an Ecg, as es.read and generate give it")
     path = None if target is None else check_picture_path(target)
-    speed = check_number(speed, "the paper's speed, in mm/s,", 1, 200)
-    gain = check_number(gain, "the gain, in mm/mV,", 1, 100)
-    chosen = check_items(ecg, items)
-    title = " ".join(ecg.source.split()) if title is None else check_text(title, "the title")
-    several = chosen is not None and len(chosen) > 1 and fills_sheet(ecg.spec)
-    if several and (path is None or path.suffix.lower() != ".pdf"):
+    page = check_page(
+        Page(layout, speed, gain, start_s, seconds, line_s, lead, annotations, measure)
+    )
+    check_callback(measure, "measure")
+    if title is not None:
+        title = check_text(title, "the title")
+    long = ecg.seconds if isinstance(ecg, Recording) else _length_s(ecg)
+    if page.layout and long < LONG_S:
         raise EcgsynthError(
-            f"{path or 'a figure'} holds one 12-lead sheet, but several items were named; name "
+            f"items of {long:g} s are beats, and the layout {page.layout} is for recordings of "
+            f"{LONG_S:g} s or more; leave it out."
+        )
+    if page.layout == FULL or (not page.layout and (page.line_s or long > DISCLOSED_S)):
+        recording = ecg if isinstance(ecg, Recording) else _recording(ecg, items)
+        name = recording.name or recording.source
+        return _draw_lines(disclosure(recording, _one_line(name, title), page), path)
+    if isinstance(ecg, Recording):
+        first, stop = span_of(ecg.samples, ecg.fs, page, WIDE_MM / page.of_strips[0])
+        ecg = replace(ecg, annotations=_named_rhythms(ecg.annotations))
+        stated = any("SYNTHETIC" in comment for comment in ecg.comments) and not ecg.synthetic
+        ecg = replace(ecg, source=SYNTHETIC + ecg.name) if stated else ecg
+        ecg, page = ecg.windows([first], stop - first), replace(page, start_s=0.0, seconds=None)
+    chosen = check_items(ecg, items)
+    title = _one_line(ecg.source, title)
+    clinical = bool(page.layout) or fills_sheet(ecg.spec)
+    if not clinical:
+        _check_unused(page, ecg.spec)
+    if clinical and chosen is not None and len(chosen) > 1 and not _has_pages(path):
+        sheet = f"one {page.layout} sheet" if page.layout else "one 12-lead sheet"
+        raise EcgsynthError(
+            f"{path or 'a figure'} holds {sheet}, but several items were named; name "
             "one, or a .pdf, which has a page for each."
         )
-    sheets = sheets_of(ecg, chosen, title, speed, gain)
+    sheets = sheets_of(ecg, chosen, title, page)
     if path is not None:
-        save(sheets, path, title, ecg.synthetic)
+        save(sheets, path, title, mark_of(ecg))
     return sheets[0].figure
+
+
+def _named_rhythms(notes: Annotations) -> Annotations:
+    """Annotations whose changes of rhythm have the name of the rhythm as a symbol."""
+    pairs = zip(notes.symbol.tolist(), notes.note or notes.symbol.tolist(), strict=True)
+    symbol = [note if is_rhythm(note) else symbol for symbol, note in pairs]
+    return replace(notes, symbol=np.array(symbol, np.str_))
+
+
+def _one_line(name: str, title: str | None) -> str:
+    return " ".join(name.split()) if title is None else title
+
+
+def _length_s(ecg: Ecg) -> float:
+    what = "what is drawn is an Ecg, as es.read and generate give it, or a Recording"
+    return check_instance(ecg, Ecg, what).spec.seconds
+
+
+def _recording(ecg: Ecg, items: Sequence[int] | None) -> Recording:
+    """The one item that is drawn in lines."""
+    chosen = check_items(ecg, items) or [0]
+    if len(chosen) > 1:
+        raise EcgsynthError("lines are drawn of one recording, but several were named; name one.")
+    return Recording.of(ecg, chosen[0])
+
+
+def _has_pages(path: Path | None) -> bool:
+    return path is not None and path.suffix.lower() == ".pdf"
+
+
+def _check_unused(page: Page, spec: Spec) -> None:
+    """Refuse what sheets of beats and strips do not have."""
+    beats = spec.seconds < LONG_S
+    given = {
+        "start": page.start_s > 0, "seconds": page.seconds is not None, "lead": bool(page.lead),
+        "measurements": beats and page.measure is not None,
+    }  # fmt: skip
+    for name in (name for name, there in given.items() if there):
+        raise EcgsynthError(
+            f"a sheet of {'beats' if beats else 'strips'} has no choice of {name}; leave it out"
+            f"{'' if beats else ', or choose a layout, as in 12x1'}."
+        )
+
+
+def _draw_lines(lines: Disclosure, path: Path | None) -> Figure:
+    """Full disclosure in a file: every page of a PDF, else the first."""
+    first = next(lines.sheets())
+    if path is not None:
+        sheets = lines.sheets() if _has_pages(path) else [first]
+        save(sheets, path, lines.title, lines.mark)
+        if lines.pages > 1 and not _has_pages(path):
+            log.warning(
+                "%s holds page 1 of %d; a .pdf has all, --start and --seconds choose a part.",
+                path.name, lines.pages,
+            )  # fmt: skip
+    return first.figure
 
 
 def beats_sheet(
@@ -111,8 +219,8 @@ def beats_sheet(
             raise EcgsynthError(f"'{name}' holds strips of {ecg.spec.seconds:g} s, not beats.")
         single[name] = ecg
     bands = bands_of_classes(single, lead, beats)
-    synthetic = any(ecg.synthetic for ecg in single.values())
-    sheet = panels_sheet(bands, first.spec, title, synthetic, 25.0, 10.0, lead)
+    mark = max((mark_of(ecg) for ecg in single.values()), key=len)
+    sheet = panels_sheet(bands, first.spec, title, mark, 25.0, 10.0, lead)
     if path is not None:
-        save([sheet], path, title, synthetic)
+        save([sheet], path, title, mark)
     return sheet.figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,7 @@ def panels_sheet(
     bands: _Bands,
     spec: Spec,
     title: str,
-    synthetic: bool,
+    mark: str,
     speed: float,
     gain: float,
     lead: str | None = None,
@@ -118,7 +118,7 @@ def panels_sheet(
     width = max(150.0, 2 * MARGIN + pulse_mm + widest)
     sheet = Sheet(width, HEADER + total + FOOTER, speed, gain, plain)
     leads = lead or (spec.leads[0] if len(spec.leads) == 1 else "")
-    sheet.frame(title, footer_text(f"lead {leads}" if leads else "", spec), synthetic)
+    sheet.frame(title, footer_text(f"lead {leads}" if leads else "", spec), mark)
     y = FOOTER + total
     for (low, high), (heading, rows) in zip(heights, bands, strict=True):
         if heading:
@@ -160,7 +160,7 @@ def _panel(
     sheet.paper(x, y, wide, high - low)
     box = (x, y, wide, high - low)
     many = len(waves) > 1
-    style = {"lw": 0.4, "alpha": max(0.1, 3 / len(waves))} if many else {"lw": 0.8}
+    style: dict[str, Any] = {"lw": 0.4, "alpha": max(0.1, 3 / len(waves))} if many else {"lw": 0.8}
     for wave in waves:
         sheet.trace(x, y - low, wave, row.fs, row.colour, box, **style)
     if many:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".svg", ".png", ".pdf")
 SYNTHETIC_MARK = "SYNTHETIC - not for diagnosis"
+PARTLY_MARK = f"PARTLY {SYNTHETIC_MARK}"
 PAPER, MINOR, MAJOR, PLAIN_EDGE = "#fffaf8", "#f8dad5", "#eda79e", "#d9d9dc"
 INK, SYNTHETIC_INK, WARNING, FAINT = "#16181d", "#0a4a8f", "#b3122b", "#6d6d72"
 MARGIN, HEADER, FOOTER = 10.0, 15.0, 10.0
@@ -114,15 +115,17 @@ class Sheet:
         fs: float,
         colour: str = INK,
         box: tuple[float, float, float, float] | None = None,
+        at: NDArray[np.int64] | None = None,
         **style: Any,
     ) -> None:
         """A wave [sample] that begins at x and has its 0 mV at the height `zero`.
 
-        box: x, y, width, height in mm, beyond which nothing is drawn.
+        box: x, y, width, height in mm, beyond which nothing is drawn. at: numbers of the samples,
+        where some are left out.
         """
         from matplotlib.patches import Rectangle
 
-        across = x + np.arange(len(wave)) / fs * self.speed
+        across = x + (np.arange(len(wave)) if at is None else at) / fs * self.speed
         style = dict[str, Any](lw=0.75, zorder=3, solid_joinstyle="round") | style
         (drawn,) = self.axes.plot(across, zero + wave * self.gain, color=colour, **style)
         if box is not None:
@@ -142,15 +145,20 @@ class Sheet:
         style = dict[str, Any](color=INK, zorder=4, parse_math=False) | style
         self.axes.text(x, y, text, fontsize=size, **style)
 
-    def frame(self, title: str, note: str, synthetic: bool) -> None:
-        """Title above, scale beneath, and where it is due the word SYNTHETIC."""
+    def frame(self, title: str, note: str, mark: str, line: str = "") -> None:
+        """Title above, scale beneath, and where it is due the word SYNTHETIC.
+
+        mark: of `mark_of`. line: a second line under the title, such as measurements.
+        """
         top = self.height - 9.5
-        room = int((self.width - 2 * MARGIN - 60) / 2.7)  # letters next to SYNTHETIC
+        room = int((self.width - 2 * MARGIN - 75) / 2.7)  # letters next to PARTLY SYNTHETIC
         title = title if len(title) <= room else title[: room - 3] + "..."
         self.text(MARGIN, top, title, 11, weight="bold")
-        if synthetic:
+        if line:
+            self.text(MARGIN, top - 4.3, line, 8)
+        if mark:
             right = self.width - MARGIN
-            self.text(right, top, SYNTHETIC_MARK, 9, weight="bold", color=WARNING, ha="right")
+            self.text(right, top, mark, 9, weight="bold", color=WARNING, ha="right")
         self.text(MARGIN, 4.5, note, 6.5, color=FAINT)
         scale = f"{self.speed:g} mm/s    {self.gain:g} mm/mV"
         scale = "normalised amplitude, no mV" if self.plain else scale
@@ -172,8 +180,18 @@ def check_picture_path(target: str | Path) -> Path:
     return path
 
 
-def save(sheets: Sequence[Sheet], target: Path, title: str, synthetic: bool) -> Path:
-    """Write sheets, one a page in a PDF; same sheets, same bytes.
+def mark_of(ecg: Ecg) -> str:
+    """The words of a sheet that shows synthetic ECG, or some; "" where all of it is real."""
+    mask = ecg.synthetic_mask
+    if mask is not None and mask.any() and not mask.all():
+        return PARTLY_MARK
+    return SYNTHETIC_MARK if ecg.synthetic or (mask is not None and mask.any()) else ""
+
+
+def save(sheets: Iterable[Sheet], target: Path, title: str, mark: str) -> None:
+    """Write sheets, one a page in a PDF, else the first one; same sheets, same bytes.
+
+    Sheets are taken as they come: of many pages one is in memory.
 
     Raises
     ------
@@ -183,7 +201,7 @@ def save(sheets: Sequence[Sheet], target: Path, title: str, synthetic: bool) -> 
     from matplotlib.backends.backend_pdf import PdfPages
 
     kind = target.suffix.lower()[1:]
-    subject = SYNTHETIC_MARK if synthetic else "not for diagnosis"
+    subject = mark or "not for diagnosis"
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "ecgsynth", "pdf.fonttype": 42}
     with matplotlib.rc_context(settings), atomic_write(target) as temporary:
         named: dict[str, Any]
@@ -196,8 +214,8 @@ def save(sheets: Sequence[Sheet], target: Path, title: str, synthetic: bool) -> 
             named = {"Title": title, "Description": subject}
             if kind == "svg":
                 named["Date"] = None
-            sheets[0].figure.savefig(temporary, format=kind, dpi=DPI, metadata=named)
-    return target
+            sheet = next(iter(sheets))
+            sheet.figure.savefig(temporary, format=kind, dpi=DPI, metadata=named)
 
 
 def wave_of(ecg: Ecg, item: int, lead: int) -> NDArray:
@@ -209,20 +227,25 @@ def wave_of(ecg: Ecg, item: int, lead: int) -> NDArray:
 
 
 def panel_limits(waves: list[NDArray], gain: float) -> tuple[float, float]:
-    """Lowest and highest mm of a panel around its zero line: whole large boxes, 15 to 60 mm."""
+    """Lowest and highest mm of a panel around its zero line: whole large boxes.
+
+    The calibration pulse fits in. What is farther away than 3 mV, or 4.5 mV upwards, is not counted
+    in, at 10 mm/mV and less at 30 and 45 mm.
+    """
+    pulse = min(float(np.ceil((gain + 0.5) / 5) * 5), 25.0)
+    far = min(max(gain / 10, 1.0), 2.0)
     values = np.concatenate([wave.ravel() for wave in waves]) * gain
     values = values[np.isfinite(values)]
     if not len(values):
-        return -5.0, 15.0
+        return -5.0, pulse
     low, high = np.percentile(values, [0.05, 99.95])
     for wave in waves:  # many over each other may lose their outermost; a single one is whole
         if len(wave) == 1 and np.isfinite(wave).any():
             low = min(low, float(np.nanmin(wave)) * gain)
             high = max(high, float(np.nanmax(wave)) * gain)
-    # The calibration pulse, 1 mV, has to fit in too.
-    low = max(-30.0, float(np.floor((low - 0.5) / 5) * 5))
-    high = min(45.0, float(np.ceil((high + 0.5) / 5) * 5))
-    return min(low, -5.0), max(high, 15.0)
+    low = max(-30.0 * far, float(np.floor((low - 0.5) / 5) * 5))
+    high = min(45.0 * far, float(np.ceil((high + 0.5) / 5) * 5))
+    return min(low, -5.0), max(high, pulse)
 
 
 def plain_gain(waves: list[NDArray]) -> float:

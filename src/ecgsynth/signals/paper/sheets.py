@@ -11,7 +11,10 @@ import numpy as np
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.columns import number_array
 from ecgsynth.signals.paper.beats import bands_of_classes, bands_of_leads, members_of, panels_sheet
-from ecgsynth.signals.paper.strips import strips_sheet, twelve_leads_sheet
+from ecgsynth.signals.paper.clinical import clinical_sheet
+from ecgsynth.signals.paper.page import LONG_S, Page
+from ecgsynth.signals.paper.sheet import mark_of
+from ecgsynth.signals.paper.strips import strips_sheet
 from ecgsynth.signals.vocabulary import LEADS_12
 
 if TYPE_CHECKING:  # an Ecg draws itself in a notebook, so that nothing here imports it
@@ -23,18 +26,14 @@ BEATS_PER_ROW = 8
 MAX_BEAT_ROWS = 12
 MOST_ROWS = 3
 """Leads that a class shows as rows beneath each other; of more, an item's lie side by side."""
-LONG_S = 3.0
-"""From this length on, s, an item is drawn as a strip and no longer as a beat."""
+USUAL = Page()
 
 
-def sheets_of(
-    ecg: Ecg, chosen: list[int] | None, title: str, speed: float = 25.0, gain: float = 10.0
-) -> list[Sheet]:
-    """The sheets of these items, of all where none are chosen; long 12-lead items get one each.
-
-    speed: mm/s. gain: mm per mV.
-    """
+def sheets_of(ecg: Ecg, chosen: list[int] | None, title: str, page: Page = USUAL) -> list[Sheet]:
+    """The sheets of these items, of all where none are chosen; long 12-lead items get one each, and
+    so does every item of a layout of clinical sheets."""
     if ecg.spec.seconds < LONG_S:
+        speed, gain = page.of_strips
         several = len(ecg.spec.leads) > 1
         if several and (chosen or len(ecg.spec.leads) > MOST_ROWS):
             bands = bands_of_leads(ecg, (chosen or first_of_each_class(ecg))[:MAX_BEAT_ROWS])
@@ -42,11 +41,11 @@ def sheets_of(
             some = ecg if chosen is None else ecg[chosen]
             rows = _each_lead(some) if several else {ecg.source: some}
             bands = bands_of_classes(rows, 0, BEATS_PER_ROW)
-        return [panels_sheet(bands, ecg.spec, title, ecg.synthetic, speed, gain)]
-    if fills_sheet(ecg.spec):
+        return [panels_sheet(bands, ecg.spec, title, mark_of(ecg), speed, gain)]
+    if page.layout or fills_sheet(ecg.spec):
         pages = [0] if chosen is None else chosen
-        return [twelve_leads_sheet(ecg, item, title, speed, gain) for item in pages]
-    return [strips_sheet(ecg, chosen or first_of_each_class(ecg), title, speed, gain)]
+        return [clinical_sheet(ecg, item, title, page) for item in pages]
+    return [strips_sheet(ecg, chosen or first_of_each_class(ecg), title, page)]
 
 
 def check_items(ecg: Ecg, items: Sequence[int] | None) -> list[int] | None:
