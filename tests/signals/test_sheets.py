@@ -17,12 +17,13 @@ from ecgsynth.formats import contract, read, write
 from ecgsynth.formats.long_recordings import long_recording
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals import paper
+from ecgsynth.signals.annotations import Annotations
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.paper.clinical import clinical_sheet, rows_of
 from ecgsynth.signals.paper.full import Disclosure, disclosure, envelope
 from ecgsynth.signals.paper.page import Page
 from ecgsynth.signals.paper.sheet import PARTLY_MARK, SYNTHETIC_MARK, Sheet
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import LEADS_12
 

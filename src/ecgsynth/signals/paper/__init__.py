@@ -12,6 +12,7 @@ import numpy as np
 
 from ecgsynth.arguments import check_callback, check_instance, check_text
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.annotations import Annotations
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.paper.beats import bands_of_classes, panels_sheet
 from ecgsynth.signals.paper.clinical import span_of
@@ -25,7 +26,7 @@ from ecgsynth.signals.paper.sheets import (
     first_of_each_class,
     sheets_of,
 )
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.vocabulary import is_rhythm
 
 if TYPE_CHECKING:

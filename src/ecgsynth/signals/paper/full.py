@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.acquisition import acquisition
+from ecgsynth.signals.annotations import Annotations
 from ecgsynth.signals.paper.clinical import A4, lead_number, span_of
 from ecgsynth.signals.paper.page import GRID_SPEED, Page
 from ecgsynth.signals.paper.sheet import (
@@ -23,7 +24,7 @@ from ecgsynth.signals.paper.sheet import (
     WARNING,
     Sheet,
 )
-from ecgsynth.signals.recording import Annotations, Recording
+from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL, is_rhythm
 
 GUTTER = 24.0
