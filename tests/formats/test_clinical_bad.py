@@ -106,7 +106,7 @@ def test_an_xml_of_either_kind_is_known_by_what_is_in_it(tmp_path: Path, command
         (tmp_path / f"{name}.xml").write_bytes(written(TWELVE, tmp_path, name).read_bytes())
         assert formats.read(tmp_path / f"{name}.xml").spec == TWELVE.spec
     (tmp_path / "page.xml").write_text("<html/>")
-    said = "may be HL7 aECG or GE MUSE XML; name it page.aecg.xml or page.muse.xml"
+    said = "holds no HL7 aECG or GE MUSE XML"
     assert said in refusal(tmp_path / "page.xml")
     folder = tmp_path / "visit"
     folder.mkdir()

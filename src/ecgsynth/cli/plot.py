@@ -47,7 +47,7 @@ def plot(
 
     Example: ecgsynth plot pvc.npz --to sheet.pdf
 
-    A clinical sheet: ecgsynth plot visit.dcm --layout 6x2 --speed 50 --measure --to visit.pdf
+    A sheet: ecgsynth plot visit.dcm --layout 6x2 --measure --to a.pdf
 
     A long recording: ecgsynth plot holter.edf --start 3600 --seconds 900 --to hour.pdf
 
