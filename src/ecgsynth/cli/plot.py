@@ -49,7 +49,7 @@ def plot(
 
     A sheet: ecgsynth plot visit.dcm --layout 6x2 --measure --to a.pdf
 
-    A long recording: ecgsynth plot holter.edf --start 3600 --seconds 900 --to hour.pdf
+    Holter: ecgsynth plot holter.edf --start 3600 --seconds 900 --to hour.pdf
 
     A training: ecgsynth plot runs/first --to curves.png
     """
