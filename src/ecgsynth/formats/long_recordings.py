@@ -34,6 +34,8 @@ def long_recording(path: Path, longer_than_s: float) -> Recording | None:
 
 def _files(path: Path) -> list[Path]:
     """The files of one record at a path; a WFDB record may be named without an ending."""
+    if not path.name:  # the folder itself, as in "."
+        return []
     header = contract.by_ending()["/"].endings[-1]
     named = path.with_name(path.name + header)
     if path.suffix == header or (not path.exists() and named.is_file()):
