@@ -8,7 +8,7 @@ import * as stage from "./stage.js";
 
 export { turned } from "./stage.js";
 
-const DEFAULTS = ["ptbxl-12lead", "mitbih-beats"];
+const DEFAULTS = ["mitbih-beats", "ptbxl-12lead"];
 /** The first of these that is served is shown first. */
 const DRAWN = { beat: 60, record: 12 };
 /** Most items that are drawn; a file contains all. */
