@@ -122,6 +122,10 @@ def calls(tiny: Synthesizer, tmp_path_factory: pytest.TempPathFactory) -> dict[s
             "recording": strip, "model": records, "leads": ["I", "II"], "events": "found",
             "label": "NORM", "context": {"age": 50}, "prolong_s": 5, "draws": 1, "seed": 0,
         }),
+        "record": (es.record, {
+            "rhythm": es.make_rhythm("sinus 5 s"), "model": records, "leads": ["I", "II"],
+            "fs": 100, "label": "NORM", "context": {"age": 50}, "seed": 0,
+        }),
         "Noise": (Noise, {"wander_mv": 0, "muscle_mv": 0, "mains_mv": 0, "mains_hz": 50}),
         "read": (es.read, {"path": folder / "few.npz", "format": None}),
         "write": (es.write, {"ecg": few, "target": "few.npz", "format": None}),

@@ -58,7 +58,7 @@ def record(
 
     With noise: ecgsynth record 'sinus' --hours 1 --snr 12 --to h/ --clean h0/
 
-    Learned: ecgsynth record 'sinus 60 s; af 30 s' --model mitbih-strips --to h/
+    Learned: ecgsynth record 'sinus 60 s' --model ptbxl-12lead-flow --to h/
     """
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.formats import check_target, write
@@ -75,7 +75,7 @@ def record(
     check_targets(*targets, force=force)
     if model == SIMULATOR and (like or label or context):
         raise EcgsynthError(
-            "--like, --label and --context are for a model; name one, as in --model mitbih-strips."
+            "--like, --label and --context are for a model; name one, as in --model ptbxl-12lead-flow."
         )
     rhythm = rhythm_of(text, hours, seed, replay)
     faults = (names_of(noise), snr, lead_off, range_mv, step_mv, seed)

@@ -80,7 +80,7 @@ class Draft:
 
 def record(
     rhythm: Rhythm,
-    model: Synthesizer | str | Path = "mitbih-strips",
+    model: Synthesizer | str | Path = "ptbxl-12lead-flow",
     *,
     leads: Sequence[str] | int | None = None,
     fs: float = 250.0,
