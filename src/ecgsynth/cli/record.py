@@ -75,7 +75,8 @@ def record(
     check_targets(*targets, force=force)
     if model == SIMULATOR and (like or label or context):
         raise EcgsynthError(
-            "--like, --label and --context are for a model; name one, as in --model ptbxl-12lead-flow."
+            "--like, --label and --context are for a model; name one, as in "
+            "--model ptbxl-12lead-flow."
         )
     rhythm = rhythm_of(text, hours, seed, replay)
     faults = (names_of(noise), snr, lead_off, range_mv, step_mv, seed)
