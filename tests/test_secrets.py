@@ -23,7 +23,7 @@ from ecgsynth.errors import EcgsynthError, mask_passwords
          "postgresql://u@host/db?password=***&sslmode=require"),
         ("https:/me:pw@mirror.org/m.safetensors", "https:/***@mirror.org/m.safetensors"),  # a path
         ("postgresql:/user:pw@host/db", "postgresql:/user:***@host/db"),
-        ("/work/s3:/key:pw@bucket/x", "/work/s3:/key:***@bucket/x"),
+        ("/data/s3:/key:pw@bucket/x", "/data/s3:/key:***@bucket/x"),
         ("host=here password=pw user=me", "host=here password=*** user=me"),
         ("mssql+pyodbc:///?odbc_connect=UID%3Dme%3BPWD%3Dpw%3BSERVER%3Dx",
          "mssql+pyodbc:///?odbc_connect=UID%3Dme%3BPWD%3D***%3BSERVER%3Dx"),

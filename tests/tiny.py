@@ -57,7 +57,11 @@ def tiny_renderer(seconds: float) -> Synthesizer:
     net = Renderer.generator(Renderer.Settings(**Renderer.tiny), spec)
     for weights in net.head.parameters():
         torch.nn.init.normal_(weights, std=0.1)
-    run = {"name": "tiny", "data": {"name": "simulated"}, "objective": "flow"}
+    run = {
+        "name": "tiny",
+        "data": {"name": "simulated"},
+        "objective": {"name": "flow", "show": 0.5},
+    }
     card = Card(
         name="tiny-records", spec=spec.to_json(), scaler={"kind": "global", "scale": 0.2},
         prior=RecordPrior.fit(data, events_of(data)).to_json(),

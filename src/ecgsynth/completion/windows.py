@@ -25,7 +25,7 @@ def find_sampler(synthesizer: Synthesizer) -> NetworkSampler:
 
     Raises
     ------
-    EcgsynthError: it takes none.
+    EcgsynthError: it takes none, or learned without one.
     """
     sampler = synthesizer.sampler
     takes = getattr(getattr(sampler, "family", None), "takes", ())
@@ -33,6 +33,13 @@ def find_sampler(synthesizer: Synthesizer) -> NetworkSampler:
         raise EcgsynthError(
             f"{synthesizer.card.name} takes no known part of a recording; a model of the family "
             "renderer does, such as ptbxl-12lead-flow."
+        )
+    objective = synthesizer.card.run["objective"]
+    if not (isinstance(objective, dict) and objective.get("show", 0) > 0):
+        teacher = synthesizer.card.teacher.rpartition("-")[0] or "ptbxl-12lead-flow"
+        raise EcgsynthError(
+            f"{synthesizer.card.name} has not learned to continue a known part of a recording "
+            f"(objective.show is 0); take a model that has, such as {teacher}."
         )
     return sampler
 
