@@ -17,25 +17,24 @@ check: $(VENV)/dev.stamp  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-chromium:  ## the browser in which the page is tested; without one these tests are skipped
-	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
-	elif command -v apt-get && [ "$$(id -u)" = 0 ]; then \
-		echo "installing Chromium, in which the page is tested" >&2; \
-		export DEBIAN_FRONTEND=noninteractive; \
-		{ apt-get update && apt-get install -y --no-install-recommends chromium; } 2>&1 || \
-			echo "Chromium could not be installed: the tests of the page are skipped" >&2; \
-	else echo "no Chromium here (apt-get install chromium): the tests of the page are skipped" >&2; \
-	fi >/dev/null
+# $(call debian,COMMANDS,PACKAGE,WHAT): the package, unless one of its commands is here; without it
+# the tests that need it are skipped.
+define debian
+@if for one in $(1); do command -v $$one && break; done; then :; \
+elif command -v apt-get && [ "$$(id -u)" = 0 ]; then \
+	echo "installing $(2), $(3)" >&2; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	{ apt-get update && apt-get install -y --no-install-recommends $(2); } 2>&1 || \
+		echo "$(2) could not be installed: its tests are skipped" >&2; \
+else echo "no $(2) here (apt-get install $(2)): its tests are skipped" >&2; \
+fi >/dev/null
+endef
 
-dciodvfy:  ## what checks DICOM files; without it that test is skipped
-	@if command -v dciodvfy; then :; \
-	elif command -v apt-get && [ "$$(id -u)" = 0 ]; then \
-		echo "installing dicom3tools, by which DICOM files are checked" >&2; \
-		export DEBIAN_FRONTEND=noninteractive; \
-		{ apt-get update && apt-get install -y --no-install-recommends dicom3tools; } 2>&1 || \
-			echo "dicom3tools could not be installed: the check of DICOM files is skipped" >&2; \
-	else echo "no dciodvfy here (apt-get install dicom3tools): its test is skipped" >&2; \
-	fi >/dev/null
+chromium:  ## the browser in which the page is tested
+	$(call debian,chromium chromium-browser google-chrome,chromium,in which the page is tested)
+
+dciodvfy:  ## what checks DICOM files
+	$(call debian,dciodvfy,dicom3tools,by which DICOM files are checked)
 
 coverage: $(VENV)/dev.stamp  ## lines of each package that its own tests run, against the kept floors
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.coverage

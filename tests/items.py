@@ -9,9 +9,26 @@ import numpy as np
 from ecgsynth.signals.ecg import COLUMNS, Ecg, one_hot
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.vocabulary import LEADS_12, twelve_leads
 
 TARGETS = ("set.npz", "set.csv", "set.parquet", "set/")
 BEAT = Spec(("MLII",), 360, 64, ("N", "S", "V"), context=("rr_before_s", "rr_after_s"), r_sample=24)
+
+
+def noise(leads: tuple[str, ...], fs: float, samples: int, seed: int = 0) -> Ecg:
+    """A synthetic item of white noise; the limb leads follow from I and II."""
+    rng = np.random.default_rng(seed)
+    signal = rng.normal(0, 1, (1, len(leads), samples))
+    if leads == LEADS_12:
+        signal = twelve_leads(rng.normal(0, 1, (1, 8, samples)))
+    return Ecg(signal.astype(np.float32), Spec(leads, fs, samples), source="synthetic:m-1")
+
+
+def annotated(ecg: Ecg, sample: list[int], symbol: list[str], lead: int = -1) -> Ecg:
+    """The item with these marks; lead -1 is no lead of its own."""
+    count = len(sample)
+    marks = Marks(np.zeros(count, int), np.full(count, lead), np.array(sample), np.array(symbol))
+    return replace(ecg, marks=marks)
 
 
 def beats(count: int = 23, spec: Spec = BEAT, **more: object) -> Ecg:

@@ -300,7 +300,9 @@ def test_the_command_writes_the_set_and_its_manifest_and_the_same_again(
 @pytest.mark.parametrize("words, said", [
     (["--to", "real.npz"], "is the real set itself"),
     (["data.classes=[N]"], "--from real.npz takes the place of the plan's data"),
-    (["--to", "one.txt"], "no format is known"), (["--to", "real.npz/x.npz"], "could not be"),
+    (["--to", "one.odd"], "no format is known"),
+    (["--to", "one.txt"], "may be CSV; name it one.csv"),
+    (["--to", "real.npz/x.npz"], "could not be"),
     (["--to", "."], "holds files that are not from ecgsynth"),
 ])  # fmt: skip
 def test_what_cannot_be_written_is_said_before_anything_is_made(

@@ -12,7 +12,7 @@ import pytest
 from edf_files import annotations, channel, mutations, write_edf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from items import assert_same, beats, with_marks
+from items import annotated, assert_same, beats, noise, with_marks
 
 from ecgsynth import formats
 from ecgsynth.completion.files import recordings_of
@@ -22,27 +22,11 @@ from ecgsynth.formats.edf.layout import layout_of, range_of
 from ecgsynth.formats.stream import InPieces, Steps
 from ecgsynth.scoring import score
 from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
-from ecgsynth.signals.vocabulary import LEADS_12, limb_leads, twelve_leads
+from ecgsynth.signals.vocabulary import LEADS_12, limb_leads
 
 BOTH = ("edf", "bdf")
 KINDS = st.sampled_from(BOTH)
-
-
-def noise(leads: tuple[str, ...], fs: float, samples: int, seed: int = 0) -> Ecg:
-    """A synthetic item of white noise; the limb leads follow from I and II."""
-    rng = np.random.default_rng(seed)
-    signal = rng.normal(0, 1, (1, len(leads), samples))
-    if leads == LEADS_12:
-        signal = twelve_leads(rng.normal(0, 1, (1, 8, samples)))
-    return Ecg(signal.astype(np.float32), Spec(leads, fs, samples), source="synthetic:m-1")
-
-
-def annotated(ecg: Ecg, sample: list[int], symbol: list[str], lead: int = -1) -> Ecg:
-    count = len(sample)
-    marks = Marks(np.zeros(count, int), np.full(count, lead), np.array(sample), np.array(symbol))
-    return replace(ecg, marks=marks)
 
 
 NAMES = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=20)

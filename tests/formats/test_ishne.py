@@ -14,31 +14,14 @@ import pytest
 from edf_files import mutations
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from items import assert_same, beats, with_marks
+from items import annotated, assert_same, beats, noise, with_marks
 
 from ecgsynth import formats
 from ecgsynth.completion.files import recordings_of
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.ishne.header import SIGNAL, Header
 from ecgsynth.scoring import score
-from ecgsynth.signals.ecg import Ecg
-from ecgsynth.signals.marks import Marks
-from ecgsynth.signals.spec import Spec
-from ecgsynth.signals.vocabulary import LEADS_12, limb_leads, twelve_leads
-
-
-def noise(leads: tuple[str, ...], fs: float, samples: int, seed: int = 0) -> Ecg:
-    """A synthetic item of white noise; the limb leads follow from I and II."""
-    rng = np.random.default_rng(seed)
-    signal = rng.normal(0, 1, (1, len(leads), samples))
-    if leads == LEADS_12:
-        signal = twelve_leads(rng.normal(0, 1, (1, 8, samples)))
-    return Ecg(signal.astype(np.float32), Spec(leads, fs, samples), source="synthetic:m-1")
-
-
-def annotated(ecg: Ecg, sample: list[int], symbol: list[str]) -> Ecg:
-    zeros = np.zeros(len(sample), int)
-    return replace(ecg, marks=Marks(zeros, zeros - 1, np.array(sample), np.array(symbol)))
+from ecgsynth.signals.vocabulary import LEADS_12, limb_leads
 
 
 @given(

@@ -89,7 +89,7 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "backslash": ("x.zip", lambda: zipped({"..\\a.hea": b""}), "no plain name"),
     "link": ("x.zip", linked, "a link"),
     "no npz": ("x.npz", lambda: zipped({"a.txt": b"hello"}), "not all in it are .npy"),
-    "no records": ("x.zip", lambda: zipped({"a.txt": b"hello"}), "no .hea file"),
+    "no records": ("x.zip", lambda: zipped({"a.txt": b"hello"}), "or .hea file, so it has no"),
     "twice": ("x.zip", lambda: zipped({"a": b"", "a/b.hea": HEADER % b"b.dat"}), "'a' twice"),
     "deep": ("x.zip", lambda: zipped({"d/" * 900 + "a.hea": b""}), "no plain name"),
     "tar": ("x.tar", tarred, "no kind that is read here"),

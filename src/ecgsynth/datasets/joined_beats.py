@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from ecgsynth.datasets import Inventory, mitbih, people, qtdb, svdb
 from ecgsynth.datasets.beat_records import BeatDatabase, BeatSettings, beats_like
+from ecgsynth.datasets.choices import Distinct, Places
 from ecgsynth.datasets.fetching.checksums import first_names
 from ecgsynth.datasets.leads import MAIN, SECOND
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError
@@ -68,23 +69,11 @@ class Beats:
         The rest is that of every cutting: see `ecgsynth.datasets.beat_records`.
         """
 
-        leads: tuple[str, ...] = (MAIN,)
-        databases: tuple[Literal["mitbih", "svdb", "qtdb"], ...] = ("mitbih", "svdb", "qtdb")
+        leads: Places = (MAIN,)
+        databases: Annotated[tuple[Literal["mitbih", "svdb", "qtdb"], ...], Distinct] = (
+            "mitbih", "svdb", "qtdb",
+        )  # fmt: skip
         people: int | None = Field(None, ge=1)
-
-        @field_validator("databases")
-        @classmethod
-        def _distinct(cls, databases: tuple[str, ...]) -> tuple[str, ...]:
-            if not databases or len(set(databases)) < len(databases):
-                raise ValueError("takes one or more of mitbih, svdb and qtdb, each once")
-            return databases
-
-        @field_validator("leads")
-        @classmethod
-        def _by_place(cls, leads: tuple[str, ...]) -> tuple[str, ...]:
-            if leads not in ((MAIN,), (MAIN, SECOND), (SECOND,)):
-                raise ValueError(f"takes {MAIN}, or {MAIN} and {SECOND}, since names differ")
-            return leads
 
     @staticmethod
     def load(split: str, settings: Settings) -> Ecg:

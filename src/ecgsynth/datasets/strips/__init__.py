@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from ecgsynth.datasets import Inventory, ptbxl, store
 from ecgsynth.datasets import Settings as BaseSettings
 from ecgsynth.datasets.beat_records import has_no_gain
+from ecgsynth.datasets.choices import Distinct, Places
 from ecgsynth.datasets.fetching.checksums import first_names
 from ecgsynth.datasets.joined_beats import DATABASES, records_of
 from ecgsynth.datasets.leads import MAIN, SECOND
@@ -76,28 +77,14 @@ class Strips:
         None = open. seconds: of a strip. step_s: from strip to strip of a recording.
         """
 
-        leads: tuple[str, ...] = (MAIN, SECOND)
-        databases: tuple[Literal["mitbih", "svdb", "qtdb", "ptbxl"], ...] = (
+        leads: Places = (MAIN, SECOND)
+        databases: Annotated[tuple[Literal["mitbih", "svdb", "qtdb", "ptbxl"], ...], Distinct] = (
             "mitbih", "svdb", "qtdb", "ptbxl",
         )  # fmt: skip
         fs: Rate = 100.0
         band: tuple[float | None, float | None] = (0.5, 40.0)
         seconds: float = Field(10.0, ge=2, le=SECONDS)
         step_s: float = Field(10.0, ge=1)
-
-        @field_validator("databases")
-        @classmethod
-        def _distinct(cls, databases: tuple[str, ...]) -> tuple[str, ...]:
-            if not databases or len(set(databases)) < len(databases):
-                raise ValueError("takes one or more of mitbih, svdb, qtdb and ptbxl, each once")
-            return databases
-
-        @field_validator("leads")
-        @classmethod
-        def _by_place(cls, leads: tuple[str, ...]) -> tuple[str, ...]:
-            if leads not in ((MAIN,), (MAIN, SECOND), (SECOND,)):
-                raise ValueError(f"takes {MAIN}, or {MAIN} and {SECOND}, since names differ")
-            return leads
 
     @staticmethod
     def load(split: str, settings: Settings) -> Ecg:

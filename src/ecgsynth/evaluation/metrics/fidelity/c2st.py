@@ -59,8 +59,8 @@ _two_sample = partial(metric, unit="AUC", goal="lower", question="match")
 @_two_sample(
     "c2st", needs=("test",),
     reference="Lopez-Paz & Oquab, ICLR 2017; the stronger of a ResNet-1D and gradient boosting on "
-    "64 PCA + 32 log-PSD features; both sets quantised to 5 uV; folds by person, so that the "
-    "classifier is tested on people that it was not trained on; .50 = indistinguishable",
+    "64 PCA + 32 log-PSD features; folds by person, so that the classifier is tested on people "
+    "that it was not trained on; .50 = indistinguishable",
 )  # fmt: skip
 def c2st(trial: Trial) -> dict[str, Estimate]:
     """AUC of a classifier that separates synthetic from held-out beats of people new to it.
@@ -83,8 +83,7 @@ def c2st_minutes(trial: Trial) -> dict[str, Estimate]:
             f"c2st itself has folds by time block or item: {heldout_sets(trial).why}"
         )
     assert trial.test is not None
-    synthetic, test = trial.synthetic.quantised(), trial.test.quantised()
-    sets = split_by_blocks(synthetic, test, trial.random("c2st_minutes"))
+    sets = split_by_blocks(trial.synthetic, trial.test, trial.random("c2st_minutes"))
     return _stronger_classifier(trial, sets)
 
 
@@ -144,9 +143,7 @@ def validity(
 def heldout_sets(trial: Trial) -> TwoSampleSets:
     """Synthetic and held-out items in folds, by person if possible."""
     assert trial.test is not None
-    return two_sample_sets(
-        trial.synthetic.quantised(), trial.test.quantised(), trial.random("c2st")
-    )
+    return two_sample_sets(trial.synthetic, trial.test, trial.random("c2st"))
 
 
 @once
@@ -159,7 +156,7 @@ def trained_sets(trial: Trial) -> TwoSampleSets:
         real = concatenate(parts)
     else:
         real = pick(real, most, random)
-    return two_sample_sets(trial.synthetic.quantised(), real.quantised(), random)
+    return two_sample_sets(trial.synthetic, real, random)
 
 
 def _stronger_classifier(trial: Trial, sets: TwoSampleSets) -> dict[str, Estimate]:
