@@ -56,7 +56,8 @@ def usual_logging() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def data_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A data root that is thrown away: recordings are linked into it, the cache begins empty."""
+    """A data root that is thrown away: recordings are linked into it, the cache begins empty, and
+    no version that the user of this machine registered is seen."""
     real = store.data_root()
     root = tmp_path_factory.mktemp("data")
     if real.is_dir():
@@ -65,6 +66,7 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                 (root / folder.name).symlink_to(folder, target_is_directory=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ECGSYNTH_DATA", str(root))
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("user-data")))
         yield root
 
 

@@ -114,20 +114,35 @@ def test_what_is_hidden_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("state", "line"),
     [
-        (("judging", 0.25, 1.0, "", 10.2), "judging: 25 %, 10 s, 31 s left"),
-        (("critic 0.7", 6400, 12800, "examples", 40),
+        (("judging", 0.25, 1.0, "", 10.2, .025), "judging: 25 %, 10 s, 30 s left"),
+        (("critic 0.7", 6400, 12800, "examples", 40, 160),
          "critic 0.7: 6,400 of 12,800 examples, 50 %, 40 s, 40 s left"),
-        (("reading the recordings", 0, None, "examples", 5), "reading the recordings: 5 s"),
-        (("done", 3, 3, "files", 9), "done: 3 of 3 files, 100 %, 9 s"),
-        (("", 0, 10, "examples", 5), "working: 0 of 10 examples, 0 %, 5 s"),
+        (("reading the recordings", 0, None, "examples", 5, 0), "reading the recordings: 5 s"),
+        (("done", 3, 3, "files", 9, 1), "done: 3 of 3 files, 100 %, 9 s"),
+        (("", 0, 10, "examples", 5, 0), "working: 0 of 10 examples, 0 %, 5 s"),
     ],
 )  # fmt: skip
 def test_a_line_has_what_is_done_and_what_is_left(state: tuple, line: str) -> None:
     assert progress.progress_line(*state) == line
 
 
+def test_what_an_earlier_command_did_is_no_part_of_the_speed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = threading.Event()
+    monkeypatch.setattr("sys.stderr", Watched(written))
+    monkeypatch.setattr(progress, "FIRST_S", 0.001)
+    with progress.count_bar("examples") as bar:
+        task = bar.add_task("resumed", total=None)
+        bar.update(task, since=(900, time.monotonic() - 100))
+        bar.update(task, total=1000, completed=950)  # 50 in 100 s: 100 s for the other 50
+        assert written.wait(PATIENCE_S)
+    lines = [line for line in sys.stderr.lines if " left" in line]
+    assert 90 < float(lines[0].rpartition(", ")[2].removesuffix(" s left")) < 200
+
+
 def test_within_a_long_step_nothing_is_known_of_the_time_left() -> None:
-    assert progress.progress_line("c2st", 0.25, 1.0, "", 10, moved=False) == "c2st: 25 %, 10 s"
+    assert progress.progress_line("c2st", 0.25, 1.0, "", 10, 0) == "c2st: 25 %, 10 s"
 
 
 def test_lines_come_every_few_seconds_and_after_hours_every_minute() -> None:

@@ -75,7 +75,11 @@ def share_bar(what: str) -> Iterator[Advance]:
 
 @contextmanager
 def count_bar(unit: str, hidden: bool = False) -> Iterator[Progress]:
-    """Progress by count, with rate and time left; hidden: show nothing."""
+    """Progress by count, with rate and time left; hidden: show nothing.
+
+    A task's field `since` = (count, `time.monotonic()`) is where its own work began: what an
+    earlier command had done already tells nothing of the speed of this one.
+    """
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -160,10 +164,11 @@ def _write_lines(progress: Progress, unit: str, end: threading.Event) -> None:
         if progress is not _SHOWN[-1] or not progress.tasks:
             continue
         task = progress.tasks[-1]
-        seconds = time.monotonic() - began
-        moved = task.completed > before
-        line = progress_line(task.description, task.completed, task.total, unit, seconds, moved)
+        now = time.monotonic()
+        counted, since = task.fields.get("since", (0, began))
+        speed = (task.completed - counted) / (now - since) if task.completed > before else 0.0
         before = task.completed
+        line = progress_line(task.description, task.completed, task.total, unit, now - began, speed)
         try:
             print(line, file=sys.stderr, flush=True)
         except (OSError, ValueError):  # nobody reads it, or the stream is closed
@@ -176,12 +181,12 @@ def line_interval(seconds: float) -> float:
 
 
 def progress_line(
-    what: str, done: float, total: float | None, unit: str, seconds: float, moved: bool = True
+    what: str, done: float, total: float | None, unit: str, seconds: float, speed: float
 ) -> str:
     """One line of progress, such as "training: 6,400 of 12,800 examples, 50 %, 40 s, 40 s left".
 
     unit: what is counted; "" where the share is enough. seconds: since the beginning.
-    moved: since the line before; within a long step nothing is known of the time left.
+    speed: units a second; 0 within a long step, where nothing is known of the time left.
     """
     parts = []
     if unit and (done or total):
@@ -189,6 +194,6 @@ def progress_line(
     if total:
         parts.append(f"{100 * done / total:.0f} %")
     parts.append(f"{seconds:.0f} s")
-    if total and moved and 0 < done < total:
-        parts.append(f"{seconds * (total - done) / done:.0f} s left")
+    if total and speed > 0 and done < total:
+        parts.append(f"{(total - done) / speed:.0f} s left")
     return f"{what or 'working'}: {', '.join(parts)}"

@@ -27,7 +27,8 @@ def test_a_run_is_watched_while_it_is_written(page: Page, runs: Path) -> None:
     alarm = page.locator(".alarm")
     assert "mode collapse" in alarm.inner_text().lower()
     assert "Try more training.critic_steps" in alarm.inner_text()
-    page.locator("#versions").get_by_text("registered").wait_for()
+    page.locator("#versions :is(p, table)").wait_for()
+    assert "No model is registered yet" in page.locator("#versions").inner_text()
 
 
 def test_a_curve_of_days_stays_bounded_and_even_with_its_ends(page: Page) -> None:

@@ -158,7 +158,8 @@ def test_the_command_writes_a_recording(command: Command) -> None:
     for words, sentence in (
         (["sinus 5 s", "--model", "simulatr"], "Did you mean 'simulator'?"),
         (["sinus 5 s", "--leads", "V9"], "no lead 'V9'"),
-        (["sinus 5 s", "--to", "x.txt"], "no format is known"),
+        (["sinus 5 s", "--to", "x.mp3"], "no format is known for '.mp3'"),
+        (["sinus 5 s", "--to", "x.txt"], "x.txt may be CSV; name it x.csv."),
         (["sinis 5 s"], "column 1"),
     ):
         done = command("record", *words)

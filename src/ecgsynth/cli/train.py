@@ -115,6 +115,8 @@ def _with_overrides(content: dict, overrides: list[str]) -> dict:
 
 def train_with_bar(run, folder: Path, resume: bool = False):  # type: ignore[no-untyped-def]
     """Train with a bar of examples, losses and rate; returns the synthesizer."""
+    import time
+
     from ecgsynth.processes import is_main_process
     from ecgsynth.progress import count_bar, stderr_console
     from ecgsynth.training.loop import train as train_run
@@ -128,6 +130,8 @@ def train_with_bar(run, folder: Path, resume: bool = False):  # type: ignore[no-
                 if "/" in name:
                     first.setdefault(name.partition("/")[0], value)
             losses = " ".join(f"{net} {value:.3f}" for net, value in first.items())
+            if bar.tasks[task].total is None:  # a resumed run begins with what it has seen
+                bar.update(task, since=(examples, time.monotonic()))
             bar.update(task, completed=examples, total=total, description=losses)
 
         try:

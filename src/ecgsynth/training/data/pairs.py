@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -99,9 +100,12 @@ def make_pairs(model: str, count: int, fs: float, seed: int) -> Pairs:
         for start in range(0, count, CHUNK * teacher.size):
             firsts = range(start, min(start + CHUNK * teacher.size, count), teacher.size)
             drawn = [teacher.draw(first, asked, seed, {}) for first in firsts]
-            signals.append(_kept(folder / f"{start:07d}-{len(drawn)}.npy", teacher, drawn))
+            path, done = folder / f"{start:07d}-{len(drawn)}.npy", min(firsts.stop, count)
+            if path.is_file():  # reading is faster than making
+                progress.update(task, since=(done, time.monotonic()))
+            signals.append(_kept(path, teacher, drawn))
             inputs += [Inputs(one.drawn, one.latent.astype(np.float16)) for one in drawn]
-            progress.update(task, completed=min(start + CHUNK * teacher.size, count))
+            progress.update(task, completed=done)
     whole = Inputs.cat(inputs)
     asked_of, spec = whole.drawn, teacher.spec
     context = asked_of.context[:, : len(spec.context)].astype(np.float32)

@@ -95,7 +95,8 @@ def speed_figures(examples: int, seconds: float, left: int) -> dict[str, float]:
     """How fast a training is and how much memory it took; left: examples to go."""
     rate = examples / seconds
     return {
-        "examples_per_second": rate, "seconds_left": left / rate, "memory_gb": peak_memory_gb()
+        "examples_per_second": rate, "seconds_left": max(left, 0) / rate,
+        "memory_gb": peak_memory_gb(),
     }  # fmt: skip
 
 
