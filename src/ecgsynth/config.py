@@ -239,6 +239,12 @@ class Run(TopLevelSettings):
                 "items; set training.augment=0."
             )
         settings = make_settings(objective.Settings, self.objective.settings | more, name)
+        takes = getattr(MODELS.get(self.model.name), "takes", ())
+        if getattr(settings, "show", 0.0) > 0 and "known" not in takes:
+            raise EcgsynthError(
+                f"objective.show is for families that take a known part, and '{self.model.name}' "
+                "takes none; set it to 0, or take model.name=renderer."
+            )
         of_pairs = getattr(objective, "of_pairs", False)
         kept = getattr(settings, "regression", 0.0) > 0
         if kept and not getattr(MODELS.get(self.model.name), "student", False):

@@ -22,13 +22,17 @@ def process_count() -> int:
     return distributed.get_world_size() if together else 1
 
 
+def process_number() -> int:
+    """Which of them this one is, from 0."""
+    from torch import distributed
+
+    return distributed.get_rank() if process_count() > 1 else 0
+
+
 def local_rows(whole: Tensor) -> Tensor:
     """Rows of this process, of what was drawn for the whole batch.
 
     Every process draws all of it from the same random generator, so that a batch is the same
     whatever their number.
     """
-    from torch import distributed
-
-    many = process_count()
-    return whole.chunk(many)[distributed.get_rank()] if many > 1 else whole
+    return whole.chunk(process_count())[process_number()]

@@ -78,7 +78,7 @@ def count_bar(unit: str, hidden: bool = False) -> Iterator[Progress]:
     """Progress by count, with rate and time left; hidden: show nothing.
 
     A task's field `since` = (count, `time.monotonic()`) is where its own work began: what an
-    earlier command had done already tells nothing of the speed of this one.
+    earlier command had done already is no part of the speed of this one.
     """
     from rich.progress import (
         BarColumn,

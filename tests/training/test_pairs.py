@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import ecgsynth as es
 from ecgsynth.cli.main import app
+from ecgsynth.completion.windows import find_sampler
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import MODELS
@@ -141,6 +142,8 @@ def test_a_renderer_makes_signals_of_any_rate(teacher: Path) -> None:
         ({"name": "rpgan", "regression": 1}, "renderer-student", "", "needs a teacher"),
         ({"name": "rpgan", "regression": 1}, "inception", "x", "is for students"),
         ({"name": "rpgan"}, "renderer-student", "x", "objective.regression"),
+        ({"name": "rpgan", "show": 0.2}, "inception", "", "families that take a known part"),
+        ({"name": "flow", "show": 0.2}, "flow", "", "families that take a known part"),
     ],
 )
 def test_a_teacher_and_an_objective_that_asks_it_go_together(
@@ -165,6 +168,43 @@ def test_a_student_that_plays_against_a_critic_keeps_to_its_teacher(
     assert losses[300.0] < losses[1e-6]
     assert student.card.teacher == Synthesizer.load(teacher).card.id
     assert student.card.data["source"] == "simulated:train"
+
+
+def test_a_part_of_another_signal_of_the_same_beats_is_known_of_some_pairs(
+    teacher: Path, data_root: Path
+) -> None:
+    pairs = make_pairs(str(teacher), 64, RATE, seed=6, show=0.5)
+    assert pairs.known is not None
+    given = pairs.known(torch.arange(64))
+    known, mask = given["known"].numpy(), given["mask"].numpy()
+    assert not mask[:32].any() and not known[:32].any()
+    shares = mask[32:].mean((1, 2))
+    assert ((shares > 0) & (shares < 1)).all()
+    events = pairs.events
+    assert events is not None
+    assert np.array_equal(events[:32], events[32:], equal_nan=True)
+    scaled = pairs.teacher.scaler.forward(np.asarray(pairs.data.signal, np.float32), {})
+    framed = pairs.teacher.generator.framed(torch.from_numpy(scaled)).numpy()  # type: ignore[operator]
+    there = mask[32:] > 0
+    np.testing.assert_allclose(framed[:32][there], known[32:][there], atol=5e-3)
+    np.testing.assert_allclose(framed[32:][there], known[32:][there], atol=5e-3)
+    assert np.abs(framed[:32][~there] - framed[32:][~there]).mean() > 0.05  # its noise is its own
+    again = make_pairs(str(teacher), 64, RATE, seed=6, show=0.5)
+    assert np.array_equal(again.data.signal, pairs.data.signal)
+    assert again.known is not None
+    assert torch.equal(again.known(torch.arange(64))["known"], given["known"])
+
+
+def test_a_student_that_was_shown_parts_continues_recordings(
+    teacher: Path, records: Ecg, data_root: Path
+) -> None:
+    learned = train(run_of(
+        2, {"name": "rpgan", "regression": 10, "show": 0.5}, "renderer-student", pairs=64,
+        teacher=str(teacher), start=str(teacher), betas=[0.0, 0.99],
+    ), data=records)  # fmt: skip
+    assert find_sampler(learned)
+    other = train(run_of(2, {"name": "pairs", "show": 0.5}, teacher=str(teacher), pairs=64))
+    assert find_sampler(other)
 
 
 @pytest.mark.parametrize("fs", [0.0, 1e9, float("nan")])

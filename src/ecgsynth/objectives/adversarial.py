@@ -15,6 +15,11 @@ from ecgsynth.condition import Condition
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.objectives import Critic
 from ecgsynth.objectives import Settings as BaseSettings
+from ecgsynth.objectives.hiding import show_some
+from ecgsynth.processes import process_count, process_number
+
+SEED = 0x5E7C
+"""Keeps the known parts apart from whatever else is drawn at a step of the same number."""
 
 
 class Settings(BaseSettings):
@@ -23,6 +28,8 @@ class Settings(BaseSettings):
     regression: float = Field(0.0, ge=0)
     """Weight of the error against what `training.teacher` made of the same noise, so that a
     student keeps what it learned from its teacher; 0 = none."""
+    show: float = Field(0.0, ge=0, le=0.5)
+    """Share of the items of which the generator knows a part, for families that take one."""
 
 
 class Adversarial:
@@ -71,6 +78,18 @@ class Adversarial:
         """Bring the critic's weights back to where they are allowed: everywhere."""
 
     # What the loop calls.
+
+    def condition_of(
+        self, generator: Any, real: Tensor, condition: Condition, *, step: int
+    ) -> Condition:
+        """The condition as the generator has it: with a part of some real items known."""
+        share = self.settings.show
+        if not share:
+            return condition
+        seed = (SEED + step) * process_count() + process_number()
+        random = torch.Generator().manual_seed(seed)
+        chosen = torch.rand(len(real), generator=random) < share
+        return show_some(condition, generator.framed(real), chosen.to(real.device), random)
 
     def critic_loss(
         self, critic: Critic, real: Tensor, synthetic: Tensor, condition: Condition,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ecgsynth.condition import Condition
 from ecgsynth.objectives import Settings as BaseSettings
-from ecgsynth.objectives.hiding import hide_t_waves, random_parts, show_part
+from ecgsynth.objectives.hiding import hide_t_waves, show_some
 from ecgsynth.processes import local_rows, process_count
 from ecgsynth.registry import OBJECTIVES
 
@@ -73,9 +73,8 @@ class FlowMatching:
         if settings.show:
             framed = generator.framed(real)
             own = torch.Generator().manual_seed(SEED + int(uniform[0, 3] * 2**31))
-            parts = random_parts(framed, own).to(framed)
-            parts = parts * (uniform[:, 5] < settings.show).to(framed)[:, None, None]
-            condition = show_part(hide_t_waves(condition, uniform[:, 4] < 0.5), framed, parts)
+            condition = hide_t_waves(condition, uniform[:, 4] < 0.5)
+            condition = show_some(condition, framed, uniform[:, 5] < settings.show, own)
             clean = generator.whitened(framed)
         else:
             clean = generator.encode(real)

@@ -29,6 +29,14 @@ def show_part(condition: Condition, known: Tensor, mask: Tensor) -> Condition:
     return replace(condition, more={**condition.more, "known": known * mask, "mask": mask})
 
 
+def show_some(
+    condition: Condition, framed: Tensor, chosen: Tensor, random: torch.Generator
+) -> Condition:
+    """The condition with a part known of the items that are chosen [batch]."""
+    parts = random_parts(framed, random).to(framed)
+    return show_part(condition, framed, parts * chosen.to(framed)[:, None, None])
+
+
 def random_parts(signal: Tensor, random: torch.Generator) -> Tensor:
     """[batch, lead, frame], 1 where an item is known: whole leads, its beginning, all but a gap.
 

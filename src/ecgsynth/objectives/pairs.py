@@ -24,10 +24,13 @@ class PairRegression:
     of_pairs = True
 
     class Settings(BaseSettings):
-        """No settings of its own."""
+        """show: share of the pairs of which a part is known, of another signal of the same beats;
+        for families that take one.
+        """
 
         classes: float = Field(0.0, ge=0, le=0)
         """No critic, no class logits."""
+        show: float = Field(0.0, ge=0, le=0.5)
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings

@@ -100,7 +100,7 @@ def train(
     settings = run.training
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    run.objective_settings()
+    shown = getattr(run.objective_settings(), "show", 0.0)
     run.model_settings()
     adversarial = MODELS.get(run.model.name).adversarial
     if folder:
@@ -114,7 +114,7 @@ def train(
         pairs = None
         if settings.teacher:
             rate = run.data.settings.get("fs", 0.0)
-            pairs = make_pairs(settings.teacher, settings.pairs, rate, run.seed)
+            pairs = make_pairs(settings.teacher, settings.pairs, rate, run.seed, shown)
         if pairs and not adversarial:  # all that it learns from
             data, heldout = pairs.data, None
         else:
@@ -169,7 +169,7 @@ def _run_training(
     if pairs and family.adversarial:
         pair_batches = Batches(pairs.items(scaler), settings, pairs=False)
     elif pairs:
-        items = replace(items, latents=pairs.latents)
+        items = replace(items, latents=pairs.latents, known=pairs.known)
     model_settings = run.model_settings(styles=styles)
     batches = Batches(items, settings, model_settings.pairs)
     objective_settings = run.objective_settings(multilabel=data.spec.multilabel)

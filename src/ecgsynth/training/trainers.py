@@ -116,7 +116,8 @@ class Trainer:
             batch = draw()
             # The last ones are the generator's, too: it does not change meanwhile.
             with torch.set_grad_enabled(moves and k == self._settings.critic_steps - 1):
-                made = batch.padded(generator(batch.latent, batch.condition))
+                asked = objective.condition_of(generator, batch.real, batch.condition, step=step)
+                made = batch.padded(generator(batch.latent, asked))
             real, synthetic = altered(batch.real), altered(made.detach())
             terms = objective.critic_loss(
                 critic, real, synthetic, batch.condition, progress=progress, step=step

@@ -38,6 +38,7 @@ class TrainingSet:
     data: the items. scaler, hidden: from mV to the model's units; hidden: of these items.
     condition: what they are, standardised. style: [item], its code.
     latents: gives the noise of items that a teacher made of it; None = noise is drawn anew.
+    known: gives what is known of items, as `known` and `mask`; None = nothing.
     window: samples of the windows that are drawn from the items at random places; None = whole
         items.
     """
@@ -49,6 +50,7 @@ class TrainingSet:
     style: NDArray[np.int64]
     window: int | None = None
     latents: Callable[[Tensor], Tensor] | None = None
+    known: Callable[[Tensor], dict[str, Tensor]] | None = None
 
     @classmethod
     def of(
@@ -99,6 +101,8 @@ class TrainingSet:
     def conditions(self, rows: Tensor, starts: Tensor | None = None) -> Condition:
         """What these items, or these windows of them, are."""
         condition = self.condition[rows]
+        if self.known is not None:
+            condition = replace(condition, more={**condition.more, **self.known(rows)})
         events = condition.more.get("events")
         if events is None or self.window is None or starts is None:
             return condition
