@@ -117,6 +117,31 @@ def test_a_damaged_table_is_one_sentence(tmp_path: Path, text: str, why: str) ->
         formats.read(tmp_path / "bad.csv")
 
 
+@pytest.mark.parametrize("cell", ["off", "1.#INF", "n.a.", "*", "0.1,0.2"])
+@pytest.mark.parametrize("before", [1, 3, 30])
+def test_a_cell_that_is_no_number_near_the_top_loses_no_rows(
+    tmp_path: Path, cell: str, before: int
+) -> None:
+    rows = lines("{t:.3f},{a}\n").splitlines(keepends=True)
+    rows[before] = rows[before].split(",")[0] + f",{cell}\n"
+    (tmp_path / "a.csv").write_text("time,II\n" + "".join(rows))
+    with pytest.raises(EcgsynthError, match="no row of numbers|not hold numbers|Expected 2"):
+        formats.read(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("cell", ["inf", "-Infinity", "1e300", "", "nan"])
+@pytest.mark.parametrize("row", [0, 3, 150])
+def test_a_value_that_is_infinite_or_missing_is_nan_at_its_place(
+    tmp_path: Path, cell: str, row: int
+) -> None:
+    rows = lines("{t:.3f},{a}\n").splitlines(keepends=True)
+    rows[row] = rows[row].split(",")[0] + f",{cell}\n"
+    (tmp_path / "a.csv").write_text("time,II\n" + "".join(rows))
+    ecg = formats.read(tmp_path / "a.csv")
+    assert ecg.spec.samples == len(rows)
+    assert np.flatnonzero(np.isnan(ecg.signal[0, 0])).tolist() == [row]
+
+
 def test_text_that_is_no_table_is_refused(tmp_path: Path) -> None:
     for name, content in (("a.txt", b"no ECG\n" * 99), ("b.asc", b"\0" * 99), ("c.tsv", b"")):
         (tmp_path / name).write_bytes(content)

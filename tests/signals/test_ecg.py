@@ -277,7 +277,7 @@ NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_
 
 @given(
     leads=st.lists(NAMES, min_size=1, max_size=4, unique=True),
-    fs=st.floats(1, 5000), samples=st.integers(1, 9999),
+    fs=st.floats(200, 5000), samples=st.integers(4, 9999),
     classes=st.lists(NAMES, max_size=4, unique=True),
     band=st.tuples(st.none() | st.floats(0, 1), st.none() | st.floats(2, 99)),
 )  # fmt: skip
@@ -316,6 +316,13 @@ def test_spec_survives_json(
         ({"band": (40, 0.5)}, "begins at 40 Hz and ends at 0.5 Hz"),
         ({"band": (0.5,)}, "a low and a high edge"),
         ({"r_sample": 2.0}, "must be a whole number"),
+        ({"r_sample": -1}, "r_sample"),
+        ({"r_sample": 5}, "numbered from 0 to 4"),
+        ({"r_sample": 10**9}, "lies outside of the item"),
+        ({"band": (0.5, 50)}, "an edge at 50 Hz, and signals of 100 Hz end at 50 Hz"),
+        ({"band": (None, 150)}, "an edge at 150 Hz"),
+        ({"band": (60, None)}, "an edge at 60 Hz"),
+        ({"band": (0.5, float("inf"))}, "an edge of the band"),
     ],
 )
 def test_impossible_spec_is_refused(wrong: dict, words: str) -> None:

@@ -18,7 +18,7 @@ from ecgsynth.augmentation.plan import Gating, Plan
 from ecgsynth.datasets import make_settings
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.ecg import Ecg, one_hot
-from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.spec import Spec, band_below
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.request import check_seed
 
@@ -180,7 +180,8 @@ def _spec(
             f"({', '.join(made.leads)}); give those, or take another model."
         )
     own = tuple(str(key) for key in labels)
-    return Spec(made.leads, fs, shape[2], own, unit=unit, band=made.band, r_sample=r_sample)
+    band = band_below(made.band, fs)
+    return Spec(made.leads, fs, shape[2], own, unit=unit, band=band, r_sample=r_sample)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.noise import Kind, add_noise
 from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.rr import RR, with_partial_mean
-from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.spec import Spec, band_below
 from ecgsynth.signals.vocabulary import AAMI_CLASSES, AAMI_OF_SYMBOL
 
 log = logging.getLogger("ecgsynth")
@@ -80,7 +80,7 @@ class BeatSettings(Cutting):
             samples=samples,
             classes=self.classes,
             context=RR,
-            band=(None, None) if self.noise else self.band,
+            band=(None, None) if self.noise else band_below(self.band, self.fs * stretch),
             r_sample=round(pre * stretch),
         )
 

@@ -85,7 +85,7 @@ def prepare(
     signal: NDArray[np.float32], fs: float, to_fs: float, cutting: Cutting
 ) -> NDArray[np.float32]:
     """Baseline, band and rate of a whole recording [lead, sample], in mV; gaps (NaN) stay gaps."""
-    missing = np.isnan(signal)
+    missing = ~np.isfinite(signal)
     if missing.any():  # filters would smear a gap over the recording: fill it, mark it again
         signal = np.where(missing, 0, signal)
     if cutting.baseline:

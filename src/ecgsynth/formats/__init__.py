@@ -52,6 +52,7 @@ def write(ecg: Ecg | Iterable[Ecg], target: str | Path, format: str | None = Non
     for sentence in contract.loss_sentences(lost, path.name):
         log.warning("%s", sentence)
     try:
+        chunks = stream.check_finite(chunks, path.name)
         kind.write((stream.without(chunk, lost) for chunk in chunks), path)
     except UnicodeEncodeError as problem:  # half of a pair of surrogates, which no file can hold
         raise EcgsynthError(
@@ -209,6 +210,7 @@ def _read(path: str | Path, format: str | None, asked: TableOptions) -> Ecg:
     kind = _format_at(path) if format is None else format_for(str(path), format)
     with naming(path):
         ecg = kind.read(path, asked) if kind.any_layout else kind.read(path)  # type: ignore[call-arg]
+        ecg = stream.without_infinity(ecg, path.name)
         return ecg if asked.leads is None else choose_leads(ecg, asked.leads, path.name)
 
 

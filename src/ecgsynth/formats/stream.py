@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,8 @@ from ecgsynth.signals.vocabulary import SYMBOL_OF_AAMI
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+log = logging.getLogger("ecgsynth")
 
 FILE_SCHEMA = 1
 """Version of what our files state; a file of a newer one is refused."""
@@ -103,6 +106,48 @@ def without(ecg: Ecg, names: Sequence[str]) -> Ecg:
         spec = replace(spec, context=())
     gone: dict[str, Any] = {name: None for name in names if getattr(ecg, name) is not None}
     return replace(ecg, spec=spec, **gone) if gone else ecg
+
+
+NUMBERS = {"signal": "sample", "context": "context", "onset_s": "time"}
+"""Columns of numbers in which NaN means unknown, and what a sentence calls one."""
+
+
+def check_finite(chunks: Iterable[Ecg], name: str) -> Iterator[Ecg]:
+    """The chunks as they come; an infinite number ends them.
+
+    name: of the file, for the sentence.
+
+    Raises
+    ------
+    EcgsynthError: a sample, a context or a time is infinite.
+    """
+    before = 0
+    for chunk in chunks:
+        for column, what in NUMBERS.items():
+            values = getattr(chunk, column)
+            if values is not None and np.isinf(values).any():
+                item = before + int(np.argwhere(np.isinf(values))[0, 0])
+                raise EcgsynthError(
+                    f"{name} was not written: a {what} of item {item} is infinite; give NaN for "
+                    "what is unknown."
+                )
+        before += len(chunk)
+        yield chunk
+
+
+def without_infinity(ecg: Ecg, name: str) -> Ecg:
+    """The items of a file with NaN, unknown, for every infinite number; a warning counts them."""
+    found: dict[str, Any] = {}
+    for column, what in NUMBERS.items():
+        values = getattr(ecg, column)
+        infinite = None if values is None else np.isinf(values)
+        if infinite is not None and infinite.any():
+            found[column] = np.where(infinite, np.nan, values).astype(values.dtype)
+            log.warning(
+                "%s: %s infinite, or larger than numbers of 32 bits can be; read as unknown (NaN).",
+                name, f"{infinite.sum():,} {what}s are" if infinite.sum() > 1 else f"a {what} is",
+            )  # fmt: skip
+    return replace(ecg, **found) if found else ecg
 
 
 def regroup(chunks: Iterable[Ecg], size: int) -> Iterator[Ecg]:

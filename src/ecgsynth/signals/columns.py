@@ -46,8 +46,11 @@ def number_array(value: Any, name: str, kind: type[np.generic] = np.float32) -> 
             raise EcgsynthError(f"{what}; {quote(found[odd][0])} is none.")
     with np.errstate(over="ignore"):
         same = found.astype(kind, copy=False)
-    if whole_ones and (same != found).any():
-        raise EcgsynthError(f"{what}; {quote(found[same != found][0])} is too large.")
+    if same is found:
+        return same
+    too_large = same != found if whole_ones else np.isinf(same) & ~np.isinf(found)
+    if too_large.any():
+        raise EcgsynthError(f"{what}; {quote(found[too_large][0])} is too large.")
     return same
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.filters import resample, resample_length
 from ecgsynth.signals.marks import Marks
+from ecgsynth.signals.spec import band_below
 
 
 def at_rate(ecg: Ecg, fs: float) -> Ecg:
@@ -34,6 +35,7 @@ def _resampled(ecg: Ecg, signal: NDArray[np.float32], fs: float, ratio: float) -
         ecg.spec,
         fs=fs,
         samples=samples,
+        band=band_below(ecg.spec.band, fs),
         r_sample=None if r is None else min(round(r * ratio), samples - 1),
     )
     if valid is not None:

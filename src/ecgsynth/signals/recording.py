@@ -87,7 +87,7 @@ class Recording:
         put = partial(object.__setattr__, self)
         put("fs", check_positive(self.fs, "the rate of a recording, in Hz,"))
         put("leads", check_names(self.leads, "leads"))
-        put("band", check_band(self.band))
+        put("band", check_band(self.band, self.fs))
         for name in ("comments", "assumptions"):
             put(name, text_tuple(getattr(self, name), f"the {name} of a recording"))
         for name in ("name", "person", "device", "source"):

@@ -77,9 +77,14 @@ class Spec:
             raise EcgsynthError(
                 f"the unit must be 'mV' or 'normalised'; got {arguments.quote(self.unit)}."
             )
-        put("band", check_band(self.band))
+        put("band", check_band(self.band, self.fs))
         if self.r_sample is not None:
             put("r_sample", whole(self.r_sample, "r_sample, the number of a sample,"))
+            if self.r_sample >= self.samples:
+                raise EcgsynthError(
+                    f"r_sample={self.r_sample} lies outside of the item, whose samples are "
+                    f"numbered from 0 to {self.samples - 1}; give the sample of R, or None."
+                )
 
     @property
     def seconds(self) -> float:
@@ -131,8 +136,16 @@ class Spec:
             ) from None
 
 
-def check_band(band: Any) -> tuple[float | None, float | None]:
-    """Two edges, Hz, the first below the second; each may be None."""
+def band_below(
+    band: tuple[float | None, float | None], fs: float
+) -> tuple[float | None, float | None]:
+    """A band as signals of a rate have it: an edge from half the rate on limits nothing."""
+    low, high = (None if edge is None or edge >= fs / 2 else edge for edge in band)
+    return low, high
+
+
+def check_band(band: Any, fs: float) -> tuple[float | None, float | None]:
+    """Two edges, Hz, the first below the second and both below half the rate; each may be None."""
     edges = arguments.as_list(band) or []
     if len(edges) != 2:
         raise EcgsynthError(
@@ -145,6 +158,12 @@ def check_band(band: Any) -> tuple[float | None, float | None]:
     )
     if low is not None and high is not None and low >= high:
         raise EcgsynthError(f"the band begins at {low:g} Hz and ends at {high:g} Hz; turn it over.")
+    for edge in (low, high):
+        if edge is not None and edge >= fs / 2:
+            raise EcgsynthError(
+                f"the band has an edge at {edge:g} Hz, and signals of {fs:g} Hz end at "
+                f"{fs / 2:g} Hz; give None for an edge that limits nothing."
+            )
     return low, high
 
 

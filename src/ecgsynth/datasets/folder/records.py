@@ -31,7 +31,7 @@ from ecgsynth.progress import recordings
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
 from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.rr import RR
-from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.spec import Spec, band_below
 from ecgsynth.signals.units import unit_problem
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL
 
@@ -81,7 +81,7 @@ def read_records(path: Path, settings: Folder.Settings) -> FolderContents:
             samples=columns["signal"].shape[-1],
             classes=classes,
             context=RR if annotated else (),
-            band=settings.band,
+            band=band_below(settings.band, facts["fs"]),
             r_sample=facts["r_sample"],
         ),
         label=one_hot(columns["label"], len(classes)) if annotated else None,

@@ -19,7 +19,7 @@ from ecgsynth.signals.acquisition import OLDEST
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.leads import standard_leads
 from ecgsynth.signals.marks import Marks
-from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.spec import Spec, band_below
 
 log = logging.getLogger("ecgsynth")
 
@@ -65,8 +65,8 @@ def item_of(record: Foreign, path: Path) -> Ecg:
     kept = [mark for mark in record.marks if 0 <= mark[1] < samples]
     if outside := len(record.marks) - len(kept):
         log.warning("%s: %d annotations lie outside the signal; left out.", path.name, outside)
-    low, high = record.band
-    band = record.band if low is None or high is None or low < high else (None, None)
+    band = low, high = band_below(record.band, record.fs)
+    band = band if low is None or high is None or low < high else (None, None)
     return Ecg(
         signal[None],
         Spec(standard_leads(record.leads), record.fs, samples, unit=record.unit, context=PERSON,

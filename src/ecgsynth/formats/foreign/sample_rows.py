@@ -125,8 +125,10 @@ def read_samples(table: SampleTable, asked: TableOptions | None = None) -> Ecg:
     if leads == [""]:
         leads = [next((v for key, v in table.stated.items() if key == "lead"), "ECG")]
     words = " ".join([*table.stated, *table.stated.values()])
+    with np.errstate(over="ignore"):  # beyond 32 bits is infinite, which the reader names
+        signal = np.array(rows, np.float32)
     ecg = item_of(
-        Foreign(np.array(rows, np.float32), leads, fs, statement=words,
+        Foreign(signal, leads, fs, statement=words,
                 unit="mV" if kinds == {"mV"} else "normalised"), path,
     )  # fmt: skip
     return replace(ecg, spec=replace(ecg.spec, leads=asked.leads)) if asked.leads else ecg

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.foreign.sample_rows import (
     LEAST_ROWS,
     MOST_COLUMNS,
@@ -24,7 +25,8 @@ from ecgsynth.signals.units import per_mv
 HEAD = 1 << 16
 """Bytes, or characters, in which the table must begin."""
 
-NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*")
+NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*"
+                    r"|\s*[+-]?(?i:inf(inity)?)\s*")  # fmt: skip
 NOTHING = ("", "-", "nan", "NaN", "NA", "null", "None", "none", "NULL", "N/A", "n/a")
 CLOCK = re.compile(r"\[?\s*(?:(?:\d{4}-\d\d-\d\d)[T ])?(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)"
                    r"(?:[ Z].*|[+-]\d\d:?\d\d)?\]?'?")  # fmt: skip
@@ -52,6 +54,7 @@ class TextTable:
         if first is None:
             return
         row = _cells(lines[first], self.separator)
+        _check_above(lines[:first], row, self.separator, path)
         above = [line for line in lines[:first] if line.strip()]
         names, units, facts = _names(above, len(row), self.separator)
         if len(names) == 1 and len(row) == 2 and self.separator == ",":  # 0,123 below one name
@@ -189,6 +192,33 @@ def _first_row(lines: Sequence[str]) -> tuple[str, int | None]:
     return "", None
 
 
+def _check_above(
+    lines: Sequence[str], row: Sequence[str], separator: str, path: Path
+) -> None:  # fmt: skip
+    """Check that no row of numbers stands above the first of many, where it would be lost.
+
+    row: the cells of that first one.
+
+    Raises
+    ------
+    EcgsynthError: one does, since a row between them has a word or another number of cells.
+    """
+    kind, lost = _kind(row[0]), False
+    for number, line in enumerate(lines, 1):
+        cells = _cells(line, separator)
+        if not line.strip() or line[:1] == "#":
+            continue
+        starts = len(cells) == len(row) and _kind(cells[0]) == kind != "text"
+        odd = [c.strip() for c in cells if _kind(c) == "text"]
+        if lost and (odd or not starts):
+            has = f"'{odd[0][:40]}'" if odd else f"{len(cells)} cells in place of {len(row)}"
+            raise EcgsynthError(
+                f"line {number} of {path.name} is no row of numbers as the one before it: it has "
+                f"{has}; leave the cell of a missing value empty."
+            )
+        lost |= starts
+
+
 def _names(
     above: Sequence[str], count: int, separator: str
 ) -> tuple[list[str], list[str], list[tuple[str, str]]]:
@@ -196,7 +226,10 @@ def _names(
     rows = [_cells(line.lstrip("# ") if line[:1] == "#" else line, separator) for line in above]
     if separator == " ":  # a name may have blanks
         wide = [re.split(r"\s{2,}|\t", line.strip("# \r\n")) for line in above]
-        rows = [a if len(a) in (count, count - 1) else b for a, b in zip(wide, rows, strict=True)]
+        rows = [
+            a if len(a) in (count, count - 1) and len(b) != count else b
+            for a, b in zip(wide, rows, strict=True)
+        ]
     rows = [[cell.strip().strip("'\"").strip() for cell in row] for row in rows]
     names: list[str] = []
     units: list[str] = []

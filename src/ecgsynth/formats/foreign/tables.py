@@ -179,7 +179,8 @@ class ParquetCells:
         for name, column in zip(names, table.columns, strict=True):
             if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
                 raise ValueError(f"{name} is of the type {column.type}")
-        return np.stack([c.to_numpy().astype(np.float32) for c in table.columns], axis=1)
+        with np.errstate(over="ignore"):  # beyond 32 bits is infinite, which the reader names
+            return np.stack([c.to_numpy().astype(np.float32) for c in table.columns], axis=1)
 
     def _read(self, names: Sequence[str]) -> pa.Table:
         import pyarrow as pa
