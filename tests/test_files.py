@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ecgsynth import formats
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import atomic_write, check_writable
+from ecgsynth.files import atomic_write, check_whole, check_writable
 
 
 def test_file_takes_its_name_only_when_all_went_well(tmp_path: Path) -> None:
@@ -96,6 +97,53 @@ def test_folder_that_is_there_receives_the_new_files_and_keeps_its_own(tmp_path:
     assert (target / "mine.txt").read_text() == "mine"
     assert (target / "000.dat").read_text() == "newer"
     assert [*tmp_path.iterdir()] == [target]
+
+
+def test_older_files_of_a_folder_go_and_those_of_others_stay(tmp_path: Path) -> None:
+    target = tmp_path / "records"
+    target.mkdir()
+    for name in ("000.dat", "001.dat", "mine.txt"):
+        (target / name).write_text("older")
+    with atomic_write(target, older=["000.dat", "001.dat", "002.dat"]) as temporary:
+        temporary.mkdir()
+        (temporary / "000.dat").write_text("newer")
+    assert sorted(file.name for file in target.iterdir()) == ["000.dat", "mine.txt"]
+    assert (target / "000.dat").read_text() == "newer"
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_folder_whose_files_were_being_replaced_is_refused_until_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: int
+) -> None:
+    """As after kill -9 between two renames, at which nothing is cleared up."""
+    target = tmp_path / "records"
+    target.mkdir()
+
+    def write() -> None:
+        with atomic_write(target) as temporary:
+            temporary.mkdir()
+            for name in ("000.dat", "001.dat", "items.csv"):
+                (temporary / name).write_text("newer")
+
+    done, rename = [], os.replace
+
+    def replace(source: Path, place: Path) -> None:
+        if place.parent == target and len(done) == moved:
+            raise SystemExit  # the process ends here
+        rename(source, place)
+        done.extend([place] * (place.parent == target))
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(SystemExit):
+        write()
+    monkeypatch.undo()
+    assert len([*target.iterdir()]) == moved
+    for look in (check_whole, formats.read):
+        with pytest.raises(EcgsynthError, match=r"holds files of two sets.* again with --force"):
+            look(target)
+    write()
+    check_whole(target)
+    assert [*tmp_path.iterdir()] == [target] and len([*target.iterdir()]) == 3
 
 
 def test_folder_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:

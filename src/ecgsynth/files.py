@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from errno import ENAMETOOLONG, ENOTDIR
 from glob import escape
@@ -20,16 +20,22 @@ from ecgsynth.errors import EcgsynthError
 DEEPEST = 200
 """Most nested folders; Python cannot walk through a thousand."""
 
+MOVING = ".moving"
+"""Ending of a folder whose files are being moved into another one."""
+
 STALE_S = 3600.0
 """Seconds after which the temporary file of a killed process is deleted."""
 
 
 @contextmanager
-def atomic_write(target: str | Path) -> Iterator[Path]:
+def atomic_write(target: str | Path, older: Collection[str] = ()) -> Iterator[Path]:
     """A temporary path next to `target`; it is renamed to `target` when the block succeeds.
 
     On any error, Ctrl-C included, the temporary path is removed and an older `target` stays.
-    A folder `target` that is there already receives the new files, one rename each.
+    A folder `target` that is there already receives the new files, one rename each; until the last
+    of them `check_whole` refuses it.
+
+    older: names of files in such a folder that belong to what is replaced; they are removed.
 
     Raises
     ------
@@ -49,10 +55,11 @@ def atomic_write(target: str | Path) -> Iterator[Path]:
         if temporary.is_file():  # some writers make files that only their owner may read
             temporary.chmod(0o666 & ~_umask())
         if temporary.is_dir() and target.is_dir():
-            for file in sorted(temporary.iterdir()):
-                os.replace(file, target / file.name)
+            _move_files(temporary, target, older)
         else:
             os.replace(temporary, target)
+        for left in _half_moved(target):  # of a killed process
+            shutil.rmtree(left, ignore_errors=True)
     except (OSError, SafetensorError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise EcgsynthError(
@@ -64,6 +71,37 @@ def atomic_write(target: str | Path) -> Iterator[Path]:
         else:
             with suppress(OSError):  # the first error is the one to report
                 temporary.unlink(missing_ok=True)
+
+
+def _move_files(temporary: Path, target: Path, older: Collection[str]) -> None:
+    """Bring the files of a folder into another one. Its name states it until all are there."""
+    moving = temporary.with_suffix(MOVING)
+    os.replace(temporary, moving)
+    new = sorted(file.name for file in moving.iterdir())
+    for name in new:
+        os.replace(moving / name, target / name)
+    for name in {*older} - {*new}:
+        (target / name).unlink(missing_ok=True)
+    moving.rmdir()
+
+
+def _half_moved(target: Path) -> list[Path]:
+    """The folders whose files are being moved into `target`, or were when their process ended."""
+    return [*target.parent.glob(f".{escape(target.name)}.*{MOVING}")]
+
+
+def check_whole(folder: Path) -> None:
+    """Check that a folder does not hold files of two sets.
+
+    Raises
+    ------
+    EcgsynthError: a process ended while it replaced the files.
+    """
+    for left in _half_moved(folder.absolute()):
+        raise EcgsynthError(
+            f"{folder} holds files of two sets, since the process that replaced them ended; write "
+            f"it again with --force, or delete {left.name} beside it."
+        )
 
 
 def make_folder(folder: Path) -> None:

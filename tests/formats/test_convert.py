@@ -98,6 +98,23 @@ def test_recordings_of_a_folder_become_files_with_their_names(
     assert again.code == 2 and "--force" in again.err
 
 
+@pytest.mark.parametrize("target", ["out.edf/", "out.ishne/", "out.aecg.xml/", "out/"])
+def test_a_folder_that_is_replaced_keeps_no_file_of_the_earlier_set(
+    tmp_path: Path, command: Command, target: str
+) -> None:
+    for name, count in (("many", 3), ("one", 1)):
+        (tmp_path / name).mkdir()
+        for k in range(count):
+            formats.write(ITEM, tmp_path / name / f"{name}_{k}.edf")
+    place = tmp_path / target
+    assert command("convert", str(tmp_path / "many"), "--to", f"{place}/").code == 0
+    assert len(formats.read(place)) == 3
+    (place / "notes.txt").write_text("of the ward")
+    assert command("convert", str(tmp_path / "one"), "--to", f"{place}/", "--force").code == 0
+    assert len(formats.read(place)) == 1
+    assert (place / "notes.txt").read_text() == "of the ward"
+
+
 def test_what_is_lost_is_named(tmp_path: Path) -> None:
     formats.write(ITEM, tmp_path / "one.npz")
     sentences = [*convert(tmp_path / "one.npz", f"{tmp_path}/one.csv").losses()]

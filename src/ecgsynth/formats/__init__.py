@@ -16,7 +16,7 @@ from ecgsynth.arguments import (
     quote,
 )
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.files import check_writable, describe_read_errors
+from ecgsynth.files import check_whole, check_writable, describe_read_errors
 from ecgsynth.formats import contract, stream
 from ecgsynth.formats.contract import Format as Format
 from ecgsynth.formats.folders import folder_of
@@ -207,6 +207,7 @@ def _read(path: str | Path, format: str | None, asked: TableOptions) -> Ecg:
             raise EcgsynthError(f"there is no file or folder {path}.")
         path = header
     path = Path(path)
+    check_whole(path)
     kind = _format_at(path) if format is None else format_for(str(path), format)
     with naming(path):
         ecg = kind.read(path, asked) if kind.any_layout else kind.read(path)  # type: ignore[call-arg]

@@ -22,7 +22,7 @@ from ecgsynth.formats import read as read_set
 from ecgsynth.formats.cells import column_names, guarded
 from ecgsynth.formats.contract import Format
 from ecgsynth.formats.digitise import AUGMENTED
-from ecgsynth.formats.folders import INDEX
+from ecgsynth.formats.folders import INDEX, older_files
 from ecgsynth.formats.recording_pieces import pieces_of
 from ecgsynth.formats.wfdb.folder import record_names
 from ecgsynth.progress import recordings
@@ -180,7 +180,7 @@ def _write_files(
     """A file for each item, in a folder."""
     kind, target = conversion.kind, Path(conversion.target).resolve()
     plain = column_names([name.replace("/", "_") for name in sources], ())
-    place: Any = nullcontext(target) if dry_run else atomic_write(target)
+    place: Any = nullcontext(target) if dry_run else atomic_write(target, older_files(kind, target))
     with place as folder:
         if not dry_run:
             folder.mkdir()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,9 +18,6 @@ from ecgsynth.signals.ecg import Ecg, concatenate
 
 INDEX = "ecgsynth.json"
 """The file by which such a folder is known: what the set is, and the names of its files."""
-
-
-OWN = re.compile(r"ecg_\d{6,}(\.\w{1,16}){1,2}")
 
 
 def folder_of(kind: type[Format]) -> type[Format]:
@@ -58,9 +54,8 @@ def _write_pieces(kind: type[Format], recordings: Iterable[stream.InPieces], tar
 def _new_folder(kind: type[Format], first: Ecg, target: Path) -> Iterator[Callable[[], Path]]:
     """What gives the next file of a folder, which gets its name at the end."""
     target = target.resolve()
-    older = _listed(target)
     names: list[str] = []
-    with atomic_write(target) as temporary:
+    with atomic_write(target, older=older_files(kind, target)) as temporary:
         temporary.mkdir()
 
         def new_file() -> Path:
@@ -73,11 +68,6 @@ def _new_folder(kind: type[Format], first: Ecg, target: Path) -> Iterator[Callab
             "card": first.card,
         }  # fmt: skip
         (temporary / INDEX).write_text(json.dumps(index, default=str) + "\n", encoding="utf-8")
-        written = {file.name for file in temporary.iterdir()}
-    for name in older + names:  # of the set that had this name before
-        for file in (name, *(str(Path(name).with_suffix(ending)) for ending in kind.companions)):
-            if file not in written:
-                (target / file).unlink(missing_ok=True)
 
 
 def _read(kind: type[Format], path: Path) -> Ecg:
@@ -95,11 +85,16 @@ def _read(kind: type[Format], path: Path) -> Ecg:
     return replace(ecg, card=card) if isinstance(card, dict) else ecg
 
 
-def _listed(folder: Path) -> list[str]:
-    """The files that the index of a folder names, of those that lie in it."""
+def older_files(kind: type[Format], folder: Path) -> list[str]:
+    """The files of a format that the index of a folder names, with their companions: those of the
+    set that is there."""
     names = _index(folder).get("files")
-    names = names if isinstance(names, list) else []
-    return [name for name in names if isinstance(name, str) and OWN.fullmatch(name)]
+    own = [
+        name for name in (names if isinstance(names, list) else ())
+        if isinstance(name, str) and Path(name).name == name
+        and any(name.lower().endswith(ending) for ending in kind.endings)
+    ]  # fmt: skip
+    return own + [str(Path(name).with_suffix(e)) for name in own for e in kind.companions]
 
 
 def _index(folder: Path) -> dict[str, Any]:

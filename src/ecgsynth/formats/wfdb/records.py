@@ -40,8 +40,11 @@ def new_folder(target: Path, heads: list[str], card: str) -> Iterator[NewFolder]
     """
     target = target.resolve()
     there, missing = record_names(target)
-    older = {name for name in there + missing if OWN_RECORD.fullmatch(name)}
-    with atomic_write(target) as temporary:
+    older = [
+        f"{name}{ending}" for name in there + missing if OWN_RECORD.fullmatch(name)
+        for ending in (".hea", ".dat", f".{BEATS}", f".{WAVES}")
+    ]  # fmt: skip
+    with atomic_write(target, older=older) as temporary:
         temporary.mkdir()
         with open(temporary / TABLE, "w", newline="", encoding="utf-8") as file:
             folder = NewFolder(temporary, csv.writer(file))
@@ -49,8 +52,3 @@ def new_folder(target: Path, heads: list[str], card: str) -> Iterator[NewFolder]
             yield folder
         (temporary / CARD).write_text(card, encoding="utf-8")
         (temporary / "RECORDS").write_text("\n".join(folder.names) + "\n", encoding="ascii")
-        written = {file.name for file in temporary.iterdir()}
-    for name in older | {*folder.names}:  # of the set that had this name before
-        for ending in (".hea", ".dat", f".{BEATS}", f".{WAVES}"):
-            if f"{name}{ending}" not in written:
-                (target / f"{name}{ending}").unlink(missing_ok=True)
