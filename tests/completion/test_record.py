@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from outcome import Command
 from tiny import tiny_renderer
 
 import ecgsynth as es
-from ecgsynth.completion.files import write_draft
-from ecgsynth.completion.record import Draft, _Labels, draft
+from ecgsynth.completion.record import _Labels, draft
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.rhythm import Episode, Rhythm
+from ecgsynth.rhythm.track import Track
+from ecgsynth.signals.draft import Draft, Piece, no_marks
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.vocabulary import limb_leads
 from ecgsynth.synthesizer import Synthesizer
@@ -56,11 +58,12 @@ def test_a_recording_has_the_length_and_the_beats_of_its_rhythm(
 def test_pieces_are_the_whole_byte_by_byte(
     model: Synthesizer, rhythm: Rhythm, recording: Ecg
 ) -> None:
-    pieces = [*draft(rhythm, model, fs=125, leads=["I", "II", "V5"], seed=2).pieces()]
+    made = draft(rhythm, model, fs=125, leads=["I", "II", "V5"], seed=2).pieces()
+    pieces = [piece.signal for piece in made]
     assert len(pieces) > 1
     np.testing.assert_array_equal(np.concatenate(pieces, 1), recording.signal[0])
     other = next(draft(rhythm, model, fs=125, leads=["I", "II", "V5"], seed=3).pieces())
-    assert (other != pieces[0]).any()
+    assert (other.signal != pieces[0]).any()
 
 
 def test_the_network_always_sees_blocks_of_one_size(
@@ -135,7 +138,7 @@ def test_a_card_that_counts_people_decides_by_their_number(model: Synthesizer) -
 
 def test_fibrillation_is_the_label_of_the_windows_that_it_fills(model: Synthesizer) -> None:
     rhythm = es.make_rhythm("sinus 20 s; af 20 s")
-    labels = _Labels(model.spec, np.array([1, 1], np.float32), rhythm)
+    labels = _Labels(model.spec, np.array([1, 1], np.float32), Track.of(rhythm))
     afib = [labels.at(a, a + 4)[1] for a in (0.0, 10.0, 17.0, 19.0, 30.0)]
     assert afib == [0, 0, 0, 1, 1]
 
@@ -201,10 +204,10 @@ def test_files_are_written_piece_by_piece_and_state_that_they_are_synthetic(
 ) -> None:
     rhythm = es.make_rhythm("sinus", 60)
     one = draft(rhythm, model, leads=["II", "V1"], seed=5)
-    write_draft(one, f"{tmp_path}/{target}")
+    es.write(one, f"{tmp_path}/{target}")
     back = es.read(f"{tmp_path}/{target}")
     np.testing.assert_allclose(back.signal, one.ecg().signal, atol=1.1e-3)
-    assert (back.marks.sample == one.head.marks.sample).all()
+    assert back.marks == one.ecg().marks
     assert back.synthetic
     assert back.synthetic_mask is None
     if target == "h/":
@@ -218,13 +221,12 @@ def test_a_disk_that_fills_leaves_nothing_under_the_final_name(
 ) -> None:
     one = draft(es.make_rhythm("sinus", 60), model)
 
-    class Full(Draft):
-        def pieces(self):
-            yield np.zeros((12, 250), np.float32)
-            raise OSError(28, "No space left on device")
+    def full() -> Iterator[Piece]:
+        yield Piece(np.zeros((12, 250), np.float32), no_marks())
+        raise OSError(28, "No space left on device")
 
     with pytest.raises((EcgsynthError, OSError), match="space"):
-        write_draft(Full(one.head, one.recorder, one.rows), str(tmp_path / "h") + "/")
+        es.write(Draft(one.head, full), str(tmp_path / "h") + "/")
     assert not (tmp_path / "h").exists()
 
 

@@ -19,7 +19,7 @@ from ecgsynth.completion.files import recordings_of
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import contract
 from ecgsynth.formats.edf.layout import layout_of, range_of
-from ecgsynth.formats.stream import InPieces, Steps
+from ecgsynth.formats.stream import InPieces, Steps, Stretch
 from ecgsynth.scoring import score
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.spec import Spec
@@ -136,7 +136,7 @@ def test_samples_without_a_value_come_back_and_are_annotated(tmp_path: Path, kin
 def in_pieces(ecg: Ecg, mask: np.ndarray, own: dict[str, Steps], size: int = 700) -> InPieces:
     head = replace(ecg, synthetic_mask=np.zeros(ecg.signal.shape, bool))
     pieces = (
-        (ecg.signal[0, :, k : k + size], mask[:, k : k + size])
+        Stretch(ecg.signal[0, :, k : k + size], mask[:, k : k + size])
         for k in range(0, ecg.spec.samples, size)
     )
     return InPieces(head, "mitdb/100", pieces, own)

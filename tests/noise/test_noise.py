@@ -13,8 +13,8 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import read
 from ecgsynth.noise import add_recording_noise, qrs_amplitude
 from ecgsynth.noise.faults import convert, lose_leads, saturate
-from ecgsynth.noise.schedule import parse_schedule
-from ecgsynth.noise.sources import MODELLED, Recorded, noise_of
+from ecgsynth.noise.schedule import Schedule
+from ecgsynth.noise.sources import KINDS, NoiseSource, Recorded
 from ecgsynth.rhythm.compose import make_rhythm
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.vocabulary import LEADS_12, limb_leads
@@ -33,7 +33,7 @@ def power(wave: np.ndarray, fs: float, low: float, high: float) -> float:
 
 
 @pytest.mark.parametrize("snr", [24, 6.0, 0, -6])
-@pytest.mark.parametrize("kind", MODELLED)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_ratio_is_the_one_that_was_asked(ecg: Ecg, kind: str, snr: float) -> None:
     noisy, clean = add_recording_noise(ecg, [kind], snr)
     noise = (noisy.signal - clean.signal)[0].astype(float)
@@ -44,8 +44,9 @@ def test_the_ratio_is_the_one_that_was_asked(ecg: Ecg, kind: str, snr: float) ->
 
 
 def test_each_kind_lies_in_its_band() -> None:
-    random = np.random.default_rng(0)
-    wave = {name: noise_of(name, random, 1, 60_000, 500.0)[0] for name in MODELLED}
+    wave = {
+        name: NoiseSource([name], [0], 1, 60_000, 500.0, {}).read(0, 60_000)[0] for name in KINDS
+    }
     assert power(wave["wander"], 500, 0, 1) > 0.95
     assert power(wave["muscle"], 500, 14, 151) > 0.95
     assert power(wave["electrode"], 500, 0.0, 12) > 0.9
@@ -63,11 +64,14 @@ def test_noise_comes_when_the_schedule_has_it(ecg: Ecg) -> None:
 
 
 def test_the_noise_stress_protocol_begins_clean_and_then_takes_turns() -> None:
-    spans = parse_schedule("stress 6", 1000)
+    schedule = Schedule.parse("stress 6")
+    spans = schedule.between(0, 1020)
     assert spans[0] == (0, 300, None)
     assert [one.snr_db for one in spans[1:]] == [6, None, 6, None, 6, None]
-    assert spans[-1].stop_s == 1000
+    assert spans[-1].stop_s == 1020
     assert all(a.stop_s == b.start_s for a, b in pairwise(spans))
+    late = schedule.between(1e9, 1e9 + 100)
+    assert late[0].start_s <= 1e9 < late[0].stop_s
 
 
 def test_limb_leads_follow_from_the_first_two() -> None:

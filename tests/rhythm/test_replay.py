@@ -84,8 +84,8 @@ def test_a_rhythm_is_the_same_after_it_was_written_and_replayed(tmp_path: Path, 
 def test_a_replayed_rhythm_is_called_a_real_person_s(tmp_path: Path, rhythm) -> None:
     found = replay(write_rhythm(rhythm, tmp_path / "x.atr"))
     assert "a real person's, from x.atr" in statement(found)
-    assert "x.atr" in source_of(found, "simulator")
-    assert source_of(found, "simulator").startswith("synthetic:")
+    assert "x.atr" in source_of(found.source, "simulator")
+    assert source_of(found.source, "simulator").startswith("synthetic:")
     assert statement(rhythm).startswith("SYNTHETIC")
     assert source_of(rhythm, "simulator") == "synthetic:simulator"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wfdb
+from numpy.typing import NDArray
 from outcome import Command
 
 from ecgsynth.errors import EcgsynthError
@@ -15,6 +16,7 @@ from ecgsynth.rhythm import Rhythm
 from ecgsynth.rhythm.compose import make_rhythm
 from ecgsynth.rhythm.output import write_rhythm
 from ecgsynth.rhythm.replay import replay
+from ecgsynth.rhythm.track import Track
 from ecgsynth.signals.vocabulary import LEADS_12, limb_leads
 from ecgsynth.simulator import drawing
 from ecgsynth.simulator.drawing import draw_rhythm
@@ -77,8 +79,14 @@ def test_there_are_waves_in_fibrillation_and_none_in_asystole() -> None:
     assert 0.01 < waves.std() < 0.2
 
 
+def fiducials(rhythm: Rhythm) -> NDArray[np.float64]:
+    """[beat, FIDUCIALS], s from R, of all beats."""
+    whole = drawing.Drawing(Track.of(rhythm), 250.0, 1, 0)
+    return np.asarray(whole.waves(0, rhythm.seconds).fiducials)
+
+
 def test_marks_of_waves_are_in_order_within_each_beat(rhythm: Rhythm) -> None:
-    points = drawing.Drawing.of(rhythm, 0, 0).fiducials
+    points = fiducials(rhythm)
     known = np.where(np.isfinite(points), points, -np.inf)
     assert (np.maximum.accumulate(known, axis=1) == known)[np.isfinite(points)].all()
 
@@ -86,7 +94,7 @@ def test_marks_of_waves_are_in_order_within_each_beat(rhythm: Rhythm) -> None:
 def test_t_ends_before_the_next_beat() -> None:
     for text in ("svt 220 bpm 20 s", "vt 200 bpm 20 s", "sinus 180 bpm 20 s", "af 150 bpm 20 s"):
         rhythm = make_rhythm(text, seed=1)
-        ends = drawing.Drawing.of(rhythm, 1, 0).fiducials[:-1, 8]
+        ends = fiducials(rhythm)[:-1, 8]
         assert (ends < np.diff(rhythm.time_s) + 0.01).mean() > 0.95
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ecgsynth.rhythm import Rhythm
+    from ecgsynth.signals.draft import Draft
     from ecgsynth.signals.ecg import Ecg
 
 SIMULATOR = "simulator"
@@ -62,7 +64,8 @@ def record(
     """
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.formats import check_target, write
-    from ecgsynth.simulator.drawing import check_leads, draw_rhythm
+    from ecgsynth.signals.draft import spooled
+    from ecgsynth.simulator.drawing import check_leads, draft_rhythm
 
     asked = names_of(leads) or ["2"]
     wanted = int(asked[0]) if asked[0].isdecimal() and len(asked) == 1 else asked
@@ -81,10 +84,10 @@ def record(
     rhythm = rhythm_of(text, hours, seed, replay)
     faults = (names_of(noise), snr, lead_off, range_mv, step_mv, seed)
     if model == SIMULATOR:
-        ecg = draw_rhythm(rhythm, names, fs, waves=waves, seed=seed)
+        one = draft_rhythm(rhythm, names, fs, waves=waves, seed=seed)
     else:
         from ecgsynth.cli.generate import contexts_of
-        from ecgsynth.completion.files import recordings_of, write_draft
+        from ecgsynth.completion.files import recordings_of
         from ecgsynth.completion.record import draft
 
         check_model(model)
@@ -92,19 +95,16 @@ def record(
             rhythm, model, leads=names, fs=fs, like=next(recordings_of(like)) if like else None,
             label="+".join(names_of(label)), context=contexts_of(context), seed=seed,
         )  # fmt: skip
-        ecg = one.head
-        if not clean and not any(faults[:-1]):
-            write_draft(one, to)
-            _state(ecg, rhythm, to)
-            return
-        ecg = one.ecg()
     for target in targets:
-        check_target(target, ecg.spec, 1)
-    noisy = _noisy(ecg, *faults)
-    if clean:
-        write(ecg, clean)
-    write(noisy, to)
-    _state(ecg, rhythm, to)
+        check_target(target, one.head.spec, 1)
+    if not clean:
+        write(_noisy(one, *faults), to)
+    else:
+        with spooled(one, Path(to).resolve().parent) as kept:
+            noisy = _noisy(kept, *faults)
+            write(kept, clean)
+            write(noisy, to)
+    _state(one.head, rhythm, to)
 
 
 def check_model(model: str) -> None:
@@ -129,22 +129,20 @@ def _state(ecg: Ecg, rhythm: Rhythm, to: str) -> None:
 
 
 def _noisy(
-    ecg: Ecg, kinds: list[str], snr: str, lead_off: float, range_mv: float | None,
+    one: Draft, kinds: list[str], snr: str, lead_off: float, range_mv: float | None,
     step_mv: float | None, seed: int,
-) -> Ecg:  # fmt: skip
+) -> Draft:  # fmt: skip
     """The recording with the noise and the faults that were asked for."""
     from ecgsynth.datasets.noise_stress import KINDS, read_noise
     from ecgsynth.errors import EcgsynthError
-    from ecgsynth.noise import add_recording_noise
-    from ecgsynth.noise.faults import RAIL_MV, convert, lose_leads, saturate
+    from ecgsynth.noise import add_noise
+    from ecgsynth.noise.faults import RAIL_MV, Faults
 
     if kinds and not snr:
         raise EcgsynthError("--noise needs a ratio of signal to noise, as in --snr 12.")
     if snr:
         recorded = {name: read_noise(name) for name in kinds if name in KINDS}
-        ecg = add_recording_noise(ecg, kinds or ["electrode"], snr, seed, recorded).noisy
-    if lead_off:
-        ecg = lose_leads(ecg, lead_off, range_mv or RAIL_MV, seed)
-    if range_mv is not None:
-        ecg = saturate(ecg, range_mv)
-    return ecg if step_mv is None else convert(ecg, step_mv)
+        one = add_noise(one, kinds or ["electrode"], snr, seed, recorded)
+    if not lead_off and range_mv is None and step_mv is None:
+        return one
+    return Faults(lead_off, range_mv or RAIL_MV, range_mv, step_mv, seed).draft(one)

@@ -12,9 +12,8 @@ import numpy as np
 
 from ecgsynth.classification.recordings import recordings_at
 from ecgsynth.completion.complete import Completion
-from ecgsynth.completion.record import Draft
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats import contract, format_for, write
+from ecgsynth.formats import contract, format_for, stream, write
 from ecgsynth.formats.stream import InPieces, Steps
 from ecgsynth.formats.wfdb.annotations import read_annotations
 from ecgsynth.signals.annotations import Annotations
@@ -86,25 +85,9 @@ def write_completed(completions: Iterable[Completion], draws: int, target: str) 
     return count
 
 
-def write_draft(one: Draft, target: str) -> None:
-    """Write a recording that is about to be made; piece by piece where the format takes it.
-
-    Raises
-    ------
-    EcgsynthError: the format cannot hold it, or it is too long for one that takes it whole.
-    """
-    kind = format_for(target)
-    contract.refuse(kind, one.head.spec, None)
-    if not kind.in_pieces:
-        write(one.ecg(), target)
-        return
-    pieces = ((signal, np.broadcast_to(np.True_, signal.shape)) for signal in one.pieces())
-    kind.write_pieces([InPieces(one.head, "", pieces, {})], Path(target))
-
-
 def in_pieces(one: Completion, draw: int) -> InPieces:
     """A completion as a stream along time."""
-    pieces = ((piece.signal, piece.synthetic_mask) for piece in one.pieces(draw))
+    pieces = (stream.Stretch(piece.signal, piece.synthetic_mask) for piece in one.pieces(draw))
     return InPieces(one.head(), one.card["completed"]["real"], pieces, own_steps(one))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.arguments import check_instance, check_names, check_rate, check_text, quote
-from ecgsynth.completion.complete import FASTEST, GATHERED
+from ecgsynth.completion.complete import FASTEST
 from ecgsynth.completion.manner import find_strip
 from ecgsynth.completion.recorder import Recorder
 from ecgsynth.completion.refusals import AFIB, check_shown
@@ -22,6 +22,8 @@ from ecgsynth.rhythm.output import changes, source_of
 from ecgsynth.rhythm.parameters import PARAMETERS, measure_rhythms
 from ecgsynth.rhythm.prior import ECTOPIC, HEART_RATE, RHYTHMS, RecordPrior
 from ecgsynth.rhythm.t_waves import t_peaks
+from ecgsynth.rhythm.track import Track
+from ecgsynth.signals.draft import Draft, Piece, marks_from, no_marks, placeholder
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.events import EVENT, KIND, P, R, T
 from ecgsynth.signals.marks import Marks
@@ -35,47 +37,22 @@ from ecgsynth.synthesizer.sampler import NetworkSampler
 if TYPE_CHECKING:
     from ecgsynth.synthesizer import Synthesizer
 
+BLOCK_S, AROUND_S = 60.0, 30.0
+"""T waves are placed in blocks of so many seconds, by the beats of so many around them."""
+
+MOST_BLOCKS = 64
+"""Blocks of beats in memory; a window is shorter than any of them."""
+
 BY_PLACE = ("ECG1", "ECG2")
 """Leads of a model whose names differ from person to person; a label such as ECG1:MLII names
 one."""
 
 
 @dataclass(frozen=True)
-class Draft:
-    """A recording that is about to be made.
+class LearnedDraft(Draft):
+    """A recording that a model is about to make; recorder: makes its windows."""
 
-    head: its one item, with a placeholder, which takes no memory, for its samples. recorder: makes
-    them. rows: of the leads among the model's.
-    """
-
-    head: Ecg
     recorder: Recorder
-    rows: list[int]
-
-    def pieces(self) -> Iterator[NDArray[np.float32]]:
-        """[lead, sample] mV, piece by piece along time."""
-        for piece in self.recorder.pieces():
-            yield piece[self.rows]
-
-    def ecg(self) -> Ecg:
-        """The whole as one item.
-
-        Raises
-        ------
-        EcgsynthError: it is too long to be gathered in memory.
-        """
-        leads, samples = self.head.signal.shape[1:]
-        if leads * samples > GATHERED:
-            raise EcgsynthError(
-                f"{samples / self.head.spec.fs / 3600:.1f} h of {leads} leads are more than memory "
-                "holds; write WFDB (a folder) without noise, which takes it piece by piece."
-            )
-        signal = np.concatenate([*self.pieces()], 1)[None]
-        head = self.head
-        return Ecg(
-            signal, head.spec, head.label, head.context, record=head.record, marks=head.marks,
-            source=head.source, card=head.card,
-        )  # fmt: skip
 
 
 def record(
@@ -111,13 +88,14 @@ def record(
         rate, label or context that it does not have; a strip without normal beats; more than is
         held in memory.
     """
+    check_instance(rhythm, Rhythm, "what is recorded is a Rhythm, as make_rhythm gives it")
     return draft(
         rhythm, model, leads=leads, fs=fs, like=like, label=label, context=context, seed=seed
     ).ecg()
 
 
 def draft(
-    rhythm: Rhythm,
+    rhythm: Rhythm | Track,
     model: Synthesizer | str | Path,
     *,
     leads: Sequence[str] | int | None = None,
@@ -126,19 +104,19 @@ def draft(
     label: str = "",
     context: Mapping[str, float | str] | None = None,
     seed: int = 0,
-) -> Draft:
+) -> LearnedDraft:
     """A recording that is about to be made; parameters and errors are those of `record`."""
     from ecgsynth.synthesizer import Synthesizer
 
-    check_instance(rhythm, Rhythm, "what is recorded is a Rhythm, as make_rhythm gives it")
+    track = Track.of(rhythm)
     synthesizer = model if isinstance(model, Synthesizer) else Synthesizer.load(model)
     sampler, seed = find_sampler(synthesizer), check_seed(seed)
     prior = cast("RecordPrior", sampler.prior)
-    check_shown(sampler, prior, rhythm)
+    check_shown(sampler, prior, track.first)
     if check_rate(fs) > FASTEST:
         raise EcgsynthError(f"{fs:g} Hz are asked for; at most {FASTEST:g} Hz are made.")
     sampler = with_rate(sampler, fs)
-    samples = round(rhythm.seconds * fs)
+    samples = round(track.seconds * fs)
     if samples < 1:
         raise EcgsynthError("the rhythm is shorter than a sample; give it some seconds.")
     rows, asked = _choose_leads(sampler, leads)
@@ -146,29 +124,44 @@ def draft(
     if HEART_RATE in fixed:
         raise EcgsynthError("the rhythm has the heart rate; leave heart_rate out of the context.")
     names = [check_text(label, "the label"), *asked]
-    names += [AFIB] * any(one.code == "(AFIB" for one in rhythm.episodes)
+    names += [AFIB] * any(one.code == "(AFIB" for one in track.first.episodes)
     uniform = counter_uniform(seed, 0, 1, prior.uniforms)
     person = prior.draw("+".join(dict.fromkeys(filter(None, names))), uniform, fixed)
-    strip, source = None, source_of(rhythm, sampler.card.id or sampler.card.name)
+    strip, source = None, source_of(track.source, sampler.card.id or sampler.card.name)
     card = sampler.card.model_dump()
     if like is not None:
         strip, of = find_strip(like, sampler)
         source, card["like"] = f"{source} (in the manner of {of})", of
     times = measure_rhythms(person.more["events"])[0, PARAMETERS.index("rt_s")]
+    label_at = _Labels(sampler.spec, person.label[0], track).at
+    beats = _Beats(track, seed, float(times))
     recorder = Recorder(
-        sampler, _beats(rhythm, seed, float(times)), samples,
-        label_at=_Labels(sampler.spec, person.label[0], rhythm).at, context=person.context[0],
-        seed=seed, strip=strip,
-    )  # fmt: skip
+        sampler,
+        beats.between,
+        samples,
+        label_at=label_at,
+        context=person.context[0],
+        seed=seed,
+        strip=strip,
+    )
     spec = sampler.spec
     own = tuple(_lead_name(spec, row, person.label[0]) for row in rows)
     head = Ecg(
-        np.broadcast_to(np.float32(0), (1, len(rows), samples)),
+        placeholder(len(rows), samples),
         Spec(own, fs, samples, spec.classes, spec.multilabel, "mV", spec.context, spec.band),
-        label=recorder.label_at(0, rhythm.seconds)[None], context=person.context.astype(np.float32),
-        record=np.array(["recording"]), marks=_marks(rhythm, fs, samples), source=source, card=card,
+        label=label_at(0, min(track.seconds, track.first.seconds))[None],
+        context=person.context.astype(np.float32),
+        record=np.array(["recording"]), marks=no_marks(), source=source, card=card,
     )  # fmt: skip
-    return Draft(head, recorder, rows)
+
+    def pieces() -> Iterator[Piece]:
+        start = 0
+        for piece in recorder.pieces():
+            count = piece.shape[1]
+            yield Piece(piece[rows], _marks(track, start, count, fs))
+            start += count
+
+    return LearnedDraft(head, pieces, recorder)
 
 
 def _choose_leads(
@@ -220,19 +213,18 @@ class _Labels:
 
     spec: Spec
     person: NDArray[np.float32]
-    rhythm: Rhythm
+    track: Track
 
     def at(self, start: float, stop: float) -> NDArray[np.float32]:
         """[class] of what lies between two times, s."""
-        label, rhythm = self.person.copy(), self.rhythm
-        rows = slice(*np.searchsorted(rhythm.time_s, [start, stop]))
+        label, rhythm = self.person.copy(), self.track.between(start, stop)
         fibrillates = sum(
             max(0.0, min(one.stop_s, stop) - max(one.start_s, start))
             for one in rhythm.episodes if one.code == "(AFIB"
         ) > (stop - start) / 2  # fmt: skip
         stated = dict.fromkeys(RHYTHMS, False) | {
             AFIB: fibrillates, "SR": not fibrillates,
-            **{name: kind in rhythm.kind[rows] for name, kind in ECTOPIC.items()},
+            **{name: kind in rhythm.kind for name, kind in ECTOPIC.items()},
         }  # fmt: skip
         for name, on in stated.items():
             if name in self.spec.classes:
@@ -240,21 +232,41 @@ class _Labels:
         return label
 
 
-def _beats(rhythm: Rhythm, seed: int, rt_s: float) -> NDArray[np.float64]:
-    """[beat, EVENT] in double precision, which holds milliseconds after a day, too."""
-    beats = np.full((len(rhythm), len(EVENT)), np.nan)
-    beats[:, R], beats[:, KIND], beats[:, P] = rhythm.time_s, rhythm.kind, rhythm.p_s
-    random = np.random.default_rng([seed, 5])
-    beats[:, T] = t_peaks(random, rhythm.time_s, rhythm.kind, rt_s)
-    return beats
+@dataclass
+class _Beats:
+    """The beats that a model is asked for; the T waves of a block come of random numbers of its
+    own. rt_s: from R to the peak of T, of the person."""
+
+    track: Track
+    seed: int
+    rt_s: float
+    _blocks: dict[int, NDArray[np.float64]] = field(default_factory=dict)
+
+    def between(self, start: float, stop: float) -> NDArray[np.float64]:
+        """[beat, EVENT] in double precision, which holds milliseconds after a day, too."""
+        numbers = range(max(0, int(start // BLOCK_S)), int(max(stop, 0) // BLOCK_S) + 1)
+        for number in numbers:
+            if number not in self._blocks:
+                self._blocks[number] = self._block(number)
+        beats = np.concatenate([self._blocks[number] for number in numbers])
+        while len(self._blocks) > MOST_BLOCKS:
+            del self._blocks[next(iter(self._blocks))]
+        return beats[slice(*np.searchsorted(beats[:, R], [start, stop]))]
+
+    def _block(self, number: int) -> NDArray[np.float64]:
+        start, stop = number * BLOCK_S, (number + 1) * BLOCK_S
+        rhythm = self.track.between(start - AROUND_S, stop + AROUND_S)
+        beats = np.full((len(rhythm), len(EVENT)), np.nan)
+        beats[:, R], beats[:, KIND], beats[:, P] = rhythm.time_s, rhythm.kind, rhythm.p_s
+        random = np.random.default_rng([self.seed, 5, number])
+        beats[:, T] = t_peaks(random, rhythm.time_s, rhythm.kind, self.rt_s)
+        return beats[(beats[:, R] >= start) & (beats[:, R] < stop)]
 
 
-def _marks(rhythm: Rhythm, fs: float, samples: int) -> Marks:
-    """Beats and changes of rhythm, in order of time."""
+def _marks(track: Track, start: int, samples: int, fs: float) -> Marks:
+    """Beats and changes of rhythm of a piece, in order of time."""
+    rhythm = track.between(start / fs - 1, (start + samples) / fs + 1)
     other = changes(rhythm)
     sample = np.round(np.concatenate([[one[0] for one in other], rhythm.time_s]) * fs)
     symbol = np.concatenate([np.array([one[2] or one[1] for one in other], "<U9"), rhythm.symbol])
-    at = sample.astype(np.int64)
-    rows = np.flatnonzero(at < samples)
-    rows = rows[np.argsort(at[rows], kind="stable")]
-    return Marks(np.zeros(len(rows), np.int64), np.full(len(rows), -1), at[rows], symbol[rows])
+    return marks_from(sample.astype(np.int64) - start, symbol, samples)

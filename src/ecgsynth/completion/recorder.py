@@ -50,13 +50,14 @@ class Recorder:
     `sampler.size` windows: the same windows come of the same numbers.
 
     sampler: at the rate of the recording, of a family that takes a known part. beats: [beat,
-    EVENT], s, in order, in double precision. samples: of the recording. label_at: label [class] of
-    a window from one time to another, s. context: [number], NaN = unknown. seed: of the noise.
-    strip: in whose manner it is.
+    EVENT] from one time to another, s, in order, in double precision. samples: of the recording.
+    label_at: label [class] of a window from one time to another, s. context: [number], NaN =
+    unknown. seed: of the noise. strip: in whose manner it is.
     """
 
     def __init__(
-        self, sampler: NetworkSampler, beats: NDArray[np.float64], samples: int, *,
+        self, sampler: NetworkSampler, beats: Callable[[float, float], NDArray[np.float64]],
+        samples: int, *,
         label_at: Callable[[float, float], NDArray[np.float32]], context: NDArray[np.float64],
         seed: int, strip: Strip | None = None,
     ) -> None:  # fmt: skip
@@ -137,8 +138,7 @@ class Recorder:
 
     def _beats(self, start: float, stop: float, with_strip: bool) -> NDArray[np.float64]:
         """The beats of a window, from its start; those of the strip come first."""
-        rows = slice(*np.searchsorted(self.beats[:, R], [start, stop]))
-        beats = beats_from(self.beats[rows], start)
+        beats = beats_from(self.beats(start, stop), start)
         if self.strip is None or not with_strip:
             return beats
         own, length = self.strip.beats, self.strip.signal.shape[1] / self.fs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from ecgsynth.arguments import (
@@ -21,6 +22,7 @@ from ecgsynth.formats import contract, stream
 from ecgsynth.formats.contract import Format as Format
 from ecgsynth.formats.folders import folder_of
 from ecgsynth.formats.foreign.items import TableOptions
+from ecgsynth.signals.draft import Draft
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.leads import choose_leads
 from ecgsynth.signals.recording import Recording
@@ -30,8 +32,9 @@ from ecgsynth.signals.units import NORMALISED, scale_problem, standard_unit, uni
 log = logging.getLogger("ecgsynth")
 
 
-def write(ecg: Ecg | Iterable[Ecg], target: str | Path, format: str | None = None) -> Path:
-    """Write an `Ecg` or a stream of them; the format follows from the ending.
+def write(ecg: Ecg | Draft | Iterable[Ecg], target: str | Path, format: str | None = None) -> Path:
+    """Write an `Ecg`, a stream of them, or a recording that is about to be made, piece by piece
+    where its format takes it so; the format follows from the ending.
 
     What the format does not keep, such as the marks of a CSV, is named in the log.
 
@@ -42,6 +45,9 @@ def write(ecg: Ecg | Iterable[Ecg], target: str | Path, format: str | None = Non
     """
     path = check_path(target, "the target")
     kind = format_for(str(target), format)
+    draft = ecg if isinstance(ecg, Draft) and kind.in_pieces else None
+    if isinstance(ecg, Draft):
+        ecg = ecg.ecg() if draft is None else ecg.head
     first, chunks = stream.begin([ecg] if isinstance(ecg, Ecg) else _each(ecg))
     contract.refuse_place(kind, path.resolve())
     contract.refuse(kind, first.spec, len(first))
@@ -52,8 +58,12 @@ def write(ecg: Ecg | Iterable[Ecg], target: str | Path, format: str | None = Non
     for sentence in contract.loss_sentences(lost, path.name):
         log.warning("%s", sentence)
     try:
-        chunks = stream.check_finite(chunks, path.name)
-        kind.write((stream.without(chunk, lost) for chunk in chunks), path)
+        if draft is None:
+            chunks = stream.check_finite(chunks, path.name)
+            kind.write((stream.without(chunk, lost) for chunk in chunks), path)
+        else:
+            whole = replace(draft, head=stream.without(draft.head, lost))
+            kind.write_pieces([stream.InPieces.of(whole)], path)
     except UnicodeEncodeError as problem:  # half of a pair of surrogates, which no file can hold
         raise EcgsynthError(
             f"{path} was not written: {problem.object[:40]!r} holds a character that is no text; "

@@ -273,7 +273,7 @@ def _convert_long(
     """A recording that is read and written piece by piece."""
     recording = open_record(file)
     recording = replace(recording, leads=standard_leads(recording.leads, asked.rename))
-    pieces = pieces_of(recording)
+    pieces = pieces_of(recording, gaps=kind.bits is None)
     contract.refuse(kind, pieces.head.spec, 1)
     row.describe(pieces.head, kind)
     if not dry_run:

@@ -3,7 +3,7 @@ limb leads that follow from I and II."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import BinaryIO
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.digitise import AUGMENTED
 from ecgsynth.formats.stream import InPieces, Steps
+from ecgsynth.signals.draft import moved
+from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.synthetic_parts import Stretch, stretches_of
 from ecgsynth.signals.vocabulary import limb_leads
 
@@ -50,11 +52,13 @@ def steps_of(leads: tuple[str, ...], own: Mapping[str, Steps], step_mv: float) -
 
 
 def write_steps(
-    recording: InPieces, steps: list[Steps], bits: int, file: BinaryIO, title: str
-) -> Written:
+    recording: InPieces, steps: list[Steps], bits: int, file: BinaryIO, title: str,
+    annotate: Callable[[Marks], None],
+) -> Written:  # fmt: skip
     """Write the samples [sample, lead], of 16 or 32 bits each; what a header has of them.
 
-    bits: within which they must lie. title: of the format, for sentences.
+    bits: within which they must lie. title: of the format, for sentences. annotate: takes the marks
+    of the pieces, at their samples in the recording.
 
     Raises
     ------
@@ -66,30 +70,36 @@ def write_steps(
     gain = np.array([one.gain for one in steps])[:, None]
     zero = np.array([one.baseline for one in steps])[:, None]
     most = (1 << (bits - 1)) - 1
-    for signal, made in recording.pieces:
-        whole = np.round(signal.astype(np.float64) * gain)
+    partly = recording.head.synthetic_mask is not None
+    for signal, made, marks in recording.pieces:
+        whole = signal.astype(np.float64)
+        whole *= gain
+        np.round(whole, out=whole)
         if {"I", "II"} <= {*leads}:
             pair = [leads.index("I"), leads.index("II")]
             for lead, exact in limb_leads(*(whole[k] / gain[k] for k in pair)).items():
                 if lead in leads:
                     k = leads.index(lead)
-                    whole[k] = np.where(made[k], np.round(exact * gain[k]), whole[k])
-        digital = whole.astype(np.int64) + zero
-        if (np.abs(digital) > most).any():
-            k = int(np.argmax(np.abs(digital).max(1) > most))
+                    exact *= gain[k]
+                    np.copyto(whole[k], np.round(exact), where=made[k])
+        whole += zero
+        peak = np.maximum(whole.max(1, initial=0), -whole.min(1, initial=0))
+        if (peak > most).any():
+            k = int(np.argmax(peak > most))
             raise EcgsynthError(
                 f"lead {leads[k]} reaches {np.abs(signal[k]).max():.1f} mV, beyond {bits}-bit "
                 f"{title} with its steps; write NPZ or Parquet."
             )
         if not written.samples:
-            written.first[:] = digital[:, 0]
-        written.total += digital.sum(1)
-        written.largest[:] = np.maximum(written.largest, np.abs(digital).max(1, initial=0))
-        partly = recording.head.synthetic_mask is not None
+            written.first[:] = whole[:, 0]
+        written.total += whole.sum(1).astype(np.int64)
+        written.largest[:] = np.maximum(written.largest, peak)
         for number, start, stop in stretches_of(made) if partly else ():
             _extend(written.made, (number, start + written.samples, stop + written.samples))
-        written.samples += digital.shape[1]
-        file.write(digital.T.astype(stored(bits)).tobytes())
+        if marks is not None:
+            annotate(moved(marks, written.samples))
+        written.samples += whole.shape[1]
+        file.write(np.ascontiguousarray(whole.astype(stored(bits)).T).data)
     written.made.sort()
     return written
 

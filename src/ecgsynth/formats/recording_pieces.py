@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.formats.stream import InPieces, Steps
+from ecgsynth.formats.stream import InPieces, Steps, Stretch
 from ecgsynth.signals.acquisition import acquisition
 from ecgsynth.signals.annotations import Annotations
 from ecgsynth.signals.ecg import Ecg
@@ -20,8 +19,10 @@ from ecgsynth.signals.vocabulary import is_rhythm
 PIECE_S = 60.0
 
 
-def pieces_of(recording: Recording) -> InPieces:
-    """A recording without gaps, with its marks, person and start; its leads keep their steps.
+def pieces_of(recording: Recording, gaps: bool) -> InPieces:
+    """A recording with its marks, person and start; its leads keep their steps.
+
+    gaps: whether samples may be missing.
 
     Raises
     ------
@@ -46,7 +47,9 @@ def pieces_of(recording: Recording) -> InPieces:
     )  # fmt: skip
     digitised: list[Steps | None] = getattr(recording.data, "digitised", list)()
     own = {lead: steps for lead, steps in zip(recording.leads, digitised, strict=False) if steps}
-    return InPieces(head, "" if recording.synthetic else recording.source, _read(recording), own)
+    return InPieces(
+        head, "" if recording.synthetic else recording.source, _read(recording, gaps), own
+    )
 
 
 def marks_of_recording(notes: Annotations, samples: int) -> Marks:
@@ -66,13 +69,13 @@ def marks_of_recording(notes: Annotations, samples: int) -> Marks:
     return Marks(*columns)
 
 
-def _read(recording: Recording) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+def _read(recording: Recording, gaps: bool) -> Iterator[Stretch]:
     step = max(1, round(PIECE_S * recording.fs))
     for start in range(0, recording.samples, step):
         piece = recording.read(start, min(start + step, recording.samples))
-        if np.isnan(piece).any():
+        if not gaps and np.isnan(piece).any():
             raise EcgsynthError(
                 f"{recording.name} has gaps, and a recording of this length is converted without "
                 "any; cut it into parts first."
             )
-        yield piece, np.zeros(piece.shape, bool)
+        yield Stretch(piece, np.zeros(piece.shape, bool))

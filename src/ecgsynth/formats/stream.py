@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError, reason_of
 from ecgsynth.formats.cells import one_line
 from ecgsynth.signals.acquisition import acquisition
+from ecgsynth.signals.draft import Draft
 from ecgsynth.signals.ecg import COLUMNS, SYNTHETIC, Ecg, concatenate
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
@@ -43,20 +44,37 @@ class Steps(NamedTuple):
     bits: int = 16
 
 
+class Stretch(NamedTuple):
+    """A piece of a recording: signal [lead, sample], mV, what of it was made, and its marks from
+    its own start; None where the head of the recording has them all."""
+
+    signal: NDArray[np.float32]
+    made: NDArray[np.bool_]
+    marks: Marks | None = None
+
+
 @dataclass(frozen=True)
 class InPieces:
     """A synthetic or partly real recording that is written piece by piece.
 
     head: the one item without its samples: signal and synthetic mask are placeholders; without a
-    mask all of it is synthetic. real: what
-    its known samples are from; "" where these are synthetic too. pieces: signal [lead, sample],
-    mV, and mask of what was made. own: steps of the leads of a digital recording.
+    mask all of it is synthetic. real: what its known samples are from; "" where these are synthetic
+    too. pieces: along time. own: steps of the leads of a digital recording.
     """
 
     head: Ecg
     real: str
-    pieces: Iterable[tuple[NDArray[np.float32], NDArray[np.bool_]]]
+    pieces: Iterable[Stretch]
     own: Mapping[str, Steps]
+
+    @classmethod
+    def of(cls, draft: Draft) -> InPieces:
+        """A synthetic recording that is about to be made."""
+        pieces = (
+            Stretch(piece.signal, np.broadcast_to(np.True_, piece.signal.shape), piece.marks)
+            for piece in draft.pieces()
+        )
+        return cls(draft.head, "", pieces, {})
 
 
 def begin(chunks: Iterable[Ecg]) -> tuple[Ecg, Iterator[Ecg]]:

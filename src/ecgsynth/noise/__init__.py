@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 
 from ecgsynth.arguments import check_instance, check_integer, check_names
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.noise.schedule import Span, name_schedule, parse_schedule
-from ecgsynth.noise.sources import MODELLED, TITLES, Recorded, noise_of
+from ecgsynth.noise.schedule import Schedule, name_schedule
+from ecgsynth.noise.sources import KINDS, TITLES, NoiseSource, Recorded
+from ecgsynth.signals.draft import Draft, Piece, placeholder
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL, limb_leads
@@ -23,8 +25,15 @@ QRS_S = 0.05
 TRIMMED = 0.05
 """Share of the smallest and of the largest amplitudes that do not count (sigamp)."""
 
-EDGE_S = 0.05
-"""Within which noise begins and ends."""
+MOST_BEATS = 300
+"""Beats from the beginning on by which the amplitude is measured, as by sigamp."""
+
+SEARCHED_S = 3600.0
+"""They lie within so many seconds."""
+
+BEATS = [*AAMI_OF_SYMBOL]
+
+DERIVED = ("III", "aVR", "aVL", "aVF")
 
 CHANGED = "~"
 """WFDB's symbol of a change of signal quality."""
@@ -47,12 +56,12 @@ def add_recording_noise(
     """Recordings with noise of some kinds, at a signal-to-noise ratio that may change over time.
 
     The ratio is that of PhysioNet's nst: power of the signal, the squared peak-to-peak amplitude of
-    QRS over 8, over the power of the noise. Each lead has its own ratio. Limb leads follow from I
-    and II, as in life. A `~` marks each change.
+    QRS over 8, over the power of the noise in blocks of five minutes. Each lead has its own ratio.
+    Limb leads follow from I and II, as in life. A `~` marks each change.
 
     Parameters
     ----------
-    kinds: of `sources.MODELLED`, or of `recorded` (bw, ma, em of the Noise Stress Test Database).
+    kinds: of `sources.KINDS`, or of `recorded` (bw, ma, em of the Noise Stress Test Database).
     snr: dB, or a schedule such as "24 dB 2 min; clean 2 min", which comes again and again, or
         "stress 12": five clean minutes, then two noisy and two clean ones in turn.
     seed: of the noise. recorded: name -> noise of a database, where it is at hand.
@@ -62,93 +71,133 @@ def add_recording_noise(
     EcgsynthError: an unknown kind, a fault in the schedule, no beats to measure the signal by.
     """
     check_instance(ecg, Ecg, "noise is added to an Ecg, as es.draw_rhythm gives it")
-    seed = check_integer(seed, "the seed")
-    known = {**dict.fromkeys(MODELLED), **(recorded or {})}
+    items = [
+        add_noise(Draft.of(ecg, k), kinds, snr, seed, recorded, item=k).ecg()
+        for k in range(len(ecg))
+    ]
+    if not items:
+        return Noisy(ecg, ecg)
+    marks = [one.marks for one in items if one.marks is not None]
+    noisy = replace(
+        ecg, signal=np.concatenate([one.signal for one in items]), source=items[0].source,
+        marks=Marks.join(marks, [1] * len(marks)),
+    )  # fmt: skip
+    return Noisy(noisy, ecg)
+
+
+def add_noise(
+    draft: Draft,
+    kinds: Sequence[str] = ("electrode",),
+    snr: str | float = 12.0,
+    seed: int = 0,
+    recorded: Mapping[str, Recorded] | None = None,
+    item: int = 0,
+) -> Draft:
+    """The same to a recording that is about to be made, piece by piece.
+
+    item: its number in a set; others are as in `add_recording_noise`. That there are beats to
+    measure the signal by is known with the first pieces.
+    """
+    known = {**dict.fromkeys(KINDS), **(recorded or {})}
     names = check_names(kinds, "the kinds of noise")
     for name in names:
         if name not in known:
             raise EcgsynthError(f"no noise is named '{name}'.{did_you_mean(name, known)}")
-    spans = parse_schedule(snr, ecg.spec.seconds)
-    signal = ecg.signal.astype(np.float32, copy=True)
-    for item in range(len(ecg)):
-        random = np.random.default_rng([seed, item])
-        leads, samples = signal[item].shape
-        noise = np.zeros((leads, samples), np.float32)
-        for name in names:
-            noise += noise_of(name, random, leads, samples, ecg.spec.fs, known[name])
-        noise *= _gains(ecg, item, noise, spans)
-        _follow_limb_leads(ecg.spec.leads, noise)
-        signal[item] += noise
+    schedule, seed = Schedule.parse(snr), check_integer(seed, "the seed")
+    spec = draft.head.spec
     words = " and ".join(TITLES[name] for name in names)
-    source = f"{ecg.source} with {words} at {name_schedule(snr)}"
-    marks = _with_changes(ecg, spans)
-    return Noisy(replace(ecg, signal=signal, marks=marks, source=source), ecg)
+    head = replace(draft.head, source=f"{draft.head.source} with {words} at {name_schedule(snr)}")
+    rows = [k for k, lead in enumerate(spec.leads) if not (
+        lead in DERIVED and {"I", "II"} <= {*spec.leads})]  # fmt: skip
+
+    def pieces() -> Iterator[Piece]:
+        size, parts = _measured(draft)
+        wanted = (size[rows] / np.sqrt(8)).astype(np.float32)[:, None]
+        source = NoiseSource(names, [seed, item], len(rows), spec.samples, spec.fs, known)
+        start = 0
+        for piece in parts:
+            stop = start + piece.signal.shape[1]
+            noise = source.read(start, stop)
+            noise *= wanted * schedule.level(start, stop, spec.fs, spec.samples)
+            noisy = piece.signal + _all_leads(noise, rows, spec.leads)
+            yield Piece(noisy, _with_changes(piece.marks, schedule, start, stop, spec.fs))
+            start = stop
+
+    return Draft(head, pieces)
+
+
+def _measured(draft: Draft) -> tuple[NDArray[np.float64], Iterator[Piece]]:
+    """[lead] amplitude of QRS, mV, and all pieces, of which the first are in memory."""
+    pieces, first, spec = draft.pieces(), list[Piece](), draft.head.spec
+    reach, beats, samples = _reach(spec.fs), 0, 0
+    for piece in pieces:
+        first.append(piece)
+        samples += piece.signal.shape[1]
+        beats += int(np.isin(piece.marks.symbol, BEATS).sum())
+        if beats > MOST_BEATS + 2 or samples > SEARCHED_S * spec.fs + reach:
+            break
+    whole = Draft(
+        replace(draft.head, signal=placeholder(len(spec.leads), samples),
+                spec=replace(spec, samples=samples)), lambda: iter(first),
+    )  # fmt: skip
+    return qrs_amplitude(whole.ecg(), 0), chain(first, pieces)
 
 
 def qrs_amplitude(ecg: Ecg, item: int) -> NDArray[np.float64]:
-    """[lead] peak-to-peak amplitude of QRS, mV: the mean of beats, the most extreme left out.
+    """[lead] peak-to-peak amplitude of QRS, mV: the mean of the first beats, of which the most
+    extreme are left out.
 
     Raises
     ------
     EcgsynthError: no beat of the item is marked.
     """
-    marks, reach = ecg.marks, max(1, round(QRS_S * ecg.spec.fs))
+    marks, reach = ecg.marks, _reach(ecg.spec.fs)
     at = np.zeros(0, np.int64)
     if marks is not None:
-        beat = (marks.item == item) & np.isin(marks.symbol, [*AAMI_OF_SYMBOL])
+        beat = (marks.item == item) & np.isin(marks.symbol, BEATS)
         at = marks.sample[beat]
-    at = at[(at >= reach) & (at < ecg.spec.samples - reach)]
+    at = at[(at >= reach) & (at < ecg.spec.samples - reach) & (at < SEARCHED_S * ecg.spec.fs)]
+    at = at[:MOST_BEATS]
     if not len(at):
         raise EcgsynthError(
-            f"item {item} of {ecg.source} has no marked beats, by which a ratio of signal to noise "
-            "is measured; annotate it first."
+            f"item {item} of {ecg.source} has no marked beats in its first hour, by which a ratio "
+            "of signal to noise is measured; annotate it first."
         )
-    if len(at) > 2000:  # of a day, beats spread over all of it
-        at = at[:: len(at) // 1000]
     windows = ecg.signal[item][:, at[:, None] + np.arange(-reach, reach + 1)]
     size = np.sort(np.ptp(windows, axis=-1), axis=-1)
     cut = int(TRIMMED * len(at))
     return np.asarray(size[:, cut : len(at) - cut].mean(-1), np.float64)
 
 
-def _gains(ecg: Ecg, item: int, noise: NDArray, spans: Sequence[Span]) -> NDArray[np.float32]:
-    """[lead, sample] by which noise is multiplied."""
-    fs, samples = ecg.spec.fs, ecg.spec.samples
-    rms = np.sqrt((noise.astype(np.float64) ** 2).mean(-1))
-    wanted = qrs_amplitude(ecg, item) / np.sqrt(8) / np.maximum(rms, 1e-9)
-    level = np.zeros(samples, np.float32)
-    for start, stop, ratio in spans:
-        if ratio is not None:
-            level[round(start * fs) : round(stop * fs)] = 10 ** (-ratio / 20)
-    width = max(1, round(EDGE_S * fs))
-    if np.ptp(level) > 0:
-        level = np.convolve(np.pad(level, width, mode="edge"), np.ones(width) / width, "same")[
-            width:-width
-        ]
-    return np.asarray(wanted[:, None] * level, np.float32)
+def _reach(fs: float) -> int:
+    return max(1, round(QRS_S * fs))
 
 
-def _follow_limb_leads(leads: Sequence[str], noise: NDArray[np.float32]) -> None:
-    """Noise of limb leads follows from that of I and II."""
-    if {"I", "II"} <= {*leads}:
-        found = limb_leads(noise[leads.index("I")], noise[leads.index("II")])
-        for name in {*found} & {*leads}:
-            noise[leads.index(name)] = found[name]
+def _all_leads(
+    noise: NDArray[np.float32], rows: Sequence[int], leads: Sequence[str]
+) -> NDArray[np.float32]:
+    """Noise of all leads from that of some: limb leads follow from I and II."""
+    if len(rows) == len(leads):
+        return noise
+    every = np.empty((len(leads), noise.shape[1]), np.float32)
+    every[rows] = noise
+    found = limb_leads(every[leads.index("I")], every[leads.index("II")])
+    for name in {*found} & {*leads}:
+        every[leads.index(name)] = found[name]
+    return every
 
 
-def _with_changes(ecg: Ecg, spans: Sequence[Span]) -> Marks | None:
-    """The marks with a change of quality where noise begins or ends."""
-    if ecg.marks is None:
-        return None
-    starts = np.array([round(start * ecg.spec.fs) for start, _, _ in spans if start > 0], np.int64)
-    item = np.repeat(np.arange(len(ecg)), len(starts))
-    at = np.tile(starts, len(ecg))
-    items = np.concatenate([ecg.marks.item, item])
-    sample = np.concatenate([ecg.marks.sample, at])
-    order = np.lexsort((sample, items))
+def _with_changes(marks: Marks, schedule: Schedule, start: int, stop: int, fs: float) -> Marks:
+    """The marks of a piece with a change of quality where noise begins or ends."""
+    spans = schedule.between(max(start - 1, 0) / fs, (stop + 1) / fs)
+    starts = [span.start_s for span in spans if span.start_s > 0]
+    at = np.round(np.array(starts) * fs).astype(np.int64) - start
+    at = at[(at >= 0) & (at < stop - start)]
+    sample = np.concatenate([marks.sample, at])
+    order = np.argsort(sample, kind="stable")
     return Marks(
-        items[order],
-        np.concatenate([ecg.marks.lead, np.full(len(at), -1)])[order],
+        np.zeros(len(order), np.int64),
+        np.concatenate([marks.lead, np.full(len(at), -1)])[order],
         sample[order],
-        np.concatenate([ecg.marks.symbol, np.full(len(at), CHANGED)])[order],
+        np.concatenate([marks.symbol, np.full(len(at), CHANGED)])[order],
     )

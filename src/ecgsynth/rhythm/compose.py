@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -18,6 +19,7 @@ from ecgsynth.rhythm.person import Person
 from ecgsynth.rhythm.plan import Event, Part
 from ecgsynth.rhythm.series import Series, Stretch, lay
 from ecgsynth.rhythm.tokens import fault
+from ecgsynth.rhythm.track import ENDLESS_S, Track
 from ecgsynth.rhythm.vocabulary import EVENTS, PATTERN
 
 LENGTH_SPREAD = 0.7
@@ -27,6 +29,10 @@ MOST_SHARE = 0.9
 """Of a part that episodes may fill."""
 
 MOST_PARTS = 2000
+MOST_AT_ONCE = 200
+"""Parts of a rhythm without an end that are drawn at once."""
+
+DAY_S = 86400.0
 
 USUAL_S = 60.0
 """Length of a recording where neither text nor caller name one."""
@@ -46,15 +52,41 @@ def make_rhythm(text: str, seconds: float | None = None, seed: int = 0, patient:
     ------
     EcgsynthError: the text has a fault, or asks for what no heart does; its column is named.
     """
-    parts = _fill(parse(text), seconds)
+    return next(_repeated(_fill(parse(text), seconds), Person(seed, patient)))
+
+
+def endless_rhythm(text: str, seed: int = 0, patient: int = 0) -> Track:
+    """The same rhythm again and again, without an end, drawn anew each time.
+
+    What comes again is a day, with the parts that have a length as often as they fit; other
+    parameters and errors are those of `make_rhythm`.
+    """
+    parts = parse(text)
+    known = sum(part.seconds or 0.0 for part in parts)
+    seconds = known + DAY_S if known > DAY_S / 2 else DAY_S
+    if all(part.seconds is not None for part in parts):
+        seconds = known * max(1, int(min(DAY_S / known, MOST_AT_ONCE / len(parts))))
+    whole = _fill(parts, min(seconds, LONGEST_S))
     person = Person(seed, patient)
-    start, stretches = 0.0, []
-    for number, part in enumerate(parts):
-        assert part.seconds is not None
-        series = _series(person, number, part, part.seconds)
-        stretches.append(Stretch(series, start, start + part.seconds, part.kind.code))
-        start += part.seconds
-    return lay(stretches, person.random(len(parts), 9))
+    return Track(lambda: _repeated(whole, person), ENDLESS_S)
+
+
+def _repeated(parts: list[Part], person: Person) -> Iterator[Rhythm]:
+    """The parts one after another, again and again: each round at its time in the whole."""
+    start, number = 0.0, 0
+    last: float | None = None
+    while True:
+        stretches = []
+        for part in parts:
+            assert part.seconds is not None
+            series = _series(person, number, part, part.seconds)
+            stretches.append(Stretch(series, start, start + part.seconds, part.kind.code))
+            start += part.seconds
+            number += 1
+        rhythm = lay(stretches, person.random(number, 9), last)
+        yield rhythm
+        beats = len(stretches[-1].series) and len(rhythm)
+        last = float(rhythm.time_s[-1]) if beats else None
 
 
 def _fill(parts: list[Part], seconds: float | None) -> list[Part]:

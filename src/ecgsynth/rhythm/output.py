@@ -141,6 +141,6 @@ def summarise(rhythm: Rhythm) -> list[tuple[str, str]]:
     return found
 
 
-def source_of(rhythm: Rhythm, maker: str) -> str:
-    """The source of a recording that is drawn from a rhythm."""
-    return f"{SYNTHETIC}{maker}" + (f" (the rhythm is {rhythm.source})" if rhythm.source else "")
+def source_of(rhythm: str, maker: str) -> str:
+    """The source of a recording that is drawn from a rhythm; rhythm: whose it is, "" of nobody."""
+    return f"{SYNTHETIC}{maker}" + (f" (the rhythm is {rhythm})" if rhythm else "")

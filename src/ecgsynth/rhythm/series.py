@@ -80,11 +80,12 @@ class Stretch:
     code: str
 
 
-def lay(stretches: Sequence[Stretch], random: np.random.Generator) -> Rhythm:
+def lay(
+    stretches: Sequence[Stretch], random: np.random.Generator, last: float | None = None
+) -> Rhythm:
     """The rhythm of stretches one after another, each of which begins with the interval that its
-    first beat asks for; the first one begins anywhere in a beat."""
+    first beat asks for; the first one begins anywhere in a beat, or so after the last one, s."""
     times, kinds, ps, lone, episodes = [], [], [], [], []
-    last = None
     for part in stretches:
         series, length = part.series, part.stop_s - part.start_s
         code = np.zeros(0, "<U6")

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.arguments import check_flag, check_instance, check_integer, check_names, check_rate
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.rhythm import Rhythm
+from ecgsynth.rhythm import SYMBOLS, Rhythm
 from ecgsynth.rhythm.output import changes, source_of
+from ecgsynth.rhythm.track import Track
+from ecgsynth.signals.draft import Draft, Piece, marks_from, no_marks, placeholder
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import FIDUCIALS, LEADS_12, twelve_leads
-from ecgsynth.simulator.chaos import chaotic_waves
+from ecgsynth.simulator.chaos import Chaos
 from ecgsynth.simulator.heart import EDGE, P2, PACED, VR, Heart, dipole_of, waves_of
-from ecgsynth.simulator.records import DOWER, MOST_SAMPLES
+from ecgsynth.simulator.records import DOWER
 
 PIECE_S = 60.0
 """Length of the pieces that are drawn at once."""
 
+BLOCK_S = 60.0
+"""The waves of so many seconds come of one stream of random numbers."""
+
 REACH_S = 1.5
 """No wave of a beat is farther from its R."""
+
+BEFORE_S, BEHIND_S = 40.0, 5.0
+"""The beats that decide QT lie within so many seconds before and behind a block."""
 
 MEMORY = 20
 """Beats whose mean RR decides QT, which follows the rate slowly. The number is the project's own
@@ -36,32 +43,25 @@ REST_S = 0.08
 
 SPIKE_MV = 1.2
 
-MOST_VALUES = 150_000_000
-"""Samples of all leads together; writing takes some 40 bytes for each."""
-
 LEADS = {1: ("MLII",), 2: ("MLII", "V1"), 12: LEADS_12}
 """Leads by their number."""
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """All waves of a rhythm, of one person, before they are sampled.
+class Waves(NamedTuple):
+    """All waves of some beats, before they are sampled, in order of R.
 
     r_s: [beat], waves: centres, rises, falls and vectors; a P that no beat answers is a beat that
-    has no other wave. fiducials: [beat, FIDUCIALS], s from R.
+    has no other wave, of the kind -1. fiducials: [beat, FIDUCIALS], s from R.
     """
 
-    rhythm: Rhythm
     r_s: NDArray[np.float64]
     kind: NDArray[np.int64]
     waves: tuple[NDArray[Any], ...]
     fiducials: NDArray[Any]
 
     @classmethod
-    def of(cls, rhythm: Rhythm, seed: int, patient: int) -> Drawing:
+    def of(cls, rhythm: Rhythm, heart: Heart, rng: np.random.Generator) -> Waves:
         """The waves of a person's beats."""
-        heart = Heart.draw(seed, patient)
-        rng = np.random.default_rng([seed, patient, 4])
         time, lone = rhythm.time_s, rhythm.lone_p_s
         # A P without an answer is placed as if its R came at once, and nothing of it but P is kept.
         r = np.concatenate([time, lone])
@@ -75,48 +75,97 @@ class Drawing:
         fiducials[alone, 3:] = np.nan
         order = np.argsort(r, kind="stable")
         return cls(
-            rhythm, r[order], np.where(alone, -1, kind)[order],
-            tuple(wave[order] for wave in waves), fiducials[order],
+            r[order], np.where(alone, -1, kind)[order], tuple(wave[order] for wave in waves),
+            fiducials[order],
         )  # fmt: skip
 
-    def dipole(self, start_s: float, samples: int, fs: float) -> NDArray[np.float32]:
-        """[3, sample], mV, of a piece of the recording."""
-        stop_s = start_s + samples / fs
-        rows = slice(*np.searchsorted(self.r_s, [start_s - REACH_S, stop_s + REACH_S]))
-        r_sample = np.round(self.r_s[rows] * fs).astype(np.int64) - round(start_s * fs)
+    def between(self, start: float, stop: float) -> Waves:
+        """Those of the beats from one time up to another."""
+        rows = slice(*np.searchsorted(self.r_s, [start, stop]))
+        return Waves(
+            self.r_s[rows], self.kind[rows], tuple(wave[rows] for wave in self.waves),
+            self.fiducials[rows],
+        )  # fmt: skip
+
+    @classmethod
+    def join(cls, parts: Sequence[Waves]) -> Waves:
+        """The waves of several stretches, one after another."""
+        columns = zip(*(part.waves for part in parts), strict=True)
+        return cls(
+            np.concatenate([part.r_s for part in parts]),
+            np.concatenate([part.kind for part in parts]),
+            tuple(np.concatenate(column) for column in columns),
+            np.concatenate([part.fiducials for part in parts]),
+        )
+
+
+class Drawing:
+    """The ECG of one person with these beats, in any stretch of its time.
+
+    seed, patient: which crowd, and which person of it.
+    """
+
+    def __init__(self, track: Track, fs: float, seed: int, patient: int) -> None:
+        self.track, self.fs, self.person = track, fs, (seed, patient)
+        self.heart = Heart.draw(seed, patient)
+        self.chaos = Chaos(track, seed, patient)
+        self._blocks: dict[int, Waves] = {}
+
+    def waves(self, start: float, stop: float) -> Waves:
+        """The waves of the beats from one time up to another, s."""
+        numbers = range(max(0, int(start // BLOCK_S)), int(stop // BLOCK_S) + 1)
+        kept = {number: self._blocks.get(number) or self._block(number) for number in numbers}
+        self._blocks = kept
+        return Waves.join([*kept.values()]).between(start, stop)
+
+    def _block(self, number: int) -> Waves:
+        """The beats of a block: the same whatever else is drawn."""
+        start, stop = number * BLOCK_S, (number + 1) * BLOCK_S
+        rng = np.random.default_rng([*self.person, 4, number])
+        beats = self.track.between(start - BEFORE_S, stop + BEHIND_S)
+        return Waves.of(beats, self.heart, rng).between(start, stop)
+
+    def piece(self, start: int, samples: int, waves: bool) -> tuple[NDArray[np.float32], Marks]:
+        """Dipole [3, sample], mV, and marks of a piece; waves: whether fiducials are marked."""
+        begin, end = start / self.fs, (start + samples) / self.fs
+        found = self.waves(begin - REACH_S, end + REACH_S)
+        dipole = self._dipole(found, start, samples) + self.chaos.waves(start, samples, self.fs)
+        return dipole, self._marks(found, start, samples, waves)
+
+    def _dipole(self, beats: Waves, start: int, samples: int) -> NDArray[np.float32]:
+        fs = self.fs
+        r_sample = np.round(beats.r_s * fs).astype(np.int64) - start
         if not len(r_sample):
             return np.zeros((3, samples), np.float32)
-        waves = [wave[rows] for wave in self.waves]
-        dipole = dipole_of(r_sample, waves[0], waves[1], waves[2], waves[3], samples, fs)
-        paced = self.kind[rows] == PACED
-        begin = (waves[0][:, VR] - EDGE * waves[1][:, VR])[paced]
+        centre, rise, fall, vector = beats.waves
+        dipole = dipole_of(r_sample, centre, rise, fall, vector, samples, fs)
+        paced = beats.kind == PACED
+        begin = (centre[:, VR] - EDGE * rise[:, VR])[paced]
         at = r_sample[paced] + np.floor(begin * fs).astype(np.int64) - 1
         inside = (at >= 0) & (at < samples)
-        toward = waves[3][paced, VR][inside]
+        toward = vector[paced, VR][inside]
         length = np.linalg.norm(toward, axis=1, keepdims=True)
         dipole[:, at[inside]] += (SPIKE_MV * toward / np.maximum(length, 1e-6)).T
         return dipole
 
-    def marks(self, fs: float, samples: int, waves: bool) -> Marks:
-        """Beats, changes of rhythm and, where wanted, fiducials, in order of time."""
-        r_sample = np.round(self.r_s * fs).astype(np.int64)
-        beat = self.kind >= 0
-        symbols = np.array(["N", "S", "V", "F", "/"])
-        parts = [(r_sample[beat], symbols[self.kind[beat]])]
-        other = changes(self.rhythm)
-        parts.insert(0, (np.array([round(one[0] * fs) for one in other], np.int64),
-                         np.array([one[2] or one[1] for one in other], "<U9")))  # fmt: skip
+    def _marks(self, beats: Waves, start: int, samples: int, waves: bool) -> Marks:
+        """Changes of rhythm, beats and, where wanted, fiducials, in order of time."""
+        fs = self.fs
+        r_sample = np.round(beats.r_s * fs).astype(np.int64)
+        beat = beats.kind >= 0
+        other = changes(self.track.between(start / fs, (start + samples) / fs))
+        parts = [
+            (np.array([round(one[0] * fs) for one in other], np.int64),
+             np.array([one[2] or one[1] for one in other], "<U9")),
+            (r_sample[beat], np.array(SYMBOLS)[beats.kind[beat]]),
+        ]  # fmt: skip
         if waves:
-            known = np.isfinite(self.fiducials)
-            points = r_sample[:, None] + np.round(np.where(known, self.fiducials, 0) * fs)
+            known = np.isfinite(beats.fiducials)
+            points = r_sample[:, None] + np.round(np.where(known, beats.fiducials, 0) * fs)
             names = np.broadcast_to(np.array(FIDUCIALS), points.shape)
             parts.append((points[known].astype(np.int64), names[known]))
-        sample = np.concatenate([part[0] for part in parts])
-        symbol = np.concatenate([part[1].astype("<U10") for part in parts])
-        rows = np.flatnonzero((sample >= 0) & (sample < samples))
-        rows = rows[np.argsort(sample[rows], kind="stable")]
-        item = np.zeros(len(rows), np.int64)
-        return Marks(item, np.full(len(rows), -1), sample[rows], symbol[rows])
+        sample = np.concatenate([part[0] for part in parts]) - start
+        return marks_from(sample, np.concatenate([part[1] for part in parts]), samples)
 
 
 def _pace(time: NDArray[np.float64], qtc: float) -> NDArray[np.float64]:
@@ -157,50 +206,43 @@ def draw_rhythm(
     EcgsynthError: leads or rate are none of the simulator's, or the recording is too long.
     """
     check_instance(rhythm, Rhythm, "what is drawn is a Rhythm, as make_rhythm gives it")
+    return draft_rhythm(rhythm, leads, fs, waves=waves, seed=seed, patient=patient).ecg()
+
+
+def draft_rhythm(
+    rhythm: Rhythm | Track,
+    leads: Sequence[str] | int = 2,
+    fs: float = 250.0,
+    *,
+    waves: bool = True,
+    seed: int = 0,
+    patient: int = 0,
+) -> Draft:
+    """The same, of any length, piece by piece; parameters and errors are those of `draw_rhythm`."""
+    track = Track.of(rhythm)
     names, fs = check_leads(leads), check_rate(fs)
-    samples = round(rhythm.seconds * fs)
     if not 100 <= fs <= 10_000:
         raise EcgsynthError(f"the simulator works at 100 to 10000 Hz; got {fs:g}.")
-    if not 1 <= samples <= MOST_SAMPLES:
-        raise EcgsynthError(
-            f"{rhythm.seconds:g} s at {fs:g} Hz are {samples:,} samples; a simulated record holds "
-            f"1 to {MOST_SAMPLES:,}."
-        )
-    if len(names) * samples > MOST_VALUES:
-        raise EcgsynthError(
-            f"{len(names)} leads of {rhythm.seconds:g} s at {fs:g} Hz do not fit into memory; take "
-            f"fewer leads, a lower rate, or {MOST_VALUES / len(names) / fs / 3600:.1f} h at most."
-        )
+    samples, step = round(track.seconds * fs), round(PIECE_S * fs)
+    if samples < 1:
+        raise EcgsynthError("the rhythm is shorter than a sample; give it some seconds.")
     waves = check_flag(waves, "waves")
     seed, patient = check_integer(seed, "the seed"), check_integer(patient, "the patient")
-    drawing = Drawing.of(rhythm, seed, patient)
-    signal = np.empty((len(names), samples), np.float32)
-    done = 0
-    for piece in draw_pieces(drawing, names, fs, seed, patient):
-        signal[:, done : done + piece.shape[1]] = piece
-        done += piece.shape[1]
-    return Ecg(
-        signal=signal[None],
-        spec=Spec(leads=names, fs=fs, samples=samples),
-        patient=np.array([f"simulated-{patient:04d}"]),
-        record=np.array([f"simulated-{patient:04d}"]),
-        marks=drawing.marks(fs, samples, waves),
-        source=source_of(rhythm, "simulator"),
-    )
+    person = np.array([f"simulated-{patient:04d}"])
+    head = Ecg(
+        placeholder(len(names), samples), Spec(names, fs, samples), patient=person, record=person,
+        marks=no_marks(), source=source_of(track.source, "simulator"),
+    )  # fmt: skip
 
+    def pieces() -> Iterator[Piece]:
+        drawing = Drawing(track, fs, seed, patient)
+        for start in range(0, samples, step):
+            dipole, marks = drawing.piece(start, min(step, samples - start), waves)
+            every = dict(zip(LEADS_12, twelve_leads(DOWER @ dipole), strict=True))
+            every["MLII"] = every["II"]
+            yield Piece(np.stack([every[name] for name in names]).astype(np.float32), marks)
 
-def draw_pieces(
-    drawing: Drawing, leads: Sequence[str], fs: float, seed: int, patient: int
-) -> Iterator[NDArray[np.float32]]:
-    """[lead, sample] pieces of PIECE_S along time, mV."""
-    samples, step = round(drawing.rhythm.seconds * fs), round(PIECE_S * fs)
-    for start in range(0, samples, step):
-        count = min(step, samples - start)
-        dipole = drawing.dipole(start / fs, count, fs)
-        dipole += chaotic_waves(drawing.rhythm, start, count, fs, seed, patient)
-        every = dict(zip(LEADS_12, twelve_leads(DOWER @ dipole), strict=True))
-        every["MLII"] = every["II"]
-        yield np.stack([every[name] for name in leads]).astype(np.float32)
+    return Draft(head, pieces)
 
 
 def check_leads(leads: Sequence[str] | int) -> tuple[str, ...]:

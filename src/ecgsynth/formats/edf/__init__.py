@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
@@ -22,7 +23,9 @@ from ecgsynth.formats.item_facts import annotations_of, item_facts, read_item
 from ecgsynth.formats.pieces import steps_of, stored, write_steps
 from ecgsynth.registry import FORMATS
 from ecgsynth.signals.acquisition import partly_synthetic
+from ecgsynth.signals.draft import together
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
+from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.synthetic_parts import text_of_stretches
@@ -83,7 +86,10 @@ class Edf(Format):
         head = one.head
         steps = steps_of(head.spec.leads, one.own, cls.step_mv)
         with atomic_write(target) as temporary, TemporaryFile(dir=temporary.parent) as file:
-            written = write_steps(one, steps, 8 * cls._width, file, cls.title)
+            marks: list[Marks] = []
+            written = write_steps(one, steps, 8 * cls._width, file, cls.title, marks.append)
+            if marks:
+                head = replace(head, marks=together(marks))
             if next(parts, None) is not None:
                 raise EcgsynthError(
                     f"a file of {cls.title} holds one record; name a folder for several, such as "

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,14 +10,15 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.files import atomic_write
+from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import stream
 from ecgsynth.formats.contract import Format
 from ecgsynth.formats.foreign.arrays import Archive, ArrayTable
 from ecgsynth.formats.foreign.items import TableOptions, read_items
-from ecgsynth.formats.npz.column import Column
+from ecgsynth.formats.npz.new_archive import new_archive
 from ecgsynth.formats.npz.uploads import check
 from ecgsynth.registry import FORMATS
+from ecgsynth.signals.draft import moved
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.marks import Marks
 
@@ -45,6 +43,7 @@ class Npz(Format):
     title = "NPZ"
     endings = (".npz",)
     media_type = "application/x-npz"
+    in_pieces = True
     uploads = True
     any_layout = True
 
@@ -55,35 +54,38 @@ class Npz(Format):
         In memory stands one chunk; on the disk, for a while, twice the size of the result.
         """
         first, chunks = stream.begin(chunks)
-        with (
-            atomic_write(target) as temporary,
-            tempfile.TemporaryDirectory(".part", f".{target.name}.", target.parent) as folder,
-        ):
-            columns: dict[str, Column] = {}
-            try:
-                start = 0
-                for chunk in chunks:
-                    for name, values in _arrays(chunk, start).items():
-                        if name not in columns:
-                            columns[name] = Column(Path(folder) / f"{name}.npy", values)
-                        columns[name].append(values)
-                    start += len(chunk)
-                for column in columns.values():
-                    column.finish()
-            finally:
-                for column in columns.values():
-                    column.file.close()
-            for name, value in _constants(first).items():
-                np.save(Path(folder) / f"{name}.npy", np.asarray(value), allow_pickle=False)
-            with zipfile.ZipFile(temporary, "w") as archive:
-                for file in sorted(Path(folder).glob("*.npy")):
-                    # A member's date is left at its default: same content, same bytes.
-                    with (
-                        open(file, "rb") as source,
-                        archive.open(zipfile.ZipInfo(file.name), "w", force_zip64=True) as member,
-                    ):
-                        shutil.copyfileobj(source, member, 1 << 20)
-                    file.unlink()
+        with new_archive(target) as archive:
+            start = 0
+            for chunk in chunks:
+                archive.append(_arrays(chunk, start))
+                start += len(chunk)
+            archive.finish(_constants(first))
+
+    @staticmethod
+    def write_pieces(recordings: Iterable[stream.InPieces], target: Path) -> None:
+        """Write recordings of one spec, each piece by piece: in memory stands a piece."""
+        with new_archive(target) as archive:
+            head: Ecg | None = None
+            for item, one in enumerate(recordings):
+                if head is not None and one.head.spec != head.spec:
+                    raise EcgsynthError(
+                        "the recordings differ in leads, rate or length; write them one by one."
+                    )
+                head, start = one.head, 0
+                arrays = _arrays(head, item)
+                along = {
+                    name: archive.along_time(name, arrays.pop(name))
+                    for name in ("data", "synthetic_mask") if name in arrays
+                }  # fmt: skip
+                archive.append(arrays)
+                for signal, made, marks in one.pieces:
+                    for name, column in along.items():
+                        column.write(item, start, signal if name == "data" else made)
+                    if marks is not None:
+                        archive.append(_mark_arrays(moved(marks, start), item))
+                    start += signal.shape[1]
+            assert head is not None
+            archive.finish(_constants(head))
 
     @staticmethod
     def check_upload(file: BinaryIO, most_bytes: int, most_files: int) -> None:
@@ -123,10 +125,14 @@ def _arrays(ecg: Ecg, start: int) -> dict[str, NDArray]:
     if ecg.synthetic_mask is not None:
         arrays["synthetic_mask"] = ecg.synthetic_mask
     marks = stream.marks_of(ecg)
-    if marks is not None:
-        arrays |= {f"marks_{name}": getattr(marks, name) for name in _MARKS}
-        arrays["marks_item"] = marks.item + start
-    return arrays
+    return arrays if marks is None else arrays | _mark_arrays(marks, start)
+
+
+def _mark_arrays(marks: Marks, start: int) -> dict[str, NDArray]:
+    """The columns of marks; `start`: number of the first item."""
+    return {f"marks_{name}": getattr(marks, name) for name in _MARKS} | {
+        "marks_item": marks.item + start
+    }
 
 
 def _constants(ecg: Ecg) -> dict[str, Any]:

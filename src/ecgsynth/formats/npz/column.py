@@ -59,3 +59,23 @@ class Column:
                 part = np.load(spool, allow_pickle=False)
                 self.file.write(part.astype(self.widest).tobytes())
             self.file.truncate()
+
+
+class TimeColumn(Column):
+    """One .npy file [item, lead, sample] whose items come piece by piece along time.
+
+    like: [1, lead, sample], of the kind and shape of every item.
+    """
+
+    def __init__(self, path: Path, like: NDArray) -> None:
+        super().__init__(path, like)
+        self._begin = self.file.tell()
+
+    def write(self, item: int, start: int, values: NDArray) -> None:
+        """A piece of an item, [lead, sample], from this sample on."""
+        leads, samples = self.like.shape[1:]
+        self.count = max(self.count, item + 1)
+        for lead, row in enumerate(values.astype(self.like.dtype, copy=False)):
+            place = (item * leads + lead) * samples + start
+            self.file.seek(self._begin + place * self.like.dtype.itemsize)
+            self.file.write(np.ascontiguousarray(row).data)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,43 +53,70 @@ def encode_annotations(
     """
     at = np.asarray(tick, np.int64)
     order = np.argsort(at, kind="stable")
-    unknown = {*np.unique(np.asarray(symbol, np.str_)).tolist()} - {*CODE_OF}
-    if unknown:
-        raise EcgsynthError(
-            f"WFDB has no symbol {sorted(unknown)[0]!r}; write it as a note of another symbol."
-        )
-    code = np.array([CODE_OF[one] for one in np.asarray(symbol, np.str_).tolist()], np.int64)
-    code, at = code[order], at[order]
-    texts = [str(note[k]).encode() for k in order] if len(note) else []
-    columns = [
-        (kind, np.asarray(values, np.int64)[order])
-        for kind, values in ((SUBTYPE, subtype), (CHANNEL, channel), (NUMBER, number))
-        if np.size(values)
-    ]
-    if rate is not None:
-        stated = f"## time resolution: {rate:.12g}".encode()
-        head = _words([(COMMENT << 10, TEXT << 10 | len(stated))]) + _padded(stated)
-    else:
-        head = b""
-    return head + _body(at, code, columns, texts) + b"\0\0"
+    columns = {"number": number, "subtype": subtype, "channel": channel}
+    file = io.BytesIO()
+    writer = AnnotationWriter(file, rate)
+    writer.write(
+        at[order], np.asarray(symbol, np.str_)[order],
+        note=[str(note[k]) for k in order] if len(note) else [],
+        **{name: np.asarray(one, np.int64)[order] for name, one in columns.items() if np.size(one)},
+    )  # fmt: skip
+    writer.end()
+    return file.getvalue()
+
+
+class AnnotationWriter:
+    """An annotation file that is written part by part, in order of time."""
+
+    def __init__(self, file: BinaryIO, rate: float | None = None) -> None:
+        self.file, self.count, self._last = file, 0, 0
+        self._held = {CHANNEL: 0, NUMBER: 0}  # these hold until they change
+        if rate is not None:
+            stated = f"## time resolution: {rate:.12g}".encode()
+            file.write(_words([(COMMENT << 10, TEXT << 10 | len(stated))]) + _padded(stated))
+
+    def write(
+        self, tick: NDArray[np.int64], symbol: NDArray[np.str_], *, note: Sequence[str] = (),
+        number: ArrayLike = (), subtype: ArrayLike = (), channel: ArrayLike = (),
+    ) -> None:  # fmt: skip
+        """Write annotations behind those before; parameters and errors are those of
+        `encode_annotations`."""
+        if not len(tick):
+            return
+        names, where = np.unique(symbol, return_inverse=True)
+        if unknown := {*names.tolist()} - {*CODE_OF}:
+            raise EcgsynthError(
+                f"WFDB has no symbol {sorted(unknown)[0]!r}; write it as a note of another symbol."
+            )
+        code = np.array([CODE_OF[one] for one in names.tolist()], np.int64)[where]
+        texts = [one.encode() for one in note]
+        columns = []
+        for kind, values in ((SUBTYPE, subtype), (CHANNEL, channel), (NUMBER, number)):
+            if np.size(values):
+                column = np.asarray(values, np.int64)
+                before = self._held.get(kind)
+                change = column != 0 if before is None else np.diff(column, prepend=before) != 0
+                columns.append((kind, column, change))
+                if before is not None:
+                    self._held[kind] = int(column[-1])
+        self.file.write(_body(np.diff(tick, prepend=self._last), code, columns, texts))
+        self._last, self.count = int(tick[-1]), self.count + len(tick)
+
+    def end(self) -> None:
+        """Write the end of the file."""
+        self.file.write(b"\0\0")
 
 
 def _body(
-    at: NDArray[np.int64], code: NDArray[np.int64],
-    columns: list[tuple[int, NDArray[np.int64]]], texts: list[bytes],
+    step: NDArray[np.int64], code: NDArray[np.int64],
+    changed: list[tuple[int, NDArray[np.int64], NDArray[np.bool_]]], texts: list[bytes],
 ) -> bytes:  # fmt: skip
     """The words of all annotations: where each begins is known before any is written."""
-    step = np.diff(at, prepend=0)
     far = (step > FARTHEST_STEP) | (step < 0)
-    size = np.array([len(text) for text in texts] or [0] * len(at), np.int64)
+    size = np.array([len(text) for text in texts] or [0] * len(step), np.int64)
     if len(size) and size.max() > MOST_BYTES:
         raise EcgsynthError(f"a note of WFDB has at most {MOST_BYTES} bytes; shorten it.")
-    # Channel and number hold until they change; a subtype is of one annotation alone.
-    changed = [
-        (kind, values, values != 0 if kind == SUBTYPE else np.diff(values, prepend=0) != 0)
-        for kind, values in columns
-    ]
-    length = 1 + 3 * far + sum((change for _, _, change in changed), np.zeros(len(at), np.int64))
+    length = 1 + 3 * far + sum((change for _, _, change in changed), np.zeros(len(step), np.int64))
     length = length + (size > 0) * (1 + (size + 1) // 2)
     first = np.concatenate([[0], np.cumsum(length)])
     words = np.zeros(int(first[-1]), np.uint16)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from ecgsynth.formats import stream
 from ecgsynth.formats.pieces import steps_of, write_steps
 from ecgsynth.formats.stream import InPieces
@@ -9,6 +11,8 @@ from ecgsynth.formats.wfdb.records import NewFolder
 from ecgsynth.formats.wfdb.writer import (
     BEATS,
     STEP_MV,
+    WAVES,
+    MarkWriter,
     beat_notes,
     comment_lines,
     made_notes,
@@ -34,10 +38,20 @@ def write_record_pieces(folder: NewFolder, recording: InPieces) -> None:
     name = folder.next_name()
     steps = steps_of(head.spec.leads, recording.own, STEP_MV)
     bits = max(one.bits for one in steps)
-    with open(folder.path / f"{name}.dat", "wb") as file:
-        written = write_steps(recording, steps, bits, file, "WFDB")
-    notes = beat_notes(head) + made_notes(written.made, head.spec)
-    write_annotations(folder.path / f"{name}.{BEATS}", notes)
+    places = {annotator: folder.path / f"{name}.{annotator}" for annotator in (BEATS, WAVES)}
+    with ExitStack() as stack:
+        file = stack.enter_context(open(folder.path / f"{name}.dat", "wb"))
+        files = {key: stack.enter_context(open(path, "wb")) for key, path in places.items()}
+        marks = MarkWriter(files)
+        written = write_steps(recording, steps, bits, file, "WFDB", marks.write)
+        for annotations in marks.files.values():
+            annotations.end()
+    for annotator, path in places.items():
+        if not marks.files[annotator].count:
+            path.unlink()
+    if not places[BEATS].is_file():
+        notes = beat_notes(head) + made_notes(written.made, head.spec)
+        write_annotations(places[BEATS], notes)
     comments = comment_lines(head, partly_synthetic(head, recording.real, written.made))
     lines = [f"{name} {len(steps)} {head.spec.fs:.17g} {written.samples}"]
     for k, lead in enumerate(signal_names(head.spec)):

@@ -6,20 +6,22 @@ import json
 import logging
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import cells, stream
 from ecgsynth.formats.digitise import digitise, gains
-from ecgsynth.formats.wfdb.annotation_writer import encode_annotations
+from ecgsynth.formats.wfdb.annotation_writer import AnnotationWriter, encode_annotations
 from ecgsynth.formats.wfdb.annotations import SYMBOLS
 from ecgsynth.signals.acquisition import Acquisition, acquisition, comments_of_person
 from ecgsynth.signals.columns import start_of
 from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.synthetic_parts import Stretch, leads_by_stretch, name_stretch, stretches_of
 from ecgsynth.signals.vocabulary import AAMI_OF_SYMBOL, SYMBOL_OF_AAMI, is_rhythm
@@ -122,15 +124,42 @@ def write_annotations(path: Path, notes: list[Note]) -> None:
     if not notes:
         return
     sample, lead, symbol, number, text = zip(*notes, strict=True)
-    content = encode_annotations(
-        sample,
-        symbol,
-        note=text,
-        number=number,
-        subtype=OF_ONE_LEAD * (np.array(lead) >= 0),
-        channel=np.maximum(lead, 0),
+    subtype, channel = _of_leads(lead)
+    path.write_bytes(
+        encode_annotations(
+            sample, symbol, note=text, number=number, subtype=subtype, channel=channel
+        )
     )
-    path.write_bytes(content)
+
+
+def _of_leads(lead: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Subtype and channel by the lead that an annotation is of; -1: of all."""
+    column = np.asarray(lead, np.int64)
+    return OF_ONE_LEAD * (column >= 0), np.maximum(column, 0)
+
+
+class MarkWriter:
+    """The annotation files of a record whose marks come piece by piece, in order of time."""
+
+    def __init__(self, files: Mapping[str, BinaryIO]) -> None:
+        self.files = {name: AnnotationWriter(file) for name, file in files.items()}
+
+    def write(self, marks: Marks) -> None:
+        """Write marks at their samples in the record: beats and others, and fiducials."""
+        wave = np.isin(marks.symbol, [*WAVE_OF])
+        for annotator, rows in ((BEATS, ~wave), (WAVES, wave)):
+            names, where = np.unique(marks.symbol[rows], return_inverse=True)
+            codes = [
+                (*WAVE_OF[name], "") if annotator == WAVES else _code(name)
+                for name in names.tolist()
+            ]
+            symbol, number, text = zip(*codes, strict=True) if codes else ((), (), ())
+            subtype, channel = _of_leads(marks.lead[rows])
+            self.files[annotator].write(
+                marks.sample[rows], np.array(symbol, np.str_)[where],
+                note=[text[k] for k in where.tolist()] if any(text) else [],
+                number=np.array(number, np.int64)[where], subtype=subtype, channel=channel,
+            )  # fmt: skip
 
 
 def beat_notes(ecg: Ecg) -> list[Note]:
