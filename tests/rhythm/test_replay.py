@@ -87,7 +87,7 @@ def test_a_replayed_rhythm_is_called_a_real_person_s(tmp_path: Path, rhythm) -> 
     assert "x.atr" in source_of(found.source, "simulator")
     assert source_of(found.source, "simulator").startswith("synthetic:")
     assert statement(rhythm).startswith("SYNTHETIC")
-    assert source_of(rhythm, "simulator") == "synthetic:simulator"
+    assert source_of(rhythm.source, "simulator") == "synthetic:simulator"
 
 
 def test_the_files_state_what_they_are(tmp_path: Path, rhythm) -> None:
