@@ -128,6 +128,9 @@ def calls(tiny: Synthesizer, tmp_path_factory: pytest.TempPathFactory) -> dict[s
         }),
         "Noise": (Noise, {"wander_mv": 0, "muscle_mv": 0, "mains_mv": 0, "mains_hz": 50}),
         "read": (es.read, {"path": folder / "few.npz", "format": None}),
+        "write_testpack": (es.write_testpack, {
+            "to": "pack", "seed": 0, "day": False, "cases": ["half-second"], "formats": ["edf"],
+        }),
         "write": (es.write, {"ecg": few, "target": "few.npz", "format": None}),
         "load": (es.load, {
             "name": "simulated", "split": "train", "beats": 10, "patients": 5, "fs": 360,

@@ -27,6 +27,7 @@ LAYERS: list[set[str]] = [
     {"evaluation", "synthesizer"},
     {"config"},
     {"datasets", "models", "objectives"},
+    {"testpack"},
     {"condition", "sampling", "scoring", "simulator"},
     {"noise", "rhythm"},
     {"formats"},

@@ -41,6 +41,7 @@ _HOME = {
     "simulate_record": "simulator.records",
     "train": "training.loop",
     "write": "formats",
+    "write_testpack": "testpack.pack",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605
 
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from ecgsynth.synthesizer import Card as Card
     from ecgsynth.synthesizer import Synthesizer as Synthesizer
     from ecgsynth.synthesizer import pretrained as pretrained
+    from ecgsynth.testpack.pack import write_testpack as write_testpack
     from ecgsynth.training.loop import train as train
 
 

@@ -32,6 +32,7 @@ from ecgsynth.cli import (
     rhythm,
     score,
     serve,
+    testpack,
     train,
     transplant,
     tune,
@@ -72,6 +73,7 @@ app.command()(turing.turing)
 app.command()(plot.plot)
 app.command()(rhythm.rhythm)
 app.command(cls=WritesEcg)(record.record)
+app.command("testpack")(testpack.write_pack)
 app.command()(serve.serve)
 app.command()(demo.demo)
 

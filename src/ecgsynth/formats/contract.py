@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats.breaking import Broken, Files, usual_faults
 from ecgsynth.registry import FORMATS
 
 if TYPE_CHECKING:
@@ -125,6 +126,11 @@ class Format(Protocol):
         ------
         EcgsynthError: the format cannot hold them.
         """
+
+    @staticmethod
+    def broken(files: Files) -> Iterator[Broken]:
+        """Files of one record, of ecgsynth, with one fault each that a reader must refuse."""
+        return usual_faults(files)
 
     @staticmethod
     def check_upload(file: BinaryIO, most_bytes: int, most_files: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -15,6 +15,15 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import atomic_write
 from ecgsynth.formats import cells, stream
+from ecgsynth.formats.breaking import (
+    CUT,
+    WRONG,
+    Broken,
+    Files,
+    main_of,
+    usual_faults,
+    with_main,
+)
 from ecgsynth.formats.contract import KEEPABLE, Format
 from ecgsynth.formats.foreign.columns import ColumnTable
 from ecgsynth.formats.foreign.items import TableOptions, read_items
@@ -83,6 +92,21 @@ class Csv(Format):
                     writer.write_table(_table(rows))
                     count += len(rows)
             file.write(f"{END}{count}\n".encode())
+
+    @staticmethod
+    def broken(files: Files) -> Iterator[Broken]:
+        """The usual faults, and lines that do not fit."""
+        yield from usual_faults(files)
+        *head, row, end = main_of(files).rstrip(b"\n").split(b"\n")
+        first, comma, _ = row.rpartition(b",")
+        for name, lines, kind, reason in (
+            ("cut-in-rows", [row], CUT, "the line that counts the rows is missing"),
+            ("word", [first + comma + b"high", end], WRONG, "a sample is a word"),
+            ("ragged", [first, end], WRONG, "a row has fewer cells than the line of names"),
+            ("no-rows", [end], WRONG, "there are fewer rows than are stated"),
+        ):
+            content = b"\n".join([*head, *lines]) + b"\n"
+            yield Broken(name, with_main(files, content), kind, reason)
 
     @staticmethod
     def check_upload(file: BinaryIO, *_: int) -> None:

@@ -39,6 +39,15 @@ def lose_leads(ecg: Ecg, per_hour: float, rail_mv: float = RAIL_MV, seed: int = 
     return _each(ecg, Faults(per_hour, rail_mv, seed=seed))
 
 
+def take_off(part: Wave, fs: float, end_mv: float, since: int = 0) -> None:
+    """Samples of a lead as they are once it is off, in place: a drift to one end of the range.
+
+    since: samples since it came off.
+    """
+    time = np.arange(since, since + len(part)) / fs
+    part[:] = end_mv + (part - end_mv) * np.exp(-time / DRIFT_S * 4)
+
+
 def saturate(ecg: Ecg, range_mv: float) -> Ecg:
     """The signal cut off at the ends of a range, plus and minus so many mV.
 
@@ -129,7 +138,5 @@ class Faults:
                 stop = begin + round(random.uniform(*OFF_S) * fs)
                 end = self.rail_mv * (1 if random.uniform() < 0.5 else -1)
                 rows = slice(min(max(begin, 0), samples), min(max(stop, 0), samples))
-                time = np.arange(rows.start - begin, rows.stop - begin) / fs
-                part = signal[lead, rows]
-                signal[lead, rows] = end + (part - end) * np.exp(-time / DRIFT_S * 4)
+                take_off(signal[lead, rows], fs, end, rows.start - begin)
         return signal

@@ -43,6 +43,11 @@ REST_S = 0.08
 
 SPIKE_MV = 1.2
 
+FRANK = ("X", "Y", "Z")
+"""The dipole itself: to the left, to the feet, to the back."""
+
+KNOWN_LEADS = (*LEADS_12, "MLII", *FRANK)
+
 LEADS = {1: ("MLII",), 2: ("MLII", "V1"), 12: LEADS_12}
 """Leads by their number."""
 
@@ -192,7 +197,8 @@ def draw_rhythm(
 
     Parameters
     ----------
-    leads: names of the 12 standard leads and "MLII", or 1 (MLII), 2 (MLII, V1) or 12.
+    leads: names of the 12 standard leads, "MLII" and Frank's "X", "Y", "Z", or 1 (MLII),
+        2 (MLII, V1) or 12.
     fs: Hz, 100 or more. waves: whether the fiducials of P, QRS and T are marked, too.
     seed, patient: which crowd, and which person of it.
 
@@ -240,6 +246,7 @@ def draft_rhythm(
             dipole, marks = drawing.piece(start, min(step, samples - start), waves)
             every = dict(zip(LEADS_12, twelve_leads(DOWER @ dipole), strict=True))
             every["MLII"] = every["II"]
+            every |= zip(FRANK, dipole, strict=True)
             yield Piece(np.stack([every[name] for name in names]).astype(np.float32), marks)
 
     return Draft(head, pieces)
@@ -258,8 +265,8 @@ def check_leads(leads: Sequence[str] | int) -> tuple[str, ...]:
         return LEADS[leads]
     names = check_names(leads, "leads")
     for lead in names:
-        if lead not in (*LEADS_12, "MLII"):
+        if lead not in KNOWN_LEADS:
             raise EcgsynthError(
-                f"the simulator has no lead '{lead}'.{did_you_mean(lead, (*LEADS_12, 'MLII'))}"
+                f"the simulator has no lead '{lead}'.{did_you_mean(lead, KNOWN_LEADS)}"
             )
     return names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +10,15 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import atomic_write
 from ecgsynth.formats.aecg.reader import read_file
 from ecgsynth.formats.aecg.writer import BITS, STEP_MV, document_of
+from ecgsynth.formats.breaking import (
+    NO_ECG,
+    WRONG,
+    Broken,
+    Files,
+    changed,
+    usual_faults,
+    xml_faults,
+)
 from ecgsynth.formats.clinical import only_item
 from ecgsynth.formats.contract import Format
 from ecgsynth.registry import FORMATS
@@ -44,6 +53,20 @@ class Aecg(Format):
     @staticmethod
     def recognises(head: bytes) -> bool:
         return b"AnnotatedECG" in head
+
+    @staticmethod
+    def broken(files: Files) -> Iterator[Broken]:
+        """The usual faults, those of XML, and values that cannot be."""
+        yield from usual_faults(files)
+        yield from xml_faults(files, "AnnotatedECG")
+        for name, old, new, kind, reason in (
+            ("interval-below-0", b'<increment value="', b'<increment value="-', WRONG,
+             "the sampling interval is negative"),
+            ("no-scale", b'<scale value="', b'<scale value="0" was="', WRONG, "a step is 0"),
+            ("digits-in-words", b"<digits>", b"<digits>seven ", WRONG, "a sample is a word"),
+            ("pressures", b'unit="uV"', b'unit="mm[Hg]"', NO_ECG, "the leads are pressures"),
+        ):  # fmt: skip
+            yield Broken(name, changed(files, old, new), kind, reason)
 
     @staticmethod
     def check_upload(file: BinaryIO, *_: int) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import atomic_write
+from ecgsynth.formats.breaking import Broken, Files, usual_faults
 from ecgsynth.formats.clinical import only_item
 from ecgsynth.formats.contract import Format, titles
 from ecgsynth.formats.dicom.storage import BITS, STEP_MV, storage_of
@@ -76,6 +77,14 @@ class Dicom(Format):
                 f"to 12; here are {count} at {ecg.spec.fs:g} Hz, so change the rate, or write "
                 f"{titles(lambda kind: not kind.one_record)}."
             )
+
+    @staticmethod
+    def broken(files: Files) -> Iterator[Broken]:
+        """The usual faults, and elements that are absent or cannot be."""
+        from ecgsynth.formats.dicom.broken import waveform_faults
+
+        yield from usual_faults(files)
+        yield from waveform_faults(files)
 
     @staticmethod
     def check_upload(file: BinaryIO, *_: int) -> None:

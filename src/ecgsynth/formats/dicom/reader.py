@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from ecgsynth.arguments import check_rate
-from ecgsynth.errors import EcgsynthError
+from ecgsynth.errors import DamagedFileError, EcgsynthError
 from ecgsynth.formats.clinical import MAKER
 from ecgsynth.formats.codes import BEAT_OF, BEGIN, END, FIDUCIAL_OF, LEADS, PEAK
 from ecgsynth.formats.dicom.writer import FACTS, MARK, PRIVATE
@@ -119,9 +119,17 @@ def _rhythms(data: Dataset, path: Path) -> dict[int, Group]:
     """
     items = [*(data.get("WaveformSequence") or [])]
     if not items:
-        kind = getattr(data.get("SOPClassUID"), "name", "") or "an unknown kind"
+        kind = str(getattr(data.get("SOPClassUID"), "name", ""))[:60]
+        if not kind:
+            raise DamagedFileError(
+                f"{path.name} is no DICOM file, or is cut short in its header; copy it again."
+            )
+        if "Waveform" in kind:
+            raise DamagedFileError(
+                f"{path.name} ends before its samples, so it is cut short; copy it again."
+            )
         raise EcgsynthError(
-            f"{path.name} holds no waveform ({str(kind)[:60]}); choose a file that has an ECG."
+            f"{path.name} holds no waveform ({kind}); choose a file that has an ECG."
         )
     numbered = [*enumerate(items, 1)]
     rhythms = [(n, one) for n, one in numbered if one.get("WaveformOriginality") != "DERIVED"]

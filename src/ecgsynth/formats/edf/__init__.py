@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import atomic_write
 from ecgsynth.formats import stream
+from ecgsynth.formats.breaking import NO_ECG, WRONG, Broken, Files, main_of, put, usual_faults
 from ecgsynth.formats.contract import Format
 from ecgsynth.formats.edf.header import read_header
 from ecgsynth.formats.edf.reader import Opened, open_file
@@ -108,6 +109,23 @@ class Edf(Format):
                 written.largest.tolist(), written.made, [], read,
             )  # fmt: skip
             write_file(content, temporary, target.name, cls._width)
+
+    @staticmethod
+    def broken(files: Files) -> Iterator[Broken]:
+        """The usual faults, and fields of the header that cannot be."""
+        leads = int(main_of(files)[252:256])
+        unit, low, high, samples = (256 + place * leads for place in (96, 120, 128, 216))
+        highest = main_of(files)[high : high + 8 * leads]
+        yield from usual_faults(files)
+        for name, changed, kind, reason in (
+            ("more-records", put(files, 236, b"99999999"), WRONG, "more records than it holds"),
+            ("no-duration", put(files, 244, b"0       "), WRONG, "records of 0 s"),
+            ("signals-in-words", put(files, 252, b"many"), WRONG, "a number of signals in words"),
+            ("no-range", put(files, low, highest), WRONG, "a digital range of 0"),
+            ("samples-below-0", put(files, samples, b"-5      "), WRONG, "-5 samples a record"),
+            ("pressures", put(files, unit, b"mmHg    " * leads), NO_ECG, "signals in mmHg alone"),
+        ):
+            yield Broken(name, changed, kind, f"the header states {reason}")
 
     @staticmethod
     def check_upload(file: BinaryIO, *_: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +12,7 @@ import numpy as np
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import atomic_write
 from ecgsynth.formats import cells, stream
+from ecgsynth.formats.breaking import CUT, WRONG, Broken, Files, put, usual_faults
 from ecgsynth.formats.contract import Format
 from ecgsynth.formats.digitise import digitise, gains, time_slice
 from ecgsynth.formats.ishne.beats import encode_beats
@@ -113,6 +114,24 @@ class Ishne(Format):
                     place.write_bytes(beats)
             else:  # of the recording that had this name before
                 notes.unlink(missing_ok=True)
+
+    @staticmethod
+    def broken(files: Files) -> Iterator[Broken]:
+        """The usual faults, fields of the header that cannot be, and beats that are cut short."""
+        yield from usual_faults(files)
+        for name, place, value, reason in (
+            ("more-samples", 14, b"\xff\xff\xff\x7f", "more samples than it holds"),
+            ("samples-below-0", 14, b"\xff\xff\xff\xff", "-1 samples"),
+            ("data-outside", 22, b"\x00\x00\x00\x40", "a place of the samples outside of it"),
+            ("no-leads", 156, b"\x00\x00", "no leads"),
+            ("many-leads", 156, b"\x70\x17", "6,000 leads"),
+            ("no-rate", 272, b"\x00\x00", "a rate of 0 Hz"),
+        ):
+            yield Broken(name, put(files, place, value), WRONG, f"the header states {reason}")
+        beats = next((name for name in files if name.endswith(ANNOTATIONS)), "")
+        if beats:
+            cut = {**files, beats: files[beats][:-3]}
+            yield Broken("cut-in-beats", cut, CUT, "the file of beats ends within an entry")
 
     @staticmethod
     def check_upload(file: BinaryIO, *_: int) -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import atomic_write
+from ecgsynth.formats.breaking import (
+    WRONG,
+    Broken,
+    Files,
+    changed,
+    usual_faults,
+    xml_faults,
+)
 from ecgsynth.formats.clinical import only_item
 from ecgsynth.formats.contract import Format, titles
 from ecgsynth.formats.muse.reader import read_file
@@ -57,6 +65,25 @@ class Muse(Format):
                 f"GE MUSE XML has rates such as 500 or 128.5 Hz, and here is {ecg.spec.fs:.9g}; "
                 f"make another rate, or write {titles(lambda kind: not kind.one_record)}."
             )
+
+    @staticmethod
+    def broken(files: Files) -> Iterator[Broken]:
+        """The usual faults, those of XML, and values that cannot be."""
+        yield from usual_faults(files)
+        yield from xml_faults(files, "RestingECG")
+        for name, old, new, reason in (
+            ("no-rate", b"<SampleBase>", b"<SampleBase>0<!-- -->x", "the rate is no number"),
+            (
+                "more-samples",
+                b"<LeadSampleCountTotal>",
+                b"<LeadSampleCountTotal>9",
+                "a lead has fewer samples than it states",
+            ),
+            ("not-base64", b"<WaveFormData>", b"<WaveFormData>???", "samples are not base64"),
+            ("odd-size", b"<LeadSampleSize>2<", b"<LeadSampleSize>3<", "samples of 3 bytes"),
+            ("no-voltage", b"MICROVOLTS", b"PARSECS", "the unit of a lead is no voltage"),
+        ):
+            yield Broken(name, changed(files, old, new), WRONG, reason)
 
     @staticmethod
     def recognises(head: bytes) -> bool:

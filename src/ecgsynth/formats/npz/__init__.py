@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import stream
+from ecgsynth.formats.breaking import Broken, Files, usual_faults
 from ecgsynth.formats.contract import Format
 from ecgsynth.formats.foreign.arrays import Archive, ArrayTable
 from ecgsynth.formats.foreign.items import TableOptions, read_items
+from ecgsynth.formats.npz.broken import archive_faults
 from ecgsynth.formats.npz.new_archive import new_archive
 from ecgsynth.formats.npz.uploads import check
 from ecgsynth.registry import FORMATS
@@ -86,6 +88,11 @@ class Npz(Format):
                     start += signal.shape[1]
             assert head is not None
             archive.finish(_constants(head))
+
+    @staticmethod
+    def broken(files: Files) -> Iterator[Broken]:
+        yield from usual_faults(files)
+        yield from archive_faults(files)
 
     @staticmethod
     def check_upload(file: BinaryIO, most_bytes: int, most_files: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import cells, stream
+from ecgsynth.formats.breaking import Broken, Files
 from ecgsynth.formats.contract import Format
 from ecgsynth.formats.recording_pieces import marks_of_recording
 from ecgsynth.formats.wfdb.annotations import read_annotations
+from ecgsynth.formats.wfdb.broken import record_faults
 from ecgsynth.formats.wfdb.folder import record_names, summarise
 from ecgsynth.formats.wfdb.pieces import heads_of, write_record_pieces
 from ecgsynth.formats.wfdb.reader import open_recording, read_recording
@@ -137,6 +139,10 @@ class Wfdb(Format):
                 f"WFDB annotations know {MOST_LEADS} leads, and here are {len(ecg.spec.leads)} "
                 "with marks; write NPZ or Parquet."
             )
+
+    @staticmethod
+    def broken(files: Files) -> Iterator[Broken]:
+        return record_faults(files)
 
     @staticmethod
     def check_folder(folder: Path, most_bytes: int) -> None:

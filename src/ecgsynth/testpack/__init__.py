@@ -1,0 +1,1 @@
+"""Files of every format with their truth, and broken ones, for the tests of readers."""
