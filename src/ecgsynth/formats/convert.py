@@ -20,10 +20,12 @@ from ecgsynth.files import atomic_write, describe_read_errors
 from ecgsynth.formats import check_target, contract, format_for, naming, open_record, stream
 from ecgsynth.formats import read as read_set
 from ecgsynth.formats.cells import column_names, guarded
+from ecgsynth.formats.codes import STATEMENTS
 from ecgsynth.formats.contract import Format
 from ecgsynth.formats.digitise import AUGMENTED
 from ecgsynth.formats.folders import INDEX, older_files
 from ecgsynth.formats.recording_pieces import pieces_of
+from ecgsynth.formats.statements import with_classes_of
 from ecgsynth.formats.wfdb.folder import record_names
 from ecgsynth.progress import recordings
 from ecgsynth.signals.columns import start_of
@@ -350,6 +352,10 @@ def _like(first: Ecg, ecg: Ecg, file: Path) -> Ecg:
     """A set as a part of what the first one begins."""
     if ecg is first:
         return ecg
+    ecg = with_classes_of(first.spec, ecg)
+    if ecg.spec.classes == tuple(STATEMENTS) and not first.spec.classes:
+        log.warning("%s: its statements are left out, as the first file has none.", file)
+        ecg = stream.without(ecg, ["label"])
     for what in ("leads", "fs", "samples", "unit", "classes"):
         one, other = getattr(first.spec, what), getattr(ecg.spec, what)
         if one != other:

@@ -14,6 +14,7 @@ from typing import Any
 from ecgsynth.files import atomic_write
 from ecgsynth.formats import contract, stream
 from ecgsynth.formats.contract import Format
+from ecgsynth.formats.statements import with_same_classes
 from ecgsynth.signals.ecg import Ecg, concatenate
 
 INDEX = "ecgsynth.json"
@@ -80,7 +81,7 @@ def _read(kind: type[Format], path: Path) -> Ecg:
     files = sorted(file for file in path.iterdir() if contract.kind_at(file) is kind)
     if not files:
         raise stream.damaged(path, f"it holds no file of {kind.title}")
-    ecg = concatenate([kind.read(file) for file in files])
+    ecg = concatenate(with_same_classes([kind.read(file) for file in files]))
     card = _index(path).get("card")
     return replace(ecg, card=card) if isinstance(card, dict) else ecg
 

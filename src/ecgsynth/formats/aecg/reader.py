@@ -25,12 +25,15 @@ from ecgsynth.formats.codes import (
 )
 from ecgsynth.formats.foreign.record import Foreign, errors_as_damage, item_of, marks_table
 from ecgsynth.formats.item_facts import read_item
+from ecgsynth.formats.statements import Stated
 from ecgsynth.formats.xml_tree import child_text, parse
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.leads import standard_lead
 from ecgsynth.signals.units import per_mv
 
 log = logging.getLogger("ecgsynth")
+
+STATEMENT = "MDC_ECG_INTERPRETATION_STATEMENT"
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 YEARS = {"a": 1.0, "yr": 1.0, "mo": 1 / 12, "wk": 7 / 365.25, "d": 1 / 365.25}
@@ -226,7 +229,7 @@ def _foreign(
     root: ET.Element, series: ET.Element, signal: NDArray[np.float32], leads: list[str], fs: float,
     marks: list[tuple[int, int, str]], start: datetime | None,
 ) -> Foreign:  # fmt: skip
-    """What the document states of the person."""
+    """What the document states of the person and of the ECG."""
     subject = root.find(".//trialSubject")
     number = None if subject is None else subject.find("id")
     sex = root.find(".//administrativeGenderCode")
@@ -241,8 +244,15 @@ def _foreign(
         child_text(root, "text"), child_text(root, "pertainsTo/subjectFindingComment/text"),
         child_text(series, ".//manufacturerModelName"),
     ]  # fmt: skip
+    stated = []
+    for note in series.iterfind("subjectOf/annotationSet//annotation"):
+        value = note.find("value")
+        if _code(note) == STATEMENT and value is not None:
+            code = value.get("code") or ""
+            text = value.get("displayName") or (value.text or "").strip()
+            stated.append(Stated(code, text or child_text(note, "text")))
     person = "" if number is None else (number.get("extension") or number.get("root") or "").strip()
     return Foreign(
         signal, leads, fs, marks, person, start, age,
-        "" if sex is None else sex.get("code") or "", " ".join(words),
+        "" if sex is None else sex.get("code") or "", " ".join(words), stated,
     )  # fmt: skip

@@ -20,9 +20,10 @@ from ecgsynth.arguments import check_rate
 from ecgsynth.errors import DamagedFileError, EcgsynthError
 from ecgsynth.formats.clinical import MAKER
 from ecgsynth.formats.codes import BEAT_OF, BEGIN, END, FIDUCIAL_OF, LEADS, PEAK
-from ecgsynth.formats.dicom.writer import FACTS, MARK, PRIVATE
+from ecgsynth.formats.dicom.writer import FACTS, MARK, OWN_SCHEME, PRIVATE
 from ecgsynth.formats.foreign.record import Foreign, errors_as_damage, item_of, marks_table
 from ecgsynth.formats.item_facts import read_item
+from ecgsynth.formats.statements import Stated
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.leads import standard_lead
 from ecgsynth.signals.units import per_mv
@@ -49,6 +50,9 @@ MOST_SPREAD = 100
 
 MOST_TEXT = 100
 """Characters of a text that is taken for the symbol of a mark."""
+
+STATING = ("SCT", "SRT", OWN_SCHEME)
+"""Schemes of statements; those of MDC name measurements, beats and waves."""
 
 AGE = re.compile(r"(\d{1,3})([YMWD])")
 YEARS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
@@ -105,7 +109,7 @@ def _item(data: Dataset, path: Path) -> Ecg:
     record = Foreign(
         signal, leads, fs, marks, str(data.get("PatientID") or "").strip(), _start(data),
         _age_years(str(data.get("PatientAge") or "")), str(data.get("PatientSex") or ""),
-        " ".join(map(str, stated)), "mV" if calibrated else "normalised",
+        " ".join(map(str, stated)), _statements(data), "mV" if calibrated else "normalised",
     )  # fmt: skip
     return item_of(record, path)
 
@@ -307,6 +311,23 @@ def _symbols(note: Dataset, kind: str) -> list[str]:
     if kind != "POINT" or not 0 < len(text) <= MOST_TEXT:
         return []
     return [text.removeprefix(MARK)]
+
+
+def _statements(data: Dataset) -> list[Stated]:
+    """Annotations that belong to no time: what is stated of the whole."""
+    found = []
+    for note in data.get("WaveformAnnotationSequence") or []:
+        if note.get("ReferencedSamplePositions") is not None or note.get("NumericValue"):
+            continue
+        concepts = note.get("ConceptNameCodeSequence") or []
+        for code in concepts:
+            if str(code.get("CodingSchemeDesignator") or "") in STATING:
+                number, meaning = code.get("CodeValue"), code.get("CodeMeaning")
+                found.append(Stated(str(number or ""), str(meaning or "")))
+        text = str(note.get("UnformattedTextValue") or "").strip()
+        if text and not concepts:
+            found.append(Stated("", text))
+    return found
 
 
 def _facts(data: Dataset) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.formats.statements import Stated, labels_of
 from ecgsynth.formats.stream import damaged
 from ecgsynth.signals.acquisition import OLDEST
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
@@ -32,7 +33,8 @@ class Foreign:
     """What a clinical file states of one recording.
 
     signal: [lead, sample] in the unit. leads: as the file names them. marks: (lead or -1, sample,
-    symbol). statement: any text of the file that may state that it is synthetic.
+    symbol). statement: any text of the file that may state that it is synthetic. stated: what the
+    device or a reader states of the ECG.
     """
 
     signal: NDArray[np.float32]
@@ -44,6 +46,7 @@ class Foreign:
     age_years: float | None = None
     sex: str = ""
     statement: str = ""
+    stated: Sequence[Stated] = ()
     unit: Literal["mV", "normalised"] = "mV"
     band: tuple[float | None, float | None] = (None, None)
 
@@ -67,10 +70,12 @@ def item_of(record: Foreign, path: Path) -> Ecg:
         log.warning("%s: %d annotations lie outside the signal; left out.", path.name, outside)
     band = low, high = band_below(record.band, record.fs)
     band = band if low is None or high is None or low < high else (None, None)
+    classes, label = labels_of(record.stated, path.name)
     return Ecg(
         signal[None],
         Spec(standard_leads(record.leads), record.fs, samples, unit=record.unit, context=PERSON,
-             band=band),
+             band=band, classes=classes, multilabel=bool(classes)),
+        label=label,
         context=np.array([[age, sex]], np.float32),
         patient=np.array([record.person]) if record.person else None,
         record=np.array([path.stem]),

@@ -20,6 +20,7 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.foreign.record import Foreign, errors_as_damage, item_of, marks_table
 from ecgsynth.formats.item_facts import read_item
 from ecgsynth.formats.muse.writer import MARKS, TYPES
+from ecgsynth.formats.statements import Stated
 from ecgsynth.formats.stream import damaged
 from ecgsynth.formats.xml_tree import child_text, parse
 from ecgsynth.signals.ecg import Ecg
@@ -31,6 +32,10 @@ log = logging.getLogger("ecgsynth")
 PER_MV = {"MICROVOLT": 1e3, "MILLIVOLT": 1.0, "NANOVOLT": 1e6, "VOLT": 1e-3}
 
 YEARS = {"YEARS": 1.0, "MONTHS": 1 / 12, "WEEKS": 7 / 365.25, "DAYS": 1 / 365.25}
+
+DIAGNOSES = ("Diagnosis", "OriginalDiagnosis")
+
+MADE = "made by a model"
 
 DATES = ("%m-%d-%Y", "%m/%d/%Y", "%Y-%m-%d", "%Y%m%d")
 
@@ -143,7 +148,9 @@ def _foreign(root: ET.Element, signals: dict[str, NDArray[np.float64]], fs: floa
     with suppress(ValueError):
         scale = YEARS.get(child_text(person, "AgeUnits").upper() or "YEARS", 1.0)
         age = float(child_text(person, "PatientAge")) * scale
-    lines = [child_text(one, "StmtText") for one in root.iter("DiagnosisStatement")]
+    lines = _sentences(root)
+    # The first line of our own files states what they are.
+    stated = [Stated("", line) for line in lines if "SYNTHETIC" not in line and MADE not in line]
     lines += [child_text(test, "AcquisitionDevice"), child_text(person, "PatientLastName")]
     marks = []
     for beat in root.iterfind("QRSTimesTypes/QRS"):
@@ -153,8 +160,24 @@ def _foreign(root: ET.Element, signals: dict[str, NDArray[np.float64]], fs: floa
     return Foreign(
         np.stack([*signals.values()]).astype(np.float32), [*signals], fs, marks,
         child_text(person, "PatientID"), _start(test), age, child_text(person, "Gender"),
-        " ".join(lines),
+        " ".join(lines), stated,
     )  # fmt: skip
+
+
+def _sentences(root: ET.Element) -> list[str]:
+    """The statements of the diagnosis, the confirmed one where there is one; a sentence goes on
+    until the flag of its end."""
+    diagnosis = next((one for one in map(root.find, DIAGNOSES) if one is not None), None)
+    found = [] if diagnosis is None else [*diagnosis.iter("DiagnosisStatement")]
+    flags = [{flag.text or "" for flag in one.iter("StmtFlag")} for one in found]
+    flagged = any("ENDSLINE" in one for one in flags)
+    sentences, parts = [], list[str]()
+    for one, flag in zip(found, flags, strict=True):
+        parts.append(child_text(one, "StmtText"))
+        if not flagged or "ENDSLINE" in flag:
+            sentences.append(" ".join(parts))
+            parts = []
+    return [*sentences, *filter(None, [" ".join(parts)])]
 
 
 def _start(test: ET.Element | None) -> datetime | None:
