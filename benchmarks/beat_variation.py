@@ -4,7 +4,8 @@
 
 The height of the QRS is its range within 50 ms of R, at the beats that were asked for or, in real
 records, found. Of every record with five normal beats the SD is divided by the mean; the table has
-the medians over records, by lead. A model may be written NAME=FILE. `--shared` sets the share of
+the medians over records, by lead. Real ones are of the models' data set. A model may be written
+NAME=FILE. `--shared` sets the share of
 the noise that beats have in common. Rows that the JSON has already stay.
 """
 
@@ -24,7 +25,9 @@ from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.events import Events, events_of
 from ecgsynth.training.data.events import known_events
 
-REAL = "real, fold 9"
+UNSEEN = {"ptbxl": ("validation", "real, fold 9"), "strips": ("heldout", "real, held-out part")}
+"""Data set -> its split that stands beside, and the name of that row."""
+
 FS = 100.0
 
 
@@ -36,10 +39,8 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--shared", type=float, help="as the model has it by default")
     parser.add_argument("--to", type=Path)
     asked = parser.parse_args(words)
-    print(f"| records | {' | '.join(LEADS)} |\n|---|{'---|' * len(LEADS)}")
     kept = asked.to is not None and asked.to.is_file()
     rows = json.loads(asked.to.read_text())["rows"] if kept else {}
-    rows.pop(REAL, None)
     for text in asked.models:
         name, _, file = text.rpartition("=")
         model = es.Synthesizer.load(file).with_rate(FS)
@@ -47,17 +48,20 @@ def main(words: list[str] | None = None) -> None:
             model.generator.shared = asked.shared
         made = model.generate(asked.count, seed=asked.seed)
         rows[name or Path(file).stem] = row_of(name or Path(file).stem, made, events_of(made))
-    spec = model.spec
-    real = load("ptbxl", "validation", classes=spec.classes, fs=FS, band=spec.band)
-    rows[REAL] = row_of(REAL, real, known_events(real))
+    spec, of = model.spec, model.card.run["data"]["name"]
+    split, title = UNSEEN[of]
+    classes = {"classes": spec.classes} if of == "ptbxl" else {}
+    real = load(of, split, fs=FS, band=spec.band, **classes)
+    rows[title] = row_of(title, real, known_events(real))
     if asked.to:
         with atomic_write(asked.to) as temporary:
             temporary.write_text(json.dumps({"count": asked.count, "rows": rows}, indent=1) + "\n")
 
 
 def row_of(name: str, ecg: Ecg, events: Events) -> dict[str, float]:
-    row = {lead: round(float(np.nanmedian(variation(ecg, events, lead))), 4) for lead in LEADS}
-    print(f"| {name} | {' | '.join(f'{value:.1%}' for value in row.values())} |", flush=True)
+    leads = [lead for lead in LEADS if lead in ecg.spec.leads] or ecg.spec.leads
+    row = {lead: round(float(np.nanmedian(variation(ecg, events, lead))), 4) for lead in leads}
+    print(f"{name}:", ", ".join(f"{lead} {value:.1%}" for lead, value in row.items()), flush=True)
     return row
 
 
