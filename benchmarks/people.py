@@ -153,7 +153,7 @@ def coverage(made: Ecg, heldout: Ecg) -> dict[str, Any]:
         if isinstance(one, Estimate):
             continue
         who, place = np.unique(heldout.patient[one.rows], return_inverse=True)
-        sums, sizes = np.bincount(place, one.covered), np.bincount(place)
+        sums, sizes = np.bincount(place, one.hits), np.bincount(place)
         found[name] = {
             person: [int(size), round(float(total), 2)]
             for person, size, total in zip(who.tolist(), sizes, sums, strict=True)
