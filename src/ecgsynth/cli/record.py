@@ -60,7 +60,7 @@ def record(
 
     With noise: ecgsynth record 'sinus' --hours 1 --snr 12 --to h/ --clean h0/
 
-    Learned: ecgsynth record 'sinus 60 s' --model ptbxl-12lead-flow --to h/
+    Learned: ecgsynth record 'sinus 60 s' --model mitbih-strips --to h/
     """
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.formats import check_target, write
