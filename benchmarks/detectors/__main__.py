@@ -31,6 +31,7 @@ from benchmarks.detectors.recorders import (
     part_of,
 )
 from ecgsynth.datasets.noise_stress import read_noise
+from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import atomic_write
 from ecgsynth.noise import add_recording_noise
 from ecgsynth.noise.sources import Recorded
@@ -85,7 +86,12 @@ def measure(recorder: str, content: dict[str, Any], target: Path) -> None:
     noise = read_noise(NOISE) if missing else None
     for record in recordings(missing, len(missing)):
         assert noise is not None
-        rows[record] = counts_of_record(part_of(recorder, record), int(record), noise)
+        try:
+            part = part_of(recorder, record)
+        except EcgsynthError as problem:  # a rhythm that a model does not make
+            print(f"{record} is left out: {problem}", flush=True)
+            continue
+        rows[record] = counts_of_record(part, int(record), noise)
         save(content, target)
 
 
