@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -101,6 +102,36 @@ def test_a_card_is_shown_in_words(tiny: Synthesizer) -> None:
     for part in (tiny.card.id, "It was trained on", "rr_before_s", "not for diagnosis"):
         assert part in words
     assert es.Card(name="x", run={}, spec={}, scaler={}, prior={})._repr_markdown_()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["<script>alert(1)</script>", "[x](javascript:alert(1))", "![x](http://a/b.png)", "$\\frac{1$",
+     "a\n\n# b", "`**c**`"],
+)  # fmt: skip
+def test_hostile_names_are_shown_in_a_notebook_and_not_obeyed(
+    tiny: Synthesizer, simulated_beats: es.Ecg, bad: str
+) -> None:
+    spec = tiny.card.spec | {"classes": [bad], "leads": [bad], "context": [bad]}
+    data = {"source": bad, "items": bad, "citation": bad, "licence": bad}
+    card = tiny.card.model_copy(
+        update={"id": bad, "spec": spec, "data": data, "doubts": [bad], "warning": bad}
+    )
+    shown = card._repr_markdown_().replace("\\\\", "")
+    for odd in ("<", "(?<!\\\\)\\[", "(?<!\\\\)\\$", "(?<!\\\\)`", "\n#"):
+        assert not re.search(odd, shown)
+    assert "\n" not in repr(card)
+    one_line = " ".join(bad.split())
+    named = replace(simulated_beats[:2].spec, classes=(one_line,), leads=(one_line,))
+    ecg = es.Ecg(simulated_beats.signal[:2], replace(named, context=()), source=one_line)
+    assert (ecg._repr_png_() or b"").startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("field", ["fs", "samples", "leads", "classes", "context", "unit"])
+def test_a_card_of_odd_values_is_shown_all_the_same(tiny: Synthesizer, field: str) -> None:
+    for odd in (None, "x", 5, [1, None], {}):
+        card = tiny.card.model_copy(update={"spec": tiny.card.spec | {field: odd}})
+        assert repr(card) and card._repr_markdown_()
 
 
 def test_shipped_models_are_a_table_that_names_what_loads() -> None:

@@ -57,11 +57,15 @@ class EcgsynthError(Exception):
 
     def __init__(self, *sentences: object) -> None:
         super().__init__(
-            *(_line(mask_passwords(one)) if isinstance(one, str) else one for one in sentences)
+            *(
+                printable_line(mask_passwords(one)) if isinstance(one, str) else one
+                for one in sentences
+            )
         )
 
 
-def _line(text: str) -> str:
+def printable_line(text: str) -> str:
+    """A text with its control characters, line breaks too, written out."""
     return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from html import escape
+from typing import TYPE_CHECKING, Any
 
+from ecgsynth.arguments import quote
+from ecgsynth.errors import printable_line
 from ecgsynth.signals.spec import quote_names
 
 if TYPE_CHECKING:  # a card describes itself
@@ -15,24 +19,40 @@ MOST_LEADS = 3
 
 def summary(card: Card) -> str:
     """Name, what it makes and from what, in one line: for `repr`."""
-    return f"{_name(card)}: {_makes(card)}; trained on {_source(card)}"
+    return printable_line(f"{_name(card)}: {_makes(card)}; trained on {_source(card)}")
 
 
 def markdown(card: Card) -> str:
     """What the model makes, what it was trained on, and what it is for."""
-    spec = card.spec
     lines = [
-        f"**{_name(card)}** makes {_makes(card)}.",
-        f"It was trained on {_source(card)}, with {card.examples_seen:,} examples.",
+        f"**{_plain(_name(card))}** makes {_plain(_makes(card))}.",
+        _plain(f"It was trained on {_source(card)}, with {card.examples_seen:,} examples."),
     ]
-    if spec.get("context"):
-        lines.append(f"Contexts that can be held fixed: {', '.join(spec['context'])}.")
+    if contexts := _names(card.spec.get("context")):
+        lines.append(_plain(f"Contexts that can be held fixed: {', '.join(contexts)}."))
     if card.doubts:
-        lines.append(f"Warnings about its training set: {' '.join(card.doubts)}")
-    if card.data.get("citation"):
-        lines.append(f"Recordings: {card.data['citation']} ({card.data.get('licence', '')}).")
-    lines += [card.intended_use, f"*{card.warning}*"]
+        lines.append(_plain(f"Warnings about its training set: {' '.join(card.doubts)}"))
+    if citation := card.data.get("citation"):
+        lines.append(_plain(f"Recordings: {citation} ({card.data.get('licence', '')})."))
+    lines += [_plain(card.intended_use), f"*{_plain(card.warning)}*"]
     return "\n\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """A text of a card as Markdown that has no tags, links, formulas or emphasis of its own."""
+    one_line = " ".join(text.split())
+    return re.sub(r"([\\`*\[\]$|~])", r"\\\1", escape(one_line, quote=False))
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """Names that stand in a card; none where something else does."""
+    return tuple(map(str, value)) if isinstance(value, list | tuple) else ()
+
+
+def _number(value: Any) -> str:
+    """A number that stands in a card; something else as it is."""
+    counted = isinstance(value, int) and not isinstance(value, bool)
+    return f"{value:,}" if counted else f"{value:g}" if isinstance(value, float) else quote(value)
 
 
 def _name(card: Card) -> str:
@@ -41,17 +61,17 @@ def _name(card: Card) -> str:
 
 def _makes(card: Card) -> str:
     spec = card.spec
-    leads = spec.get("leads", [])
+    leads = _names(spec.get("leads"))
     shown = "/".join(leads) if len(leads) <= MOST_LEADS else f"{len(leads)} leads"
-    classes = tuple(spec.get("classes", ()))
+    classes = _names(spec.get("classes"))
     what = quote_names(classes) if classes else "items without classes"
     return (
-        f"{what} in {shown}, {spec.get('samples')} samples at {spec.get('fs', 0):g} Hz, "
+        f"{what} in {shown}, {spec.get('samples')} samples at {_number(spec.get('fs', 0))} Hz, "
         f"{spec.get('unit', 'mV')}"
     )
 
 
 def _source(card: Card) -> str:
     data = card.data
-    items = f"{data['items']:,} items of " if data.get("items") else ""
+    items = f"{_number(data['items'])} items of " if data.get("items") else ""
     return f"{items}{data.get('source', 'an unknown set')}"
