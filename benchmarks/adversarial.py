@@ -25,7 +25,6 @@ from ecgsynth.evaluation import Trial, members, pick
 from ecgsynth.evaluation.baselines import statistics
 from ecgsynth.evaluation.baselines.real_samples import has_real_samples
 from ecgsynth.evaluation.intervals import blocks
-from ecgsynth.evaluation.judge import measure_all
 from ecgsynth.evaluation.metrics.privacy.copies import (
     ALARM,
     COPIES,
@@ -37,10 +36,12 @@ from ecgsynth.evaluation.metrics.privacy.copies import (
     synthetic_distances,
 )
 from ecgsynth.evaluation.report import Report
+from ecgsynth.evaluation.report_rows import measure_all
 from ecgsynth.files import atomic_write
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.filters import lowpass
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.synthesizer import Synthesizer
 
 COUNTS = {"N": 1000, "S": 290, "V": 1000, "F": 190}

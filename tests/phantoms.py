@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.simulator.records import Noise, simulate_beats
 from ecgsynth.synthesizer import Card, Synthesizer

@@ -14,8 +14,9 @@ from ecgsynth.config import Run
 from ecgsynth.models.renderer import Renderer
 from ecgsynth.registry import MODELS
 from ecgsynth.rhythm.prior import RecordPrior
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.events import EVENT, events_of
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.rates import at_rate
 from ecgsynth.simulator.records import simulate_record
 from ecgsynth.synthesizer import Card, Synthesizer

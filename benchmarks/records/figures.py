@@ -23,8 +23,9 @@ from ecgsynth.evaluation.metrics.utility import (
     predictions_of_synthetic_model,
 )
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.fingerprint import fingerprint
+from ecgsynth.signals.joining import concatenate
 
 Cells = dict[str, dict[str, Any]]
 """Group -> value, low, high, note, over; `p` after Holm where several are tested at once."""

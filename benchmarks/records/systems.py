@@ -16,9 +16,10 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import Trial
 from ecgsynth.evaluation.baselines.samplers import class_gaussian
 from ecgsynth.evaluation.inputs import select_classes
-from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.events import marks_of
 from ecgsynth.signals.filters import bandpass
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.rates import at_rate
 from ecgsynth.signals.spec import Spec

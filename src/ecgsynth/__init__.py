@@ -26,7 +26,7 @@ _HOME = {
     "Synthesizer": "synthesizer",
     "augment": "augmentation.arrays",
     "complete": "completion.complete",
-    "concatenate": "signals.ecg",
+    "concatenate": "signals.joining",
     "evaluate": "evaluation.judge",
     "load": "datasets",
     "make_rhythm": "rhythm.compose",
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from ecgsynth.scoring import score as score
     from ecgsynth.signals.annotations import Annotations as Annotations
     from ecgsynth.signals.ecg import Ecg as Ecg
-    from ecgsynth.signals.ecg import concatenate as concatenate
+    from ecgsynth.signals.joining import concatenate as concatenate
     from ecgsynth.signals.marks import Marks as Marks
     from ecgsynth.signals.paper import draw as draw
     from ecgsynth.signals.recording import Recording as Recording

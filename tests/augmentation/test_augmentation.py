@@ -18,8 +18,9 @@ from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import read, write
 from ecgsynth.recipes import shipped
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.fingerprint import fingerprint
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.synthesizer import Synthesizer
 
 GATE = {"adherence": False}

@@ -24,7 +24,8 @@ from ecgsynth.classification import report
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.reference_models.instruments import Instrument
 from ecgsynth.formats import write
-from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.spec import Spec
 from ecgsynth.simulator.records import Noise, simulate_beats
 

@@ -13,7 +13,8 @@ from ecgsynth.evaluation import NotApplicable, Trial
 from ecgsynth.evaluation.metrics import adherence, utility
 from ecgsynth.evaluation.reference_models import classifiers
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.simulator.records import Noise, simulate_record
 
 

@@ -19,9 +19,10 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import Estimate, Metric, NotApplicable, Trial
 from ecgsynth.evaluation.baselines import calibration
 from ecgsynth.evaluation.baselines.controls import CONTROLS
-from ecgsynth.evaluation.judge import evaluate, measure_all
+from ecgsynth.evaluation.judge import evaluate
 from ecgsynth.evaluation.report import Report
 from ecgsynth.evaluation.report.html import page
+from ecgsynth.evaluation.report_rows import measure_all
 from ecgsynth.formats import write
 from ecgsynth.registry import METRICS
 from ecgsynth.signals.ecg import Ecg

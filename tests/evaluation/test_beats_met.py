@@ -14,8 +14,9 @@ from ecgsynth.evaluation.metrics.beat_variation import variation
 from ecgsynth.evaluation.metrics.effects import groups_of
 from ecgsynth.evaluation.reference_models.detectors import DETECTORS, detect_beats
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.events import R, events_of
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
 from ecgsynth.simulator.records import Noise, simulate_record

@@ -20,8 +20,9 @@ from ecgsynth.evaluation.metrics.privacy.copies import (
 )
 from ecgsynth.evaluation.metrics.privacy.copy_search import nearest_two
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
 from ecgsynth.signals.filters import lowpass
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.simulator.records import Noise, simulate_beats
 
 RANDOM = np.random.default_rng(0)

@@ -13,7 +13,7 @@ from ecgsynth.datasets import load
 from ecgsynth.datasets.store import data_root
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import Estimate, Metric, NotApplicable, Trial, judge, pick
-from ecgsynth.evaluation.baselines import calibration, statistics
+from ecgsynth.evaluation.baselines import calibration, control_figures, statistics
 from ecgsynth.evaluation.baselines.controls import CLASS_GAUSSIAN, CONTROLS, NARROW_BAND
 from ecgsynth.evaluation.baselines.statistics import Reference
 from ecgsynth.evaluation.judge import evaluate
@@ -22,7 +22,8 @@ from ecgsynth.evaluation.real_sets import load_like
 from ecgsynth.evaluation.report import Row
 from ecgsynth.formats import write
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.spec import Spec
 from ecgsynth.simulator.records import Noise, simulate_beats
 
@@ -235,7 +236,7 @@ def made(crowd: dict[str, Ecg]) -> Ecg:
 
 def worth_it(metric: str) -> set[str]:
     """Controls by which a figure is judged."""
-    return {name for name in CONTROLS if calibration.is_measured(METRICS.get(metric), name)}
+    return {name for name in CONTROLS if control_figures.is_measured(METRICS.get(metric), name)}
 
 
 FEW = ["coverage", "frechet", "psd_distance", "memorisation"]

@@ -12,7 +12,8 @@ import ecgsynth as es
 from ecgsynth.evaluation.overlap import shared_items
 from ecgsynth.formats import read, write
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 
 COMPARE = sorted(
     name for name in METRICS.names()

@@ -34,7 +34,8 @@ from ecgsynth.evaluation.blind_reading.scoring import (
 )
 from ecgsynth.evaluation.blind_reading.strips import choose_strips
 from ecgsynth.formats import write
-from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.simulator.records import simulate_beats, simulate_record
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -14,7 +14,8 @@ from serving import served
 from tiny import tiny_renderer, tiny_run
 
 from ecgsynth.service.settings import Settings
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.simulator.records import simulate_record
 from ecgsynth.training.loop import train
 

@@ -15,7 +15,7 @@ import ecgsynth as es
 from ecgsynth.formats import read
 from ecgsynth.jobs.store import Store
 from ecgsynth.service.settings import Settings
-from ecgsynth.signals.ecg import concatenate
+from ecgsynth.signals.joining import concatenate
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

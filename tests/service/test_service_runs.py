@@ -22,7 +22,8 @@ from tiny import tiny_run
 from ecgsynth.service.api import runs
 from ecgsynth.service.runs import reader
 from ecgsynth.service.settings import Settings
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.training.loop import train
 from ecgsynth.training.monitoring.tracking import read_metrics
 

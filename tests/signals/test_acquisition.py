@@ -15,7 +15,8 @@ from ecgsynth.augmentation.matching import add_columns
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb.reader import read_recording
 from ecgsynth.signals.acquisition import acquisition, comments_of_person, person_of_comments
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.recording import Recording
 
 MIXED = {"synthetic": 3, "items": 9, "by": ["one-1", "two-2"], "patient": "GAN_V", "real": "a:b"}

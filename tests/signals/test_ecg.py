@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
 

@@ -15,7 +15,8 @@ from safetensors.torch import load_file, save_file
 from tiny import tiny_run
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training.loop import train
 

@@ -23,7 +23,8 @@ from tiny import tiny_run, tiny_synthesizer
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import MODELS
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.find import find_model
 from ecgsynth.synthesizer.inputs import counter_uniform

@@ -13,7 +13,8 @@ from tiny import tiny_run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats import read, write
 from ecgsynth.signals.anonymity import PEOPLE
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.prior import ContextPrior
 from ecgsynth.signals.prior.people import shares_of
 from ecgsynth.simulator.records import simulate_beats

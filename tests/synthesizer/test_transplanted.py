@@ -11,7 +11,8 @@ from outcome import Command
 from tiny import tiny_run
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.simulator.records import simulate_beats
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training.loop import train

@@ -11,7 +11,8 @@ from tiny import tiny_run
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.recipes import shipped
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training.data.checks import training_set_warnings
 from ecgsynth.training.loop import train

@@ -16,7 +16,8 @@ from ecgsynth.completion.windows import find_sampler
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import MODELS
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.rates import at_rate
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.ensemble import build_sampler

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.filters import bandpass
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.simulator.records import simulate_record
 from ecgsynth.training.data.still_leads import leave_out_still_leads
 

@@ -19,8 +19,9 @@ from ecgsynth.augmentation.sampling import Acceptance, draw_accepted
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import atomic_write
 from ecgsynth.formats import write
-from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.fingerprint import fingerprint
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.units import check_is_ecg
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.find import find_model

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError, did_you_mean
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 
 Arm = Literal["none", "weights", "jitter", "smote"]
 """none; class-weighted loss; oversampling with jitter; SMOTE."""

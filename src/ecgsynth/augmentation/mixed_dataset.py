@@ -16,7 +16,8 @@ from ecgsynth.augmentation.arrays import DEFAULT_MODEL, Model
 from ecgsynth.augmentation.augmenter import check_real_set
 from ecgsynth.augmentation.matching import check_match, match_items
 from ecgsynth.errors import EcgsynthError, NotThereError
-from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.synthesizer.inputs import counter_uniform
 

@@ -12,7 +12,8 @@ import numpy as np
 from ecgsynth.augmentation.gate import Gate
 from ecgsynth.augmentation.matching import match_items
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import Synthesizer
 

@@ -20,8 +20,9 @@ from ecgsynth.completion.windows import find_sampler
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.rhythm.prior import HEART_RATE
 from ecgsynth.signals.annotations import Annotations
-from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.events import marks_of
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.spec import Spec

@@ -18,7 +18,8 @@ from ecgsynth.datasets.leads import MAIN, SECOND
 from ecgsynth.errors import EcgsynthError, MissingRecordingsError
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.anonymity import PEOPLE
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.spec import Spec
 
 log = logging.getLogger("ecgsynth")

@@ -16,7 +16,8 @@ from ecgsynth.datasets.mitbih.files import FS
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import DATASETS
 from ecgsynth.signals.annotations import Annotations
-from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.noise import add_noise
 from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.rr import with_partial_mean

@@ -13,7 +13,8 @@ from ecgsynth.datasets.people import known_person
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import pick
 from ecgsynth.evaluation.reference_models.own_beat import names_people
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.leads import in_order_of
 from ecgsynth.signals.rates import at_rate
 from ecgsynth.signals.units import scale_problem, unit_problem

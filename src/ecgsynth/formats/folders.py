@@ -15,7 +15,8 @@ from ecgsynth.files import atomic_write
 from ecgsynth.formats import contract, stream
 from ecgsynth.formats.contract import Format
 from ecgsynth.formats.statements import with_same_classes
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 
 INDEX = "ecgsynth.json"
 """The file by which such a folder is known: what the set is, and the names of its files."""

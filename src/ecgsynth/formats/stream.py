@@ -16,7 +16,8 @@ from ecgsynth.errors import EcgsynthError, reason_of
 from ecgsynth.formats.cells import one_line
 from ecgsynth.signals.acquisition import acquisition
 from ecgsynth.signals.draft import Draft
-from ecgsynth.signals.ecg import COLUMNS, SYNTHETIC, Ecg, concatenate
+from ecgsynth.signals.ecg import COLUMNS, SYNTHETIC, Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import SYMBOL_OF_AAMI

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ecgsynth.arguments import (
-    as_list,
     check_flag,
     check_instance,
     check_mapping,
@@ -28,7 +27,7 @@ from ecgsynth.signals.columns import (
     name_array,
     number_array,
 )
-from ecgsynth.signals.marks import Marks
+from ecgsynth.signals.marks import Marks, check_places
 from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.synthetic_parts import SyntheticMask, check_mask
 
@@ -132,7 +131,7 @@ class Ecg:
             )
         if self.synthetic_mask is not None:
             put("synthetic_mask", check_mask(self.synthetic_mask, signal.shape))
-        _check_marks(self.marks, count, len(spec.leads))
+        check_places(self.marks, count, len(spec.leads))
         if not isinstance(self.source, str):
             raise EcgsynthError(f"the source is a text; got {quote(self.source)}.")
         if self.card is not None:
@@ -315,63 +314,3 @@ def one_hot(labels_id: ArrayLike, classes: int) -> NDArray[np.float32]:
     known = np.flatnonzero(labels_id >= 0)
     rows[known, labels_id[known]] = 1
     return rows
-
-
-def _check_marks(marks: Marks | None, count: int, leads: int) -> None:
-    if marks is None:
-        return
-    check_instance(marks, Marks, "marks are a Marks, as in Marks(item, lead, sample, symbol)")
-    if len(marks) and not 0 <= marks.item.min() <= marks.item.max() < count:
-        raise EcgsynthError("a mark belongs to an item that is not there.")
-    if len(marks) and not -1 <= marks.lead.min() <= marks.lead.max() < leads:
-        raise EcgsynthError("a mark belongs to a lead that is not there; -1 means all of them.")
-
-
-def _check_same_spec(one: Spec, other: Spec) -> None:
-    for part in fields(Spec):
-        first_value, other_value = getattr(one, part.name), getattr(other, part.name)
-        if first_value != other_value:
-            raise EcgsynthError(
-                f"cannot join ECGs of different specs: {part.name} is {quote(first_value)} in one "
-                f"and {quote(other_value)} in another; bring them to one first."
-            )
-
-
-def concatenate(parts: Sequence[Ecg]) -> Ecg:
-    """Several sets of one spec as one; a column that a part lacks is dropped.
-
-    Raises
-    ------
-    EcgsynthError: no parts, or their specs differ.
-    """
-    what = "what is joined is a list of ECGs, as in concatenate([one, other])"
-    found = None if isinstance(parts, Ecg) else as_list(parts)
-    if found is None:
-        raise EcgsynthError(f"{what}; got {quote(parts)}.")
-    parts = [check_instance(part, Ecg, what) for part in found]
-    if not parts:
-        raise EcgsynthError("nothing to concatenate: the list of ECGs is empty.")
-    first = parts[0]
-    if len(parts) == 1:
-        return first
-    for part in parts[1:]:
-        _check_same_spec(first.spec, part.spec)
-    columns: dict[str, Any] = {}
-    for name in ("signal", "label", "context", *COLUMNS):
-        values = [getattr(part, name) for part in parts]
-        columns[name] = None if any(v is None for v in values) else np.concatenate(values)
-    marks = [part.marks for part in parts]
-    known = [mark for mark in marks if mark is not None]
-    columns["marks"] = (
-        Marks.join(known, [len(p) for p in parts]) if len(known) == len(parts) else None
-    )
-    if any(part.synthetic_mask is not None for part in parts):
-        masks = [
-            np.full(p.signal.shape, p.synthetic) if p.synthetic_mask is None else p.synthetic_mask
-            for p in parts
-        ]
-        columns["synthetic_mask"] = np.concatenate(masks)
-    source = first.source if len({p.source for p in parts}) == 1 else "several"
-    if any(part.synthetic for part in parts) and not source.startswith(SYNTHETIC):
-        source = SYNTHETIC + "mixed"  # one synthetic item marks the whole set
-    return replace(first, **columns, source=source)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.arguments import check_integer, check_text, quote
+from ecgsynth.arguments import check_instance, check_integer, check_text, quote
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.signals.columns import equal_columns, name_array, number_array
 
@@ -109,3 +109,19 @@ class Marks:
             np.concatenate([part.sample for part in parts]),
             np.concatenate([part.symbol for part in parts]),
         )
+
+
+def check_places(marks: Marks | None, count: int, leads: int) -> None:
+    """Check that marks belong to items and leads that are there.
+
+    Raises
+    ------
+    EcgsynthError: one does not.
+    """
+    if marks is None:
+        return
+    check_instance(marks, Marks, "marks are a Marks, as in Marks(item, lead, sample, symbol)")
+    if len(marks) and not 0 <= marks.item.min() <= marks.item.max() < count:
+        raise EcgsynthError("a mark belongs to an item that is not there.")
+    if len(marks) and not -1 <= marks.lead.min() <= marks.lead.max() < leads:
+        raise EcgsynthError("a mark belongs to a lead that is not there; -1 means all of them.")

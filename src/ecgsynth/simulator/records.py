@@ -21,7 +21,8 @@ from ecgsynth.arguments import (
 )
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.signals.columns import number_array
-from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.rr import RR, rr_intervals
 from ecgsynth.signals.spec import Spec

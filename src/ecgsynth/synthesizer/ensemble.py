@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate, one_hot
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg, one_hot
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.prior import ContextPrior, Prior
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer.card import Card, card_from_json

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.synthesizer.ensemble import EnsembleSampler, Sampler
 from ecgsynth.synthesizer.inputs import Inputs
 from ecgsynth.synthesizer.request import check_context, check_seed, plan_classes

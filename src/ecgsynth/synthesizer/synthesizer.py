@@ -19,7 +19,8 @@ from ecgsynth.arguments import (
     quote,
 )
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.prior import Prior
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import card_text

@@ -19,7 +19,8 @@ from ecgsynth.evaluation.baselines.samplers import (
     smote,
 )
 from ecgsynth.evaluation.intervals import blocks
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 
 Control = Callable[[Trial], Trial]
 

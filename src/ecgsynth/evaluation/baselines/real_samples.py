@@ -22,7 +22,8 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import Estimate, Metric, Trial, pick
 from ecgsynth.evaluation.intervals import blocks
 from ecgsynth.progress import Steps
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 
 Known = dict[Callable[[Trial], Any], Callable[[NDArray[np.int64]], Any]]
 

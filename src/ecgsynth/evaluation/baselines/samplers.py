@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.evaluation import NotApplicable, Trial, pick
-from ecgsynth.signals.ecg import SYNTHETIC, Ecg, concatenate
+from ecgsynth.signals.ecg import SYNTHETIC, Ecg
+from ecgsynth.signals.joining import concatenate
 
 PERSON_ITEMS = 50
 """Least items of a class for a covariance of the person's own."""

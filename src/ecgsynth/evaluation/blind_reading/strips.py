@@ -11,8 +11,9 @@ import numpy as np
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import pick
 from ecgsynth.evaluation.inputs import align_sets, check_synthetic
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.filters import lowpass
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.leads import rename_leads
 
 log = logging.getLogger("ecgsynth")

@@ -30,7 +30,8 @@ from ecgsynth.evaluation.metrics.fidelity.folds import (
     two_sample_sets,
 )
 from ecgsynth.registry import METRICS
-from ecgsynth.signals.ecg import Ecg, concatenate, one_hot
+from ecgsynth.signals.ecg import Ecg, one_hot
+from ecgsynth.signals.joining import concatenate
 from ecgsynth.signals.rates import at_rate
 from ecgsynth.signals.rr import RR
 
