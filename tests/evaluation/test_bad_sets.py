@@ -17,7 +17,7 @@ from ecgsynth.cli.evaluate import show
 from ecgsynth.datasets import load
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import Estimate, Metric, NotApplicable, Trial
-from ecgsynth.evaluation.baselines import calibration
+from ecgsynth.evaluation.baselines import control_figures
 from ecgsynth.evaluation.baselines.controls import CONTROLS
 from ecgsynth.evaluation.judge import evaluate
 from ecgsynth.evaluation.report import Report
@@ -104,7 +104,7 @@ def test_a_metric_that_does_not_apply_to_a_control_has_no_value_there(
             raise NotApplicable("of the set alone")
         return {"all": Estimate(1.0)}
 
-    monkeypatch.setattr(calibration, "CONTROLS", {"noise": CONTROLS["noise"]})
+    monkeypatch.setattr(control_figures, "CONTROLS", {"noise": CONTROLS["noise"]})
     trial = Trial(made, crowd["heldout"], crowd["train"], quick=True, seed=77)
     alone = Metric("alone", "1", "lower", (), "match", "", measure)
     rows, left_out, _ = measure_all(trial, [alone], True, lambda *_: None)

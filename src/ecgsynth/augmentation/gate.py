@@ -16,8 +16,6 @@ from ecgsynth.evaluation import MIN_ITEMS
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.prior import ContextPrior
 
-CRITERIA = ("quality", "intervals", "copies", "outliers", "adherence")
-
 MEASURED = 2000
 """Real items of a class that are measured, drawn at random; copies are sought among all."""
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
     from mlflow.exceptions import MlflowException
 
-SCHEME = "models:/"
 FORM = re.compile(r"(?:models:/)?(?P<name>[^@/:]+)(?:@(?P<alias>[^@/]+)|/(?P<number>\d+))")
 FILE = "model.safetensors"
 SHA = "ecgsynth.sha256"
