@@ -146,14 +146,38 @@ def test_a_long_recording_is_converted_piece_by_piece(
     steps = np.round(1000 * ITEM.signal[0, :2]).astype(int)
     write_record(tmp_path, "long", steps, fs="500", gain="200(10)/mV", leads=("MLII", "V5"))
     expected = formats.read(tmp_path / "long.hea")
-    monkeypatch.setattr("ecgsynth.formats.read", lambda *_: pytest.fail("read as a whole"))
-    for target in ("a.edf", "wfdb/", "folder.bdf/"):
+    monkeypatch.setattr("ecgsynth.formats.convert.read_set", lambda *_, **__: pytest.fail("whole"))
+    for target in ("a.edf", "wfdb/", "folder.bdf/", "h.ishne"):
         convert(tmp_path / "long.hea", f"{tmp_path}/{target}", {"V5": "V6"})
     monkeypatch.undo()
-    for target in ("a.edf", "wfdb", "folder.bdf"):
+    for target in ("a.edf", "wfdb", "folder.bdf", "h.ishne"):
         back = formats.read(tmp_path / target)
-        np.testing.assert_allclose(back.signal, expected.signal, atol=1e-5)
+        # Its steps of 5 uV with another zero are none of ISHNE, which has 1 uV then.
+        step = 0.0005 if target == "h.ishne" else 0.0
+        np.testing.assert_allclose(back.signal, expected.signal, atol=1e-5 + step)
         assert back.spec.leads == ("MLII", "V6") and not back.synthetic
+
+
+@pytest.mark.parametrize("target", ["a.edf", "b.bdf", "c.ishne", "d.npz", "wfdb/"])
+def test_gaps_of_a_long_recording_stay_gaps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    monkeypatch.setattr("ecgsynth.formats.convert.LONG", 100)
+    monkeypatch.setattr("ecgsynth.formats.recording_pieces.PIECE_S", 0.1)
+    gaps = strip(("I", "II"), 500, 300, symbols=("N", "V", "(AFIB"))
+    source = tmp_path / "source"
+    signal = gaps.signal
+    for lead, start, stop in ((0, 0, 3), (0, 45, 120), (1, 60, 61), (1, 190, 200)):
+        signal[0, lead, start:stop] = np.nan
+    formats.write(replace(gaps, spec=replace(gaps.spec, context=()), context=None), source)
+    record = source / "ecg_000000.hea"
+    monkeypatch.setattr("ecgsynth.formats.convert.read_set", lambda *_, **__: pytest.fail("whole"))
+    convert(record, f"{tmp_path}/{target}")
+    monkeypatch.undo()
+    back = formats.read(tmp_path / target.rstrip("/"))
+    np.testing.assert_array_equal(np.isnan(back.signal), np.isnan(signal))
+    np.testing.assert_allclose(back.signal, signal, atol=0.00051)
+    assert back.synthetic and back.marks == gaps.marks
 
 
 @pytest.mark.parametrize("name", ["edf", "bdf", "ishne"])
@@ -173,6 +197,19 @@ def test_a_long_recording_keeps_its_labels_and_what_was_made(
         assert back.labels_str.tolist() == ["AFIB"], target
         assert back.synthetic_mask is not None
         np.testing.assert_array_equal(back.synthetic_mask, mask)
+
+
+@pytest.mark.parametrize("name", ["edf", "ishne"])
+def test_gaps_that_only_the_facts_of_a_file_have_stay_gaps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    item = strip(("I", "II"), 500, 300)
+    item.signal[0, 1, 20:90] = np.nan
+    formats.write(item, source := target_in(tmp_path, name))
+    monkeypatch.setattr("ecgsynth.formats.convert.LONG", 100)
+    convert(source, f"{tmp_path}/a.npz")
+    back = formats.read(tmp_path / "a.npz").signal
+    np.testing.assert_array_equal(np.isnan(back), np.isnan(item.signal))
 
 
 @pytest.mark.parametrize("ending", [".aecg.xml", ".muse.xml", ".edf"])

@@ -251,7 +251,8 @@ def _write_item(ecg: Ecg, row: Row, kind: type[Format], place: Path, dry_run: bo
 
 def _is_long(file: Path) -> bool:
     """Whether a file is read piece by piece: a long recording whose samples stay on the disk, and
-    that has nothing which only the whole item keeps: labels, contexts, a mask of what was made."""
+    that has nothing which only the whole item keeps: labels, contexts, a mask of what was made, and
+    samples without a value by its facts."""
     kind = contract.kind_at(file)
     if kind is None or not kind.on_disk:
         return False
@@ -266,7 +267,7 @@ def _is_long(file: Path) -> bool:
     if spec is None:
         return True
     more = spec.classes or {*spec.context} - {"age", "sex"} or {*columns} & {"synthetic_mask"}
-    return not more
+    return not more and not json.loads(text).get("item", {}).get("missing")
 
 
 def _convert_long(
@@ -275,14 +276,12 @@ def _convert_long(
     """A recording that is read and written piece by piece."""
     recording = open_record(file)
     recording = replace(recording, leads=standard_leads(recording.leads, asked.rename))
-    pieces = pieces_of(recording, gaps=kind.bits is None)
+    pieces = pieces_of(recording)
     contract.refuse(kind, pieces.head.spec, 1)
     row.describe(pieces.head, kind)
-    if not dry_run:
-        kind.write_pieces([pieces], place)
-        return
-    for _ in pieces.pieces:  # names a sample that is missing
-        pass
+    kind.check(pieces.head)
+    with TemporaryDirectory() if dry_run else nullcontext(place.parent) as folder:
+        kind.write_pieces([pieces], Path(folder) / place.name)
 
 
 def _read(file: Path, asked: Reading) -> Ecg:

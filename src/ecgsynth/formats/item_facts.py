@@ -27,10 +27,11 @@ OF_CARD = ("completed", "mixed")
 """Entries of the card that state what is real in the item; the others stay in the card."""
 
 
-def item_facts(ecg: Ecg, synthetic_parts: str | None = None) -> str:
+def item_facts(ecg: Ecg, synthetic_parts: str | None = None, missing: str = "") -> str:
     """The facts of one item as one line of JSON, of ASCII alone.
 
-    synthetic_parts: the stretches that a model made, where the mask of the item is not whole yet.
+    synthetic_parts: the stretches that a model made, where the mask of the item is not whole yet;
+    missing: those without a value then.
     """
     assert ecg.context is not None
     item: dict[str, Any] = {"label": cells.label_texts(ecg)[0]}
@@ -44,7 +45,9 @@ def item_facts(ecg: Ecg, synthetic_parts: str | None = None) -> str:
         parts = synthetic_parts
         item["synthetic_mask"] = text_of(ecg.synthetic_mask[0]) if parts is None else parts
     if synthetic_parts is None and (gaps := np.isnan(ecg.signal[0])).any():
-        item["missing"] = text_of(gaps)  # no whole step means that there is no value
+        missing = text_of(gaps)
+    if missing:
+        item["missing"] = missing  # no whole step means that there is no value
     card = {name: ecg.card[name] for name in OF_CARD if name in (ecg.card or {})}  # type: ignore[index]
     facts = stream.facts(ecg) | {"item": item} | ({"card": card} if card else {})
     return json.dumps(facts, separators=(",", ":"), default=str)

@@ -25,13 +25,14 @@ class Written:
     """What a header has of the samples.
 
     first, total, largest: [lead], steps: the first one, their sum, and the largest without its
-    sign. made: stretches that a model made. samples: of each lead.
+    sign. made: stretches that a model made. missing: those without a value. samples: of each lead.
     """
 
     first: NDArray[np.int64]
     total: NDArray[np.int64]
     largest: NDArray[np.int64]
     made: list[Stretch]
+    missing: list[Stretch]
     samples: int = 0
 
 
@@ -57,6 +58,8 @@ def write_steps(
 ) -> Written:  # fmt: skip
     """Write the samples [sample, lead], of 16 or 32 bits each; what a header has of them.
 
+    A sample without a value is the lowest number.
+
     bits: within which they must lie. title: of the format, for sentences. annotate: takes the marks
     of the pieces, at their samples in the recording.
 
@@ -66,7 +69,7 @@ def write_steps(
     """
     leads, width = recording.head.spec.leads, len(steps)
     first, total, largest = np.zeros((3, width), np.int64)
-    written = Written(first, total, largest, [])
+    written = Written(first, total, largest, [], [])
     gain = np.array([one.gain for one in steps])[:, None]
     zero = np.array([one.baseline for one in steps])[:, None]
     most = (1 << (bits - 1)) - 1
@@ -82,14 +85,21 @@ def write_steps(
                     k = leads.index(lead)
                     exact *= gain[k]
                     np.copyto(whole[k], np.round(exact), where=made[k])
+        gone = np.isnan(whole)
+        has_gaps = bool(gone.any())
         whole += zero
+        whole[gone] = 0
         peak = np.maximum(whole.max(1, initial=0), -whole.min(1, initial=0))
         if (peak > most).any():
             k = int(np.argmax(peak > most))
             raise EcgsynthError(
-                f"lead {leads[k]} reaches {np.abs(signal[k]).max():.1f} mV, beyond {bits}-bit "
+                f"lead {leads[k]} reaches {np.nanmax(np.abs(signal[k])):.1f} mV, beyond {bits}-bit "
                 f"{title} with its steps; write NPZ or Parquet."
             )
+        if has_gaps:
+            whole[gone] = -most - 1
+            for number, start, stop in stretches_of(gone):
+                _extend(written.missing, (number, start + written.samples, stop + written.samples))
         if not written.samples:
             written.first[:] = whole[:, 0]
         written.total += whole.sum(1).astype(np.int64)
@@ -101,6 +111,7 @@ def write_steps(
         written.samples += whole.shape[1]
         file.write(np.ascontiguousarray(whole.astype(stored(bits)).T).data)
     written.made.sort()
+    written.missing.sort()
     return written
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.stream import InPieces, Steps, Stretch
 from ecgsynth.signals.acquisition import acquisition
 from ecgsynth.signals.annotations import Annotations
@@ -19,15 +18,8 @@ from ecgsynth.signals.vocabulary import is_rhythm
 PIECE_S = 60.0
 
 
-def pieces_of(recording: Recording, gaps: bool) -> InPieces:
-    """A recording with its marks, person and start; its leads keep their steps.
-
-    gaps: whether samples may be missing.
-
-    Raises
-    ------
-    EcgsynthError: while the pieces are read, of a sample that is missing.
-    """
+def pieces_of(recording: Recording) -> InPieces:
+    """A recording with its marks, person and start; its leads keep their steps."""
     about = acquisition(recording)
     context = {
         "age": about.age_years, "sex": None if about.sex is None else float(about.sex == "F"),
@@ -47,9 +39,7 @@ def pieces_of(recording: Recording, gaps: bool) -> InPieces:
     )  # fmt: skip
     digitised: list[Steps | None] = getattr(recording.data, "digitised", list)()
     own = {lead: steps for lead, steps in zip(recording.leads, digitised, strict=False) if steps}
-    return InPieces(
-        head, "" if recording.synthetic else recording.source, _read(recording, gaps), own
-    )
+    return InPieces(head, "" if recording.synthetic else recording.source, _read(recording), own)
 
 
 def marks_of_recording(notes: Annotations, samples: int) -> Marks:
@@ -69,13 +59,8 @@ def marks_of_recording(notes: Annotations, samples: int) -> Marks:
     return Marks(*columns)
 
 
-def _read(recording: Recording, gaps: bool) -> Iterator[Stretch]:
+def _read(recording: Recording) -> Iterator[Stretch]:
     step = max(1, round(PIECE_S * recording.fs))
     for start in range(0, recording.samples, step):
         piece = recording.read(start, min(start + step, recording.samples))
-        if not gaps and np.isnan(piece).any():
-            raise EcgsynthError(
-                f"{recording.name} has gaps, and a recording of this length is converted without "
-                "any; cut it into parts first."
-            )
         yield Stretch(piece, np.zeros(piece.shape, bool))

@@ -105,8 +105,8 @@ class Edf(Format):
 
             content = Content(
                 head, partly_synthetic(head, one.real, written.made),
-                item_facts(head, text_of_stretches(written.made)), steps,
-                written.largest.tolist(), written.made, [], read,
+                item_facts(head, *map(text_of_stretches, (written.made, written.missing))), steps,
+                written.largest.tolist(), written.made, written.missing, read,
             )  # fmt: skip
             write_file(content, temporary, target.name, cls._width)
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
 import numpy as np
@@ -34,12 +37,20 @@ from ecgsynth.formats.ishne.reader import (
     open_file,
 )
 from ecgsynth.formats.item_facts import annotations_of, item_facts, marks_inside, read_item
+from ecgsynth.formats.pieces import steps_of, write_steps
 from ecgsynth.registry import FORMATS
-from ecgsynth.signals.acquisition import acquisition, comments_of_person
+from ecgsynth.signals.acquisition import (
+    Acquisition,
+    acquisition,
+    comments_of_person,
+    partly_synthetic,
+)
+from ecgsynth.signals.draft import together
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.synthetic_parts import text_of_stretches
 
 log = logging.getLogger("ecgsynth")
 
@@ -68,6 +79,7 @@ class Ishne(Format):
     bits = 16
     step_mv = 0.001
     one_record = True
+    in_pieces = True
     uploads = True
     on_disk = True
     companions = (ANNOTATIONS,)
@@ -89,6 +101,42 @@ class Ishne(Format):
             raise EcgsynthError("ISHNE has up to 2^31 samples a lead; write EDF+ or WFDB.")
 
     @classmethod
+    def write_pieces(  # type: ignore[override]
+        cls, recordings: Iterable[stream.InPieces], target: Path
+    ) -> None:
+        """Write a recording piece by piece; known samples keep steps of whole nV.
+
+        Raises
+        ------
+        EcgsynthError: an amplitude is beyond the range, or there are several recordings.
+        """
+        parts = iter(recordings)
+        one = next(parts)
+        head, leads = one.head, one.head.spec.leads
+        cls.check(head)
+        steps = steps_of(leads, one.own, cls.step_mv)
+        if any(step.baseline or not is_whole_nv(step.gain) for step in steps):
+            steps = steps_of(leads, {}, cls.step_mv)
+        with atomic_write(target) as temporary, TemporaryFile(dir=temporary.parent) as samples:
+            found: list[Marks] = []
+            written = write_steps(one, steps, 16, samples, cls.title, found.append)
+            if next(parts, None) is not None:
+                raise EcgsynthError(
+                    f"a file of {cls.title} holds one record; name a folder for several, such as "
+                    f"{target.stem}{cls.endings[0]}/."
+                )
+            head = replace(head, marks=together(found)) if found else head
+            marks = marks_inside(head)
+            facts = item_facts(head, *map(text_of_stretches, (written.made, written.missing)))
+            about = partly_synthetic(head, one.real, written.made)
+            header = _header(head, marks, about, facts, [step.gain for step in steps])
+            samples.seek(0)
+            with open(temporary, "wb") as file:
+                file.write(header.to_bytes())
+                copyfileobj(samples, file, 1 << 20)
+            _write_beats(header, marks, target.with_suffix(ANNOTATIONS))
+
+    @classmethod
     def write(cls, chunks: Iterable[Ecg], target: Path) -> None:  # type: ignore[override]
         """Write one item, and the file of its beats.
 
@@ -99,9 +147,8 @@ class Ishne(Format):
         ecg, _ = stream.begin(chunks)
         cls.check(ecg)
         marks = marks_inside(ecg)
-        header, gain = _header(ecg, marks), gains(ecg.spec.leads, cls.step_mv)
-        beats = b"" if marks is None else encode_beats(header, marks)
-        notes = target.with_suffix(ANNOTATIONS)
+        gain = gains(ecg.spec.leads, cls.step_mv)
+        header = _header(ecg, marks, acquisition(ecg), item_facts(ecg), gain)
         with atomic_write(target) as temporary:
             with open(temporary, "wb") as file:
                 file.write(header.to_bytes())
@@ -109,11 +156,7 @@ class Ishne(Format):
                     part = time_slice(ecg, start, min(start + BLOCK, ecg.spec.samples))
                     steps = digitise(part, gain, 16, cls.title, missing=MISSING)[0]
                     file.write(steps.T.astype("<i2").tobytes())
-            if beats:
-                with atomic_write(notes) as place:
-                    place.write_bytes(beats)
-            else:  # of the recording that had this name before
-                notes.unlink(missing_ok=True)
+            _write_beats(header, marks, target.with_suffix(ANNOTATIONS))
 
     @staticmethod
     def broken(files: Files) -> Iterator[Broken]:
@@ -197,14 +240,32 @@ def _names(record: Opened, path: Path) -> tuple[str, ...]:
     return record.leads
 
 
-def _header(ecg: Ecg, marks: Marks | None) -> Header:
-    about, spec = acquisition(ecg), ecg.spec
+def _write_beats(header: Header, marks: Marks | None, place: Path) -> None:
+    """The file of the beats; none where there are none."""
+    beats = b"" if marks is None else encode_beats(header, marks)
+    if beats:
+        with atomic_write(place) as temporary:
+            temporary.write_bytes(beats)
+    else:  # of the recording that had this name before
+        place.unlink(missing_ok=True)
+
+
+def is_whole_nv(gain: float) -> bool:
+    """Whether so many steps a mV are steps of a whole number of nV that 16 bits hold."""
+    return (1e6 / gain).is_integer() and 1 <= 1e6 / gain < 1 << 15
+
+
+def _header(
+    ecg: Ecg, marks: Marks | None, about: Acquisition, facts: str, gain: Sequence[float]
+) -> Header:
+    """The header of an item; gain: steps per mV of each lead."""
+    spec = ecg.spec
     person = "" if ecg.patient is None else str(ecg.patient[0])
-    lines = [cells.one_line(about.statement), *comments_of_person(about), FACTS + item_facts(ecg)]
+    lines = [cells.one_line(about.statement), *comments_of_person(about), FACTS + facts]
     lines += [] if marks is None else [MARKS + marks_line(marks)]
     return Header(
         SIGNAL, spec.samples, tuple(CODES.get(lead, BIPOLAR) for lead in spec.leads),
-        tuple(round(1e6 / gain) for gain in gains(spec.leads, Ishne.step_mv)), int(spec.fs),
+        tuple(round(1e6 / one) for one in gain), int(spec.fs),
         about.start, about.mark, about.mark, person or about.mark, {"M": 1, "F": 2}.get(
             about.sex or "", 0
         ),
