@@ -121,3 +121,19 @@ def test_an_error_names_its_file(tmp_path: Path) -> None:
     np.savez(tmp_path / "foreign.npz", data=np.ones((2, 9)), fs=-1)
     with pytest.raises(EcgsynthError, match=r"foreign\.npz: the sampling rate must be"):
         formats.read(tmp_path / "foreign.npz")
+
+
+@pytest.mark.parametrize(
+    "header", ["{'descr': '<f4', 'shape': (2,", '{\'descr\': """ }', "(" * 400, "{'a': 1L"]
+)
+def test_an_array_whose_header_is_no_python_is_damaged(tmp_path: Path, header: str) -> None:
+    formats.write(beats(2), tmp_path / "a.npz")
+    with zipfile.ZipFile(tmp_path / "a.npz") as archive:
+        held = {name: archive.read(name) for name in archive.namelist()}
+    text = header.encode().ljust(500) + b"\n"
+    held["data.npy"] = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        for name, content in held.items():
+            archive.writestr(name, content)
+    with pytest.raises(EcgsynthError, match=r"b\.npz is damaged or cut short"):
+        formats.read(tmp_path / "b.npz")
