@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
 
 SIZES = {"phone": (360, 780), "laptop": (1280, 800), "wall": (2560, 1440)}
-TABS = ("generate", "judge", "training")
+TABS = ("generate", "judge", "monitor", "training")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 CONTRAST = """() => {

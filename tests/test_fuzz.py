@@ -126,6 +126,11 @@ def calls(tiny: Synthesizer, tmp_path_factory: pytest.TempPathFactory) -> dict[s
             "rhythm": es.make_rhythm("sinus 5 s"), "model": records, "leads": ["I", "II"],
             "fs": 100, "label": "NORM", "context": {"age": 50}, "seed": 0,
         }),
+        "stream": (lambda **words: next(es.stream(**words)), {
+            "rhythm": "sinus 5 s", "model": "simulator", "seconds": 5, "leads": ["II"], "fs": 100,
+            "piece_s": 1, "noise": ["muscle"], "snr": 12, "like": None, "label": "",
+            "context": None, "seed": 0,
+        }),
         "Noise": (Noise, {"wander_mv": 0, "muscle_mv": 0, "mains_mv": 0, "mains_hz": 50}),
         "read": (es.read, {"path": folder / "few.npz", "format": None}),
         "write_testpack": (es.write_testpack, {

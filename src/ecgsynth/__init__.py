@@ -39,6 +39,7 @@ _HOME = {
     "Rhythm": "rhythm",
     "score": "scoring",
     "simulate_record": "simulator.records",
+    "stream": "completion.stream",
     "train": "training.loop",
     "write": "formats",
     "write_testpack": "testpack.pack",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from ecgsynth.augmentation.sampler import SyntheticSampler as SyntheticSampler
     from ecgsynth.completion.complete import complete as complete
     from ecgsynth.completion.record import record as record
+    from ecgsynth.completion.stream import stream as stream
     from ecgsynth.config import Run as Run
     from ecgsynth.datasets import load as load
     from ecgsynth.errors import EcgsynthError as EcgsynthError

@@ -119,6 +119,11 @@ LINES = {
         option("--seed"), option("--replay"), option("--leads"), option("--fs"), option("--model"),
         flag("--no-waves"), force,
     ),
+    "stream": line(
+        "stream", st.sampled_from(["sinus", "af; vt 3 s"]) | words, "--hours", "0.002", "--speed",
+        "max", option("--seed"), option("--replay"), option("--leads"), option("--fs"),
+        option("--model"), option("--piece"), option("--snr"), option("--noise"),
+    ),
     "serve": line(
         "serve", settled, option("--host"), option("--port"), option("--jobs-db"),
         option("--model-dir"), option("--workers"),

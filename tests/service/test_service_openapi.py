@@ -34,6 +34,7 @@ def test_nothing_that_is_sent_is_a_fault(
     api: schemathesis.BaseSchema, mode: GenerationMode
 ) -> None:
     operations = [found.ok() for found in api.get_all_operations()]
+    operations = [one for one in operations if one.path != "/v1/stream"]  # it has no end
     if mode is GenerationMode.NEGATIVE:  # any word may stand in an address: only bodies are wrong
         operations = [one for one in operations if one.method == "post"]
     assert len(operations) == {GenerationMode.POSITIVE: 20, GenerationMode.NEGATIVE: 3}[mode]

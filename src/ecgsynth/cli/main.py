@@ -32,6 +32,7 @@ from ecgsynth.cli import (
     rhythm,
     score,
     serve,
+    stream,
     testpack,
     train,
     transplant,
@@ -74,6 +75,7 @@ app.command()(plot.plot)
 app.command()(rhythm.rhythm)
 app.command(cls=WritesEcg)(record.record)
 app.command("testpack")(testpack.write_pack)
+app.command()(stream.stream)
 app.command()(serve.serve)
 app.command()(demo.demo)
 
@@ -99,12 +101,9 @@ def main() -> None:
         with suppress(ValueError):  # only possible in the main thread
             if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup
                 signal.signal(number, partial(_end, code))
-    for stream in (
-        sys.stdout,
-        sys.stderr,
-    ):  # names may contain characters that the terminal cannot show
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    for out in (sys.stdout, sys.stderr):  # names may have characters that no terminal shows
+        if isinstance(out, io.TextIOWrapper):
+            out.reconfigure(errors="backslashreplace")
     if sys.argv[1:] == ["--version"]:
         typer.echo(__version__)
         return

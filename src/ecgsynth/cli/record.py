@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +13,7 @@ from ecgsynth.cli.rhythm import Hours, Replay, rhythm_of
 from ecgsynth.cli.targets import Force, check_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ecgsynth.rhythm import Rhythm
-    from ecgsynth.signals.draft import Draft
     from ecgsynth.signals.ecg import Ecg
 
 SIMULATOR = "simulator"
@@ -62,62 +60,46 @@ def record(
 
     Learned: ecgsynth record 'sinus 60 s' --model mitbih-strips --to h/
     """
+    from ecgsynth.cli.generate import contexts_of
+    from ecgsynth.completion.drafts import add_faults, draft_by
+    from ecgsynth.completion.files import recordings_of
     from ecgsynth.errors import EcgsynthError
     from ecgsynth.formats import check_target, write
     from ecgsynth.signals.draft import spooled
-    from ecgsynth.simulator.drawing import check_leads, draft_rhythm
+    from ecgsynth.simulator.drawing import check_leads
 
-    asked = names_of(leads) or ["2"]
-    wanted = int(asked[0]) if asked[0].isdecimal() and len(asked) == 1 else asked
-    names: int | Sequence[str] = check_leads(wanted) if model == SIMULATOR else wanted
+    names = leads_of(leads)
+    if model == SIMULATOR:
+        check_leads(names)
     targets = [one for one in (to, clean) if one]
     for target in targets:
         check_target(target)
     if clean.rstrip("/") == to.rstrip("/"):
         raise EcgsynthError(f"--to and --clean both name {to}; choose another place for one.")
     check_targets(*targets, force=force)
-    if model == SIMULATOR and (like or label or context):
-        raise EcgsynthError(
-            "--like, --label and --context are for a model; name one, as in "
-            "--model ptbxl-12lead-flow."
-        )
     rhythm = rhythm_of(text, hours, seed, replay)
-    faults = (names_of(noise), snr, lead_off, range_mv, step_mv, seed)
-    if model == SIMULATOR:
-        one = draft_rhythm(rhythm, names, fs, waves=waves, seed=seed)
-    else:
-        from ecgsynth.cli.generate import contexts_of
-        from ecgsynth.completion.files import recordings_of
-        from ecgsynth.completion.record import draft
-
-        check_model(model)
-        one = draft(
-            rhythm, model, leads=names, fs=fs, like=next(recordings_of(like)) if like else None,
-            label="+".join(names_of(label)), context=contexts_of(context), seed=seed,
-        )  # fmt: skip
+    one = draft_by(
+        model, rhythm, leads=names, fs=fs, waves=waves,
+        like=next(recordings_of(like)) if like else None, label="+".join(names_of(label)),
+        context=contexts_of(context), seed=seed,
+    )  # fmt: skip
     for target in targets:
         check_target(target, one.head.spec, 1)
-    if not clean:
-        write(_noisy(one, *faults), to)
-    else:
-        with spooled(one, Path(to).resolve().parent) as kept:
-            noisy = _noisy(kept, *faults)
+    with spooled(one, Path(to).resolve().parent) if clean else nullcontext(one) as kept:
+        noisy = add_faults(
+            kept, noise=names_of(noise), snr=snr, lead_off=lead_off, range_mv=range_mv,
+            step_mv=step_mv, seed=seed,
+        )  # fmt: skip
+        if clean:
             write(kept, clean)
-            write(noisy, to)
+        write(noisy, to)
     _state(one.head, rhythm, to)
 
 
-def check_model(model: str) -> None:
-    """Refuse a model that is not there; the simulator is among the names that may be meant."""
-    from ecgsynth.errors import EcgsynthError, did_you_mean
-    from ecgsynth.synthesizer.find import find_model
-
-    try:
-        find_model(model)
-    except EcgsynthError:
-        if "Did you mean" in (meant := did_you_mean(model, [SIMULATOR])):
-            raise EcgsynthError(f"no model named '{model}'.{meant}") from None
-        raise
+def leads_of(words: list[str] | None) -> int | list[str]:
+    """Names of leads, or how many: two of the usual ones when left out."""
+    asked = names_of(words) or ["2"]
+    return int(asked[0]) if asked[0].isdecimal() and len(asked) == 1 else asked
 
 
 def _state(ecg: Ecg, rhythm: Rhythm, to: str) -> None:
@@ -126,23 +108,3 @@ def _state(ecg: Ecg, rhythm: Rhythm, to: str) -> None:
     leads = ", ".join(ecg.spec.leads)
     typer.echo(f"{ecg.spec.seconds:,.0f} s, {leads}, {len(rhythm):,} beats in {to}")
     typer.echo(statement(rhythm))
-
-
-def _noisy(
-    one: Draft, kinds: list[str], snr: str, lead_off: float, range_mv: float | None,
-    step_mv: float | None, seed: int,
-) -> Draft:  # fmt: skip
-    """The recording with the noise and the faults that were asked for."""
-    from ecgsynth.datasets.noise_stress import KINDS, read_noise
-    from ecgsynth.errors import EcgsynthError
-    from ecgsynth.noise import add_noise
-    from ecgsynth.noise.faults import RAIL_MV, Faults
-
-    if kinds and not snr:
-        raise EcgsynthError("--noise needs a ratio of signal to noise, as in --snr 12.")
-    if snr:
-        recorded = {name: read_noise(name) for name in kinds if name in KINDS}
-        one = add_noise(one, kinds or ["electrode"], snr, seed, recorded)
-    if not lead_off and range_mv is None and step_mv is None:
-        return one
-    return Faults(lead_off, range_mv or RAIL_MV, range_mv, step_mv, seed).draft(one)

@@ -28,6 +28,7 @@ from ecgsynth.service.api import (
     problems,
     prometheus,
     runs,
+    streams,
     versions,
 )
 from ecgsynth.service.api.report_tokens import ReportTokens
@@ -41,7 +42,8 @@ from ecgsynth.service.runs.reader import Runs
 from ecgsynth.service.settings import Settings, read_key
 
 RESOURCES = (
-    health, models, choices, ecgs, evaluations, augmentations, jobs, runs, versions, prometheus
+    health, models, choices, ecgs, evaluations, augmentations, jobs, runs, streams, versions,
+    prometheus,
 )  # fmt: skip
 
 ABOUT = """Labelled synthetic ECG in mV, and evaluations of synthetic sets of any origin.

@@ -34,7 +34,7 @@ KEYED = ("/v1/", "/metrics")
 HEALTH = "/v1/health"
 """Needs no key and no slot, so that it answers even if all slots are taken."""
 
-EVENTS = re.compile(r"/v1/runs/[^/]+/events")
+EVENTS = re.compile(r"/v1/runs/[^/]+/events|/v1/stream")
 """Streams that stay open for long, so they have slots of their own."""
 
 LOCAL = {"localhost", "localhost.localdomain", "ip6-localhost", ""}

@@ -1,12 +1,13 @@
-// The page: tabs, colours, and code shared by its three parts.
+// The page: tabs, colours, and code shared by its four parts.
 
 import { get } from "./api.js";
 import { by } from "./dom.js";
 import * as generate from "./generate.js";
 import * as judge from "./judge.js";
+import * as monitor from "./monitor.js";
 import * as training from "./training.js";
 
-const PARTS = { generate, judge, training };
+const PARTS = { generate, judge, monitor, training };
 const THEME = "ecgsynth-theme";
 const tabs = [...document.querySelectorAll('[role="tab"]')];
 const begun = new Set();

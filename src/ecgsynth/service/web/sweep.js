@@ -4,9 +4,9 @@ import { em, FONT } from "./paper.js";
 
 const GAP_S = 0.3;
 /** Between two items that were not recorded one after another; the gap is marked. */
-const BEHIND_S = 0.25;
+export const BEHIND_S = 0.25;
 /** Empty gap in front of the pen. */
-const COLOURS = { back: "#060a09", fine: "#0e1815", bold: "#15251f", trace: "#c9f7dc", soft: "#8aa79a", mark: "rgba(200, 240, 220, .09)" };
+export const COLOURS = { back: "#060a09", fine: "#0e1815", bold: "#15251f", trace: "#c9f7dc", soft: "#8aa79a", mark: "rgba(200, 240, 220, .09)" };
 const SHOWN = ["II", "V1", "V5"];
 
 /** A moving trace of items, beat after beat or record after record. */
