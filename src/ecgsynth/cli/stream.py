@@ -42,7 +42,7 @@ def stream(
     seed: Seed = 0,
     replay: Replay = None,
 ) -> None:  # fmt: skip
-    """Write a recording to standard output line by line, as it comes.
+    """Write a recording line by line, in real time.
 
     Example: ecgsynth stream 'sinus with pvc 2 %' --speed 10 | my-detector
 
