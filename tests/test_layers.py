@@ -19,7 +19,7 @@ LAYERS: list[set[str]] = [
     {"__init__", "__main__"},
     {"cli"},
     {"service"},
-    {"augmentation"},
+    {"augmentation", "corpus"},
     {"tuning", "model_registry"},
     {"training"},
     {"completion"},

@@ -29,7 +29,9 @@ _HOME = {
     "concatenate": "signals.joining",
     "evaluate": "evaluation.judge",
     "load": "datasets",
+    "make_corpus": "corpus.make",
     "make_rhythm": "rhythm.compose",
+    "merge_corpora": "corpus.check",
     "draw": "signals.paper",
     "draw_rhythm": "simulator.drawing",
     "pretrained": "synthesizer",
@@ -41,6 +43,7 @@ _HOME = {
     "simulate_record": "simulator.records",
     "stream": "completion.stream",
     "train": "training.loop",
+    "verify_corpus": "corpus.check",
     "write": "formats",
     "write_testpack": "testpack.pack",
 }
@@ -54,6 +57,9 @@ if TYPE_CHECKING:
     from ecgsynth.completion.record import record as record
     from ecgsynth.completion.stream import stream as stream
     from ecgsynth.config import Run as Run
+    from ecgsynth.corpus.check import merge_corpora as merge_corpora
+    from ecgsynth.corpus.check import verify_corpus as verify_corpus
+    from ecgsynth.corpus.make import make_corpus as make_corpus
     from ecgsynth.datasets import load as load
     from ecgsynth.errors import EcgsynthError as EcgsynthError
     from ecgsynth.evaluation.judge import evaluate as evaluate

@@ -21,6 +21,7 @@ from ecgsynth.cli import (
     classify,
     complete,
     convert,
+    corpus,
     data,
     demo,
     evaluate,
@@ -76,6 +77,7 @@ app.command()(rhythm.rhythm)
 app.command(cls=WritesEcg)(record.record)
 app.command("testpack")(testpack.write_pack)
 app.command()(stream.stream)
+app.add_typer(corpus.app, name="corpus")
 app.command()(serve.serve)
 app.command()(demo.demo)
 

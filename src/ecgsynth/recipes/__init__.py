@@ -15,7 +15,7 @@ from ecgsynth.errors import EcgsynthError, did_you_mean
 if TYPE_CHECKING:
     import yaml
 
-Kind = Literal["training", "augmentation"]
+Kind = Literal["training", "augmentation", "corpus"]
 """What a recipe can describe."""
 
 MOST_BYTES = 1 << 20
@@ -28,7 +28,7 @@ MOST_DEEP = 10
 MOST_BRACKETS = 50
 """Lists and sections within each other, in a text that is read."""
 
-COMMAND: dict[Kind, str] = {"training": "train", "augmentation": "augment"}
+COMMAND: dict[Kind, str] = {"training": "train", "augmentation": "augment", "corpus": "corpus"}
 """The sub-command that takes each kind of recipe."""
 
 
@@ -139,9 +139,11 @@ def _unfolded_size(node: Any, known: dict[int, float]) -> float:
 
 
 def _kind_of(content: dict[str, Any]) -> Kind | None:
-    """A training has a model, an augmentation has classes."""
+    """A training has a model, an augmentation has classes, a corpus has parts."""
     if "model" in content:
         return "training"
+    if "parts" in content:
+        return "corpus"
     return "augmentation" if "classes" in content else None
 
 
