@@ -20,6 +20,7 @@ from tiny import tiny_renderer, tiny_run, tiny_synthesizer
 
 import ecgsynth as es
 from ecgsynth.arguments import quote
+from ecgsynth.corpus.plan import CorpusPlan
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.rhythm.output import write_rhythm
 from ecgsynth.simulator.records import Noise, simulate_beats
@@ -46,6 +47,9 @@ def calls(tiny: Synthesizer, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     alone = tiny_synthesizer(learned.with_classes(["S"]))
     es.write(few, folder / "few.npz")
     write_rhythm(es.make_rhythm("sinus 5 s"), folder / "few.atr")
+    part = {"rhythm": "sinus 1 s", "count": 1, "leads": 1, "fs": 100.0}
+    corpus = CorpusPlan.from_dict({"parts": {"r": part}})
+    es.make_corpus(corpus, folder / "corpus", workers=1)
     np.savez(folder / "other.npz", data=crowd.signal, y=crowd.labels_str, fs=360)
     judged = {"train": "none", "metrics": ["frechet"], "quick": True, "controls": False}
     report = es.evaluate(crowd, against=pool, **judged, advance=lambda *_: None)  # type: ignore[arg-type]
@@ -130,6 +134,14 @@ def calls(tiny: Synthesizer, tmp_path_factory: pytest.TempPathFactory) -> dict[s
             "rhythm": "sinus 5 s", "model": "simulator", "seconds": 5, "leads": ["II"], "fs": 100,
             "piece_s": 1, "noise": ["muscle"], "snr": 12, "like": None, "label": "",
             "context": None, "seed": 0,
+        }),
+        "make_corpus": (es.make_corpus, {
+            "plan": corpus, "to": folder / "corpus", "workers": 1, "scheduler": "local",
+            "shards": (0, 0),
+        }),
+        "verify_corpus": (es.verify_corpus, {"url": folder / "corpus", "repair": False}),
+        "merge_corpora": (es.merge_corpora, {
+            "corpora": [folder / "corpus"], "to": folder / "corpus.npz", "part": "r",
         }),
         "Noise": (Noise, {"wander_mv": 0, "muscle_mv": 0, "mains_mv": 0, "mains_hz": 50}),
         "read": (es.read, {"path": folder / "few.npz", "format": None}),

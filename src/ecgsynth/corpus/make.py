@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecgsynth.arguments import check_callback, check_integer, check_text
+from ecgsynth.arguments import as_list, check_callback, check_integer, check_text, quote
 from ecgsynth.corpus import manifest as manifests
 from ecgsynth.corpus.describe import describe
 from ecgsynth.corpus.engine import orders_of, run_here, run_on_dask
@@ -134,8 +134,13 @@ def check_plan(plan: CorpusPlan) -> dict[str, Ecg]:
 def _wanted(every: list[Shard], shards: tuple[int, int] | None) -> list[Shard]:
     if shards is None:
         return every
-    first = check_integer(shards[0], "the first shard", 0, len(every) - 1)
-    last = check_integer(shards[1], "the last shard", first, len(every) - 1)
+    pair = as_list(shards)
+    if pair is None or len(pair) != 2:
+        raise EcgsynthError(
+            f"shards are the first and the last, as in (0, 99); got {quote(shards)}."
+        )
+    first = check_integer(pair[0], "the first shard", 0, len(every) - 1)
+    last = check_integer(pair[1], "the last shard", first, len(every) - 1)
     return every[first : last + 1]
 
 
