@@ -132,6 +132,8 @@ def unknown(words: list[str]) -> list[str]:
     while parts := getattr(command, "commands", {}):
         if not words or not re.fullmatch(r"[a-z][a-z-]*", words[0]):
             break
+        if words[0] not in parts and (usual := getattr(command, "usual", "")):
+            words = [usual, *words]
         if words[0] not in parts:
             return [words[0]]
         command, words = parts[words[0]], words[1:]

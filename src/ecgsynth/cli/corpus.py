@@ -18,9 +18,11 @@ MAKE = "make"
 class _Corpus(TyperGroup):
     """`corpus PLAN` is `corpus make PLAN`."""
 
+    usual = MAKE
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] != "--help":
-            args = [MAKE, *args]
+            args = [self.usual, *args]
         return super().parse_args(ctx, args)
 
 

@@ -100,14 +100,14 @@ def _problem(
 
 
 def _odd_files(
-    found: dict[str, Any], entries: dict[str, dict[str, Any]], sizes: dict[str, int]
+    manifest: dict[str, Any], entries: dict[str, dict[str, Any]], sizes: dict[str, int]
 ) -> Iterator[str]:
     """Files that belong to no shard, and cards that a complete corpus lacks."""
     known = {manifests.FILE, *FILES, *(file for one in entries.values() for file in one["files"])}
     for name in sorted({*sizes} - known):
         if not name.startswith(ENTRIES):
             yield f"{name} belongs to no whole shard."
-    if found["complete"]:
+    if manifest["complete"]:
         yield from (f"{name} is missing." for name in FILES if name not in sizes)
 
 
