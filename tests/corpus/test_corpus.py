@@ -81,14 +81,14 @@ def test_the_same_plan_gives_the_same_files_in_any_order(models: Path, tmp_path:
     plan = both(models)
     first = make(plan, tmp_path / "a")
     last = make(plan, tmp_path / "b", shards=(2, 3))
-    assert (last.made, last.missing, last.manifest["complete"]) == (2, 2, False)
+    assert (last.new, last.missing, last.manifest["complete"]) == (2, 2, False)
     make(plan, tmp_path / "b", shards=(1, 1))
     second = make(plan, tmp_path / "b")
-    assert (second.made, second.missing) == (1, 0)
+    assert (second.new, second.missing) == (1, 0)
     assert content(tmp_path / "a") == content(tmp_path / "b")
     assert first.checksum == second.checksum and first.manifest["complete"]
     again = make(plan, tmp_path / "a")
-    assert (again.made, again.checksum) == (0, first.checksum)
+    assert (again.new, again.checksum) == (0, first.checksum)
 
 
 @pytest.mark.parametrize("format", ["npz", "wfdb", "edf"])
@@ -142,7 +142,7 @@ def test_a_shard_that_is_not_whole_is_made_again(
     found = es.verify_corpus(tmp_path)
     assert found.damaged == ["r-000001"] and any("r-000001" in one for one in found.problems)
     again = make(plan_of(), tmp_path)
-    assert (again.made, again.checksum) == (1, made.checksum)
+    assert (again.new, again.checksum) == (1, made.checksum)
     assert content(tmp_path) == before
 
 
@@ -154,7 +154,7 @@ def test_a_changed_byte_is_found_and_repaired(tmp_path: Path) -> None:
     spoiled[len(spoiled) // 2] ^= 1
     file.write_bytes(spoiled)
     assert es.verify_corpus(tmp_path, repair=True).damaged == ["r-000002"]
-    assert make(plan_of(), tmp_path).made == 1
+    assert make(plan_of(), tmp_path).new == 1
     assert content(tmp_path) == before and es.verify_corpus(tmp_path).problems == []
 
 
@@ -201,7 +201,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_there(
         patch.setattr(store.os, "replace", replace)
         with pytest.raises(EcgsynthError, match="could not be written"):
             make(plan_of(), tmp_path)
-    assert make(plan_of(), tmp_path).made == 2
+    assert make(plan_of(), tmp_path).new == 2
 
 
 # Another plan, version or weights.
@@ -302,7 +302,7 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "README.md").unlink()
     for name in ("plan.yaml", "croissant.json"):
         (tmp_path / name).unlink()
-    assert make(plan_of(), tmp_path).made == 0  # the shards stay
+    assert make(plan_of(), tmp_path).new == 0  # the shards stay
 
 
 # Merging.
@@ -313,7 +313,7 @@ def test_corpora_that_have_some_shards_each_become_the_whole(tmp_path: Path) -> 
     make(plan_of(), tmp_path / "a", shards=(0, 1))
     make(plan_of(), tmp_path / "b", shards=(1, 2))
     done = es.merge_corpora([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
-    assert isinstance(done, Corpus) and (done.made, done.missing) == (3, 0)
+    assert isinstance(done, Corpus) and (done.new, done.missing) == (3, 0)
     assert content(tmp_path / "c") == content(tmp_path / "whole")
     with pytest.raises(EcgsynthError, match="1 shards are missing"):
         es.merge_corpora([tmp_path / "a"], tmp_path / "a.npz")
@@ -352,7 +352,7 @@ def test_a_corpus_lies_wherever_fsspec_reaches(tmp_path: Path) -> None:
     assert names == {*content(tmp_path / "disk")}
     assert es.verify_corpus("memory://bucket/small").problems == []
     files.rm("/bucket/small/entries/r-000001.json")
-    assert make(plan_of(format="wfdb"), "memory://bucket/small").made == 1
+    assert make(plan_of(format="wfdb"), "memory://bucket/small").new == 1
     es.merge_corpora(["memory://bucket/small"], tmp_path / "back")
     assert content(tmp_path / "back") == content(tmp_path / "disk")
     assert len(es.read(str(es.merge_corpora(["memory://bucket/small"], tmp_path / "x.npz")))) == 5

@@ -78,7 +78,7 @@ def make(
         )  # fmt: skip
     place = mask_passwords(done.url)
     if done.missing:
-        typer.echo(f"{done.made:,} shards made, {done.missing:,} missing: {place}")
+        typer.echo(f"{done.new:,} shards made, {done.missing:,} missing: {place}")
         return
     items = sum(part["items"] for part in done.manifest["parts"].values())
     typer.echo(f"{items:,} synthetic items in {len(done.manifest['shards']):,} shards: {place}")
@@ -91,7 +91,9 @@ def verify(
     repair: Annotated[bool, typer.Option("--repair", help="Forget damaged shards, so that the same "
                                          "plan makes them again.")] = False,
 ) -> None:  # fmt: skip
-    """Compare every file with its checksum; exit code 1 where one differs.
+    """Compare every file with its checksum.
+
+    The exit code is 1 where one differs.
 
     Example: ecgsynth corpus verify corpora/small/
     """
@@ -119,7 +121,7 @@ def merge(
                                     "a {formats}.")],
     part: Annotated[str, typer.Option("--part", help="Of the plan, for one file.")] = "",
 ) -> None:  # fmt: skip
-    """Merge corpora that have some shards each, or write a part as one file.
+    """Merge corpora of one plan, or write a part as one file.
 
     Example: ecgsynth corpus merge a/ b/ --to whole/
 
@@ -136,7 +138,7 @@ def merge(
         typer.echo(f"written: {done}")
         return
     missing = f", {done.missing:,} missing" * bool(done.missing)
-    typer.echo(f"{done.made:,} shards copied{missing}: {mask_passwords(done.url)}")
+    typer.echo(f"{done.new:,} shards copied{missing}: {mask_passwords(done.url)}")
 
 
 def _range(text: str) -> tuple[int, int] | None:

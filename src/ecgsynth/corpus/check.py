@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecgsynth.arguments import as_list, check_callback, check_flag, check_text, quote
+from ecgsynth.arguments import as_list, check_callback, check_flag, check_path, check_text, quote
 from ecgsynth.corpus import manifest as manifests
 from ecgsynth.corpus.describe import CROISSANT, FILES, croissant_problem
 from ecgsynth.corpus.make import Corpus, check_plan, finish, whole_entries
@@ -133,7 +133,7 @@ def merge_corpora(
             f"what is merged is a list of corpora, as in ['a/', 'b/']; got {quote(corpora)}."
         )
     check_callback(advance, "advance")
-    part = check_text(part, "the part")
+    part, to = check_text(part, "the part"), to if isinstance(to, str) else check_path(to)
     stores = [open_store(one) for one in places]
     found = [manifests.need_manifest(one) for one in stores]
     plan, maker = CorpusPlan.from_dict(found[0]["plan"]), found[0]["maker"]

@@ -68,7 +68,7 @@ def _run(client: Client, orders: list[Order], scheduler: str, done: Done) -> lis
     from distributed import KilledWorker, as_completed
 
     waiting = iter(orders)
-    names: dict[str, str] = {}
+    names: dict[Any, str] = {}
     given_up: list[str] = []
 
     def send(count: int) -> list[Any]:

@@ -32,6 +32,7 @@ def items_of(plan: CorpusPlan, name: str, start: int, stop: int) -> Iterator[Ecg
     EcgsynthError: the part asks for what its model or rhythm does not have.
     """
     part, seed = plan.parts[name], plan.seed_of(name)
+    chunks: Iterator[Ecg]
     if part.rhythm:
         chunks = (_recording(part, name, seed, number) for number in range(start, stop))
     else:

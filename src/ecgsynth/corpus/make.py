@@ -34,13 +34,13 @@ Count = Callable[[int, int], None]
 class Corpus:
     """A corpus as far as it is made.
 
-    url: where it lies. manifest: what `corpus.json` holds. made, missing: shards that this call
+    url: where it lies. manifest: what `corpus.json` holds. new, missing: shards that this call
     made, and that no call made so far.
     """
 
     url: str
     manifest: dict[str, Any]
-    made: int
+    new: int
     missing: int
 
     @property
@@ -153,7 +153,7 @@ def whole_entries(store: Store, every: list[Shard]) -> dict[str, dict[str, Any]]
 
 
 def finish(
-    store: Store, plan: CorpusPlan, maker: dict[str, Any], first: dict[str, Ecg], made: int
+    store: Store, plan: CorpusPlan, maker: dict[str, Any], first: dict[str, Ecg], new: int
 ) -> Corpus:
     """The corpus as it lies there now; once all shards are there, with its manifest and cards.
 
@@ -163,7 +163,7 @@ def finish(
     entries = whole_entries(store, every)
     missing = len(every) - len(entries)
     if missing:
-        return Corpus(store.url, manifests.need_manifest(store), made, missing)
+        return Corpus(store.url, manifests.need_manifest(store), new, missing)
     manifest = manifests.write_manifest(store, plan, maker, [entries[one.name] for one in every])
     describe(store, plan, manifest, first)
-    return Corpus(store.url, manifest, made, 0)
+    return Corpus(store.url, manifest, new, 0)

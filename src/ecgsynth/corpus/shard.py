@@ -101,14 +101,14 @@ class _Content:
             yield chunk
 
 
-def _put_all(made: Path, name: str, store: Store) -> dict[str, dict[str, Any]]:
+def _put_all(written: Path, name: str, store: Store) -> dict[str, dict[str, Any]]:
     """Put the file, or all files of the folder, that a shard is; their bytes and checksums."""
-    paths = sorted(p for p in made.rglob("*") if p.is_file()) if made.is_dir() else [made]
+    paths = sorted(p for p in written.rglob("*") if p.is_file()) if written.is_dir() else [written]
     files = {}
     for path in paths:
         below = name
-        if made.is_dir():
-            below = f"{name.rstrip('/')}/{path.relative_to(made).as_posix()}"
+        if written.is_dir():
+            below = f"{name.rstrip('/')}/{path.relative_to(written).as_posix()}"
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         files[below] = {"bytes": path.stat().st_size, "sha256": digest}

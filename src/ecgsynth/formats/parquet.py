@@ -67,7 +67,9 @@ class Parquet(Format):
         rows = max(1, GROUP_BYTES // (4 * spec.samples * len(spec.leads)))
         with (
             atomic_write(target) as temporary,
-            ParquetWriter(temporary, schema, compression="zstd", use_dictionary=texts) as writer,
+            ParquetWriter(
+                temporary.absolute(), schema, compression="zstd", use_dictionary=texts
+            ) as writer,
         ):
             for group in stream.regroup(chunks, rows):
                 writer.write_table(_table(group).replace_schema_metadata(metadata))
@@ -85,14 +87,14 @@ class Parquet(Format):
         from pyarrow.parquet import read_schema, read_table
 
         try:
-            metadata = read_schema(path).metadata or {}
+            metadata = read_schema(path.absolute()).metadata or {}
             if b"ecgsynth" not in metadata:
                 cells_of_others = ParquetCells(path)
                 if are_samples(*cells_of_others.layout):
                     return read_samples(cells_of_others.samples(), asked)
                 return read_items(ColumnTable(path, cells_of_others), asked)
             stated = {k.decode(): v.decode() for k, v in metadata.items()}
-            table = read_table(path, partitioning=None)
+            table = read_table(path.absolute(), partitioning=None)
         except (pa.ArrowException, OSError, ValueError) as problem:
             raise stream.damaged(path, problem) from None
         spec, source, columns = stream.read_facts(stated["ecgsynth"], path)
