@@ -20,7 +20,7 @@ from ecgsynth.corpus.items import items_of
 from ecgsynth.corpus.make import Corpus, make_corpus
 from ecgsynth.corpus.plan import CorpusPlan
 from ecgsynth.errors import EcgsynthError
-from ecgsynth.signals.ecg import concatenate
+from ecgsynth.signals.joining import concatenate
 
 SINUS = {"rhythm": "sinus 4 s", "fs": 100.0, "leads": 1}
 

@@ -13,7 +13,8 @@ from ecgsynth.corpus.plan import SIMULATOR, CorpusPlan, Part
 from ecgsynth.datasets.noise_stress import KINDS, read_noise
 from ecgsynth.formats.stream import marks_of
 from ecgsynth.noise import add_recording_noise
-from ecgsynth.signals.ecg import Ecg, concatenate
+from ecgsynth.signals.ecg import Ecg
+from ecgsynth.signals.joining import concatenate
 
 if TYPE_CHECKING:
     from ecgsynth.noise.sources import Recorded
