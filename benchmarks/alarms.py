@@ -1,4 +1,4 @@
-"""Do alarms ring where they should, and only there? `python benchmarks/alarms.py [WORD...]`.
+"""Do alarms ring where they should, and only there? `python -m benchmarks.alarms [WORD...]`.
 
 Trains the quick recipe of every model family for 500 steps (50 where a slow critic makes 50 a
 step), whole and broken, with five looks each, and prints a Markdown table of the alarms; words
@@ -139,9 +139,10 @@ def train_case(case: Case) -> tuple[int, list[tuple[str, int]]]:
 @contextmanager
 def spoilt() -> Iterator[None]:
     """A training whose set holds one sample that is NaN."""
+    from ecgsynth import datasets
     from ecgsynth.training import loop
 
-    healthy = loop.load
+    healthy = datasets.load
 
     def load(*args: Any, **settings: Any) -> Any:
         data = healthy(*args, **settings)
@@ -149,11 +150,11 @@ def spoilt() -> Iterator[None]:
         signal[0, 0, 0] = np.nan
         return replace(data, signal=signal)
 
-    loop.load = load
+    vars(loop)["load"] = load
     try:
         yield
     finally:
-        loop.load = healthy
+        vars(loop)["load"] = healthy
 
 
 @contextmanager
@@ -174,7 +175,7 @@ def never_drawn(name: str) -> Iterator[None]:
         return healthy(self, *args)
 
     if name:
-        batches.Batches.draw = draw  # type: ignore[method-assign]
+        batches.Batches.draw = draw  # type: ignore[assignment, method-assign]
     try:
         yield
     finally:

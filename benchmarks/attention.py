@@ -56,8 +56,8 @@ def usual(network: nn.Module) -> nn.Module:
     """A copy of the network in which every attention is the usual one."""
     network = deepcopy(network)
     for module in network.modules():
-        if isinstance(getattr(module, "attend", None), Attention):
-            module.attend = UsualAttention(module.attend)
+        if isinstance(attend := getattr(module, "attend", None), Attention):
+            module.attend = UsualAttention(attend)
     return network
 
 

@@ -1,6 +1,6 @@
 """LSTM-GAN's RMSE, PRD and MMD on windows of LUDB: by the published formulas, and rightly.
 
-`python benchmarks/claims_bilstm.py MODEL [MODEL...]` prints its tables in Markdown, beside real
+`python -m benchmarks.claims_bilstm MODEL [MODEL...]` prints its tables in Markdown, beside real
 against real, a PCA-Gaussian and the mean beat, which beats real windows wherever pairs are
 arbitrary. Held-out windows are those of the validation people; with `--final` those of the test
 people, once a version.
@@ -17,10 +17,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from claims import estimate, judged, number, table
 from numpy.typing import NDArray
 
 import ecgsynth as es
+from benchmarks.claims import estimate, judged, number, table
 from ecgsynth.config import Run
 from ecgsynth.evaluation import Trial
 from ecgsynth.evaluation.baselines.controls import mean_beat

@@ -1,6 +1,6 @@
 """What synthetic heartbeats are worth as training data: BioSGAN's table, measured again.
 
-`python benchmarks/claims_biosgan.py MODEL [MODEL...]` trains its classifier on synthetic beats, on
+`python -m benchmarks.claims_biosgan MODEL [MODEL...]` trains its classifier on synthetic beats, on
 real ones and on both, and prints tables in Markdown: as published with everybody's beats on both
 sides, or with `--interpatient` on people never seen (`--final`: those of DS2, once a version). The
 folder `--to` keeps what every classifier predictions, so that the same command goes on where it was
@@ -24,13 +24,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from claims import estimate, judged, kept, number, side_by_side, table
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 import ecgsynth as es
+from benchmarks.claims import estimate, judged, kept, number, side_by_side, table
 from ecgsynth.datasets.heartbeat_csv import INTERPATIENT
 from ecgsynth.evaluation import Estimate, Trial
 from ecgsynth.evaluation.baselines.samplers import gaussian

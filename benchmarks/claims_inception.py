@@ -1,6 +1,6 @@
 """What the Rare-GAN's two learning-rate runs are worth, by its own measures and by ours.
 
-`python benchmarks/claims_inception.py runs/inception-ptbxl runs/inception-ptbxl-ttur --to FOLDER`
+`python -m benchmarks.claims_inception runs/inception-ptbxl runs/inception-ptbxl-ttur --to FOLDER`
 prints tables (Markdown) and writes, for every model, beats of several leads beside real ones and
 the arrhythmia candidates among its records. A run folder holds the critic, a model file does not.
 Judged against fold 9 of PTB-XL; fold 10 is looked at with --final alone, once a version.
@@ -14,11 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from claims import judged, table
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import ecgsynth as es
+from benchmarks.claims import judged, table
 from ecgsynth.config import Run
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation import pick
@@ -28,6 +28,7 @@ from ecgsynth.evaluation.reference_models.delineation import delineate
 from ecgsynth.evaluation.reference_models.instruments import instrument
 from ecgsynth.signals.fiducials import measure
 from ecgsynth.signals.paper.sheet import INK, SYNTHETIC_INK, WARNING
+from ecgsynth.signals.scaling import scaler_from_json
 
 METRICS = (
     "c2st", "coverage", "density", "saturation", "lead_correlation_error", "einthoven_residual",
@@ -163,7 +164,8 @@ def at_bound(model: es.Synthesizer, ecg: es.Ecg) -> dict[str, str]:
     settings = Run.from_dict(model.card.run).model_settings()
     if not getattr(settings, "bounded", False):
         return {"samples at the bound": "no bound"}
-    scaled = model.scaler.forward(ecg.signal, model.scaler.measure(ecg))
+    scaler = scaler_from_json(model.card.scaler)
+    scaled = scaler.forward(ecg.signal, scaler.measure(ecg))
     return {"samples at the bound": f"{(np.abs(scaled) >= AT_BOUND).mean():.2%}"}
 
 
@@ -208,9 +210,13 @@ def critic_logits(path: Path, model: es.Synthesizer, ecg: es.Ecg) -> NDArray[np.
         names = [name for name in file.keys() if name.startswith("critic/")]  # noqa: SIM118
         critic.load_state_dict({n.removeprefix("critic/"): file.get_tensor(n) for n in names})
     critic.eval()
-    scaled = model.scaler.forward(ecg.signal, model.scaler.measure(ecg))
+    scaler = scaler_from_json(model.card.scaler)
+    scaled = scaler.forward(ecg.signal, scaler.measure(ecg))
     context, style = model.prior.standardise(np.asarray(ecg.context)), np.zeros(len(ecg), np.int64)
-    whole = Condition(*(torch.from_numpy(np.array(part)) for part in (ecg.label, context, style)))
+    whole = Condition(
+        label=torch.from_numpy(np.array(ecg.label)), context=torch.from_numpy(np.array(context)),
+        style=torch.from_numpy(style),
+    )  # fmt: skip
     found = []
     with torch.inference_mode():
         for start in range(0, len(ecg), 64):

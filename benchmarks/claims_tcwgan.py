@@ -1,7 +1,7 @@
 """TCWGAN-GP's augmented training set, made and judged: S x4, V x2, F x4.
 
 `ecgsynth data build mitbih --window 90,110 band=[null,null] --to SETS`, then
-`python benchmarks/claims_tcwgan.py S_MODEL V_MODEL F_MODEL --sets SETS --to FOLDER` writes
+`python -m benchmarks.claims_tcwgan S_MODEL V_MODEL F_MODEL --sets SETS --to FOLDER` writes
 `mitbih_train_augmented.npz` and a picture, and prints tables (Markdown). Of the test people it
 asks only that none of them is in the training set.
 """
@@ -9,15 +9,15 @@ asks only that none of them is in the training set.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from claims import judged, number, table
 from sklearn.metrics import f1_score
 
 import ecgsynth as es
+from benchmarks.claims import judged, number, table
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.evaluation.real_sets import load_like
 from ecgsynth.evaluation.reference_models.classifiers import fit, predict
@@ -123,11 +123,15 @@ def utility(name: str, train: es.Ecg, validation: es.Ecg, steps: int) -> list[st
     """A row of the table: what the fixed classifier makes of people it has never seen."""
     scores = []
     with share_bar(name) as advance:
+
+        def advance_from(begun: float) -> Callable[[int], None]:
+            return lambda step: advance(name, begun + step / steps / len(SEEDS))
+
         for k, seed in enumerate(SEEDS):
             begun = k / len(SEEDS)
             net = fit(
                 train.with_classes(CLASSES), None, steps=steps, seed=seed,
-                advance=lambda step, begun=begun: advance(name, begun + step / steps / len(SEEDS)),
+                advance=advance_from(begun),
             )  # fmt: skip
             predicted = predict(net, validation).argmax(1)
             scores.append(f1_score(validation.labels_id, predicted, labels=range(4), average=None))

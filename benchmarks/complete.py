@@ -121,7 +121,7 @@ def lagged(signal: Signal) -> Signal:
 
 def fit_linear(signal: Signal) -> Signal:
     """[feature, chest lead] by least squares over all samples."""
-    square, cross = 0.0, 0.0
+    square, cross = np.zeros(()), np.zeros(())
     for start in range(0, len(signal), 100):
         part = np.asarray(signal[start : start + 100])
         x = lagged(part).reshape(-1, 4 * LAGS + 3).astype(np.float64)

@@ -15,7 +15,7 @@ import argparse
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +186,7 @@ def _places(points: NDArray) -> NDArray[np.float64]:
 
 
 def _hits(
-    beats: NDArray, places: NDArray, flutter: list[tuple[int, int]], fs: float
+    beats: NDArray, places: NDArray, flutter: Sequence[tuple[float, float]], fs: float
 ) -> tuple[list[int], NDArray[np.float64]]:
     """([detected, missed, extra], errors); within ventricular flutter nothing is extra."""
     places = np.sort(places[np.isfinite(places)])

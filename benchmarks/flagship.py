@@ -1,7 +1,7 @@
 """What was aimed at with a beat generator, trainings that differ in their seed side by side.
 
 `ecgsynth evaluate beats.npz --against mitbih:heldout --train mitbih:train --to 1.json` for each,
-then `python benchmarks/flagship.py 1.json 2.json 3.json` prints the table in Markdown. The tables
+then `python -m benchmarks.flagship 1.json 2.json 3.json` prints the table in Markdown. The tables
 of one report come from `python -m benchmarks.tables`.
 """
 
@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from claims import number, table
+from benchmarks.claims import number, table
 
 AIMS = (
     "c2st", "coverage", "density", "frechet_ratio", "wavelet_coherence", "memorisation",

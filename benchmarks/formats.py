@@ -36,10 +36,10 @@ def day() -> Ecg:
     rng = np.random.default_rng(0)
     signal = rng.standard_normal((1, 2, samples), np.float32)
     at = np.sort(rng.choice(samples, ANNOTATIONS, replace=False))
-    zeros = np.zeros(ANNOTATIONS, np.int64)
+    item, lead = np.zeros(ANNOTATIONS, np.int64), np.full(ANNOTATIONS, -1, np.int16)
     symbol = rng.choice(["N", "N", "N", "V", "S"], ANNOTATIONS)
     return Ecg(
-        signal, Spec(("MLII", "V1"), FS, samples), marks=Marks(zeros, zeros - 1, at, symbol),
+        signal, Spec(("MLII", "V1"), FS, samples), marks=Marks(item, lead, at, symbol),
         source="synthetic:benchmark",
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """How a run got better: every kept model judged on held-out blocks and on the validation patients.
 
-`python benchmarks/learning_curve.py RUN --to curve.png` prints a table (markdown) and draws it.
+`python -m benchmarks.learning_curve RUN --to curve.png` prints a table (markdown) and draws it.
 Nothing of DS2 is looked at: by these figures a model is chosen. `c2st trained` is C2ST against the
 trained beats themselves, of which a perfect sampler cannot be told (.50): what is left of C2ST
 against held-out blocks is drift of the people. A copier has .50 too: memorisation tells it.

@@ -1,6 +1,6 @@
 """Where to look at a beat generator: its nearest neighbours and its failures.
 
-`python benchmarks/pictures.py MODEL --to FOLDER` draws, per class, synthetic beats over the trained
+`python -m benchmarks.pictures MODEL --to FOLDER` draws, per class, synthetic beats over the trained
 beat they lie nearest to (root mean square of all samples): the closest of all, as a copy would lie,
 typical ones, and the farthest, which no trained beat is like. `beats.png` shows eight
 held-out beats of each class over eight synthetic ones, taken evenly, none picked by hand.

@@ -1,6 +1,6 @@
 """A training's step in float32 and where networks count in bfloat16, recipe by recipe.
 
-`python benchmarks/precision.py mitbih-beats heartbeat-beats` prints a Markdown row for each: CPU
+`python -m benchmarks.precision mitbih-beats heartbeat-beats` prints a Markdown row for each: CPU
 seconds of a step, of the processes' own threads, and how many times as fast. Both are measured in
 turns in one process; a step is the difference between a short training and a longer one.
 """

@@ -74,6 +74,7 @@ def main(words: list[str] | None = None) -> None:
 
 
 def names_of(ecg: Ecg, row: int) -> list[str]:
+    assert ecg.label is not None
     return [name for name, value in zip(ecg.spec.classes, ecg.label[row], strict=True) if value > 0]
 
 
@@ -97,7 +98,7 @@ def median_beats(ecg: Ecg, events: Events) -> NDArray[np.float32]:
 def row_of(records: dict[str, tuple[Ecg, int]]) -> Figure:
     """Records beside each other, each as 3 x 4 leads of 2.5 s."""
     figure = Figure(figsize=(7 * len(records), 4.6), layout="constrained")
-    parts = np.atleast_1d(figure.subfigures(1, len(records)))
+    parts = figure.subfigures(1, len(records), squeeze=False)[0]
     for part, (title, (ecg, row)) in zip(parts, records.items(), strict=True):
         sheet(part, title, ecg, row)
     return figure

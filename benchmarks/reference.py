@@ -1,6 +1,6 @@
 """Measure the shipped reference: what is known of real held-out beats where no recordings are.
 
-Run `python benchmarks/reference.py`; it needs the MIT-BIH recordings and takes an hour of one core.
+Run `python -m benchmarks.reference`; it needs the MIT-BIH recordings and takes an hour of one core.
 The file holds moments, spectra, histograms and the figures of the controls and of 500 real samples;
 no single beat.
 """

@@ -21,7 +21,7 @@ from ecgsynth.config import Run
 from ecgsynth.datasets import load
 from ecgsynth.signals.anonymity import people_of, round_coarse
 from ecgsynth.signals.prior import ContextPrior
-from ecgsynth.signals.scaling import measure_hidden
+from ecgsynth.signals.scaling import measure_hidden, scaler_from_json
 from ecgsynth.synthesizer import Synthesizer, shipped_models
 from ecgsynth.training.card import classes_of, rare_labels
 from ecgsynth.training.data.batches import style_codes
@@ -50,8 +50,12 @@ def reissued(path: Path, steps: bool) -> str:
         data = load(run.data.name, run.data.split, **run.data.settings)
     styles, style = style_codes(data, run.training)
     assert styles == model.card.styles, "the recordings are of other people than the model's"
-    fitted = ContextPrior.fit(data, style, measure_hidden(model.scaler, data))
-    prior = fitted if steps else replace(fitted, mean=model.prior.mean, sd=model.prior.sd)
+    fitted = ContextPrior.fit(
+        data, style, measure_hidden(scaler_from_json(model.card.scaler), data)
+    )
+    known = model.prior
+    assert isinstance(known, ContextPrior), "a prior of records is measured by its own training"
+    prior = fitted if steps else replace(fitted, mean=known.mean, sd=known.sd)
     card, before = model.card, model.card.id
     card.prior = prior.to_json()
     card.data |= {"items": int(round_coarse(len(data))), "classes": classes_of(data)}

@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,7 +115,7 @@ def fit() -> dict[str, Any]:
     scores = np.log(rows[:, [*names.values()]])
     correlation = np.round(np.corrcoef(scores.T), 1)
     for kind, name in (("V", "pvc"), ("S", "pac")):
-        rows = _table(people, lambda one, kind=kind: coupling_of(one, kind))
+        rows = _table(people, partial(_coupling, kind=kind))
         what = f"{'ventricular' if kind == 'V' else 'supraventricular'} ectopic beats of {of}"
         found[f"{name}_coupling"] = _row(rows[:, 0], "of RR", what)
         found[f"{name}_jitter_s"] = _row(rows[:, 2], "s", what, log=True)
@@ -190,7 +191,11 @@ def compare() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _rounded(values: Table) -> list[float]:
+def _coupling(one: Beats, kind: str) -> Table | None:
+    return coupling_of(one, kind)
+
+
+def _rounded(values: NDArray) -> list[float]:
     return [float(f"{one:.3g}") for one in values]
 
 

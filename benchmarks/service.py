@@ -1,7 +1,7 @@
 """The service under load on the loopback: start, latency, many clients, throughput, memory.
 
-python benchmarks/service.py [--workers 1] [--requests 2000]
-python benchmarks/service.py --endure 100000 --stream 1000000 --jobs 20    (these take half an hour)
+python -m benchmarks.service [--workers 1] [--requests 2000]
+python -m benchmarks.service --endure 100000 --stream 1000000 --jobs 20    (these take half an hour)
 
 Clients and server share this machine's cores; over a network of its own it is rather quicker.
 """

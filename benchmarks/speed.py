@@ -1,4 +1,4 @@
-"""Speed of what people wait for, as printed in docs/results/speed.md: `python benchmarks/speed.py`.
+"""Speed of what people wait for, as printed in docs/results/speed.md: `python -m benchmarks.speed`.
 
 Ratios are measured in one run against a yardstick of the same machine (a matrix product), so that
 a slower machine does not look like a slower program.
@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 def best(work: Callable[[], object], times: int = 3) -> float:
@@ -64,7 +65,7 @@ def main() -> None:
 
     model = Synthesizer.load("mitbih-beats")
     generator, condition = model.generator, _condition(model, 1024)
-    latent = torch.randn(1024, generator.latent)
+    latent = torch.randn(1024, _latent(generator))
     with torch.inference_mode():
         generator(latent, condition)
         seconds = best(lambda: generator(latent, condition), 10)
@@ -77,9 +78,9 @@ def main() -> None:
     seconds = best(lambda: [None for _ in model.stream(count)], 2)
     print(f"stream, with noise, context and mV: {count / seconds:,.0f} beats/s")
 
-    for words in ([], ["generate"], ["evaluate"], ["train"]):
-        line = " ".join(["ecgsynth", *words, "--help"])
-        print(f"{line}: {processor_seconds(*words, '--help'):.2f} s of a core")
+    for command_words in ([], ["generate"], ["evaluate"], ["train"]):
+        line = " ".join(["ecgsynth", *command_words, "--help"])
+        print(f"{line}: {processor_seconds(*command_words, '--help'):.2f} s of a core")
     with tempfile.TemporaryDirectory() as folder:
         words = ("generate", "mitbih-beats", "--count", "100", "--to", f"{folder}/x.npz")
         print(f"ecgsynth generate --count 100: {best(command(*words)):.2f} s")
@@ -124,6 +125,10 @@ def _time_reading(title: str, names: set[str]) -> None:
         f"{title}, files to {count:,} beats: {cold:.1f} s cold ({core:.1f} s of a core), "
         f"{best(read):.3f} s from the cache"
     )
+
+
+def _latent(generator: Any) -> int:
+    return generator.latent
 
 
 def _condition(model, count: int):  # type: ignore[no-untyped-def]

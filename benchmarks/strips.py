@@ -146,8 +146,8 @@ def halves(rows: Table, person: NDArray[np.str_]) -> list[float]:
     names, found = np.unique(person), []
     for _ in range(HALVES):
         first = np.isin(person, random.permutation(names)[: len(names) // 2])
-        sides = ((rows[side], person[side]) for side in (first, ~first))
-        found.append(separate(*sides, draws=0)[0])
+        one, other = ((rows[side], person[side]) for side in (first, ~first))
+        found.append(separate(one, other, draws=0)[0])
     return [float(np.median(found)), min(found), max(found)]
 
 

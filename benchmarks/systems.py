@@ -1,6 +1,6 @@
 """Beat generators side by side: one protocol, one size of set, examples and core-minutes beside.
 
-`python benchmarks/systems.py flagship=runs/beats tcwgan=runs/tcwgan/kept/000225024.safetensors
+`python -m benchmarks.systems flagship=runs/beats tcwgan=runs/tcwgan/kept/000225024.safetensors
 --to FOLDER` judges each against `mitbih:heldout` and trains a classifier on it for people never
 seen, those of `mitbih:validation` (`--final`: DS2, once a version), and prints a table in Markdown
 with a PCA-Gaussian and real beats at its ends. Reports are kept in the folder by the identity of
@@ -18,9 +18,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from claims import estimate, number, table
-
 import ecgsynth as es
+from benchmarks.claims import estimate, number, table
 from ecgsynth.evaluation.real_sets import load_like
 from ecgsynth.signals.paper import beats_sheet
 from ecgsynth.synthesizer import Synthesizer

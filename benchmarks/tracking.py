@@ -1,4 +1,4 @@
-"""What watching costs: `python benchmarks/tracking.py [RECIPE...]`.
+"""What watching costs: `python -m benchmarks.tracking [RECIPE...]`.
 
 Of one training, with its own settings, the processor time spent on looks, alarms and the log as a
 share of the time of the steps between which it is spent; the first look, which loads the held-out
@@ -65,7 +65,7 @@ def measure(run: Any, every: int) -> tuple[dict[str, float], float, float]:
             spent.update(look=0.0, all=0.0)
 
     monitor.TrainingMonitor.look = timed(monitor.TrainingMonitor.look, "look")  # type: ignore[method-assign]
-    monitor.TrainingMonitor.heed = timed(monitor.TrainingMonitor.heed, "")  # type: ignore[method-assign]
+    monitor.TrainingMonitor.respond = timed(monitor.TrainingMonitor.respond, "")  # type: ignore[method-assign]
     tracking.Tracker.write = timed(tracking.Tracker.write, "")  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as place:
         train(run, Path(place) / "run", report=report)

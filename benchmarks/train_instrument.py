@@ -1,4 +1,4 @@
-"""Train a fixed instrument and ship it: python benchmarks/train_instrument.py mitbih | ptbxl.
+"""Train a fixed instrument and ship it: python -m benchmarks.train_instrument mitbih | ptbxl.
 
 Beats: MIT-BIH, DS1 without its validation patients, where the weights with the best macro F1 are
 kept. Records: PTB-XL at 100 Hz, folds 1-8; the best macro AUROC on fold 9 is kept. Fold 10 is
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import f1_score, roc_auc_score
@@ -53,7 +54,7 @@ def main() -> None:
 
 
 def beats() -> tuple[dict[str, Ecg], int, str]:
-    settings = {"classes": ["N", "S", "V", "F"], "band": (None, 40.0)}
+    settings: dict[str, Any] = {"classes": ["N", "S", "V", "F"], "band": (None, 40.0)}
     parts = {part: es.load(f"mitbih:{part}", **settings) for part in ("train", "validation")}
     return parts, STEPS, "ODC-BY 1.0"
 
@@ -75,6 +76,7 @@ def f1s(part: str, ecg: Ecg, predicted: np.ndarray) -> dict[str, float]:
 
 
 def aurocs(part: str, ecg: Ecg, predicted: np.ndarray) -> dict[str, float]:
+    assert ecg.label is not None
     found = {
         name: round(float(roc_auc_score(ecg.label[:, k], predicted[:, k])), 3)
         for k, name in enumerate(ecg.spec.classes)

@@ -80,7 +80,7 @@ def _nearest(points: NDArray, of: NDArray) -> NDArray[np.int64]:
 
 
 def compare(
-    marked: NDArray, found: NDArray, stretches: Iterable[Sequence[int]], fs: float
+    marked: NDArray, found: NDArray, stretches: Iterable[Sequence[float]], fs: float
 ) -> tuple[NDArray[np.float64], int]:
     """(error of every mark in samples, NaN where it is not detected; points without a mark).
 

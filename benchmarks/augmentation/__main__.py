@@ -172,7 +172,11 @@ def final(study: Study) -> Results:
     test, looks = study.recordings.test, study.folder / "looks.json"
     side = name_of(test)
     before: list[dict[str, Any]] = json.loads(looks.read_text()) if looks.is_file() else []
-    now = {"date": date.today().isoformat(), "side": test.source, "versions": package_versions()}
+    now: dict[str, Any] = {
+        "date": date.today().isoformat(),
+        "side": test.source,
+        "versions": package_versions(),
+    }
     if before:
         days = ", ".join(one["date"] for one in before)
         print(f"The test side of this study was looked at before: {days}.", file=sys.stderr)

@@ -142,7 +142,9 @@ def _made(
     matched(model.spec, real.spec, cell.arm)
     seed = cell.generator + 1
     gate = gate_of(study, cell, real)
-    largest, pool, notes = counts[study.recordings.largest], {}, {}
+    largest = counts[study.recordings.largest]
+    pool: Pool = {}
+    notes: dict[str, dict[str, Any]] = {}
     for done, name in enumerate(rare):
         tried = options(cell.arm, study.settings, cell.n)
         most = max(option.wanted(counts[name], largest) for option in tried)

@@ -69,7 +69,9 @@ class Recordings:
         stands on both sides."""
         if not self.test.source.endswith(LITERATURE) or self.test.patient is None:
             return np.ones(len(self.test), bool)
-        return ~np.isin(self.test.patient, np.unique(self.train.patient))
+        learned = self.train.patient
+        assert learned is not None
+        return ~np.isin(self.test.patient, np.unique(learned))
 
     @property
     def own_test(self) -> es.Ecg:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.augmentation import cells
 from benchmarks.augmentation.cells import Cell, Side
 from benchmarks.augmentation.figures import Figures
+from benchmarks.augmentation.options import Option
 from ecgsynth.classification.report import LARGE_RECORD
 from ecgsynth.signals.ecg import Ecg
 
@@ -63,7 +64,7 @@ class Results:
         found: dict[Point, list[list[NDArray[np.float32]]]] = {}
         for (arm, n), word in self.chosen.items():
             groups: dict[int, list[NDArray[np.float32]]] = {}
-            for cell in cells.full(self.study, arm, n, cells.Option.of(word)):
+            for cell in cells.full(self.study, arm, n, Option.of(word)):
                 predicted = cells.load(self.study, cell, self.side)
                 assert predicted is not None
                 groups.setdefault(cell.subset if n else cell.generator, []).append(predicted)

@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.augmentation import cells
 from benchmarks.augmentation.figures import MACRO, MACRO_ALL, f1s, merit
 from benchmarks.augmentation.generators import PLAIN
-from benchmarks.augmentation.options import options
+from benchmarks.augmentation.options import Option, options
 from benchmarks.augmentation.pools import notes_of
 from benchmarks.augmentation.results import Point, Results
 from benchmarks.augmentation.subsets import people_of, subset
@@ -217,7 +217,7 @@ def refused(found: Results) -> Lines:
     for (arm, n), word in found.chosen.items():
         if arm != "gaussian" and arm not in study.generators:
             continue
-        firsts = {cell.pool: cell for cell in cells.full(study, arm, n, cells.Option.of(word))}
+        firsts = {cell.pool: cell for cell in cells.full(study, arm, n, Option.of(word))}
         for name in study.recordings.rare:
             each = [notes_of(study, cell).get(name, {}) for cell in firsts.values()]
             shares = [one["accepted"] / one.get("drawn", 1) for one in each if one]
@@ -248,7 +248,7 @@ def title(arm: str) -> str:
 
 def filled(found: Results, point: Point) -> str:
     """The option in words."""
-    option = cells.Option.of(found.chosen[point])
+    option = Option.of(found.chosen[point])
     words = [option.ratio] if option.ratio else []
     return " ".join([*words, "+ weights"] if option.weighted and words else words) or "as is"
 

@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +54,15 @@ def f1_figures(
     beats: Beats, called: NDArray[np.int64], rows: NDArray[np.bool_]
 ) -> dict[str, dict[str, Any]]:
     """F1 of every class and macro F1 of N, S, V, with intervals over people."""
+
+    def mean_of(used: NDArray[np.bool_], columns: slice) -> float:
+        return float(f1_of(beats.label[used], called[used])[columns].mean())
+
+    which = {name: slice(k, k + 1) for k, name in enumerate(CLASSES)} | {"macro NSV": slice(3)}
     return {
-        name: estimate(lambda used, pick=pick: pick(f1_of(beats.label[used], called[used])), beats,
-                       rows, items=int(rows.sum()))
-        for name, pick in {
-            **{c: (lambda f1, k=k: float(f1[k])) for k, c in enumerate(CLASSES)},
-            "macro NSV": lambda f1: float(f1[:3].mean()),
-        }.items()
-    }  # fmt: skip
+        name: estimate(partial(mean_of, columns=columns), beats, rows, items=int(rows.sum()))
+        for name, columns in which.items()
+    }
 
 
 def estimate(

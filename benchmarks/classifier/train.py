@@ -13,6 +13,7 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +110,8 @@ def trees_of(beats: Beats, rows: NDArray[np.bool_], seeds: int, path: Path) -> T
     if not path.is_file():
         trees = fit(beats, rows, seeds)
         with atomic_write(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **trees.arrays())
+            arrays: dict[str, Any] = trees.arrays()
+            np.savez(file, **arrays)
     return read_trees(path)
 
 

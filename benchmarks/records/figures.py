@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.records import cost
 from benchmarks.records.systems import FS, Sets, real_records
@@ -148,14 +149,18 @@ class Figures:
         trial = self.trial
         rows = np.random.default_rng(self.seed).permutation(len(trial.synthetic))[:MOST_MEASURED]
         rows = np.sort(rows)
-        ours = {}
+        ours: dict[str, NDArray[np.float64]] = {}
         for name, values in measured(trial.synthetic[rows]).items():
             ours[name] = np.full(len(trial.synthetic), np.nan)
             ours[name][rows] = values
         assert trial.test is not None
-        trial.know(measurements, (ours, measured(trial.test)))
+        both: Measured = (ours, measured(trial.test))
+        trial.know(measurements, both)
         return trial
 
+
+Measured = tuple[Mapping[str, NDArray[np.float64]], Mapping[str, NDArray[np.float64]]]
+"""Measurements of synthetic and of real records."""
 
 PARTS: dict[str, Callable[[Figures], Part]] = {
     name: getattr(Figures, name)
