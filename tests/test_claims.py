@@ -79,7 +79,7 @@ def test_the_classifier_learns_to_tell_two_kinds_of_beat(beats: Ecg) -> None:
 
     qrs = beats.signal[..., 64:128]
     upside_down = np.where(beats.labels_id[:, None, None] == 1, -qrs, qrs)
-    told = replace(beats, signal=upside_down, spec=replace(beats.spec, samples=64))
+    told = replace(beats, signal=upside_down, spec=replace(beats.spec, samples=64, r_sample=32))
     said = answers(told[:400], told[400:], seed=0, steps=50)
     assert (said.argmax(1) == told[400:].labels_id).mean() > 0.95
 

@@ -261,3 +261,12 @@ def test_noise_is_added_to_what_a_model_makes(command: Command, model: Synthesiz
 def test_episodes_that_overlap_are_refused_before() -> None:
     with pytest.raises(EcgsynthError, match="one rhythm at a time"):
         Rhythm([1.0], [0], [np.nan], 9.0, (Episode(0, 5, "(N"), Episode(4, 9, "(AFIB")))
+
+
+def test_at_twice_the_model_s_band_nothing_is_left_to_limit(model: Synthesizer) -> None:
+    low, high = model.spec.band
+    assert high is not None
+    made = es.record(es.make_rhythm("sinus 10 s"), model, fs=2 * high, leads=["II"], seed=1)
+    assert (made.spec.fs, made.spec.band) == (2 * high, (low, None))
+    with pytest.raises(EcgsynthError, match="needs a rate of"):
+        es.record(es.make_rhythm("sinus 10 s"), model, fs=2 * high - 1, leads=["II"], seed=1)

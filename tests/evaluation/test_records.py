@@ -158,3 +158,11 @@ def test_records_are_not_compared_sample_by_sample(train: Ecg, test: Ecg) -> Non
     assert looks.metric == "alpha_precision" and "synthetic records of class" in looks.sentence
     assert said["Do the records belong to the class that was requested?"].mark == "unknown"
     assert not any(" beat" in v.sentence for v in said.values())
+
+
+@pytest.mark.parametrize("samples, kept", [(96, None), (97, 96), (256, 96)])
+def test_a_set_that_is_cut_keeps_its_sample_of_r_where_it_has_one(samples: int, kept: int) -> None:
+    from ecgsynth.evaluation.inputs import _cut
+
+    beats = Ecg(np.zeros((2, 1, 256), np.float32), Spec(("II",), 360, 256, r_sample=96))
+    assert _cut(beats, samples).spec.r_sample == kept

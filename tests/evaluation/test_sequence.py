@@ -111,7 +111,8 @@ def test_flat_lines_few_items_and_short_ones_are_not_crashed_on(trial: Trial, na
 
     def cut(ecg: Ecg | None) -> Ecg:
         assert ecg is not None
-        return replace(ecg, signal=ecg.signal[..., :20], spec=replace(ecg.spec, samples=20))
+        spec = replace(ecg.spec, samples=20, r_sample=None)
+        return replace(ecg, signal=ecg.signal[..., :20], spec=spec)
 
     short = Trial(cut(trial.synthetic), cut(trial.test), cut(trial.train))
     with pytest.raises(NotApplicable, match="shorter than two frames"):

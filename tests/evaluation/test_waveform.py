@@ -180,7 +180,9 @@ def test_too_few_items_and_a_missing_class_give_their_reason(trial: Trial, name:
 def test_wavelets_need_room(trial: Trial) -> None:
     def cut(ecg: Ecg | None) -> Ecg:
         assert ecg is not None
-        return replace(ecg, signal=ecg.signal[..., :8], spec=replace(ecg.spec, samples=8))
+        return replace(
+            ecg, signal=ecg.signal[..., :8], spec=replace(ecg.spec, samples=8, r_sample=None)
+        )
 
     short = replace(trial, synthetic=cut(trial.synthetic), test=cut(trial.test))
     with pytest.raises(NotApplicable, match="too short for wavelets"):

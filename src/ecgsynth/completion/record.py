@@ -28,7 +28,7 @@ from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.events import EVENT, KIND, P, R, T
 from ecgsynth.signals.marks import Marks
 from ecgsynth.signals.recording import Recording
-from ecgsynth.signals.spec import Spec
+from ecgsynth.signals.spec import Spec, band_below
 from ecgsynth.synthesizer.inputs import counter_uniform
 from ecgsynth.synthesizer.rates import with_rate
 from ecgsynth.synthesizer.request import check_context, check_seed
@@ -148,7 +148,8 @@ def draft(
     own = tuple(_lead_name(spec, row, person.label[0]) for row in rows)
     head = Ecg(
         placeholder(len(rows), samples),
-        Spec(own, fs, samples, spec.classes, spec.multilabel, "mV", spec.context, spec.band),
+        Spec(own, fs, samples, spec.classes, spec.multilabel, "mV", spec.context,
+             band_below(spec.band, fs)),
         label=label_at(0, min(track.seconds, track.first.seconds))[None],
         context=person.context.astype(np.float32),
         record=np.array(["recording"]), marks=no_marks(), source=source, card=card,

@@ -306,7 +306,8 @@ def _check_real(part: Ecg, name: str, notes: list[str]) -> Ecg:
 def _cut(ecg: Ecg, samples: int) -> Ecg:
     if ecg.spec.samples == samples:
         return ecg
-    spec = replace(ecg.spec, samples=samples)
+    r_sample = ecg.spec.r_sample if (ecg.spec.r_sample or 0) < samples else None
+    spec = replace(ecg.spec, samples=samples, r_sample=r_sample)
     return replace(ecg, signal=ecg.signal[..., :samples], spec=spec, valid=None, marks=None)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from ecgsynth.arguments import check_rate
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.registry import MODELS
+from ecgsynth.signals.spec import band_below
 from ecgsynth.synthesizer.ensemble import EnsembleSampler, build_sampler
 from ecgsynth.synthesizer.sampler import NetworkSampler
 
@@ -37,7 +38,10 @@ def with_rate(sampler: NetworkSampler | EnsembleSampler, fs: float) -> NetworkSa
             f"{name} makes signals up to {high:g} Hz, which needs a rate of {2 * high:g} Hz or "
             f"more; got {fs:g} Hz."
         )
-    changed = replace(spec, fs=fs, samples=round(spec.seconds * fs))
+    changed = replace(
+        spec, fs=fs, samples=round(spec.seconds * fs), band=band_below(spec.band, fs),
+        r_sample=None if spec.r_sample is None else round(spec.r_sample * fs / spec.fs),
+    )  # fmt: skip
     card = sampler.card.model_copy(update={"spec": changed.to_json()})
     made = build_sampler(card, sampler.weights())
     assert isinstance(made, NetworkSampler)
