@@ -130,10 +130,10 @@ def unknown(words: list[str]) -> list[str]:
     """The sub-command and options that the command does not know."""
     command = COMMANDS
     while parts := getattr(command, "commands", {}):
+        if words and words[0] not in parts and (usual := getattr(command, "usual", "")):
+            words = [usual, *words]
         if not words or not re.fullmatch(r"[a-z][a-z-]*", words[0]):
             break
-        if words[0] not in parts and (usual := getattr(command, "usual", "")):
-            words = [usual, *words]
         if words[0] not in parts:
             return [words[0]]
         command, words = parts[words[0]], words[1:]

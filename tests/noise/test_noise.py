@@ -123,6 +123,7 @@ def test_saturation_cuts_and_a_converter_has_steps(ecg: Ecg) -> None:
     ("snr", "sentence"),
     [
         ("12 bD", "column 1"), ("24 dB 2 min; clan 2 min", "column 14"), (99, "-20 and 60 dB"),
+        (10**400, "-20 and 60 dB"), (-(10**400), "-20 and 60 dB"),
         ("24 dB 2 min; 99 dB 1 s", "column 14"), ("12 dB 0 s", "a second"), ("", "column 1"),
         (None, "a ratio"), (True, "a ratio"), (float("nan"), "-20 and 60"), ("x" * 9999, "a ratio"),
         ("stress", "column 1"), (";", "column 1"),

@@ -58,7 +58,8 @@ def test_what_cannot_be_streamed_is_a_problem(
 
 def test_a_stream_takes_the_place_of_a_watcher_and_frees_it(service: httpx.Client) -> None:
     with service.stream("GET", "/v1/stream") as one:
-        next(one.iter_lines())
+        lines = one.iter_lines()  # a generator that is not kept would end the stream
+        next(lines)
         second = service.get("/v1/stream", params={"seconds": 1})
         assert second.status_code in (429, 503)
         assert service.get("/v1/formats").status_code == 200

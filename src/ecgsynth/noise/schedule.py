@@ -65,7 +65,7 @@ class Schedule:
         if real is None and (number := NUMBER.fullmatch(text)):
             real = float(number[1])
         if real is not None:
-            return cls(((np.inf, _ratio(float(real), 1)),))
+            return cls(((np.inf, _ratio(real, 1)),))
         if found := STRESS.fullmatch(text):
             return cls(((TURN_S, _ratio(float(found[1]), 1)), (TURN_S, None)), CLEAN_S)
         return cls(tuple(_turns(str(snr))))
@@ -147,6 +147,6 @@ def _ratio(value: float, column: int) -> float:
     if not LOWEST_DB <= value <= HIGHEST_DB:
         raise EcgsynthError(
             f"the schedule of noise has a fault in column {column}: a ratio lies between "
-            f"{LOWEST_DB:g} and {HIGHEST_DB:g} dB; got {value:g}."
+            f"{LOWEST_DB:g} and {HIGHEST_DB:g} dB; got {quote(value)}."
         )
-    return value
+    return float(value)
