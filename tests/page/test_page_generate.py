@@ -68,22 +68,42 @@ def test_a_context_that_was_never_learned_is_doubted_on_the_page(page: Page) -> 
     assert not page.locator("#warning").is_visible()
 
 
+def downloaded(page: Page, format: str, folder: Path) -> Path:
+    """The file, or what is in its archive."""
+    page.locator("#format").select_option(format)
+    with page.expect_download() as given:
+        page.locator("#download").click()
+    path = folder / given.value.suggested_filename
+    given.value.save_as(path)
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(folder / format)
+        path = next((folder / format).iterdir())
+    return path
+
+
 def test_what_is_downloaded_is_what_is_drawn(page: Page, tmp_path: Path) -> None:
     items = drawn(page, "#model=mitbih-beats&label=V&seed=7&count=5")
     shown = np.array([item["signal"]["MLII"] for item in items])
     for format in ("npz", "csv", "parquet", "wfdb"):
-        page.locator("#format").select_option(format)
-        with page.expect_download() as given:
-            page.locator("#download").click()
-        path = tmp_path / given.value.suggested_filename
-        given.value.save_as(path)
-        if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                archive.extractall(tmp_path / format)
-            path = next((tmp_path / format).iterdir())
+        path = downloaded(page, format, tmp_path)
         np.testing.assert_allclose(read(path, format).signal[:, 0], shown, atol=5e-4)
     record = next((tmp_path / "wfdb").rglob("*.hea")).with_suffix("")
     assert wfdb.rdrecord(str(record)).units == ["mV"]
+
+
+@pytest.mark.parametrize("people", [2, 9])
+def test_beats_of_synthetic_people_are_drawn_and_handed_out_alike(
+    page: Page, tmp_path: Path, people: int
+) -> None:
+    items = drawn(page, f"#model=mitbih-beats&label=V&seed=7&count=40&people={people}")
+    assert page.locator("#people").input_value() == str(people)
+    whole = read(downloaded(page, "npz", tmp_path), "npz")
+    assert whole.patient is not None and len(set(whole.patient)) == people
+    shown = np.array([item["signal"]["MLII"] for item in items])
+    np.testing.assert_allclose(whole.signal[: len(items), 0], shown, atol=5e-4)
+    page.goto("/#model=inception-ptbxl")
+    page.locator("#people").wait_for(state="hidden")
 
 
 def test_a_link_makes_the_same_picture_again(page: Page, browser: Browser, service: Any) -> None:

@@ -19,9 +19,10 @@ from ecgsynth.arguments import (
 )
 from ecgsynth.errors import EcgsynthError, did_you_mean
 from ecgsynth.signals.anonymity import PEOPLE
-from ecgsynth.signals.prior import ContextPrior, usual_ranges
+from ecgsynth.signals.prior import ContextPrior, Prior, usual_ranges
 from ecgsynth.signals.prior.kinds import expand, is_kind
 from ecgsynth.signals.vocabulary import POSSIBLE
+from ecgsynth.synthesizer.card import Card
 from ecgsynth.synthesizer.ensemble import Sampler
 from ecgsynth.synthesizer.sampler import NetworkSampler
 
@@ -167,6 +168,22 @@ def check_context(sampler: Sampler, context: Mapping[str, float | str] | None) -
     return fixed
 
 
+def why_no_people(card: Card, prior: Prior | None) -> str:
+    """Why a model makes no synthetic people; "" where it does. prior: None of a joined model."""
+    if not isinstance(prior, ContextPrior):
+        return "makes no beats of people: each item is of somebody else; leave people out."
+    minutes = (card.run.get("training") or {}).get("style_minutes")
+    codes = len(prior.home.styles)
+    if minutes or card.styles < 2 or codes < PEOPLE:
+        known = "no styles" if minutes or card.styles < 2 else f"styles of {codes} people"
+        return (
+            f"has {known}, and those of synthetic people are drawn from the styles of {PEOPLE} or "
+            "more; choose a model that was trained with training.styles=true on more people, such "
+            "as mitbih-beats."
+        )
+    return ""
+
+
 def check_people(sampler: Sampler, people: int | None, plan: ClassPlan) -> int | None:
     """How many synthetic people a set is made of; None = items belong to nobody.
 
@@ -183,19 +200,9 @@ def check_people(sampler: Sampler, people: int | None, plan: ClassPlan) -> int |
             f"people={count:,} are more than one set may have ({MOST_PEOPLE:,}); make several sets "
             "with other seeds."
         )
-    if not isinstance(sampler, NetworkSampler) or not isinstance(sampler.prior, ContextPrior):
-        raise EcgsynthError(
-            f"{name} makes no beats of people: each item is of somebody else; leave people out."
-        )
-    minutes = (sampler.card.run.get("training") or {}).get("style_minutes")
-    codes = len(sampler.prior.home.styles)
-    if minutes or sampler.card.styles < 2 or codes < PEOPLE:
-        known = "no styles" if minutes or sampler.card.styles < 2 else f"styles of {codes} people"
-        raise EcgsynthError(
-            f"{name} has {known}, and those of synthetic people are drawn from the styles of "
-            f"{PEOPLE} or more; choose a model that was trained with training.styles=true on more "
-            "people, such as mitbih-beats."
-        )
+    prior = sampler.prior if isinstance(sampler, NetworkSampler) else None
+    if why := why_no_people(sampler.card, prior):
+        raise EcgsynthError(f"{name} {why}")
     if count > plan.most:
         raise EcgsynthError(
             f"{count} people need {count} items of one class, so that each has one; the most "

@@ -15,6 +15,7 @@ from ecgsynth.signals.spec import Spec
 from ecgsynth.signals.vocabulary import AAMI_NAMES
 from ecgsynth.synthesizer.card import Card
 from ecgsynth.synthesizer.prior import prior_from_json
+from ecgsynth.synthesizer.request import why_no_people
 
 UNITS = {"heart_rate": "1/min", "age": "years"}
 """Units of contexts; those that end in _s are seconds, others have no unit."""
@@ -42,6 +43,7 @@ class Model(BaseModel):
 
     kind: of an item.
     sha256: of its file.
+    people: whether `POST /v1/ecgs` takes a number of synthetic people.
     unmeasured: values that `measure` of `POST /v1/ecgs` cannot give for any item -> reason.
     """
 
@@ -61,6 +63,7 @@ class Model(BaseModel):
     seconds: float
     unit: str
     contexts: list[Context]
+    people: bool
     unmeasured: dict[str, str]
     examples_seen: int
     source: str
@@ -70,7 +73,8 @@ class Model(BaseModel):
     @classmethod
     def of(cls, id: str, name: str, shipped: bool, sha256: str, card: dict[str, Any]) -> Model:
         """The description from a card; may raise any exception if the card is damaged."""
-        spec = Spec.from_json(Card.model_validate(card).spec)
+        read = Card.model_validate(card)
+        spec = Spec.from_json(read.spec)
         priors = _priors(card)
         made = {name for prior in priors for name in prior.classes}
         if made - {*(spec.classes or ("",))}:
@@ -89,6 +93,7 @@ class Model(BaseModel):
             ],
             multilabel=spec.multilabel, leads=[*spec.leads], samples=spec.samples, fs=spec.fs,
             seconds=spec.seconds, unit=spec.unit, contexts=_contexts(priors),
+            people=not why_no_people(read, priors[0] if len(priors) == 1 else None),
             unmeasured=unmeasured(spec),
             examples_seen=card.get("examples_seen", 0),
             source=str(card.get("data", {}).get("source", "unknown")),

@@ -33,6 +33,7 @@ export function pick(one) {
     [words, filled] = [{ text: "", understood: true }, one.id];
     by("words-problem").textContent = "";
   }
+  by("peopled").hidden = !one.people;
   condition(one);
   contexts(by("contexts"), one.contexts);
   if (one.seconds >= 3 && count() > 4) by("count").value = 1;
@@ -104,6 +105,10 @@ export function asked() {
   if (label()) wanted.label = label();
   const context = chosenContext(by("contexts"));
   if (Object.keys(context).length) wanted.context = context;
+  if (!by("peopled").hidden && (by("people").value || by("people").validity.badInput)) {
+    wanted.people = by("people").valueAsNumber;
+    if (!Number.isInteger(wanted.people) || wanted.people < 1) throw new Error("The number of people must be a whole number, 1 or more.");
+  }
   if (!Number.isInteger(wanted.count) || wanted.count < 1) throw new Error("The count must be a whole number, 1 or more.");
   if (!Number.isSafeInteger(wanted.seed) || wanted.seed < 0) throw new Error("The seed must be a whole number from 0 to 9007199254740991.");
   return wanted;
@@ -115,6 +120,7 @@ export function follow(one, link) {
   setLabel(link.get("label") || "");
   by("seed").value = link.get("seed") || "0";
   by("count").value = link.get("count") || "1";
+  by("people").value = link.get("people") || "";
   for (const [key, value] of link) {
     if (key.startsWith("context.")) choose(by("contexts"), key.slice(8), Number(value));
   }

@@ -71,7 +71,10 @@ async function generate() {
     const fewer = Math.min(wanted.count, DRAWN[isBeat(one) ? "beat" : "record"]);
     by("frame").classList.add("busy");
     by("status").textContent = "Generating…";
-    const answer = await post("/v1/ecgs", { ...wanted, count: fewer, measure: true }, { signal });
+    const drawn = { ...wanted, count: fewer, measure: true };
+    // Each person has an item of a class; the first people are the same however many follow.
+    if (wanted.people) drawn.people = Math.min(wanted.people, Math.ceil(fewer / (wanted.label ? 1 : one.classes.length || 1)));
+    const answer = await post("/v1/ecgs", drawn, { signal });
     const { set, items } = lines(await answer.text());
     shown = { asked: wanted, model: one, spec: set.spec, items, id: set.model, warnings: set.warnings || [] };
     by("waiting").hidden = true;
@@ -97,6 +100,7 @@ export function address() {
   if (wanted.label) parameters.set("label", wanted.label);
   parameters.set("seed", wanted.seed);
   parameters.set("count", wanted.count);
+  if (wanted.people) parameters.set("people", wanted.people);
   for (const [name, value] of Object.entries(wanted.context || {})) parameters.set(`context.${name}`, value);
   for (const [name, value] of stage.words()) parameters.set(name, value);
   return `#${parameters}`;
