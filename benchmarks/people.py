@@ -170,11 +170,11 @@ def judged(made: Ecg, test: Ecg, learned: Ecg, names: Sequence[str]) -> dict[str
 def utility(
     model: es.Synthesizer, count: int, more: Sequence[str], source: str
 ) -> dict[str, dict[str, Any]]:
-    """TSTR and TRTR on other people, of both kinds of sets."""
+    """TSTR and TRTR on other people, of both kinds of sets, with networks of fewer steps."""
     learned = real(model, "train", count, more)
     new = real(model, source.partition(":")[2], count, more)
     return {
-        name: utility_of(made, learned, new)
+        name: utility_of(made, learned, new, quick=True)
         for name, made in sets(model, new).items()
         if isinstance(made, Ecg)
     }
