@@ -28,6 +28,7 @@ _HOME = {
     "complete": "completion.complete",
     "concatenate": "signals.joining",
     "evaluate": "evaluation.judge",
+    "finetune": "training.finetune",
     "load": "datasets",
     "make_corpus": "corpus.make",
     "make_rhythm": "rhythm.compose",
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from ecgsynth.synthesizer import Synthesizer as Synthesizer
     from ecgsynth.synthesizer import pretrained as pretrained
     from ecgsynth.testpack.pack import write_testpack as write_testpack
+    from ecgsynth.training.finetune import finetune as finetune
     from ecgsynth.training.loop import train as train
 
 

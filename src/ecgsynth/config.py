@@ -102,6 +102,12 @@ class Training(_Section):
     start: str = Field(
         "", description="a model, run or file whose weights the generator begins with; '' = none"
     )
+    adapt: bool = Field(
+        False, description="fit the weights of training.start to the set's classes and people"
+    )
+    stop_after: int = Field(
+        0, ge=0, description="examples without better held-out items, to stop early; 0 = never"
+    )
     teacher: str = Field(
         "", description="a model whose pairs of noise and signal are learned from; '' = real items"
     )
@@ -142,6 +148,8 @@ class Training(_Section):
             raise ValueError(
                 "has both examples and epochs; leave one out, or set training.epochs=0"
             )
+        if self.adapt and not self.start:
+            raise ValueError("has adapt=true and no start; name a model, as in training.start=NAME")
         return self
 
     @model_serializer(mode="wrap")

@@ -106,7 +106,17 @@ def evaluate(
 
 
 def show(report: Report, page: Path) -> None:
-    """The figures as a table: a row per metric, a column per class; the page has the rest."""
+    """The figures as a table, and what is left out; the page has the rest."""
+    show_rows(report)
+    if count := len(report.left_out):
+        which = f"{count} figures" if count > 1 else next(iter(report.left_out))
+        typer.echo(f"left out: {which}; the reasons are in {page}")
+    for note in report.notes:
+        typer.echo(note)
+
+
+def show_rows(report: Report, of: str = "") -> None:
+    """The figures as a table: a row per metric, a column per class. of: words before the title."""
     from ecgsynth.cli.console import table
 
     def cell(metric: str, group: str) -> str:
@@ -118,7 +128,7 @@ def show(report: Report, page: Path) -> None:
 
     found = {(row.metric, row.group): row for row in report.rows}
     titles = {
-        False: f"{report.synthetic} against {report.against}; [value of real beats]",
+        False: f"{of}{report.synthetic} against {report.against}; [value of real beats]",
         True: "by sex and age of the real people; [value of real beats]",
     }
     for by_people, title in titles.items():
@@ -131,8 +141,3 @@ def show(report: Report, page: Path) -> None:
         ]
         if rows:
             table(title, ["metric", *groups, "unit", "better"], rows)
-    if count := len(report.left_out):
-        which = f"{count} figures" if count > 1 else next(iter(report.left_out))
-        typer.echo(f"left out: {which}; the reasons are in {page}")
-    for note in report.notes:
-        typer.echo(note)

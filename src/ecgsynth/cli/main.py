@@ -25,6 +25,7 @@ from ecgsynth.cli import (
     data,
     demo,
     evaluate,
+    finetune,
     generate,
     join,
     listing,
@@ -59,6 +60,7 @@ app = typer.Typer(
 app.command("list")(listing.list_)
 app.add_typer(data.app, name="data")
 app.command()(train.train)
+app.command()(finetune.finetune)
 app.command()(tune.tune)
 app.command()(watch.watch)
 app.add_typer(versions.app, name="versions")

@@ -84,6 +84,14 @@ def may_train(person: str) -> bool:
     return person not in TEST_PEOPLE and person not in other_half
 
 
+def _database_of(names: Iterable[str]) -> str:
+    """The database of which all of these names are records; "" where there is none, as where they
+    are a hospital's own."""
+    found = set(names)
+    records = {"mitbih": (*DS1, *DS2, *PACED), "svdb": SVDB}
+    return next((name for name, all_ in records.items() if found <= {*map(str, all_)}), "")
+
+
 def known_person(source: str, patient: str) -> str:
     """The person behind a patient of a set, by the set's `Ecg.source`, such as "mitbih:train"; of
     sets that are not of these databases, the patient as he is named there."""
@@ -95,12 +103,16 @@ def test_people(ecg: Ecg) -> list[str]:
     """The people of a set on whom models are tested, whatever file they are in.
 
     The mixed split of the heartbeat CSV has everybody, as published; no figure of it is one of new
-    people.
+    people. Of a user's own folder, the people are known where all are named as records of MIT-BIH
+    or of SVDB are.
     """
     if ecg.patient is None or ecg.source.startswith("heartbeat_csv:"):
         return []
-    patients = np.unique(ecg.patient).tolist()
-    return [name for name in patients if not may_train(known_person(ecg.source, name))]
+    patients, source = np.unique(ecg.patient).tolist(), ecg.source
+    database = _database_of(patients) if source.startswith("folder:") else ""
+    if database:
+        return [name for name in patients if not may_train(person_of(database, name))]
+    return [name for name in patients if not may_train(known_person(source, name))]
 
 
 def _shuffled(database: str, records: Iterable[str | int]) -> list[str]:

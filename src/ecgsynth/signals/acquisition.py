@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ecgsynth.signals.ecg import SYNTHETIC, Ecg
+from ecgsynth.signals.own_use import SENTENCE, is_for_own_use
 from ecgsynth.signals.recording import Recording
 from ecgsynth.signals.synthetic_parts import Stretch, describe, stretches_of
 
@@ -69,7 +70,12 @@ class Acquisition:
 
     @property
     def statement(self) -> str:
-        """One sentence for people: what the set holds, first whether it is synthetic."""
+        """For people: what the set holds, first whether it is synthetic, last whether it must not
+        be shared."""
+        return f"{self._origin} {SENTENCE}" if is_for_own_use(self.made_by) else self._origin
+
+    @property
+    def _origin(self) -> str:
         if self.mark == "SYNTHETIC":
             return f"SYNTHETIC ECG made by {self.maker}: not from a patient and not for diagnosis."
         if self.parts:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, model_validator
 
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.settings import TopLevelSettings
+from ecgsynth.signals.own_use import SENTENCE, own_use_name
 from ecgsynth.signals.prior.old import is_old_prior, upgrade_prior
 from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import card_text
@@ -29,6 +30,8 @@ class Card(TopLevelSettings):
     started_from: of a generator that began with the weights of another model, that model's id and
         what it learned from; its examples and seconds are counted in.
     teacher: of a student, the id of the model whose pairs it learned from.
+    own_use: whether it learned from fewer than five people whose recordings are not public, or from
+        a model that did: neither it nor what it makes may be shared.
     examples_seen, core_seconds: what the training took: real items, and CPU seconds of the process
         that wrote (of one alone, all); 0 where it is not known.
     doubts: warnings about the training set, a sentence each.
@@ -50,6 +53,7 @@ class Card(TopLevelSettings):
     data: dict[str, Any] = {}
     started_from: dict[str, str] = {}
     teacher: str = ""
+    own_use: bool = False
     examples_seen: int = 0
     core_seconds: float = 0.0
     seed: int = 0
@@ -80,6 +84,16 @@ class Card(TopLevelSettings):
             name: Card(**one).model_dump(mode="json") if is_old_prior(one.get("prior", {})) else one
             for name, one in self.members.items()
         }
+        return self
+
+    @model_validator(mode="after")
+    def _marked(self) -> Card:
+        """The mark of a member is that of the whole."""
+        self.own_use |= any(bool(one.get("own_use")) for one in self.members.values())
+        if self.own_use:
+            self.name = own_use_name(self.name)
+            if SENTENCE not in self.warning:
+                self.warning = f"{self.warning} {SENTENCE}"
         return self
 
     def __repr__(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ecgsynth.errors import EcgsynthError
+from ecgsynth.signals.own_use import own_use_name
 from ecgsynth.signals.prior import ContextPrior, Prior
 from ecgsynth.synthesizer.card import Card
 
@@ -24,5 +25,6 @@ def transplant_card(card: Card, prior: Prior, name: str) -> Card:
             f"the rare beats of {card.name} are everybody's already; transplant the model "
             "that it came from."
         )
+    name = own_use_name(name) if card.own_use else name
     changes = {"name": name, "id": "", "prior": prior.everybody().to_json(), "transplanted": True}
     return card.model_copy(update=changes)

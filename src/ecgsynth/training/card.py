@@ -19,14 +19,25 @@ from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import Card
 
 
-def make_card(run: Run, data: Ecg, spec: Spec, scaler: Scaler, prior: Prior, styles: int) -> Card:
+def make_card(
+    run: Run,
+    data: Ecg,
+    spec: Spec,
+    scaler: Scaler,
+    prior: Prior,
+    styles: int,
+    *,
+    own_use: bool = False,
+) -> Card:
     """The card before the first step; the loop adds examples seen and metrics.
 
-    spec: of what the model makes.
+    spec: of what the model makes. own_use: whether it learns from a model that must not be shared.
     """
     dataset = DATASETS.get(run.data.name)
+    private = not dataset.public and not data.synthetic and has_few_people(data)
     return Card(
         name=run.name,
+        own_use=own_use or private,
         run=run.to_dict(),
         spec=spec.to_json(),
         scaler=scaler.to_json(),

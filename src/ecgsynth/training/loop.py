@@ -24,7 +24,7 @@ from ecgsynth.rhythm.prior import RecordPrior
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.fingerprint import fingerprint
 from ecgsynth.signals.prior import ContextPrior, Prior
-from ecgsynth.signals.scaling import Scaler, fit_scaler, measure_hidden
+from ecgsynth.signals.scaling import Scaler, measure_hidden
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training import snapshots
 from ecgsynth.training.card import make_card
@@ -39,6 +39,7 @@ from ecgsynth.training.data.events import known_events
 from ecgsynth.training.data.pairs import Pairs, make_pairs
 from ecgsynth.training.data.still_leads import leave_out_still_leads
 from ecgsynth.training.data.training_set import TrainingSet, load_heldout
+from ecgsynth.training.early_stop import EarlyStop
 from ecgsynth.training.engine import (
     check_bfloat16,
     check_even_shares,
@@ -50,7 +51,7 @@ from ecgsynth.training.engine import (
 from ecgsynth.training.monitoring.monitor import TrainingMonitor, divergence_error
 from ecgsynth.training.monitoring.tracking import Tracker, speed_figures
 from ecgsynth.training.optimisers import rate_factor
-from ecgsynth.training.start import Start, start_weights
+from ecgsynth.training.start import Start, choose_scaler, start_weights
 from ecgsynth.training.stopping import stop_between_steps
 from ecgsynth.training.trainers import Trainer
 
@@ -128,7 +129,10 @@ def train(
     fabric = make_fabric(settings)
 
     # Refuses flat signals before anything is written.
-    scaler = pairs.teacher.scaler if pairs else fit_scaler(settings.scaler, data)
+    scaler = (
+        pairs.teacher.scaler if pairs
+        else choose_scaler(settings, data, folder if resume else None)
+    )  # fmt: skip
     writes = folder is not None and fabric.is_global_zero
     kept = snapshots.open_run_folder(folder, run, resume) if folder and writes else nullcontext()
     with kept, matmul_precision(settings.matmul), stop_with_other_processes():
@@ -186,7 +190,11 @@ def _run_training(
             f"the model {run.model.name} cannot be made: not enough memory; take a smaller model."
         ) from problem
     critic = None if critic is None else critic.to(fabric.device)
-    start = Start() if resume else start_weights(generator, settings.start, family, items.spec)
+    adapt_to = (items, prior, styles) if settings.adapt else None
+    start = (
+        Start() if resume
+        else start_weights(generator, settings.start, family, items.spec, adapt_to)
+    )  # fmt: skip
     check_bfloat16(fabric, settings.precision, generator, critic)
     learner = Trainer(fabric, settings, objective, generator, critic)
     parts, optimisers = learner.parts, learner.optimisers
@@ -200,7 +208,8 @@ def _run_training(
     total = settings.length(len(data))
     per_step = settings.per_step
     steps = math.ceil(total / per_step)
-    card = make_card(run, data, items.spec, scaler, prior, styles)
+    own_use = start.own_use or bool(pairs and pairs.teacher.card.own_use)
+    card = make_card(run, data, items.spec, scaler, prior, styles, own_use=own_use)
     card.doubts = (
         [*data_warnings, *training_set_warnings(run, data)] if fabric.is_global_zero else []
     )
@@ -220,6 +229,14 @@ def _run_training(
         past=fabric.broadcast(tracker.past if tracker else []),
     )  # fmt: skip
     card.alarms = monitor.raised
+    early = EarlyStop(run, data if heldout else None, per_step, state, folder)
+
+    def save_model() -> None:
+        """The model as it stands, with its card."""
+        if folder and tracker:
+            synthesizer.save(folder / snapshots.MODEL)
+            with atomic_write(folder / "card.json") as temporary:
+                temporary.write_text(card.model_dump_json(indent=1))
 
     def snapshot() -> None:
         """Everything needed to go on, and the model as it stands."""
@@ -232,11 +249,9 @@ def _run_training(
                 w.isfinite().all() for part in parts.values() for w in part.state_dict().values()
             ):
                 raise divergence_error(card.examples_seen)
-            decided = monitor.state | {"core_seconds": own_seconds}
+            decided = monitor.state | early.state | {"core_seconds": own_seconds}
             snapshots.save_snapshot(folder, step, run, parts, optimisers, decided, digest)
-            synthesizer.save(folder / snapshots.MODEL)
-            with atomic_write(folder / "card.json") as temporary:
-                temporary.write_text(card.model_dump_json(indent=1))
+            save_model()
             if settings.keep_every and _passed_multiple(step, per_step, settings.keep_every):
                 synthesizer.save(folder / "kept" / f"{step * per_step:09d}.safetensors")
             if settings.sheets:
@@ -256,7 +271,9 @@ def _run_training(
     waiting = ExitStack()
     asked = waiting.enter_context(stop_between_steps(at_once=fabric.world_size == 1))
     try:
-        while step < steps:
+        if early.is_due(step) and step == 0:  # what it begins with may be the best
+            early.look(0, synthesizer, writes=tracker is not None)
+        while step < steps and not early.over:
             between = False
             progress = step / steps
             rate = rate_factor(settings, progress, step * per_step / len(data)) * monitor.rate
@@ -289,6 +306,9 @@ def _run_training(
                 line |= means
                 sums, counted, began = {}, 0, time.perf_counter()
             line = fabric.broadcast(line)  # every process decides alike
+            if early.is_due(step):
+                examples = step * per_step
+                line["health/unseen"] = early.look(examples, synthesizer, tracker is not None)
             begun = monitor.respond(step * per_step, values, line)
             if tracker:
                 tracker.write(step * per_step, line, begun)
@@ -307,13 +327,17 @@ def _run_training(
                 sample(step * per_step // len(data))
             due = [settings.snapshot_every, settings.keep_every or settings.snapshot_every]
             crossed = any(_passed_multiple(step, per_step, every) for every in due)
-            if crossed and step < steps and not monitor.doubtful:
+            if crossed and step < steps and not (monitor.doubtful or early.over):
                 snapshot()
             if stop and step < steps:
                 raise KeyboardInterrupt
         if settings.samples and steps * per_step < len(data):
             sample(1)  # of an epoch that was begun and is the only one
         snapshot()
+        if (best := early.best_weights()) is not None:
+            learner.average.load_state_dict(best)
+            card.metrics["early_stop"] = early.facts
+            save_model()
     except KeyboardInterrupt:
         if between:  # within a step critic and generator do not belong together
             snapshot()

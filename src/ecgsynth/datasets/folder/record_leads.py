@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from ecgsynth.datasets.leads import MAIN, SECOND, choose_leads
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.formats.wfdb.reader import read_outline, read_recording
 from ecgsynth.signals.leads import lead_rows, standard_leads
@@ -62,9 +63,12 @@ def _own_leads(
     if leads is None:
         return own, names, fs
     rows = lead_rows(names, leads)
+    if all(name in (MAIN, SECOND) for name in leads):  # by their place, whatever they are called
+        rows = choose_leads(path.name, names, leads)
     if absent := [name for name, row in zip(leads, rows, strict=True) if row < 0]:
         raise EcgsynthError(
-            f"{path.name} has no lead {', '.join(absent)}; it has {', '.join(names)}."
+            f"{path.name} has no lead {', '.join(absent)}; it has {', '.join(names)}. Rename "
+            f"one that is alike, as in data.rename={{{names[0]}: {absent[0]}}}."
         )
     chosen = tuple(own[row] for row in rows)
     return chosen, tuple(leads), read_outline(path, chosen)[1]
