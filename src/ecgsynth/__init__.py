@@ -25,6 +25,7 @@ _HOME = {
     "SyntheticSampler": "augmentation.sampler",
     "Synthesizer": "synthesizer",
     "augment": "augmentation.arrays",
+    "candidates": "evaluation.candidates",
     "complete": "completion.complete",
     "concatenate": "signals.joining",
     "evaluate": "evaluation.judge",
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from ecgsynth.corpus.make import make_corpus as make_corpus
     from ecgsynth.datasets import load as load
     from ecgsynth.errors import EcgsynthError as EcgsynthError
+    from ecgsynth.evaluation.candidates import candidates as candidates
     from ecgsynth.evaluation.judge import evaluate as evaluate
     from ecgsynth.evaluation.report import Report as Report
     from ecgsynth.formats import read as read

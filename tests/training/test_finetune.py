@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,15 +17,14 @@ from ecgsynth.errors import EcgsynthError
 from ecgsynth.models.layers.condition_weights import STYLE
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.own_use import SENTENCE
-from ecgsynth.signals.spec import Spec
 from ecgsynth.simulator.records import simulate_beats
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training.finetune import finetuning_run
 from ecgsynth.training.loop import train
 
 SHORT = (
-    "training.examples=96", "training.batch=16", "training.critic_first=32", "training.sheets=false",
-    "training.snapshot_every=32", "training.log_every=1", "training.stop_after=0",
+    "training.examples=96", "training.batch=16", "training.critic_first=32",
+    "training.sheets=false", "training.snapshot_every=32", "training.log_every=1", "training.stop_after=0",
     "training.accelerator=cpu",
 )  # fmt: skip
 
@@ -33,6 +33,7 @@ SHORT = (
 def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of six simulated people that has learned next to nothing."""
     data = simulate_beats(160, patients=6, seed=1, beats={"N": 0.5, "V": 0.5})
+    data = data.with_classes(["N", "V"])
     path = tmp_path_factory.mktemp("start") / "start.safetensors"
     train(tiny_run(2), data=data).save(path)
     return path
@@ -92,9 +93,7 @@ def test_one_class_without_normal_beats_is_enough(
 
 
 def test_styles_are_found_from_the_beats_of_each_person(start: Path, tmp_path: Path) -> None:
-    made = es.finetune(
-        start, ward(tmp_path, 6), *SHORT, "training.rate_generator=1e-12"
-    )
+    made = es.finetune(start, ward(tmp_path, 6), *SHORT, "training.rate_generator=1e-12")
     styles = made.weights()[STYLE]
     assert len(styles) == 6 and len({tuple(row.tolist()) for row in styles}) > 1
 
@@ -109,16 +108,25 @@ def test_fewer_than_five_people_are_for_own_use(
     assert (SENTENCE in (tmp_path / "run" / "report.html").read_text()) is marked
 
 
-@pytest.mark.parametrize("name", ["a.npz", "a.csv", "a.parquet", "wfdb/", "a.edf/", "a.dcm/"])
-def test_every_file_of_such_a_model_states_it(start: Path, tmp_path: Path, name: str) -> None:
-    made = es.finetune(start, ward(tmp_path, 2), *SHORT)
-    target = tmp_path / "out" / name
-    target.parent.mkdir()
-    es.write(made.generate(2, "N"), target)
+@pytest.fixture(scope="module")
+def few(start: Path, tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
+    """A model of two people."""
+    return es.finetune(start, ward(tmp_path_factory.mktemp("few"), 2), *SHORT)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.npz", "a.csv", "a.parquet", "wfdb/", "a.edf", "a.dcm", "a.aecg.xml", "a.ecg"]
+)
+def test_every_file_of_such_a_model_states_it(few: Synthesizer, tmp_path: Path, name: str) -> None:
+    target = tmp_path / name
+    es.write(few.generate(1, "N"), target)
     files = [target] if target.is_file() else [f for f in target.rglob("*") if f.is_file()]
-    words = SENTENCE.split(":")[0].encode()
-    content = b" ".join(f.read_bytes() for f in files).replace(b"\n# ", b" ")
-    assert words in content or words in content.replace(b"\n", b" ")
+    content = b" ".join(f.read_bytes() for f in files)
+    if name.endswith(".npz"):
+        with np.load(target) as arrays:
+            content = " ".join(str(arrays[key]) for key in arrays.files).encode()
+    letters = re.sub(rb"[^a-z]", b"", content)  # whatever breaks the lines
+    assert b"mustnotbeshared" in letters
 
 
 def test_the_mark_stays_in_what_is_made_of_such_a_model(start: Path, tmp_path: Path) -> None:
@@ -149,9 +157,7 @@ def test_a_stopped_run_continues_without_its_first_model(start: Path, tmp_path: 
     assert again.card.metrics == whole.card.metrics
 
 
-@pytest.mark.parametrize(
-    ("people", "left_out"), [(1, 0), (6, 0), (12, 2), (24, 2)]
-)
+@pytest.mark.parametrize(("people", "left_out"), [(6, 0), (12, 2)])
 def test_people_are_left_out_where_there_are_enough(
     start: Path, tmp_path: Path, people: int, left_out: int
 ) -> None:
@@ -171,9 +177,9 @@ def changed(ecg: Ecg, **spec: object) -> Ecg:
         (lambda e: changed(e, leads=("V5",)), (), "no lead|makes MLII"),
         (lambda e: replace(e, signal=e.signal * 1000), (), "uV"),
         (lambda e: replace(e, signal=e.signal / 1000), (), "V"),
-        (lambda e: e, ("data.samples=200",), "length of the items"),
+        (lambda e: e, ("data.samples=200",), "the rate of the items"),
         (lambda e: e, ("data.fs=180",), "rate|length"),
-        (lambda e: e, ("data.unit=normalised",), "unit"),
+        (lambda e: changed(e, unit="normalised"), (), "the unit of the items"),
         (lambda e: e, ("data.split=test",), "take a training split"),
         (lambda e: replace(e, patient=np.full(len(e), "100")), (), "models are tested"),
         (lambda e: replace(e, signal=e.signal * np.nan), (), "none of the .* usable"),
@@ -203,7 +209,3 @@ def test_nothing_to_resume_is_stated(tmp_path: Path, start: Path) -> None:
 def test_adapting_needs_a_model() -> None:
     with pytest.raises(EcgsynthError, match="name a model"):
         es.Run.read("mitbih-beats", "training.adapt=true")
-
-
-def test_spec_of_the_simulated_start() -> None:
-    assert isinstance(simulate_beats(2, patients=1).spec, Spec)

@@ -18,6 +18,7 @@ import typer
 from ecgsynth import __version__
 from ecgsynth.cli import (
     augment,
+    candidates,
     classify,
     complete,
     convert,
@@ -71,6 +72,7 @@ app.command(cls=WritesEcg)(complete.complete)
 app.command(cls=WritesEcg)(convert.convert)
 app.command(cls=WritesEcg)(augment.augment)
 app.command()(evaluate.evaluate)
+app.command()(candidates.candidates)
 app.add_typer(classify.app, name="classify")
 app.command()(score.score)
 app.command()(turing.turing)

@@ -73,6 +73,7 @@ class Dataset(Protocol):
     licence, citation: written into every card. public: whether its traces may be drawn.
     people: optional static method, patient -> (age, sex): see `ecgsynth.datasets.demographics`.
     facts: optional static method, settings -> what a card states besides (JSON).
+    statements: optional static method, () -> all that may be set as `classes`.
     """
 
     Settings: type[Settings]

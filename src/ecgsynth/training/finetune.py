@@ -137,6 +137,11 @@ def finetuning_run(model: str | Path, overrides: Sequence[str] = ()) -> Run:
             put(content, key, value)
     if "training.epochs" in dict(chosen):
         content["training"].pop("examples")
+    if content["data"]["name"] == OWN and "path" not in content["data"]:
+        raise EcgsynthError(
+            "data.path is missing: name the folder or file of your recordings, as in "
+            "data.path=records/."
+        )
     run = Run.from_dict(content)
     check_recordings(run, start)
     if run.data.name == OWN and not {"data.seed", "data.validation"} & dict(chosen).keys():
@@ -202,11 +207,6 @@ def check_recordings(run: Run, start: Synthesizer) -> Ecg:
         raise EcgsynthError(
             f"data.split={run.data.split} holds people on whom models are tested; take a training "
             "split, as in data.split=train."
-        )
-    if run.data.name == OWN and "path" not in run.data.settings:
-        raise EcgsynthError(
-            "data.path is missing: name the folder or file of your recordings, as in "
-            "data.path=records/."
         )
     with collect_warnings():
         data = load(run.data.name, run.data.split, **run.data.settings)

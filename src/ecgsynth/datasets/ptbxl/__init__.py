@@ -94,6 +94,11 @@ class PtbXl:
             )
 
     @staticmethod
+    def statements() -> tuple[str, ...]:
+        """All that a record may state: superclasses and statements."""
+        return tuple(vocabulary().names)
+
+    @staticmethod
     def load(split: str, settings: Settings) -> Ecg:
         """Records of a split in mV; what was parsed is cached as memory-mapped arrays."""
         folder, words = files.find_database(), vocabulary()
