@@ -24,8 +24,8 @@ from ecgsynth.training.loop import train
 
 SHORT = (
     "training.examples=96", "training.batch=16", "training.critic_first=32",
-    "training.sheets=false", "training.snapshot_every=32", "training.log_every=1", "training.stop_after=0",
-    "training.accelerator=cpu",
+    "training.sheets=false", "training.snapshot_every=32", "training.log_every=1",
+    "training.stop_after=0", "training.accelerator=cpu",
 )  # fmt: skip
 
 

@@ -161,17 +161,17 @@ def check_split(name: str) -> str:
     return name
 
 
-def _candidate(name: str, people: int, records: int, found: Any, limit: float) -> Candidate:
-    """The verdict on one statement. found: estimate of its AUROC; None where it has none."""
+def _candidate(name: str, people: int, records: int, estimate: Any, limit: float) -> Candidate:
+    """The verdict on one statement. estimate: of its AUROC; None where it has none."""
     verdict: Verdict
-    if found is None:
+    if estimate is None:
         few = people < PEOPLE
         why = f"{people} of the {PEOPLE} people who are needed" if few else "all items have it"
         verdict = "too few people" if few else "uncertain"
         return Candidate(name, people, records, None, None, None, verdict, why)
     value, low, high = (
         None if one is None or not np.isfinite(one) else round(float(one), 4)
-        for one in (found.value, found.low, found.high)
+        for one in (estimate.value, estimate.low, estimate.high)
     )
     if low is not None and low >= limit:
         verdict, why = "can be made", f"its AUROC is {low:.2f} or more"
