@@ -17,7 +17,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import delineator_tables, people_tables, record_steps, recording_tables
+from benchmarks import (
+    delineator_tables,
+    finetune_tables,
+    people_tables,
+    record_steps,
+    recording_tables,
+)
 from benchmarks.claims import estimate, number
 from benchmarks.classifier import rendering
 from benchmarks.complete_table import completed
@@ -299,6 +305,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], Table | None]]] = {
     "complete": ("complete.json", completed),
     "record-steps": ("record-steps.json", record_steps.rendered),
     "synthetic-people": ("synthetic-people.json", people_tables.costs),
+    "finetuning": ("finetune.json", finetune_tables.curve),
     "people-curve": ("people.json", people_tables.curve),
     "classifier-ds2": ("classifier.json", rendering.ds2),
     "classifier-people": ("classifier.json", rendering.people),

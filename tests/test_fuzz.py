@@ -6,6 +6,7 @@ import logging
 import re
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,9 @@ def calls(tiny: Synthesizer, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     learned = simulate_beats(40, patients=2, seed=1, beats=dict.fromkeys("NSVF", 0.25))
     alone = tiny_synthesizer(learned.with_classes(["S"]))
     es.write(few, folder / "few.npz")
+    es.write(replace(learned, source="ward"), folder / "ward.npz")
+    tiny.save(folder / "tiny.safetensors")
+    shortened = ("training.examples=16", "training.batch=16", "training.stop_after=0")
     write_rhythm(es.make_rhythm("sinus 5 s"), folder / "few.atr")
     part = {"rhythm": "sinus 1 s", "count": 1, "leads": 1, "fs": 100.0}
     corpus = CorpusPlan.from_dict({"parts": {"r": part}})
@@ -192,6 +196,14 @@ def calls(tiny: Synthesizer, tmp_path_factory: pytest.TempPathFactory) -> dict[s
         }),
         "train": (es.train, {
             "run": run, "to": None, "data": learned, "resume": False, "report": None,
+        }),
+        "finetune": (
+            lambda model, override, **words: es.finetune(model, override, *shortened, **words),
+            {"model": folder / "tiny.safetensors", "override": f"data.path={folder / 'ward.npz'}",
+             "to": None, "resume": False, "report": None, "evaluate": False},
+        ),
+        "candidates": (es.candidates, {
+            "data": learned, "folds": 2, "steps": 1, "limit": 0.8, "seed": 0,
         }),
         "evaluate": (es.evaluate, {
             "synthetic": few, "against": None, "new_patients": None, "full": False, "seed": 0,

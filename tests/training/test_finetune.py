@@ -115,7 +115,8 @@ def few(start: Path, tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
 
 
 @pytest.mark.parametrize(
-    "name", ["a.npz", "a.csv", "a.parquet", "wfdb/", "a.edf", "a.dcm", "a.aecg.xml", "a.ecg"]
+    "name",
+    ["a.npz", "a.csv", "a.parquet", "wfdb/", "a.edf", "a.dcm", "a.aecg.xml", "a.muse.xml", "a.ecg"],
 )
 def test_every_file_of_such_a_model_states_it(few: Synthesizer, tmp_path: Path, name: str) -> None:
     target = tmp_path / name
