@@ -46,16 +46,19 @@ class LabelSets:
     def fit(
         cls, classes: tuple[str, ...], label: NDArray, person: NDArray[np.int64], seed: int = 0
     ) -> LabelSets:
-        """Measure a training set; label: [item, class]; person: [item]."""
+        """Measure a training set; label: [item, class]; person: [item].
+
+        Of a set of fewer than PEOPLE people in all, whose model is for their own use, all count.
+        """
         label = np.asarray(label) > 0
         people = count_people(label, person)
-        allowed = people >= PEOPLE
+        allowed = people >= (PEOPLE if len(np.unique(person)) >= PEOPLE else 1)
         alone = label.T.astype(int) @ ~label == 0
         implied = alone & allowed & np.diag(allowed)[:, None]
         drawn = _draw_sets(np.random.default_rng(seed), label, allowed)
         drawn = _with_implied(drawn, implied, allowed)
         sets, count = np.unique(drawn, axis=0, return_counts=True)
-        rounded = np.where(allowed, 5 * (people // 5), 0)
+        rounded = np.where(allowed, np.maximum(5 * (people // 5), 1), 0)
         return cls(classes, rounded, implied, sets, count / count.sum())
 
     def ask(self, name: str) -> tuple[int, ...]:
