@@ -162,7 +162,7 @@ def check_split(name: str) -> str:
 
 
 def _candidate(name: str, people: int, records: int, estimate: Any, limit: float) -> Candidate:
-    """The verdict on one statement. estimate: of its AUROC; None where it has none."""
+    """The verdict on one statement. estimate: estimate of its AUROC; None where it has none."""
     verdict: Verdict
     if estimate is None:
         few = people < PEOPLE

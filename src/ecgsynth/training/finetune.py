@@ -262,8 +262,7 @@ def _with_people_left_out(run: Run) -> Run:
     """The run with some people left out of the training where there are enough: as their share and
     the first seed of the split by which it is so many."""
     with collect_warnings():
-        patient = load(OWN, "all", **run.data.settings).patient
-    people = [] if patient is None else np.unique(patient).tolist()
+        people = np.unique(load(OWN, "all", **run.data.settings).patient).tolist()
     count = max(2, round(LEFT_OUT * len(people))) if len(people) >= LEAVE_OUT_FROM else 0
     if not count or len(people) - count < PEOPLE:
         return run
@@ -271,7 +270,7 @@ def _with_people_left_out(run: Run) -> Run:
 
     def left_out(seed: int) -> int:
         splits = (split_of_person(one, seed, share, 0.0) for one in people)
-        return sum(one == "validation" for one in splits)
+        return sum(split == "validation" for split in splits)
 
     seed = next((seed for seed in range(1000) if left_out(seed) == count), 0)
     content = run.to_dict()
