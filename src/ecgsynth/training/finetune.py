@@ -262,7 +262,8 @@ def _with_people_left_out(run: Run) -> Run:
     """The run with some people left out of the training where there are enough: as their share and
     the first seed of the split by which it is so many."""
     with collect_warnings():
-        people = np.unique(load(OWN, "all", **run.data.settings).patient).tolist()
+        patient = load(OWN, "all", **run.data.settings).patient
+    people = [] if patient is None else np.unique(patient).tolist()
     count = max(2, round(LEFT_OUT * len(people))) if len(people) >= LEAVE_OUT_FROM else 0
     if not count or len(people) - count < PEOPLE:
         return run
