@@ -218,7 +218,10 @@ def test_leads_are_those_of_most_records_and_others_are_left_out_intact(record, 
     assert ecg.spec.leads == ("II", "V1") and set(ecg.record) == {"b", "c", "d"}
     found = Folder.check(make_settings(Folder.Settings, {"path": folder}, "folder"))
     assert not found.damaged
-    assert found.left_out == {"a": "a has no lead II, V1; it has V5."}
+    assert found.left_out == {
+        "a": "a has no lead II, V1; it has V5. Rename one that is alike, as in "
+        "data.rename={V5: II}."
+    }
     assert set(everything(folder, leads=["V5"]).record) == {"a"}
 
 

@@ -339,7 +339,7 @@ def texts(file: Path) -> str:
 NAMED = {
     ("demo.py", "wfdb"), ("demo.py", "npz"),  # it shows two formats
     ("data.py", "npz"),  # `data build` makes what NumPy reads
-    ("ecgs.py", "wfdb"), ("train.py", "npz"),  # examples
+    ("ecgs.py", "wfdb"), ("train.py", "npz"), ("finetune.py", "npz"),  # examples
     ("classify_run.py", "wfdb"), ("classify_run.py", ".csv"),  # a table and an annotation file
     ("rhythm.py", "wfdb"), ("rhythm.py", ".csv"), ("score.py", "wfdb"), ("score.py", ".csv"),
     ("complete.py", "wfdb"),  # records and annotations of it

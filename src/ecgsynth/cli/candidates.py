@@ -23,7 +23,7 @@ def candidates(
     to: Annotated[Path | None, typer.Option("--to", help="JSON file of the table.")] = None,
     force: Force = False,
 ) -> None:
-    """Rank the statements of a set by whether a generator can learn them.
+    """Rank statements by whether a generator can learn them.
 
     Example: ecgsynth candidates ptbxl:train --to candidates.json
 

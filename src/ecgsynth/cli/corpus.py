@@ -28,8 +28,7 @@ class _Corpus(TyperGroup):
 
 app = typer.Typer(
     cls=_Corpus,
-    help="Make a corpus by a plan, as shards that do not depend on each other.\n\n"
-    "PLAN alone is `corpus make PLAN`.",
+    help="Make a corpus by a plan, shard by shard.\n\nPLAN alone is `corpus make PLAN`.",
     epilog="Example: ecgsynth corpus corpus-small --to corpora/small/",
     no_args_is_help=True,
 )

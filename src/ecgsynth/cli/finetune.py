@@ -23,11 +23,11 @@ def finetune(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the recordings, show the recipe.")
     ] = False,
-    report: Annotated[
-        bool, typer.Option("--report/--no-report", help="Judge the model at the end.")
+    judged: Annotated[
+        bool, typer.Option("--judge/--no-judge", help="Judge the model at the end.")
     ] = True,
 ) -> None:  # fmt: skip
-    """Continue a model's training on own recordings, of 1 to 500 people.
+    """Continue a model's training on own recordings.
 
     Example: ecgsynth finetune mitbih-beats data.path=records/ --to runs/ward
 
@@ -54,7 +54,7 @@ def finetune(
     typer.echo(f"model: {folder / 'model.safetensors'}")
     if made.card.own_use:
         typer.echo(SENTENCE)
-    if report and (found := judge(made, folder)) is not None:
+    if judged and (found := judge(made, folder)) is not None:
         show_privacy(found)
         typer.echo(f"report: {folder / 'report.html'}")
     typer.echo(f"try:   ecgsynth generate {folder} --count 100 --to {folder}/items.npz")
