@@ -143,14 +143,14 @@ def test_training_that_is_killed_ten_times_ends_like_one_that_never_was(
         process = start(tmp_path, "train", recipe, "--to", folder, *["--resume"] * begun)
         if attempt % 3:  # every third one dies while it starts
             wait_for(process, lambda before=before: changed(log) > before)
+        if attempt == KILLS - 1:  # on a busy machine none of them may have come so far
+            wait_for(process, (folder / "resume.safetensors").exists)
         time.sleep(chance.uniform(0, 0.6))
         process.kill()
         process.join()
         killed += process.exitcode == -9
         check_run_folder(folder)
     assert killed == KILLS
-    begun = (folder / "resume.safetensors").exists()
-    assert begun, "the training never came to a first snapshot"
     assert ended_well(start(tmp_path, "train", recipe, rare, "--to", folder, "--resume"))
     check_run_folder(folder)
     whole, ours = (
