@@ -74,14 +74,14 @@ def test_training_sets_hold_what_their_row_says(beats: Ecg) -> None:
     assert counts[FEW_REAL, CEILING] == {"N": 200, "F": 30}
 
 
-def test_the_classifier_learns_to_tell_two_kinds_of_beat(beats: Ecg) -> None:
+def test_the_classifier_learns_to_separate_two_kinds_of_beat(beats: Ecg) -> None:
     from claims_biosgan import answers
 
     qrs = beats.signal[..., 64:128]
     upside_down = np.where(beats.labels_id[:, None, None] == 1, -qrs, qrs)
-    told = replace(beats, signal=upside_down, spec=replace(beats.spec, samples=64, r_sample=32))
-    said = answers(told[:400], told[400:], seed=0, steps=50)
-    assert (said.argmax(1) == told[400:].labels_id).mean() > 0.95
+    turned = replace(beats, signal=upside_down, spec=replace(beats.spec, samples=64, r_sample=32))
+    predicted = answers(turned[:400], turned[400:], seed=0, steps=50)
+    assert (predicted.argmax(1) == turned[400:].labels_id).mean() > 0.95
 
 
 def test_the_published_prd_is_a_tenth_of_the_right_one() -> None:

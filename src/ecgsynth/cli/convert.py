@@ -32,7 +32,7 @@ def convert(
 
     A folder: ecgsynth convert records/ --to records.edf/ --dry-run
     """
-    from ecgsynth.formats.convert import MANIFEST
+    from ecgsynth.formats.conversion import MANIFEST
     from ecgsynth.formats.convert import convert as convert_files
 
     check_targets(to, force=force)

@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import astuple, dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-import numpy as np
 
 from ecgsynth.arguments import check_path
 from ecgsynth.errors import EcgsynthError
 from ecgsynth.files import atomic_write, describe_read_errors
 from ecgsynth.formats import check_target, contract, format_for, naming, open_record, stream
 from ecgsynth.formats import read as read_set
-from ecgsynth.formats.cells import column_names, guarded
-from ecgsynth.formats.codes import STATEMENTS
+from ecgsynth.formats.cells import column_names
 from ecgsynth.formats.contract import Format
-from ecgsynth.formats.digitise import AUGMENTED
+from ecgsynth.formats.conversion import MANIFEST, Conversion, Row, write_manifest
 from ecgsynth.formats.folders import INDEX, older_files
+from ecgsynth.formats.one_set import as_part_of
 from ecgsynth.formats.recording_pieces import pieces_of
-from ecgsynth.formats.statements import with_classes_of
 from ecgsynth.formats.wfdb.folder import record_names
 from ecgsynth.progress import recordings
-from ecgsynth.signals.columns import start_of
 from ecgsynth.signals.ecg import Ecg
 from ecgsynth.signals.leads import rename_leads, standard_leads
-from ecgsynth.signals.marks import Marks
 
 log = logging.getLogger("ecgsynth")
 
 LONG = 5_000_000
 """Samples of a recording, in all leads, from which it is converted piece by piece."""
-
-MANIFEST = "manifest.csv"
-"""In the folder that files are converted to: a row a recording."""
 
 Rename = Mapping[str, str] | None
 
@@ -51,63 +42,6 @@ class Reading:
     rename: Rename = None
     fs: float | None = None
     unit: str | None = None
-
-
-@dataclass
-class Row:
-    """What became of an item, for the manifest.
-
-    source: its file. file: what was written. rounds: whether amplitudes are rounded. lost: what
-    the format does not keep, of `contract.KEEPABLE`. problem: why it was not converted.
-    """
-
-    source: str
-    file: str = ""
-    leads: str = ""
-    fs: float = 0.0
-    seconds: float = 0.0
-    annotations: int = 0
-    start: str = ""
-    synthetic: bool = False
-    rounds: bool = False
-    lost: tuple[str, ...] = ()
-    problem: str = ""
-
-    def describe(self, ecg: Ecg, kind: type[Format]) -> None:
-        """Fill in what the items are, and what the format loses of them."""
-        spec, start = ecg.spec, start_of(ecg)
-        self.leads, self.fs, self.seconds = " ".join(spec.leads), spec.fs, spec.seconds
-        self.annotations = 0 if ecg.marks is None else len(ecg.marks)
-        self.start = start.isoformat() if start else ""
-        self.synthetic = ecg.synthetic
-        self.lost = tuple(contract.lost(kind, ecg))
-        if kind.step_mv:
-            halves = np.array([2 if lead in AUGMENTED and kind.bits else 1 for lead in spec.leads])
-            steps = ecg.signal.astype(np.float64) * halves[:, None] / kind.step_mv
-            self.rounds = bool((np.abs(steps - np.round(steps)) > 0.01).any())
-
-
-@dataclass
-class Conversion:
-    """What was converted, or would be: a row a recording or set, in the order of the sources."""
-
-    target: str
-    kind: type[Format]
-    rows: list[Row] = field(default_factory=list)
-
-    @property
-    def done(self) -> list[Row]:
-        """The rows of what could be converted."""
-        return [row for row in self.rows if not row.problem]
-
-    def losses(self) -> Iterator[str]:
-        """A sentence for each kind of loss."""
-        if any(row.rounds for row in self.done):
-            step_uv = 1000 * (self.kind.step_mv or 0)
-            yield f"{self.target} has amplitudes in whole steps of {step_uv:g} uV."
-        lost = {name for row in self.done for name in row.lost}
-        names = [name for name in contract.KEEPABLE if name in lost]
-        yield from contract.loss_sentences(names, self.target)
 
 
 def convert(
@@ -142,7 +76,7 @@ def convert(
         _write_files(sources, conversion, asked, dry_run)
     else:
         _write_set(sources, conversion, asked, dry_run)
-    _check_done(conversion)
+    conversion.check_done()
     return conversion
 
 
@@ -188,7 +122,7 @@ def _write_files(
             folder.mkdir()
         for name, file in recordings(zip(plain, sources.values(), strict=True), len(sources)):
             conversion.rows += _convert_source(file, name, kind, folder, asked, dry_run)
-        _check_done(conversion)
+        conversion.check_done()
         if not dry_run:
             made = {row.synthetic for row in conversion.done}
             whose = {True: "SYNTHETIC ECG", False: "ECG, some of it SYNTHETIC"}[all(made)]
@@ -198,19 +132,7 @@ def _write_files(
                 "format": kind.title, "files": [row.file for row in conversion.done],
             }  # fmt: skip
             (folder / INDEX).write_text(json.dumps(index) + "\n", encoding="utf-8")
-            _write_manifest(conversion.rows, folder / MANIFEST)
-
-
-def _check_done(conversion: Conversion) -> None:
-    """Check that anything could be converted.
-
-    Raises
-    ------
-    EcgsynthError: nothing could.
-    """
-    if not conversion.done:
-        reason = next((row.problem for row in conversion.rows), "it holds no recording.")
-        raise EcgsynthError(f"nothing was converted to {conversion.target}: {reason}")
+            write_manifest(conversion.rows, folder / MANIFEST)
 
 
 def _convert_source(
@@ -310,7 +232,7 @@ def _write_set(
         with naming(target):
             kind.write(_chained(first, chunks), target)
         if kind.container == "folder" and len(sources) > 1:
-            _write_manifest(conversion.rows, target / MANIFEST)
+            write_manifest(conversion.rows, target / MANIFEST)
 
 
 def _chained(first: Ecg, rest: Iterable[Ecg]) -> Iterator[Ecg]:
@@ -319,12 +241,11 @@ def _chained(first: Ecg, rest: Iterable[Ecg]) -> Iterator[Ecg]:
 
 
 def _alike(sources: Mapping[str, Path], conversion: Conversion, asked: Reading) -> Iterator[Ecg]:
-    """The sets of all files as parts of one: with the columns, the contexts and the source of the
-    first.
+    """The sets of all files as parts of one.
 
     Raises
     ------
-    EcgsynthError: they differ in leads, rate or length, or some are synthetic and others not.
+    EcgsynthError: as of `as_part_of`.
     """
     kind, first, count = conversion.kind, None, 0
     for file in recordings(sources.values(), len(sources)):
@@ -342,64 +263,6 @@ def _alike(sources: Mapping[str, Path], conversion: Conversion, asked: Reading) 
         if first is None:
             first = ecg
             kind.check(ecg)
-        ecg = _like(first, ecg, file)
+        ecg = as_part_of(first, ecg, file)
         row.describe(ecg, kind)
         yield stream.without(ecg, row.lost)
-
-
-def _like(first: Ecg, ecg: Ecg, file: Path) -> Ecg:
-    """A set as a part of what the first one begins."""
-    if ecg is first:
-        return ecg
-    ecg = with_classes_of(first.spec, ecg)
-    if ecg.spec.classes == tuple(STATEMENTS) and not first.spec.classes:
-        log.warning("%s: its statements are left out, as the first file has none.", file)
-        ecg = stream.without(ecg, ["label"])
-    for what in ("leads", "fs", "samples", "unit", "classes"):
-        one, other = getattr(first.spec, what), getattr(ecg.spec, what)
-        if one != other:
-            raise EcgsynthError(
-                f"{file} differs from the files before it in {what} ({_in_words(other)} against "
-                f"{_in_words(one)}), so they are no set; name a folder of a format of one record a "
-                f"file ({contract.titles(lambda kind: kind.one_record)})."
-            )
-    if first.synthetic != ecg.synthetic:
-        raise EcgsynthError(
-            f"{file} is {'' if ecg.synthetic else 'not '}synthetic, as the files before it are "
-            f"{'not' if ecg.synthetic else ''}; convert them to sets of their own."
-        )
-    assert ecg.context is not None
-    names, count = ecg.spec.context, len(ecg)
-    columns = [
-        ecg.context[:, names.index(name)] if name in names else np.full(count, np.nan)
-        for name in first.spec.context
-    ]
-    none = np.zeros(0, np.int64)
-    usual: dict[str, Any] = {
-        "patient": np.full(count, ""), "record": np.full(count, ""), "start": np.full(count, ""),
-        "onset_s": np.full(count, np.nan), "valid": np.full(count, ecg.spec.samples),
-        "marks": Marks(none, none.astype(np.int16), none, none.astype(np.str_)),
-        "synthetic_mask": np.full(ecg.signal.shape, ecg.synthetic),
-    }  # fmt: skip
-    absent = {
-        name: value for name, value in usual.items()
-        if getattr(first, name) is not None and getattr(ecg, name) is None
-    }  # fmt: skip
-    context = np.array(columns, np.float32).reshape(len(columns), count).T
-    spec = replace(ecg.spec, context=first.spec.context, band=first.spec.band)
-    spec = replace(spec, r_sample=first.spec.r_sample)
-    return replace(ecg, spec=spec, context=context, source=first.source, **absent)
-
-
-def _in_words(value: Any) -> str:
-    return ", ".join(value) or "none" if isinstance(value, tuple) else str(value)
-
-
-def _write_manifest(rows: list[Row], place: Path) -> None:
-    """A row for each recording, with what it lost or why it was left out."""
-    with atomic_write(place) as temporary, open(temporary, "w", newline="", encoding="utf-8") as f:
-        table = csv.writer(f)
-        table.writerow([one.name for one in fields(Row)])
-        for row in rows:
-            values = ["; ".join(v) if isinstance(v, tuple) else v for v in astuple(row)]
-            table.writerow([guarded(v) if isinstance(v, str) else v for v in values])
