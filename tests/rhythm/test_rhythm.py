@@ -164,6 +164,20 @@ def fitted() -> LabelSets:
     return LabelSets.fit(CLASSES, *labelled())
 
 
+@pytest.mark.parametrize("people", [1, 4, 5])
+def test_labels_of_few_people_are_asked_for_in_models_for_own_use_alone(people: int) -> None:
+    label = np.tile([True, False], (people, 1))
+    for own_use in (False, True):
+        sets = LabelSets.fit(("NORM", "MI"), label, np.arange(people), own_use=own_use)
+        if own_use or people == 5:
+            assert sets.ask("NORM") == (0,)
+        else:
+            with pytest.raises(EcgsynthError, match="fewer than 5"):
+                sets.ask("NORM")
+        with pytest.raises(EcgsynthError, match="fewer than 5"):
+            sets.ask("MI")
+
+
 def test_labels_and_pairs_come_as_often_as_they_occur() -> None:
     label, _ = labelled()
     sets = fitted()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ecgsynth.cli.options import Overrides, complete_model
+
+if TYPE_CHECKING:
+    from ecgsynth.evaluation.report import Report
 
 
 def finetune(
@@ -60,13 +63,14 @@ def finetune(
     typer.echo(f"try:   ecgsynth generate {folder} --count 100 --to {folder}/items.npz")
 
 
-def show_privacy(report) -> None:  # type: ignore[no-untyped-def]
+def show_privacy(report: Report) -> None:
     """The figures of privacy, then those of everything else, a table each."""
     from dataclasses import replace
 
     from ecgsynth.cli.evaluate import show_rows
+    from ecgsynth.training.finetune_report import FIRST
 
     for private in (True, False):
-        rows = [row for row in report.rows if (row.question == "privacy") == private]
+        rows = [row for row in report.rows if (row.question == FIRST) == private]
         if rows:
-            show_rows(replace(report, rows=rows), "privacy: " if private else "")
+            show_rows(replace(report, rows=rows), f"{FIRST}: " if private else "")

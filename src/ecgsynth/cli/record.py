@@ -18,22 +18,59 @@ if TYPE_CHECKING:
 
 SIMULATOR = "simulator"
 
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        help="What draws the beats: simulator, or a model of recordings.",
+        autocompletion=complete_model,
+    ),
+]
+Leads = Annotated[
+    list[str] | None,
+    typer.Option("--leads", metavar="NAMES", help="1, 2 or 12, or names, as in I,II,V5 [2]."),
+]
+Rate = Annotated[float, typer.Option("--fs", help="Samples a second.")]
+Noise = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--noise", metavar="NAMES", help="wander, muscle, electrode, mains; of NSTDB bw, ma, em."
+    ),
+]
+Snr = Annotated[
+    str, typer.Option("--snr", help="dB, as in 12, 'stress 12' or '24 dB 2 min; clean 2 min'.")
+]
+Like = Annotated[
+    str,
+    typer.Option(
+        "--like",
+        metavar="FILE",
+        help="With a model: a recording of the person in whose manner it is made.",
+    ),
+]
+OfPerson = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label", metavar="NAMES", help="With a model: labels of the person, as in CRBBB."
+    ),
+]
+Context = Annotated[
+    list[str] | None,
+    typer.Option("--context", metavar="NAME=VALUE", help="With a model: age, sex and others."),
+]
+
 
 def record(
     text: Annotated[str, typer.Argument(metavar="RHYTHM", help="As of `ecgsynth rhythm`: 'sinus 60 "
                                         "s; af 30 s'.")] = "",
-    model: Annotated[str, typer.Option("--model", help="What draws the beats: simulator, or a "
-                     "model of recordings.", autocompletion=complete_model)] = SIMULATOR,
+    model: Model = SIMULATOR,
     hours: Hours = None,
-    leads: Annotated[list[str] | None, typer.Option("--leads", metavar="NAMES", help="1, 2 or 12, "
-                     "or names, as in I,II,V5 [2].")] = None,
-    fs: Annotated[float, typer.Option("--fs", help="Samples a second.")] = 250.0,
+    leads: Leads = None,
+    fs: Rate = 250.0,
     waves: Annotated[bool, typer.Option("--waves/--no-waves", help="Mark P, QRS and T, too.")]
     = True,
-    noise: Annotated[list[str] | None, typer.Option("--noise", metavar="NAMES", help="wander, "
-                     "muscle, electrode, mains; of NSTDB bw, ma, em.")] = None,
-    snr: Annotated[str, typer.Option("--snr", help="dB, as in 12, 'stress 12' or '24 dB 2 min; "
-                                     "clean 2 min'.")] = "",
+    noise: Noise = None,
+    snr: Snr = "",
     lead_off: Annotated[float, typer.Option("--lead-off", help="Times an hour that a lead comes "
                                             "off.")] = 0.0,
     range_mv: Annotated[float | None, typer.Option("--range-mv", help="Where the signal "
@@ -41,12 +78,9 @@ def record(
     step_mv: Annotated[float | None, typer.Option("--step-mv", help="Of the converter.")] = None,
     clean: Annotated[str, typer.Option("--clean", help="The same without noise: a {formats}.")]
     = "",
-    like: Annotated[str, typer.Option("--like", metavar="FILE", help="With a model: a recording of "
-                    "the person in whose manner it is made.")] = "",
-    label: Annotated[list[str] | None, typer.Option("--label", metavar="NAMES", help="With a "
-                     "model: labels of the person, as in CRBBB.")] = None,
-    context: Annotated[list[str] | None, typer.Option("--context", metavar="NAME=VALUE",
-                       help="With a model: age, sex and others.")] = None,
+    like: Like = "",
+    label: OfPerson = None,
+    context: Context = None,
     seed: Seed = 0,
     replay: Replay = None,
     to: Annotated[str, typer.Option("--to", help="A {formats}.")] = "recording/",

@@ -11,8 +11,19 @@ from typing import Annotated
 
 import typer
 
-from ecgsynth.cli.options import Seed, complete_model, names_of
-from ecgsynth.cli.record import leads_of
+from ecgsynth.cli.options import Seed, names_of
+from ecgsynth.cli.record import (
+    SIMULATOR,
+    Context,
+    Leads,
+    Like,
+    Model,
+    Noise,
+    OfPerson,
+    Rate,
+    Snr,
+    leads_of,
+)
 from ecgsynth.cli.rhythm import Hours, Replay, rhythm_of
 
 FASTEST = "max"
@@ -21,24 +32,18 @@ FASTEST = "max"
 def stream(
     text: Annotated[str, typer.Argument(metavar="RHYTHM", help="As of `ecgsynth rhythm`; it comes "
                                         "again and again.")] = "",
-    model: Annotated[str, typer.Option("--model", help="What draws the beats: simulator, or a "
-                     "model of recordings.", autocompletion=complete_model)] = "simulator",
+    model: Model = SIMULATOR,
     hours: Hours = None,
     speed: Annotated[str, typer.Option("--speed", help="1 is real time; 10 is ten times as fast, "
                                        "max as fast as it goes.")] = "1",
     piece: Annotated[float, typer.Option("--piece", help="Seconds of a line.")] = 0.2,
-    leads: Annotated[list[str] | None, typer.Option("--leads", metavar="NAMES", help="1, 2 or 12, "
-                     "or names, as in I,II,V5 [2].")] = None,
-    fs: Annotated[float, typer.Option("--fs", help="Samples a second.")] = 250.0,
-    noise: Annotated[list[str] | None, typer.Option("--noise", metavar="NAMES", help="wander, "
-                     "muscle, electrode, mains; of NSTDB bw, ma, em.")] = None,
-    snr: Annotated[str, typer.Option("--snr", help="dB, as in 12 or 'stress 12'.")] = "",
-    like: Annotated[str, typer.Option("--like", metavar="FILE", help="With a model: a recording of "
-                    "the person in whose manner it is made.")] = "",
-    label: Annotated[list[str] | None, typer.Option("--label", metavar="NAMES", help="With a "
-                     "model: labels of the person, as in CRBBB.")] = None,
-    context: Annotated[list[str] | None, typer.Option("--context", metavar="NAME=VALUE",
-                       help="With a model: age, sex and others.")] = None,
+    leads: Leads = None,
+    fs: Rate = 250.0,
+    noise: Noise = None,
+    snr: Snr = "",
+    like: Like = "",
+    label: OfPerson = None,
+    context: Context = None,
     seed: Seed = 0,
     replay: Replay = None,
 ) -> None:  # fmt: skip

@@ -44,15 +44,17 @@ class LabelSets:
 
     @classmethod
     def fit(
-        cls, classes: tuple[str, ...], label: NDArray, person: NDArray[np.int64], seed: int = 0
-    ) -> LabelSets:
+        cls, classes: tuple[str, ...], label: NDArray, person: NDArray[np.int64], seed: int = 0, *,
+        own_use: bool = False,
+    ) -> LabelSets:  # fmt: skip
         """Measure a training set; label: [item, class]; person: [item].
 
-        Of a set of fewer than PEOPLE people in all, whose model is for their own use, all count.
+        own_use: of a set of fewer than PEOPLE people, whose model is for their own use; labels and
+        pairs of each of them count.
         """
         label = np.asarray(label) > 0
         people = count_people(label, person)
-        allowed = people >= (PEOPLE if len(np.unique(person)) >= PEOPLE else 1)
+        allowed = people >= (1 if own_use else PEOPLE)
         alone = label.T.astype(int) @ ~label == 0
         implied = alone & allowed & np.diag(allowed)[:, None]
         drawn = _draw_sets(np.random.default_rng(seed), label, allowed)

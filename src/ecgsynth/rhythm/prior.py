@@ -118,11 +118,11 @@ class RecordPrior:
         return (*self.spec.context, *PARAMETERS)
 
     @classmethod
-    def fit(cls, ecg: Ecg, events: Events) -> RecordPrior:
-        """Measure the prior of a training set; events: of its records."""
+    def fit(cls, ecg: Ecg, events: Events, *, own_use: bool = False) -> RecordPrior:
+        """Measure the prior of a training set; events: of its records. own_use: see `LabelSets`."""
         person, spec = people_of(ecg), ecg.spec
         label, context = np.asarray(ecg.label) > 0, np.asarray(ecg.context, np.float64)
-        labels = LabelSets.fit(spec.classes, label, person)
+        labels = LabelSets.fit(spec.classes, label, person, own_use=own_use)
         measured = measure_rhythms(events)
         if not np.isfinite(measured[:, 0]).any():
             raise EcgsynthError(

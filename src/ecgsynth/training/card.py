@@ -19,6 +19,12 @@ from ecgsynth.signals.spec import Spec
 from ecgsynth.synthesizer import Card
 
 
+def is_of_few(run: Run, data: Ecg) -> bool:
+    """Whether a model of this set is for own use alone: of fewer than five people, not public."""
+    public = DATASETS.get(run.data.name).public
+    return not public and not data.synthetic and has_few_people(data)
+
+
 def make_card(
     run: Run,
     data: Ecg,
@@ -31,13 +37,12 @@ def make_card(
 ) -> Card:
     """The card before the first step; the loop adds examples seen and metrics.
 
-    spec: of what the model makes. own_use: whether it learns from a model that must not be shared.
+    spec: of what the model makes. own_use: whether the model must not be shared.
     """
     dataset = DATASETS.get(run.data.name)
-    private = not dataset.public and not data.synthetic and has_few_people(data)
     return Card(
         name=run.name,
-        own_use=own_use or private,
+        own_use=own_use,
         run=run.to_dict(),
         spec=spec.to_json(),
         scaler=scaler.to_json(),

@@ -27,7 +27,7 @@ from ecgsynth.signals.prior import ContextPrior, Prior
 from ecgsynth.signals.scaling import Scaler, measure_hidden
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training import snapshots
-from ecgsynth.training.card import make_card
+from ecgsynth.training.card import is_of_few, make_card
 from ecgsynth.training.data.augment import augment
 from ecgsynth.training.data.batches import Batches, style_codes
 from ecgsynth.training.data.checks import (
@@ -165,7 +165,7 @@ def _run_training(
         events, prior = pairs.events, pairs.teacher.prior
     elif "events" in family.takes:
         events = known_events(data)
-        prior = RecordPrior.fit(data, events)
+        prior = RecordPrior.fit(data, events, own_use=is_of_few(run, data))
     else:
         events, prior = None, ContextPrior.fit(data, style, hidden)
     items = TrainingSet.of(data, style, scaler, prior, hidden, settings.window_s, events)
@@ -208,7 +208,9 @@ def _run_training(
     total = settings.length(len(data))
     per_step = settings.per_step
     steps = math.ceil(total / per_step)
-    own_use = start.own_use or bool(pairs and pairs.teacher.card.own_use)
+    own_use = (
+        is_of_few(run, data) or start.own_use or bool(pairs and pairs.teacher.card.own_use)
+    )  # fmt: skip
     card = make_card(run, data, items.spec, scaler, prior, styles, own_use=own_use)
     card.doubts = (
         [*data_warnings, *training_set_warnings(run, data)] if fabric.is_global_zero else []
